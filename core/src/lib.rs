@@ -1,0 +1,10 @@
+//! Offline licences and metering that both sides can believe, embedded in your product.
+
+pub mod error;
+pub mod id;
+pub mod money;
+pub mod time;
+
+pub use error::{Error, Result};
+pub use money::{Currency, Money};
+pub use time::{Clock, FixedClock, SystemClock, Timestamp};

@@ -1,0 +1,13 @@
+//! The domains, each line may use the ones below it.
+
+pub mod fulfilment;
+pub mod billing;
+pub mod orders;
+pub mod metering;
+pub mod licensing;
+pub mod invoicing;
+pub mod ledger;
+pub mod catalog;
+pub mod payments;
+pub mod accounts;
+pub mod tenants;

@@ -1,0 +1,12 @@
+//! The Mintreu marketplace server.
+
+// Machinery: knows no domain.
+pub mod app;
+pub mod caller;
+pub mod custody;
+pub mod events;
+pub mod problem;
+pub mod queue;
+pub mod store;
+// The domains.
+pub mod domains;

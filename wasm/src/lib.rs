@@ -1,0 +1,1 @@
+//! The browser's binding: verify, price and an in-memory meter.
