@@ -3,6 +3,7 @@
 pub mod error;
 pub mod id;
 pub mod money;
+pub mod price;
 pub mod time;
 
 pub use error::{Error, Result};
