@@ -1,1 +1,30 @@
-//! ledger
+//! The ledger: balanced entries, and the only place where money moves.
+//!
+//! A use case builds a [`Balanced`] transaction (a type that cannot exist unbalanced) and posts it
+//! under a key that names its cause. Posting the same key with the same content again changes
+//! nothing; with other content it is refused. Nothing is ever edited: a mistake is answered by
+//! [`reverse`]. What a sale is divided into is decided by [`split`], which is pure.
+//!
+//! # Invariants
+//! * Entries of one transaction sum to zero in every currency; so does the whole ledger.
+//! * One posting key, one transaction; one transaction, at most one reversal.
+//! * Debits are positive, credits negative; an account has one currency and one owner.
+//! * The parts of a split add up to what the buyer pays, and the seller's part is never negative.
+//! * Every seller's part is held first and becomes releasable once, at its date, with its reason.
+//!
+//! # Tables
+//! `ledger_account`, `ledger_transaction`, `ledger_entry` (append-only), `ledger_escrow`.
+//!
+//! Start reading at [`model`], then [`ops`].
+
+pub mod model;
+pub mod ops;
+mod sql;
+pub mod split;
+
+pub use model::{Account, AccountKind, Balanced, Entry, LedgerError, Posting, Reason};
+pub use ops::{
+    Balance, Hold, Posted, RELEASE_JOB, ReleasePayload, TrialBalance, hold, post, release,
+    reverse, seller_balances, trial_balance,
+};
+pub use split::{FeePolicy, PaymentTariff, Split, SplitError, SplitLine, Tax, Traffic, split_sale};
