@@ -8,5 +8,6 @@ pub mod events;
 pub mod problem;
 pub mod queue;
 pub mod store;
+pub mod text;
 // The domains.
 pub mod domains;

@@ -1,0 +1,4 @@
+count-results = { $count ->
+    [one] 1 product
+   *[other] { $count } products
+}

@@ -1,0 +1,1 @@
+# Mail. Subjects and bodies, one sentence a key.
