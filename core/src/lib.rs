@@ -1,5 +1,6 @@
 //! Offline licences and metering that both sides can believe, embedded in your product.
 
+pub mod document;
 pub mod error;
 pub mod id;
 pub mod money;

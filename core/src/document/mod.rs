@@ -1,0 +1,48 @@
+//! Signed documents, profile "MT1": COSE_Sign1 (RFC 9052) around CWT claims (RFC 8392).
+//!
+//! Everything two parties must believe offline is such a document: a license, an activation, a
+//! usage segment, a receipt. This folder knows bytes, keys and signatures; what the claims mean is
+//! the business of the modules above. Read [`seal`] and [`open`] first, then [`Bundle`], then
+//! `docs/license-document.md`, which is normative.
+//!
+//! # Invariants
+//!
+//! * A document has exactly one encoding: whatever is not byte for byte what [`seal`] writes for
+//!   the same header, claims and signature is refused before its signature is looked at.
+//! * A document of one kind is never taken for another: its kind is in the protected header and
+//!   in the external data that is signed, and both must agree with what the caller asked for.
+//! * Claims come out of [`open`] only, after the signature was verified. The one exception is
+//!   [`open_self_signed`], which looks at the key claim alone.
+//! * Every key that verifies is a [`PublicKey`], and so is neither weak nor ambiguous.
+//! * Sizes and depths are limited before anything is allocated.
+
+pub mod cbor;
+
+mod bundle;
+mod keys;
+mod kind;
+mod sign1;
+mod text;
+
+pub use bundle::{Bundle, MAX_CERTIFICATES};
+pub use keys::{Kid, PublicKey, SigningKey};
+pub use kind::Kind;
+pub use sign1::{cose_key, key_from_cose, kind_of, open, open_self_signed, seal};
+pub use text::{MAX_QR_CHARS, from_text, to_armor, to_qr, to_text};
+
+/// CWT label of the audience: the product's code.
+pub const AUDIENCE: i64 = 3;
+/// CWT label of the end of validity, in seconds since the Unix epoch.
+pub const EXPIRES: i64 = 4;
+/// CWT label of the start of validity, in seconds since the Unix epoch.
+pub const NOT_BEFORE: i64 = 5;
+/// CWT label of the instant of issue, in seconds since the Unix epoch.
+pub const ISSUED_AT: i64 = 6;
+/// CWT label of the document's own id, 16 bytes.
+pub const DOCUMENT_ID: i64 = 7;
+/// CWT label of the key a document is about (RFC 8747).
+pub const CONFIRMATION: i64 = 8;
+/// EAT label of a nonce (RFC 9711).
+pub const NONCE: i64 = 10;
+/// The private label under which each kind keeps its own map of small integer keys.
+pub const PRIVATE: i64 = -65537;
