@@ -1,0 +1,128 @@
+# One function a suite; each says what it ran in a closing line that tests/count.awk can read.
+# Sourced by tests/run, which runs each in a shell of its own.
+
+ok() { echo "${1:-1} passed, 0 failed"; }
+
+suite_fmt() {
+  cargo fmt --all --check
+  ok
+}
+
+suite_clippy() {
+  cargo clippy -q --locked --workspace --all-targets -- -D warnings
+  ok
+}
+
+suite_rust() {
+  if cargo nextest --version >/dev/null 2>&1; then
+    cargo nextest run --locked --workspace --no-fail-fast --status-level fail
+    cargo test -q --locked --doc -p mintreu
+  else
+    cargo test -q --locked --workspace --no-fail-fast
+  fi
+}
+
+# The program that writes the vectors runs into an empty folder, which must equal the committed one.
+suite_vectors() {
+  cargo run -q --locked -p mintreu --example write-vectors -- "$WORK/vectors"
+  diff -r --exclude=README.md tests/vectors "$WORK/vectors"
+  ok "$(find "$WORK/vectors" -name '*.json' | wc -l)"
+}
+
+suite_doc() {
+  RUSTDOCFLAGS="-D warnings" cargo doc -q --locked --no-deps \
+    -p mintreu -p mintreu-server -p mintreu-wasm -p mintreu-uniffi
+  ok
+}
+
+suite_deny() {
+  install_cargo_tool cargo-deny 0.20.2
+  "$TOOLS/bin/cargo-deny" --locked --workspace check bans licenses sources
+  ok 3
+  check_advisories
+}
+
+# Known advisories come from a snapshot beside the checkout, since a test run fetches nothing but
+# packages. Without the snapshot the check is left out, and says so.
+check_advisories() {
+  local snapshot
+  snapshot=$(find ../shared/security -name 'advisory-db-*.tar.gz' 2>/dev/null | sort | tail -1)
+  if [[ -z $snapshot ]]; then
+    echo "no advisory snapshot here: advisories are not checked"
+    return
+  fi
+  mkdir -p "$WORK/advisory-db"
+  tar xzf "$snapshot" -C "$WORK/advisory-db"
+  "$VENV/bin/python" tests/tools/advisories.py "$WORK/advisory-db" Cargo.lock deny.toml
+}
+
+suite_portable() {
+  cargo check -q --locked -p mintreu --no-default-features
+  ok
+  cargo check -q --locked -p mintreu-wasm --target wasm32-unknown-unknown
+  ok
+}
+
+suite_python() {
+  rm -rf "$WORK/dist"
+  "$VENV/bin/maturin" -q build --locked -m bindings/python/Cargo.toml -o "$WORK/dist" \
+    --compatibility linux
+  "$VENV/bin/pip" -q --disable-pip-version-check install --no-deps --force-reinstall "$WORK"/dist/*.whl
+  cd bindings/python
+  "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests
+  "$VENV/bin/mypy" --cache-dir "$WORK/mypy" --strict tests/typed_use.py
+  ok
+  "$VENV/bin/python" -m mypy.stubtest mintreu
+  ok
+}
+
+# The package as npm would lay it out, with the compiled module beside its two faces.
+node_package() {
+  cargo build -q --locked -p mintreu-node
+  mkdir -p "$WORK/node_modules/mintreu"
+  cp bindings/node/{package.json,index.js,index.mjs,index.d.ts} "$WORK/node_modules/mintreu/"
+  cp "$CARGO_TARGET_DIR/debug/libmintreu_node.so" "$WORK/node_modules/mintreu/mintreu.node"
+  cp -r bindings/node/test bindings/node/README.md "$WORK/"
+}
+
+suite_node() {
+  node_package
+  MINTREU_VECTORS=$ROOT/tests/vectors node --test "$WORK"/test/*.test.mjs "$WORK"/test/*.test.cjs
+  "$NODE_TOOLS/node_modules/.bin/tsc" --noEmit --strict --module nodenext --target es2022 \
+    --types "" "$WORK/test/typed_use.mts"
+  ok
+}
+
+suite_wasm() {
+  wasm/build.sh "$WORK/wasm"
+  mkdir -p "$WORK/node_modules"
+  cp -r "$WORK/wasm" "$WORK/node_modules/mintreu-wasm"
+  cp -r wasm/test wasm/README.md "$WORK/"
+  MINTREU_VECTORS=$ROOT/tests/vectors node --test "$WORK"/test/*.test.mjs
+}
+
+suite_uniffi() {
+  cargo build -q --locked -p mintreu-uniffi --features cli
+  local library=$CARGO_TARGET_DIR/debug/libmintreu_uniffi.so
+  "$CARGO_TARGET_DIR/debug/uniffi-bindgen" generate "$library" -l ruby --no-format -o "$WORK/ruby"
+  MINTREU_VECTORS=$ROOT/tests/vectors LD_LIBRARY_PATH=$CARGO_TARGET_DIR/debug \
+    ruby -I "$WORK/ruby" bindings/uniffi/ruby/test.rb
+}
+
+suite_clients() {
+  cargo build -q --locked -p mintreu-server --bin mintreu
+  export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu
+  "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/clients
+  NODE_PATH=$NODE_TOOLS/node_modules node --test tests/clients/*.test.mjs
+}
+
+suite_web() {
+  cargo build -q --locked -p mintreu-server --bin mintreu
+  export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu NODE_TOOLS
+  node --test --test-concurrency=1 tests/web/*.test.mjs
+}
+
+suite_bench() {
+  cargo bench -q --locked -p mintreu-benches
+  ok
+}
