@@ -91,4 +91,6 @@ pub fn grants(role: Role, capability: Capability) -> bool {
 pub struct Denied {
     /// What was missing.
     pub capability: Capability,
+    /// Whether somebody is signed in: if not, signing in may help.
+    pub signed_in: bool,
 }

@@ -20,6 +20,21 @@ pub trait Tx {
     ) -> Result<Option<Row>, StoreError> {
         Ok(self.query(sql, params)?.into_iter().next())
     }
+
+    /// Which engine runs. Only the job queue and full-text search may ask.
+    fn engine(&self) -> Engine;
+
+    /// Prepares a statement without running it; what its parameters infer to is checked.
+    fn prepare(&mut self, sql: &str) -> Result<(), StoreError>;
+}
+
+/// The two engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// One file, one process: the default.
+    Sqlite,
+    /// A server, many processes.
+    Postgres,
 }
 
 /// The whole type system: BIGINT, TEXT and BYTEA, each possibly null.
@@ -194,6 +209,8 @@ pub enum StoreError {
     Retry,
     /// COMMIT may or may not have happened; ask again with the same idempotency key.
     OutcomeUnknown,
+    /// The idempotency key was used before, for another request.
+    KeyReused,
     /// Anything else: shown to the log, never to a caller.
     Backend(Box<dyn Error + Send + Sync>),
 }
@@ -211,6 +228,7 @@ impl fmt::Display for StoreError {
             Self::Conflict { constraint } => write!(f, "conflict on {constraint}"),
             Self::Retry => write!(f, "the transaction lost a race"),
             Self::OutcomeUnknown => write!(f, "the outcome of COMMIT is unknown"),
+            Self::KeyReused => write!(f, "the idempotency key was used for another request"),
             Self::Backend(cause) => write!(f, "store: {cause}"),
         }
     }
