@@ -1,0 +1,287 @@
+//! Believing a whole chain: what `mintreu usage verify` and a suspicious server run.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+
+use minicbor::data::Type;
+use minicbor::{Decoder, Encoder};
+
+use super::accept::{Position, Verdict, accept, increase};
+use super::key::{CellKey, malformed};
+use super::receipt::Receipt;
+use super::segment::{ChainHash, Segment, Total, chain_hash, open_segment};
+use crate::document::PublicKey;
+use crate::error::{Error, Result};
+use crate::id::StreamId;
+use crate::time::Timestamp;
+
+const EXPORT_FORMAT: &str = "mintreu/usage-export/1";
+/// The most documents of one kind that an export may hold.
+const MAX_DOCUMENTS: u64 = 100_000;
+
+/// A journal's own account of its usage, to be verified by anybody with public keys alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    /// The public key of the device: 32 bytes.
+    pub device: [u8; 32],
+    /// The activation bundle that binds the device to its license.
+    pub activation: Option<Vec<u8>>,
+    /// Segment documents in the order they were sealed.
+    pub segments: Vec<Vec<u8>>,
+    /// Receipt bundles in the order they came.
+    pub receipts: Vec<Vec<u8>>,
+}
+
+impl Export {
+    /// `[format, device, activation or null, [segment], [receipt]]` in CBOR.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        self.encode()
+            .map_err(|_| malformed("the export cannot be encoded"))
+    }
+
+    fn encode(&self) -> std::result::Result<Vec<u8>, minicbor::encode::Error<Infallible>> {
+        let mut e = Encoder::new(Vec::new());
+        e.array(5)?.str(EXPORT_FORMAT)?.bytes(&self.device)?;
+        match &self.activation {
+            Some(bytes) => e.bytes(bytes)?,
+            None => e.null()?,
+        };
+        for list in [&self.segments, &self.receipts] {
+            e.array(list.len() as u64)?;
+            for document in list {
+                e.bytes(document)?;
+            }
+        }
+        Ok(e.into_writer())
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let mut d = Decoder::new(bytes);
+        let head = (d.array().map_err(not_cbor)?, d.str().map_err(not_cbor)?);
+        if head != (Some(5), EXPORT_FORMAT) {
+            return Err(malformed(
+                "this is no usage export of a version this program knows",
+            ));
+        }
+        let device = <[u8; 32]>::try_from(d.bytes().map_err(not_cbor)?)
+            .map_err(|_| malformed("a device key has 32 bytes"))?;
+        let activation = match d.datatype().map_err(not_cbor)? {
+            Type::Null => d.null().map(|()| None).map_err(not_cbor)?,
+            _ => Some(d.bytes().map_err(not_cbor)?.to_vec()),
+        };
+        let (segments, receipts) = (documents(&mut d)?, documents(&mut d)?);
+        if d.position() != bytes.len() {
+            return Err(malformed("bytes follow the export"));
+        }
+        Ok(Self {
+            device,
+            activation,
+            segments,
+            receipts,
+        })
+    }
+}
+
+fn documents(d: &mut Decoder<'_>) -> Result<Vec<Vec<u8>>> {
+    let len = d.array().map_err(not_cbor)?.unwrap_or(u64::MAX);
+    if len > MAX_DOCUMENTS {
+        return Err(malformed("an export has too many documents"));
+    }
+    (0..len)
+        .map(|_| Ok(d.bytes().map_err(not_cbor)?.to_vec()))
+        .collect()
+}
+
+fn not_cbor(_: minicbor::decode::Error) -> Error {
+    malformed("the export is broken or ends too early")
+}
+
+/// What a verified chain shows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ChainReport {
+    /// How many segments were verified.
+    pub segments: usize,
+    /// How many receipts were held against them.
+    pub receipts: usize,
+    /// Each stream's totals of each epoch, in the order they first appear.
+    pub epochs: Vec<EpochReport>,
+}
+
+/// One epoch of one stream in a verified chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EpochReport {
+    /// The stream.
+    pub stream: StreamId,
+    /// Its epoch.
+    pub epoch: u64,
+    /// The first sequence number present: 1 unless older segments were folded away.
+    pub from_seq: u64,
+    /// The last sequence number present.
+    pub to_seq: u64,
+    /// The chain hash of the last segment.
+    pub head: ChainHash,
+    /// The highest sequence number a receipt vouches for; 0 if none does.
+    pub acknowledged: u64,
+    /// When the first and the last segment were sealed, by the device's clock.
+    pub sealed: (Timestamp, Timestamp),
+    /// Cumulative totals at `to_seq` of every cell that appears, in the order of the keys.
+    pub totals: Vec<Total>,
+}
+
+struct Walk {
+    report: EpochReport,
+    hashes: HashMap<u64, ChainHash>,
+    totals: HashMap<CellKey, u64>,
+}
+
+/// Verifies segments in the order they were sealed, and receipts (already verified under the
+/// seller's key) against them.
+///
+/// Refused, naming the place: a bad signature, a gap (`usage_gap`), a second continuation
+/// (`usage_fork`), a total that falls (`usage_regressed`), a receipt for another chain
+/// (`receipt_mismatch`).
+pub fn verify_chain(
+    device: &PublicKey,
+    segments: &[Vec<u8>],
+    receipts: &[Receipt],
+) -> Result<ChainReport> {
+    let mut walks: Vec<Walk> = Vec::new();
+    for (index, document) in segments.iter().enumerate() {
+        step(&mut walks, device, document)
+            .map_err(|e| Error::new(e.code(), format!("segment {}: {}", index + 1, e.detail())))?;
+    }
+    for receipt in receipts {
+        hold_against(&mut walks, receipt)?;
+    }
+    let epochs = walks.into_iter().map(Walk::finish).collect();
+    Ok(ChainReport {
+        segments: segments.len(),
+        receipts: receipts.len(),
+        epochs,
+    })
+}
+
+fn step(walks: &mut Vec<Walk>, device: &PublicKey, document: &[u8]) -> Result<()> {
+    let segment = open_segment(document, device)?;
+    let hash = chain_hash(document);
+    let same_stream = |walk: &&mut Walk| walk.report.stream == segment.stream;
+    let Some(walk) = walks.iter_mut().rev().find(same_stream) else {
+        walks.push(Walk::begin(&segment, hash));
+        return Ok(());
+    };
+    let at = walk.position();
+    match accept(at, &segment, hash, walk.stored(&segment)) {
+        Verdict::Apply(_) if segment.epoch > at.epoch => {
+            walks.push(Walk::begin(&segment, hash));
+            Ok(())
+        }
+        Verdict::Apply(_) => walk.append(&segment, hash),
+        Verdict::Duplicate => Err(malformed("the segment appears twice")),
+        Verdict::Gap => Err(Error::new(
+            "usage_gap",
+            format!(
+                "epoch {} number {} follows epoch {} number {}: segments are missing",
+                segment.epoch, segment.seq, at.epoch, at.seq
+            ),
+        )),
+        Verdict::Fork => Err(Error::new(
+            "usage_fork",
+            format!(
+                "epoch {} number {} does not continue the chain before it",
+                segment.epoch, segment.seq
+            ),
+        )),
+    }
+}
+
+fn hold_against(walks: &mut [Walk], receipt: &Receipt) -> Result<()> {
+    let Position { epoch, seq, head } = receipt.position;
+    let place = walks
+        .iter_mut()
+        .find(|walk| walk.report.stream == receipt.stream && walk.report.epoch == epoch);
+    let Some(walk) = place else { return Ok(()) };
+    match walk.hashes.get(&seq) {
+        Some(&known) if known == head => {
+            walk.report.acknowledged = walk.report.acknowledged.max(seq);
+            Ok(())
+        }
+        // The receipt is for a segment that was folded away before the export.
+        None if seq + 1 < walk.report.from_seq => Ok(()),
+        _ => Err(Error::new(
+            "receipt_mismatch",
+            format!("the receipt for epoch {epoch} number {seq} is for another chain"),
+        )),
+    }
+}
+
+impl Walk {
+    fn begin(first: &Segment, hash: ChainHash) -> Self {
+        let mut hashes = HashMap::from([(first.seq, hash)]);
+        if first.seq > 1 {
+            hashes.insert(first.seq - 1, first.prev);
+        }
+        Self {
+            report: EpochReport {
+                stream: first.stream,
+                epoch: first.epoch,
+                from_seq: first.seq,
+                to_seq: first.seq,
+                head: hash,
+                acknowledged: 0,
+                sealed: (first.sealed_at, first.sealed_at),
+                totals: Vec::new(),
+            },
+            hashes,
+            totals: first
+                .totals
+                .iter()
+                .map(|t| (t.key.clone(), t.units))
+                .collect(),
+        }
+    }
+
+    fn position(&self) -> Position {
+        let EpochReport {
+            epoch,
+            to_seq,
+            head,
+            ..
+        } = self.report;
+        Position {
+            epoch,
+            seq: to_seq,
+            head,
+        }
+    }
+
+    fn stored(&self, segment: &Segment) -> Option<ChainHash> {
+        let same_epoch = segment.epoch == self.report.epoch;
+        same_epoch
+            .then(|| self.hashes.get(&segment.seq).copied())
+            .flatten()
+    }
+
+    fn append(&mut self, segment: &Segment, hash: ChainHash) -> Result<()> {
+        for total in &segment.totals {
+            let known = self.totals.entry(total.key.clone()).or_insert(0);
+            increase(*known, total.units)?;
+            *known = total.units;
+        }
+        self.hashes.insert(segment.seq, hash);
+        self.report.to_seq = segment.seq;
+        self.report.head = hash;
+        self.report.sealed.1 = segment.sealed_at;
+        Ok(())
+    }
+
+    fn finish(mut self) -> EpochReport {
+        let totals = self
+            .totals
+            .into_iter()
+            .map(|(key, units)| Total { key, units });
+        self.report.totals = totals.collect();
+        self.report.totals.sort_by(|a, b| a.key.cmp(&b.key));
+        self.report
+    }
+}

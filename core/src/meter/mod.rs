@@ -1,0 +1,36 @@
+//! Metering: what is counted, what may still be used, and what both sides can believe.
+//!
+//! Everything here is pure: bytes, numbers and instants in, decisions out. It names no file, no
+//! clock and no network, so the same rules run in a product, on the server, in the verifier of
+//! `mintreu usage verify` and in a browser. The device's own files are in `journal/`, the life of
+//! a product's meter is in `engine.rs`. Start reading at [`Segment`], then [`accept`].
+//!
+//! # Invariants
+//!
+//! * Counts are cumulative: a segment carries totals since its epoch began, never differences, so
+//!   that a lost or repeated segment can neither lose nor repeat a unit.
+//! * Sequence numbers have no gaps, and each segment names the hash of the one before.
+//! * The server and every verifier judge a segment by one function, [`accept`], which knows no
+//!   time: a device may be offline for a year.
+//! * A quota is decided by one compare-and-swap on one word; its windows open only forward.
+//! * A segment is signed by the device whose stream it names; a receipt by the seller's key.
+
+mod accept;
+mod chain;
+mod key;
+mod memory;
+mod quota;
+mod receipt;
+mod segment;
+
+pub use accept::{Position, Remainder, Verdict, accept, increase, remainder};
+pub use chain::{ChainReport, EpochReport, Export, verify_chain};
+pub use key::{CellKey, MAX_DIMENSIONS, MAX_KEY_BYTES};
+pub use memory::MemoryMeter;
+pub use quota::{Decision, MAX_LIMIT, Quota, Refusal, Window};
+pub use receipt::Receipt;
+pub use segment::{
+    ChainHash, ClosedTotal, GENESIS, MAX_TOTAL, MAX_TOTALS, Opening, OpeningReason, Segment,
+    TimeQuality, Total, chain_hash, open_segment, open_segment_of_any_device, seal_segment,
+    stream_id,
+};
