@@ -1,1 +1,26 @@
-//! metering
+//! Metering: usage segments accepted exactly once, and what they count.
+//!
+//! A device seals what it counted into segments: chained, numbered, signed, with cumulative totals.
+//! It sends them until it holds our receipt. We verify the signature against the device's
+//! activation, look up how far its stream has come, and let one pure rule
+//! (`mintreu::meter::accept`) decide. Totals, charts, watermark and receipt change in one commit,
+//! so a lost answer, a second delivery or a crash counts nothing twice and nothing short. The
+//! watermark has no expiry: a device that was away for a year counts once.
+//!
+//! # Invariants
+//! * The units of a license are the sum over its streams and epochs of what each reported last.
+//! * A segment that was accepted before, byte for byte, is a success and changes nothing.
+//! * A gap changes nothing. A fork is kept as evidence and never counted.
+//! * A total that falls refuses its whole segment.
+//! * The receipt a stream answers is the one signed in the commit that moved it.
+//!
+//! # Tables
+//! `usage_stream`, `usage_segment`, `usage_fork`, `usage_cell`, `usage_total`, `usage_bucket`.
+//!
+//! Start reading at [`model`].
+
+pub mod model;
+pub mod sql;
+
+pub use model::{Day, Grain, LicenseUnits, MeteringError, Window};
+pub use sql::{disputed, series_of_license, series_of_product, top_licenses, totals};

@@ -1,0 +1,335 @@
+//! Starting plans, closing periods, billing early.
+
+use super::model::{
+    Billed, BillingError, Due, Plan, PlanMeter, due, invoice_lines, may_see, open_total,
+    period_bounds,
+};
+use super::sql;
+use crate::app::{Command, Cx};
+use crate::caller::Capability;
+use crate::domains::ledger::{
+    Account, AccountKind, Balanced, FeePolicy, Hold, PaymentTariff, Posting, Reason, Split,
+    SplitLine, Tax, Traffic, hold, post, split_sale,
+};
+use crate::domains::{invoicing, metering};
+use mintreu::Money;
+use mintreu::id::{AccountId, LicenseId, OrderId, ProductId};
+use serde::{Deserialize, Serialize};
+
+/// The job that closes a period when it is over.
+pub const CLOSE_JOB: &str = "billing.close_period";
+
+const DAY_MS: i64 = 86_400_000;
+/// How long a customer has to pay.
+const DUE_MS: i64 = 14 * DAY_MS;
+/// How long a seller's part of an invoice is held.
+const HOLD_MS: i64 = 7 * DAY_MS;
+
+/// What `fulfilment` says when it issues a license to a product with meters.
+#[derive(Debug, Clone)]
+pub struct StartPlan {
+    /// The license.
+    pub license: LicenseId,
+    /// Who owes; `None` for a guest.
+    pub customer: Option<AccountId>,
+    /// The order that paid for the license.
+    pub order: Option<OrderId>,
+    /// Who earns.
+    pub seller: AccountId,
+    /// What is used.
+    pub product: ProductId,
+    /// Name, unit and tariff of each meter.
+    pub meters: Vec<(String, String, mintreu::price::Tariff)>,
+}
+
+/// Begins to bill a license's usage, with the tariffs of today. Asking again changes nothing, and
+/// a license without meters needs no plan.
+pub fn start_plan(cx: &mut Cx<'_>, start: &StartPlan) -> Result<(), BillingError> {
+    let tenant = cx.caller.tenant;
+    let Some((_, _, first)) = start.meters.first() else {
+        return Ok(());
+    };
+    let currency = first.currency();
+    if start
+        .meters
+        .iter()
+        .any(|meter| meter.2.currency() != currency)
+    {
+        return Err(BillingError::MixedCurrencies);
+    }
+    if sql::by_license(cx.tx, tenant, start.license)?.is_some() {
+        return Ok(());
+    }
+    let plan = Plan {
+        license: start.license,
+        customer: start.customer,
+        order: start.order,
+        seller: start.seller,
+        product: start.product,
+        currency,
+        anchor: cx.now,
+        period: 0,
+        bounds: period_bounds(cx.now, 0)?,
+        interim: 0,
+    };
+    sql::insert(cx.tx, tenant, &plan)?;
+    for (name, unit, tariff) in &start.meters {
+        let meter = PlanMeter {
+            name: name.clone(),
+            unit: unit.clone(),
+            tariff: tariff.clone(),
+            settled_units: 0,
+            billed_minor: 0,
+        };
+        sql::insert_meter(cx.tx, (tenant, start.license), &meter)?;
+    }
+    enqueue_close(cx, &plan)
+}
+
+fn enqueue_close(cx: &mut Cx<'_>, plan: &Plan) -> Result<(), BillingError> {
+    let payload = CloseJob {
+        license: plan.license.to_string(),
+        period: plan.period,
+    };
+    crate::queue::enqueue(cx, CLOSE_JOB, &payload, plan.bounds.1)?;
+    Ok(())
+}
+
+/// The payload of [`CLOSE_JOB`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CloseJob {
+    license: String,
+    period: i64,
+}
+
+impl CloseJob {
+    /// The command that the job stands for.
+    pub fn command(&self) -> Result<ClosePeriod, BillingError> {
+        let license = LicenseId::parse(&self.license);
+        Ok(ClosePeriod {
+            license: license.map_err(|e| BillingError::Payload(e.to_string()))?,
+            period: self.period,
+        })
+    }
+}
+
+impl Command for CloseJob {
+    const NAME: &'static str = "billing.close_period";
+    const CAPABILITY: Capability = Capability::Operate;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.license.clone())
+    }
+
+    fn contention_keys(&self) -> Vec<String> {
+        vec![invoicing::CONTENDED.to_owned()]
+    }
+}
+
+/// As [`close_period`], from a queued job.
+pub fn close_period_job(cx: &mut Cx<'_>, job: &CloseJob) -> Result<(), BillingError> {
+    close_period(cx, &job.command()?).map(|_| ())
+}
+
+/// Closes one period of a license's plan.
+#[derive(Debug, Clone, Copy)]
+pub struct ClosePeriod {
+    /// Whose plan.
+    pub license: LicenseId,
+    /// Which period, from 0.
+    pub period: i64,
+}
+
+impl Command for ClosePeriod {
+    const NAME: &'static str = "billing.close_period";
+    const CAPABILITY: Capability = Capability::Operate;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.license.to_string())
+    }
+
+    fn contention_keys(&self) -> Vec<String> {
+        vec![invoicing::CONTENDED.to_owned()]
+    }
+}
+
+/// Bills what a finished period still owes and begins the next one. A period that was closed
+/// before, or that isn't over, is left alone.
+pub fn close_period(cx: &mut Cx<'_>, command: &ClosePeriod) -> Result<Billed, BillingError> {
+    let tenant = cx.caller.tenant;
+    let found = sql::by_license(cx.tx, tenant, command.license)?;
+    let mut plan = found.ok_or(BillingError::NotFound)?;
+    if plan.period != command.period || cx.now < plan.bounds.1 {
+        return Ok(Billed::Unchanged);
+    }
+    let dues = dues(cx, &plan)?;
+    let billed = invoice(cx, &plan, &dues)?;
+    let carried = matches!(billed, Billed::Nothing);
+    for due in dues {
+        let carry = due.open.checked_neg()?.minor();
+        let meter = PlanMeter {
+            settled_units: settled(&due),
+            billed_minor: if carried { carry } else { 0 },
+            ..due.meter
+        };
+        sql::settle(cx.tx, (tenant, plan.license), &meter)?;
+    }
+    plan.period += 1;
+    (plan.bounds, plan.interim) = (period_bounds(plan.anchor, plan.period)?, 0);
+    sql::move_plan(cx.tx, tenant, &plan)?;
+    enqueue_close(cx, &plan)?;
+    Ok(billed)
+}
+
+/// Bills a license's running period early: what it costs so far, less what it was billed before.
+#[derive(Debug, Clone, Copy)]
+pub struct BillNow {
+    /// Whose plan.
+    pub license: LicenseId,
+}
+
+impl Command for BillNow {
+    const NAME: &'static str = "billing.bill_now";
+    const CAPABILITY: Capability = Capability::Buy;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.license.to_string())
+    }
+
+    fn contention_keys(&self) -> Vec<String> {
+        vec![invoicing::CONTENDED.to_owned()]
+    }
+}
+
+/// For the customer, the seller and the platform; asking again without new usage bills nothing.
+pub fn bill_now(cx: &mut Cx<'_>, command: &BillNow) -> Result<Billed, BillingError> {
+    let tenant = cx.caller.tenant;
+    let found = sql::by_license(cx.tx, tenant, command.license)?;
+    let plan = found.filter(|plan| may_see(cx.caller, plan));
+    let mut plan = plan.ok_or(BillingError::NotFound)?;
+    let dues = dues(cx, &plan)?;
+    let billed = invoice(cx, &plan, &dues)?;
+    if matches!(billed, Billed::Invoiced(_)) {
+        for due in dues {
+            let meter = PlanMeter {
+                billed_minor: due.rated.total.minor(),
+                ..due.meter
+            };
+            sql::settle(cx.tx, (tenant, plan.license), &meter)?;
+        }
+        plan.interim += 1;
+        sql::move_plan(cx.tx, tenant, &plan)?;
+    }
+    Ok(billed)
+}
+
+fn settled(due: &Due) -> i64 {
+    // Totals are BIGINTs, so what was counted since fits beside what was settled.
+    let units = i64::try_from(due.units).unwrap_or(i64::MAX);
+    due.meter.settled_units.saturating_add(units)
+}
+
+fn dues(cx: &mut Cx<'_>, plan: &Plan) -> Result<Vec<Due>, BillingError> {
+    let tenant = cx.caller.tenant;
+    let totals = metering::totals(cx.tx, tenant, plan.license)?;
+    let meters = sql::meters(cx.tx, tenant, plan.license)?;
+    let rated = meters.into_iter().map(|meter| {
+        let total = totals.get(&meter.name).copied().unwrap_or(0);
+        Ok(due(meter, total)?)
+    });
+    rated.collect()
+}
+
+/// Issues the invoice, posts it and tells of it; nothing when nothing is owed.
+fn invoice(cx: &mut Cx<'_>, plan: &Plan, dues: &[Due]) -> Result<Billed, BillingError> {
+    if open_total(dues, plan.currency)?.minor() <= 0 {
+        return Ok(Billed::Nothing);
+    }
+    let new = invoicing::NewInvoice {
+        source: format!("usage:{}:{}.{}", plan.license, plan.period, plan.interim),
+        customer: plan.customer,
+        order: plan.order,
+        seller: plan.seller,
+        product: plan.product,
+        license: Some(plan.license),
+        period: (plan.bounds.0, cx.now.min(plan.bounds.1)),
+        due_at: cx.now.plus_ms(DUE_MS),
+        lines: invoice_lines(dues),
+    };
+    let invoice = invoicing::issue(cx, &new)?;
+    post_invoice(cx, &invoice)?;
+    let fact = InvoiceFact {
+        total_minor: invoice.total.minor(),
+        currency: invoice.total.currency().code().to_owned(),
+    };
+    crate::events::record(cx, "invoice.finalized", &invoice.id.to_string(), &fact)?;
+    Ok(Billed::Invoiced(Box::new(invoice)))
+}
+
+#[derive(Serialize)]
+struct InvoiceFact {
+    total_minor: i64,
+    currency: String,
+}
+
+/// Receivable against the shares of platform, payment and seller, whose part is held.
+fn post_invoice(cx: &mut Cx<'_>, invoice: &invoicing::Invoice) -> Result<(), BillingError> {
+    let sold = SplitLine {
+        gross: invoice.total,
+        discount: Money::zero(invoice.total.currency()),
+        tax: Tax::zero("usage is invoiced net; no tax rule applies to it yet"),
+        platform_bps: FeePolicy::default().share(Traffic::Unknown),
+        affiliate_bps: 0,
+    };
+    let reference = invoice.id.to_string();
+    for split in split_sale(&[sold], PaymentTariff::default())? {
+        let postings = postings(invoice, &split)?;
+        let key = format!("invoice:{reference}");
+        post(
+            cx,
+            &Balanced::new(key, Reason::Invoice, reference.clone(), postings)?,
+        )?;
+        let held = Hold {
+            source: format!("invoice:{reference}"),
+            seller: invoice.seller,
+            amount: split.seller,
+            reason: "usage invoices are held for 7 days".to_owned(),
+            releasable_at: cx.now.plus_ms(HOLD_MS),
+        };
+        hold(cx, &held)?;
+    }
+    Ok(())
+}
+
+fn postings(invoice: &invoicing::Invoice, split: &Split) -> Result<Vec<Posting>, BillingError> {
+    let receivable = Account {
+        kind: AccountKind::Receivable,
+        owner: invoice.customer,
+    };
+    let credits = [
+        (Account::platform(AccountKind::TaxPayable), split.tax),
+        (
+            Account::platform(AccountKind::PlatformFee),
+            split.platform_fee,
+        ),
+        (
+            Account::platform(AccountKind::ProcessingFee),
+            split.payment_fee,
+        ),
+        (
+            Account::of(AccountKind::SellerHeld, invoice.seller),
+            split.seller,
+        ),
+    ];
+    let mut postings = vec![Posting {
+        account: receivable,
+        amount: split.charged,
+    }];
+    for (account, amount) in credits {
+        if amount.minor() != 0 {
+            let amount = amount.checked_neg()?;
+            postings.push(Posting { account, amount });
+        }
+    }
+    Ok(postings)
+}

@@ -1,0 +1,179 @@
+//! What people look at: usage so far, what it costs, what it will cost, day by day.
+
+use super::model::{BillingError, Plan, due, may_see, open_total, projected_units};
+use super::sql;
+use crate::app::ReadCx;
+use crate::domains::invoicing::{self, Invoice};
+use crate::domains::metering::{self, Day, Grain, Window};
+use mintreu::Money;
+use mintreu::id::{LicenseId, ProductId};
+use mintreu::price::rate;
+use std::collections::BTreeMap;
+
+/// Most plans one page shows.
+const MAX_PLANS: i64 = 100;
+
+/// Asks for one license's usage.
+#[derive(Debug, Clone, Copy)]
+pub struct UsageOfLicense {
+    /// Which license.
+    pub license: LicenseId,
+    /// The window of the chart.
+    pub window: Window,
+}
+
+/// One meter of a license in its running period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeterUsage {
+    /// Its name in the product.
+    pub name: String,
+    /// What one unit is.
+    pub unit: String,
+    /// Units since the purchase.
+    pub total_units: i64,
+    /// Units of the running period.
+    pub period_units: u64,
+    /// Units that cost nothing in every period.
+    pub free_units: u64,
+    /// The tariff, as text.
+    pub tariff: String,
+    /// What the period's units cost so far.
+    pub cost: Money,
+    /// What the period comes to at this pace.
+    pub projected_units: u64,
+    /// And what that costs.
+    pub projected_cost: Money,
+    /// Units that a copy of a device reported: shown, never billed by themselves.
+    pub disputed_units: i64,
+    /// Units by day or hour of the window, each step present.
+    pub series: Vec<Day>,
+}
+
+/// One license's usage and bill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LicenseUsage {
+    /// The plan and its running period.
+    pub plan: Plan,
+    /// By name.
+    pub meters: Vec<MeterUsage>,
+    /// What the period costs so far.
+    pub cost: Money,
+    /// Of that, what no invoice has asked for yet.
+    pub open: Money,
+    /// What the period comes to at this pace.
+    pub projected: Money,
+    /// The newest invoices.
+    pub invoices: Vec<Invoice>,
+}
+
+/// One license's usage, for who pays, who earns, and who runs the platform.
+pub fn license_usage(
+    cx: &mut ReadCx<'_>,
+    query: &UsageOfLicense,
+) -> Result<LicenseUsage, BillingError> {
+    let found = sql::by_license(cx.tx, cx.caller.tenant, query.license)?;
+    let plan = found.filter(|plan| may_see(cx.caller, plan));
+    usage_of(cx, plan.ok_or(BillingError::NotFound)?, query.window)
+}
+
+fn usage_of(cx: &mut ReadCx<'_>, plan: Plan, window: Window) -> Result<LicenseUsage, BillingError> {
+    let (tenant, now) = (cx.caller.tenant, cx.now);
+    let totals = metering::totals(cx.tx, tenant, plan.license)?;
+    let disputed = metering::disputed(cx.tx, tenant, plan.license)?;
+    let mut series = metering::series_of_license(cx.tx, tenant, plan.license, window)?;
+    let (mut meters, mut dues) = (Vec::new(), Vec::new());
+    for meter in sql::meters(cx.tx, tenant, plan.license)? {
+        let total_units = totals.get(&meter.name).copied().unwrap_or(0);
+        let due = due(meter, total_units)?;
+        let projected_units = projected_units(due.units, plan.bounds, now);
+        let projected_cost = rate(&due.meter.tariff, projected_units)?.total;
+        meters.push(MeterUsage {
+            name: due.meter.name.clone(),
+            unit: due.meter.unit.clone(),
+            total_units,
+            period_units: due.units,
+            free_units: due.meter.tariff.free_units(),
+            tariff: due.meter.tariff.to_string(),
+            cost: due.rated.total,
+            projected_units,
+            projected_cost,
+            disputed_units: disputed.get(&due.meter.name).copied().unwrap_or(0),
+            series: series
+                .remove(&due.meter.name)
+                .unwrap_or_else(|| window.empty()),
+        });
+        dues.push(due);
+    }
+    let sum = |part: fn(&MeterUsage) -> Money| {
+        let zero = Money::zero(plan.currency);
+        meters
+            .iter()
+            .try_fold(zero, |sum, meter| sum.checked_add(part(meter)))
+    };
+    let (cost, projected) = (sum(|meter| meter.cost)?, sum(|meter| meter.projected_cost)?);
+    Ok(LicenseUsage {
+        cost,
+        projected,
+        open: open_total(&dues, plan.currency)?,
+        invoices: invoicing::of_license(cx, plan.license)?,
+        plan,
+        meters,
+    })
+}
+
+/// Asks for the plans that the caller pays for.
+#[derive(Debug, Clone, Copy)]
+pub struct MyUsage;
+
+/// The caller's plans, newest first.
+pub fn my_plans(cx: &mut ReadCx<'_>, _query: &MyUsage) -> Result<Vec<Plan>, BillingError> {
+    match cx.caller.account {
+        Some(account) => {
+            let owner = (cx.caller.tenant, account);
+            Ok(sql::of_customer(cx.tx, owner, MAX_PLANS)?)
+        }
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Asks for the usage of one product, over all its licenses.
+#[derive(Debug, Clone, Copy)]
+pub struct UsageOfProduct {
+    /// Which product.
+    pub product: ProductId,
+    /// The window of the chart.
+    pub window: Window,
+}
+
+/// What all licenses of a product used.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProductUsage {
+    /// Units by day or hour, by meter, each step present.
+    pub meters: BTreeMap<String, Vec<Day>>,
+    /// The licenses that used most in the window.
+    pub licenses: Vec<metering::LicenseUnits>,
+}
+
+/// One product's usage, for its seller and the platform; to others there is none.
+pub fn product_usage(
+    cx: &mut ReadCx<'_>,
+    query: &UsageOfProduct,
+) -> Result<ProductUsage, BillingError> {
+    let tenant = cx.caller.tenant;
+    let runs = cx.caller.may(crate::caller::Capability::Administer);
+    let sells = match cx.caller.account {
+        Some(account) => sql::sells(cx.tx, (tenant, account), query.product)?,
+        None => false,
+    };
+    if !runs && !sells {
+        return Ok(ProductUsage::default());
+    }
+    let window = Window {
+        grain: Grain::Day,
+        ..query.window
+    };
+    Ok(ProductUsage {
+        meters: metering::series_of_product(cx.tx, tenant, query.product, window)?,
+        licenses: metering::top_licenses(cx.tx, tenant, query.product, window)?,
+    })
+}

@@ -1,1 +1,0 @@
-//! Bringing whole catalogs in.

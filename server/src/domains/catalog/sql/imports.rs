@@ -1,1 +1,0 @@
-//! Import runs, what they brought and what they refused.
