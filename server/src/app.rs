@@ -243,6 +243,7 @@ fn not_json<E: From<StoreError>>(error: serde_json::Error) -> E {
     E::from(StoreError::Backend(Box::new(error)))
 }
 
-fn system_entropy(bytes: &mut [u8]) {
+/// Fills `bytes` from the operating system.
+pub fn system_entropy(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the operating system gives randomness");
 }

@@ -1,1 +1,89 @@
-//! catalog
+//! The catalog: who sells what, where it stands in the tree of categories, and how it is found.
+//!
+//! A seller writes a product as a draft; [`model::check`] names every mistake at its field. A
+//! published product is placed in the categories its seller chose and in every category above
+//! them, the root included, so that "everything" is a category like any other. A placement
+//! repeats what lists and facets read, and the product's words go to the index that both engines
+//! have under one name (`product_words`), as finished tokens of [`tokens`].
+//!
+//! Invariants
+//! * Slug and code are unique in the tenant. The code is the audience of licenses.
+//! * A price is never changed: another price takes its place and the old one is archived, so that
+//!   an order's price stays what the buyer saw.
+//! * A meter keeps its id for as long as the product keeps a meter of its name.
+//! * `category.product_count` is the number of listed placements in it, in every commit.
+//! * A product is in the word index exactly when it is published.
+//! * Only the seller changes a product: ownership is part of the WHERE clause.
+//! * An import can be killed at any point and run again: its cursor moves in the commit of the
+//!   rows before it, and a row's origin names its product.
+//!
+//! Tables: `seller`, `category`, `product`, `price`, `meter`, `placement`, `product_words`,
+//! `import_run`, `import_item`, `import_refusal`.
+//!
+//! Start with [`ops`]; the search is in `ops/search.rs`, the import in [`import`].
+
+pub mod import;
+pub mod model;
+pub mod ops;
+mod sql;
+pub mod tokens;
+
+use crate::store::{StoreError, Tx};
+use mintreu::id::{PriceId, ProductId, TenantId};
+
+pub use model::{Kind, Meter, Offer, Period, Price, PriceModel, Product, State};
+pub use ops::CatalogError;
+
+/// The price of a published product, with the product: what an order is made from. `None` when
+/// the price is unknown or archived, or its product isn't for sale.
+pub fn offer(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    price: PriceId,
+) -> Result<Option<Offer>, StoreError> {
+    let Some(product) = sql::products::of_price(tx, tenant, price)? else {
+        return Ok(None);
+    };
+    let Some(product) = sql::products::by_id(tx, tenant, product)? else {
+        return Ok(None);
+    };
+    let price = product.price(price).cloned();
+    let offer = price.map(|price| Offer { price, product });
+    Ok(offer.filter(|offer| offer.product.state == State::Published))
+}
+
+/// A product in any state: licenses outlive the sale of what they are for.
+pub fn product(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    id: ProductId,
+) -> Result<Option<Product>, StoreError> {
+    sql::products::by_id(tx, tenant, id)
+}
+
+/// A product in any state by its code, the audience of its licenses.
+pub fn product_by_code(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    code: &str,
+) -> Result<Option<Product>, StoreError> {
+    sql::products::by_code(tx, tenant, code)
+}
+
+/// A product in any state by its slug.
+pub fn product_by_slug(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    slug: &str,
+) -> Result<Option<Product>, StoreError> {
+    sql::products::by_slug(tx, tenant, slug)
+}
+
+/// A price as it was offered, current or archived, and its product.
+pub fn price(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    id: PriceId,
+) -> Result<Option<(ProductId, Price)>, StoreError> {
+    sql::products::price(tx, tenant, id)
+}

@@ -19,12 +19,12 @@
 
 pub mod model;
 pub mod ops;
-mod sql;
+pub mod sql;
 pub mod split;
 
 pub use model::{Account, AccountKind, Balanced, Entry, LedgerError, Posting, Reason};
 pub use ops::{
-    Balance, Hold, Posted, RELEASE_JOB, ReleasePayload, TrialBalance, hold, post, release,
-    reverse, seller_balances, trial_balance,
+    Balance, Hold, Posted, RELEASE_JOB, ReleasePayload, TrialBalance, hold, post, release, reverse,
+    seller_balances, trial_balance,
 };
 pub use split::{FeePolicy, PaymentTariff, Split, SplitError, SplitLine, Tax, Traffic, split_sale};

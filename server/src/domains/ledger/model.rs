@@ -276,14 +276,29 @@ mod tests {
     fn an_unbalanced_transaction_cannot_exist() {
         use AccountKind::{PlatformFee, PspClearing};
         let (eur, usd) = (Currency::EUR, Currency::USD);
-        assert!(balanced(vec![posting(PspClearing, 5, eur), posting(PlatformFee, -5, eur)]).is_ok());
+        assert!(
+            balanced(vec![
+                posting(PspClearing, 5, eur),
+                posting(PlatformFee, -5, eur)
+            ])
+            .is_ok()
+        );
         // Zero in total, but of two currencies.
-        let mixed = balanced(vec![posting(PspClearing, 5, eur), posting(PlatformFee, -5, usd)]);
-        assert!(matches!(mixed, Err(LedgerError::Unbalanced { minor: 5, .. })));
+        let mixed = balanced(vec![
+            posting(PspClearing, 5, eur),
+            posting(PlatformFee, -5, usd),
+        ]);
+        assert!(matches!(
+            mixed,
+            Err(LedgerError::Unbalanced { minor: 5, .. })
+        ));
         assert!(matches!(balanced(vec![]), Err(LedgerError::Empty)));
         let nothing = vec![posting(PspClearing, 0, eur)];
         assert!(matches!(balanced(nothing), Err(LedgerError::Empty)));
-        let most = vec![posting(PspClearing, i64::MAX, eur), posting(PlatformFee, 1, eur)];
+        let most = vec![
+            posting(PspClearing, i64::MAX, eur),
+            posting(PlatformFee, 1, eur),
+        ];
         assert!(matches!(balanced(most), Err(LedgerError::Money(_))));
     }
 
@@ -291,8 +306,14 @@ mod tests {
     fn the_content_hash_tells_contents_apart() {
         use AccountKind::{PlatformFee, PspClearing};
         let eur = Currency::EUR;
-        let five = balanced(vec![posting(PspClearing, 5, eur), posting(PlatformFee, -5, eur)]);
-        let six = balanced(vec![posting(PspClearing, 6, eur), posting(PlatformFee, -6, eur)]);
+        let five = balanced(vec![
+            posting(PspClearing, 5, eur),
+            posting(PlatformFee, -5, eur),
+        ]);
+        let six = balanced(vec![
+            posting(PspClearing, 6, eur),
+            posting(PlatformFee, -6, eur),
+        ]);
         let (five, six) = (five.expect("balances"), six.expect("balances"));
         assert_ne!(five.content_hash(), six.content_hash());
         assert_eq!(five.content_hash(), five.clone().content_hash());

@@ -183,10 +183,7 @@ pub enum SplitError {
 }
 
 /// Divides the lines of one payment, in their order.
-pub fn split_sale(
-    lines: &[SplitLine],
-    tariff: PaymentTariff,
-) -> Result<Vec<Split>, SplitError> {
+pub fn split_sale(lines: &[SplitLine], tariff: PaymentTariff) -> Result<Vec<Split>, SplitError> {
     let charges = lines.iter().map(charge).collect::<Result<Vec<_>, _>>()?;
     let fees = payment_fees(&charges, tariff)?;
     let divided = lines.iter().zip(charges).zip(fees);
@@ -325,7 +322,10 @@ mod tests {
         SplitLine {
             gross: eur(gross),
             discount: eur(discount),
-            tax: Tax { bps: tax_bps, reason },
+            tax: Tax {
+                bps: tax_bps,
+                reason,
+            },
             platform_bps: platform,
             affiliate_bps: affiliate,
         }
@@ -359,14 +359,20 @@ mod tests {
         let parts = split_sale(&[line(20, 0, 0, 1_500, 800)], PaymentTariff::default());
         let part = parts.expect("splits").remove(0);
         assert_eq!(part.seller, eur(0));
-        assert_eq!(part.payment_fee.minor() + part.platform_fee.minor() + part.affiliate.minor(), 20);
+        assert_eq!(
+            part.payment_fee.minor() + part.platform_fee.minor() + part.affiliate.minor(),
+            20
+        );
     }
 
     #[test]
     fn what_is_free_costs_nobody_anything() {
         let parts = split_sale(&[line(0, 0, 1_900, 1_500, 0)], PaymentTariff::default());
         let part = parts.expect("splits").remove(0);
-        assert_eq!((part.charged, part.payment_fee, part.seller), (eur(0), eur(0), eur(0)));
+        assert_eq!(
+            (part.charged, part.payment_fee, part.seller),
+            (eur(0), eur(0), eur(0))
+        );
     }
 
     #[test]
@@ -376,12 +382,18 @@ mod tests {
         assert_eq!(above, Err(SplitError::Negative));
         let greedy = split_sale(&[line(100, 0, 0, 9_000, 2_000)], tariff);
         assert_eq!(greedy, Err(SplitError::Shares));
-        let both = [line(100, 0, 0, 0, 0), SplitLine {
-            gross: Money::new(100, Currency::USD),
-            discount: Money::zero(Currency::USD),
-            ..line(0, 0, 0, 0, 0)
-        }];
-        assert!(matches!(split_sale(&both, tariff), Err(SplitError::Money(_))));
+        let both = [
+            line(100, 0, 0, 0, 0),
+            SplitLine {
+                gross: Money::new(100, Currency::USD),
+                discount: Money::zero(Currency::USD),
+                ..line(0, 0, 0, 0, 0)
+            },
+        ];
+        assert!(matches!(
+            split_sale(&both, tariff),
+            Err(SplitError::Money(_))
+        ));
     }
 
     proptest! {

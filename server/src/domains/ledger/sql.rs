@@ -5,29 +5,29 @@ use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::id::{AccountId, LedgerAccountId, LedgerEntryId, LedgerTransactionId, TenantId};
 use mintreu::{Currency, Money, Timestamp};
 
-pub(super) const FIND_TRANSACTION: &str = "\
+const FIND_TRANSACTION: &str = "\
 SELECT ledger_transaction_id, content_hash FROM ledger_transaction
 WHERE tenant_id = :tenant AND posting_key = :key";
 
-pub(super) const INSERT_TRANSACTION: &str = "\
+const INSERT_TRANSACTION: &str = "\
 INSERT INTO ledger_transaction (tenant_id, ledger_transaction_id, posting_key, kind, reference,
     content_hash, reverses_id, posted_at)
 VALUES (:tenant, :transaction, :key, :kind, :reference, :hash, :reverses, :now)";
 
-pub(super) const INSERT_ENTRY: &str = "\
+const INSERT_ENTRY: &str = "\
 INSERT INTO ledger_entry (tenant_id, ledger_entry_id, ledger_transaction_id, ledger_account_id,
     amount_minor, currency, posted_at)
 VALUES (:tenant, :entry, :transaction, :account, :amount, :currency, :now)";
 
-pub(super) const FIND_ACCOUNT: &str = "\
+const FIND_ACCOUNT: &str = "\
 SELECT ledger_account_id FROM ledger_account
 WHERE tenant_id = :tenant AND kind = :kind AND owner_id = :owner AND currency = :currency";
 
-pub(super) const OPEN_ACCOUNT: &str = "\
+const OPEN_ACCOUNT: &str = "\
 INSERT INTO ledger_account (tenant_id, ledger_account_id, kind, owner_id, currency, opened_at)
 VALUES (:tenant, :account, :kind, :owner, :currency, :now)";
 
-pub(super) const ENTRIES: &str = "\
+const ENTRIES: &str = "\
 SELECT a.kind, a.owner_id, e.amount_minor, e.currency
 FROM ledger_entry e
 JOIN ledger_account a
@@ -35,13 +35,13 @@ JOIN ledger_account a
 WHERE e.tenant_id = :tenant AND e.ledger_transaction_id = :transaction
 ORDER BY e.ledger_entry_id";
 
-pub(super) const TRIAL_BALANCE: &str = "\
+const TRIAL_BALANCE: &str = "\
 SELECT currency, CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) AS amount_minor,
     COUNT(*) AS entries
 FROM ledger_entry WHERE tenant_id = :tenant
 GROUP BY currency ORDER BY currency";
 
-pub(super) const BALANCES_OF: &str = "\
+const BALANCES_OF: &str = "\
 SELECT a.kind, a.currency, CAST(COALESCE(SUM(e.amount_minor), 0) AS BIGINT) AS amount_minor
 FROM ledger_account a
 JOIN ledger_entry e
@@ -49,21 +49,20 @@ JOIN ledger_entry e
 WHERE a.tenant_id = :tenant AND a.owner_id = :owner
 GROUP BY a.kind, a.currency ORDER BY a.kind, a.currency";
 
-pub(super) const INSERT_ESCROW: &str = "\
+const INSERT_ESCROW: &str = "\
 INSERT INTO ledger_escrow (tenant_id, source, seller_id, amount_minor, currency, state, reason,
     held_at, releasable_at, released_at)
 VALUES (:tenant, :source, :seller, :amount, :currency, 'held', :reason, :now, :releasable, NULL)
 ON CONFLICT (tenant_id, source) DO NOTHING
 RETURNING source";
 
-pub(super) const RELEASE_ESCROW: &str = "\
+const RELEASE_ESCROW: &str = "\
 UPDATE ledger_escrow SET state = 'releasable', released_at = :now
 WHERE tenant_id = :tenant AND source = :source AND state = 'held' AND releasable_at <= :now
 RETURNING seller_id, amount_minor, currency";
 
-/// Every statement, for the test that prepares them on both engines.
-#[cfg(test)]
-pub(crate) const ALL: &[&str] = &[
+/// Every statement here, for the test that prepares them.
+pub const ALL: &[&str] = &[
     FIND_TRANSACTION,
     INSERT_TRANSACTION,
     INSERT_ENTRY,
@@ -89,8 +88,7 @@ pub(super) fn money(row: &Row) -> Result<Money, StoreError> {
 
 fn kind(row: &Row) -> Result<AccountKind, StoreError> {
     let code = row.text("kind")?;
-    AccountKind::parse(&code)
-        .ok_or_else(|| StoreError::shape(format!("no account kind {code:?}")))
+    AccountKind::parse(&code).ok_or_else(|| StoreError::shape(format!("no account kind {code:?}")))
 }
 
 pub(super) fn find_transaction(
@@ -98,7 +96,7 @@ pub(super) fn find_transaction(
     tenant: TenantId,
     key: &str,
 ) -> Result<Option<(LedgerTransactionId, Vec<u8>)>, StoreError> {
-    let params = [(":tenant", tenant.as_bytes().into()), (":key", key.into())];
+    let params = [("tenant", tenant.as_bytes().into()), ("key", key.into())];
     let row = tx.query_one(FIND_TRANSACTION, &params)?;
     row.map(|row| {
         let id = row.id("ledger_transaction_id", LedgerTransactionId::from_bytes)?;
@@ -121,17 +119,17 @@ pub(super) fn insert_transaction(
     new: &NewTransaction<'_>,
 ) -> Result<(), StoreError> {
     let params = [
-        (":tenant", new.tenant.as_bytes().into()),
-        (":transaction", new.id.as_bytes().into()),
-        (":key", new.balanced.key().into()),
-        (":kind", new.balanced.reason().code().into()),
-        (":reference", new.balanced.reference().into()),
-        (":hash", new.balanced.content_hash().as_slice().into()),
+        ("tenant", new.tenant.as_bytes().into()),
+        ("transaction", new.id.as_bytes().into()),
+        ("key", new.balanced.key().into()),
+        ("kind", new.balanced.reason().code().into()),
+        ("reference", new.balanced.reference().into()),
+        ("hash", new.balanced.content_hash().as_slice().into()),
         (
-            ":reverses",
+            "reverses",
             new.reverses.as_ref().map(|id| id.as_bytes()).into(),
         ),
-        (":now", new.now.into()),
+        ("now", new.now.into()),
     ];
     tx.execute(INSERT_TRANSACTION, &params)?;
     Ok(())
@@ -148,13 +146,13 @@ pub(super) struct NewEntry {
 
 pub(super) fn insert_entry(tx: &mut dyn Tx, new: &NewEntry) -> Result<(), StoreError> {
     let params = [
-        (":tenant", new.tenant.as_bytes().into()),
-        (":entry", new.id.as_bytes().into()),
-        (":transaction", new.transaction.as_bytes().into()),
-        (":account", new.account.as_bytes().into()),
-        (":amount", new.amount.minor().into()),
-        (":currency", new.amount.currency().code().into()),
-        (":now", new.now.into()),
+        ("tenant", new.tenant.as_bytes().into()),
+        ("entry", new.id.as_bytes().into()),
+        ("transaction", new.transaction.as_bytes().into()),
+        ("account", new.account.as_bytes().into()),
+        ("amount", new.amount.minor().into()),
+        ("currency", new.amount.currency().code().into()),
+        ("now", new.now.into()),
     ];
     tx.execute(INSERT_ENTRY, &params)?;
     Ok(())
@@ -167,10 +165,10 @@ pub(super) fn find_account(
     currency: Currency,
 ) -> Result<Option<LedgerAccountId>, StoreError> {
     let params = [
-        (":tenant", tenant.as_bytes().into()),
-        (":kind", account.kind.code().into()),
-        (":owner", owner_bytes(account.owner)),
-        (":currency", currency.code().into()),
+        ("tenant", tenant.as_bytes().into()),
+        ("kind", account.kind.code().into()),
+        ("owner", owner_bytes(account.owner)),
+        ("currency", currency.code().into()),
     ];
     let row = tx.query_one(FIND_ACCOUNT, &params)?;
     row.map(|row| row.id("ledger_account_id", LedgerAccountId::from_bytes))
@@ -187,12 +185,12 @@ pub(super) struct NewAccount {
 
 pub(super) fn open_account(tx: &mut dyn Tx, new: &NewAccount) -> Result<(), StoreError> {
     let params = [
-        (":tenant", new.tenant.as_bytes().into()),
-        (":account", new.id.as_bytes().into()),
-        (":kind", new.account.kind.code().into()),
-        (":owner", owner_bytes(new.account.owner)),
-        (":currency", new.currency.code().into()),
-        (":now", new.now.into()),
+        ("tenant", new.tenant.as_bytes().into()),
+        ("account", new.id.as_bytes().into()),
+        ("kind", new.account.kind.code().into()),
+        ("owner", owner_bytes(new.account.owner)),
+        ("currency", new.currency.code().into()),
+        ("now", new.now.into()),
     ];
     tx.execute(OPEN_ACCOUNT, &params)?;
     Ok(())
@@ -204,8 +202,8 @@ pub(super) fn entries(
     transaction: LedgerTransactionId,
 ) -> Result<Vec<Entry>, StoreError> {
     let params = [
-        (":tenant", tenant.as_bytes().into()),
-        (":transaction", transaction.as_bytes().into()),
+        ("tenant", tenant.as_bytes().into()),
+        ("transaction", transaction.as_bytes().into()),
     ];
     let rows = tx.query(ENTRIES, &params)?;
     let entry = |row: &Row| {
@@ -225,7 +223,7 @@ pub(super) fn trial_balance(
     tx: &mut dyn Tx,
     tenant: TenantId,
 ) -> Result<Vec<(Money, i64)>, StoreError> {
-    let rows = tx.query(TRIAL_BALANCE, &[(":tenant", tenant.as_bytes().into())])?;
+    let rows = tx.query(TRIAL_BALANCE, &[("tenant", tenant.as_bytes().into())])?;
     rows.iter()
         .map(|row| Ok((money(row)?, row.int("entries")?)))
         .collect()
@@ -237,11 +235,13 @@ pub(super) fn balances_of(
     owner: AccountId,
 ) -> Result<Vec<(AccountKind, Money)>, StoreError> {
     let params = [
-        (":tenant", tenant.as_bytes().into()),
-        (":owner", owner.as_bytes().into()),
+        ("tenant", tenant.as_bytes().into()),
+        ("owner", owner.as_bytes().into()),
     ];
     let rows = tx.query(BALANCES_OF, &params)?;
-    rows.iter().map(|row| Ok((kind(row)?, money(row)?))).collect()
+    rows.iter()
+        .map(|row| Ok((kind(row)?, money(row)?)))
+        .collect()
 }
 
 pub(super) struct NewEscrow<'a> {
@@ -257,14 +257,14 @@ pub(super) struct NewEscrow<'a> {
 /// Whether the escrow is new.
 pub(super) fn insert_escrow(tx: &mut dyn Tx, new: &NewEscrow<'_>) -> Result<bool, StoreError> {
     let params = [
-        (":tenant", new.tenant.as_bytes().into()),
-        (":source", new.source.into()),
-        (":seller", new.seller.as_bytes().into()),
-        (":amount", new.amount.minor().into()),
-        (":currency", new.amount.currency().code().into()),
-        (":reason", new.reason.into()),
-        (":now", new.now.into()),
-        (":releasable", new.releasable_at.into()),
+        ("tenant", new.tenant.as_bytes().into()),
+        ("source", new.source.into()),
+        ("seller", new.seller.as_bytes().into()),
+        ("amount", new.amount.minor().into()),
+        ("currency", new.amount.currency().code().into()),
+        ("reason", new.reason.into()),
+        ("now", new.now.into()),
+        ("releasable", new.releasable_at.into()),
     ];
     Ok(tx.query_one(INSERT_ESCROW, &params)?.is_some())
 }
@@ -277,9 +277,9 @@ pub(super) fn release_escrow(
     now: Timestamp,
 ) -> Result<Option<(AccountId, Money)>, StoreError> {
     let params = [
-        (":tenant", tenant.as_bytes().into()),
-        (":source", source.into()),
-        (":now", now.into()),
+        ("tenant", tenant.as_bytes().into()),
+        ("source", source.into()),
+        ("now", now.into()),
     ];
     let row = tx.query_one(RELEASE_ESCROW, &params)?;
     row.map(|row| Ok((row.id("seller_id", AccountId::from_bytes)?, money(&row)?)))

@@ -1,1 +1,30 @@
-//! orders
+//! Orders: what was offered, what was agreed, and where it stands.
+//!
+//! A line repeats the offer (title, price, terms) and how its money is divided, so that an order
+//! reads the same for ever. Payment and licenses are other domains' business; `fulfilment` joins
+//! them in one commit.
+//!
+//! # Invariants
+//! * The price that the buyer saw is the price charged, or nothing is placed.
+//! * [`next_state`] is total: every event in every state moves, changes nothing, or is refused.
+//! * An order is seen by its account, by who holds its secret token, and by nobody else; a seller
+//!   sees the lines of their own products.
+//! * The secret token is derived, never stored; its hash is.
+//! * E-mail addresses stand in `order_contact` alone.
+//!
+//! # Tables
+//! `customer_order`, `order_contact`, `order_line`.
+//!
+//! Start reading at [`model`], then [`ops`].
+
+pub mod model;
+pub mod ops;
+pub mod sql;
+
+pub use model::{
+    AccessToken, Line, Order, OrderError, OrderEvent, OrderState, Quote, Step, next_state,
+};
+pub use ops::{
+    Buyer, History, PlaceOrder, Sale, SalesPage, SalesQuery, SalesTotal, access_token, apply,
+    by_id, contact, history, line_owner, place, sales, view,
+};

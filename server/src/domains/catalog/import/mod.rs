@@ -1,0 +1,1 @@
+//! Bringing whole catalogs in.

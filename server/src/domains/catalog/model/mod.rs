@@ -1,0 +1,17 @@
+//! What a shop sells, as types: products, what a license to them grants, prices and meters.
+
+mod draft;
+mod listing;
+mod product;
+
+pub(super) use draft::is_slug;
+pub use draft::{CheckedDraft, FieldError, MeterDraft, PriceDraft, ProductDraft, check, slug_of};
+pub(super) use listing::cheapest;
+pub use listing::{
+    CategoryCount, CategoryView, Facets, KindCount, Listing, ListingPage, PriceBand,
+    PriceBandCount, ProductCard, SearchPage, SearchQuery, Shelves, Sort,
+};
+pub use product::{
+    Aggregation, CategoryRef, Entitlement, EntitlementValue, Kind, LicenseTerms, Meter, Offer,
+    Period, Price, PriceModel, Product, Quota, Seller, State, Window,
+};

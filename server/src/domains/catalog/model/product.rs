@@ -1,0 +1,333 @@
+//! A product, its prices, its meters and what its license grants.
+
+use mintreu::id::{AccountId, CategoryId, MeterId, PriceId, ProductId};
+use mintreu::price::Tariff;
+use mintreu::{Money, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// An enum whose variants are stored, sent and shown by a stable name.
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $text)] $variant,)+
+        }
+
+        impl $name {
+            /// Every variant, in the order people see them.
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+
+            /// The stable name.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+
+            /// Reads the stable name.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.name() == text)
+            }
+        }
+    };
+}
+pub(super) use named;
+
+named!(
+    /// What is sold.
+    Kind {
+        /// Files with versions.
+        Download = "download",
+        /// A service that is called and counted.
+        Api = "api",
+        /// Access for as long as it is paid.
+        Subscription = "subscription",
+        /// A module that build tools fetch.
+        Package = "package",
+        /// A person's time.
+        Consultation = "consultation",
+    }
+);
+
+named!(
+    /// Where a product stands. Nothing sold is deleted: it is archived.
+    State {
+        /// Only its seller sees it.
+        Draft = "draft",
+        /// Listed and for sale.
+        Published = "published",
+        /// No longer for sale; its licenses live on.
+        Archived = "archived",
+    }
+);
+
+named!(
+    /// How a price is charged.
+    PriceModel {
+        /// Nothing, ever.
+        Free = "free",
+        /// Once.
+        OneTime = "one_time",
+        /// At the start of every period.
+        Recurring = "recurring",
+        /// Nothing now; usage is billed at the meters' tariffs when the month closes.
+        Metered = "metered",
+    }
+);
+
+named!(
+    /// How often a recurring price is charged.
+    Period {
+        /// Every calendar month from the day of purchase.
+        Monthly = "monthly",
+        /// Every year from the day of purchase.
+        Yearly = "yearly",
+    }
+);
+
+named!(
+    /// How the counts of a meter become one figure.
+    Aggregation {
+        /// They are added.
+        Sum = "sum",
+    }
+);
+
+named!(
+    /// When a quota starts anew.
+    Window {
+        /// Never.
+        Lifetime = "lifetime",
+        /// Every hour.
+        Hour = "hour",
+        /// Every day.
+        Day = "day",
+        /// Every week.
+        Week = "week",
+        /// Every month.
+        Month = "month",
+        /// Every year.
+        Year = "year",
+    }
+);
+
+/// Who sells: an account as the shop shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seller {
+    /// The account; one that was imported has nobody who can sign in yet.
+    pub account: AccountId,
+    /// Unique in the tenant; part of addresses.
+    pub slug: String,
+    /// The public name.
+    pub name: String,
+    /// A sentence about the seller, possibly empty.
+    pub about: String,
+    /// When a person took the account over; `None` for an imported seller.
+    pub claimed_at: Option<Timestamp>,
+}
+
+/// A named category and its place in the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CategoryRef {
+    /// The node.
+    pub id: CategoryId,
+    /// Slugs from the top, joined by `/`; empty for the root.
+    pub path: String,
+    /// The name people see.
+    pub name: String,
+}
+
+/// What an entitlement is worth: untagged in JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum EntitlementValue {
+    /// On or off.
+    Flag(bool),
+    /// A limit the product enforces itself.
+    Limit(i64),
+    /// A value the product reads.
+    Text(String),
+}
+
+/// One feature that a license turns on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entitlement {
+    /// The name the product asks for.
+    pub name: String,
+    /// What it is worth.
+    pub value: EntitlementValue,
+}
+
+/// So many units of a meter in each window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quota {
+    /// A meter of the product.
+    pub meter: String,
+    /// Units in each window.
+    pub limit: i64,
+    /// When it starts anew.
+    pub window: Window,
+}
+
+/// What a license to the product grants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseTerms {
+    /// Features.
+    #[serde(default)]
+    pub entitlements: Vec<Entitlement>,
+    /// Limits on usage; a meter without one is counted and billed without limit.
+    #[serde(default)]
+    pub quotas: Vec<Quota>,
+    /// How many devices may be active at once.
+    pub seats: i64,
+    /// Days from issue to expiry; `None` is for ever, or as long as a subscription is paid.
+    #[serde(default)]
+    pub validity_days: Option<i64>,
+    /// Days a new customer may try before the first charge.
+    #[serde(default)]
+    pub trial_days: Option<i64>,
+}
+
+impl Default for LicenseTerms {
+    /// One device, for ever, nothing else.
+    fn default() -> Self {
+        Self {
+            entitlements: Vec::new(),
+            quotas: Vec::new(),
+            seats: 1,
+            validity_days: None,
+            trial_days: None,
+        }
+    }
+}
+
+/// What a product counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meter {
+    /// Kept while the product keeps a meter of this name.
+    pub id: MeterId,
+    /// Unique in the product: `api.calls`.
+    pub name: String,
+    /// What one of it is called: `call`.
+    pub unit: String,
+    /// How counts add up.
+    pub aggregation: Aggregation,
+    /// What usage costs; a meter without one is counted and never billed.
+    pub tariff: Option<Tariff>,
+}
+
+/// A price as it was offered: never changed, only replaced and archived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Price {
+    /// What an order names.
+    pub id: PriceId,
+    /// How it is charged.
+    pub model: PriceModel,
+    /// How often, for a recurring price only.
+    pub period: Option<Period>,
+    /// How much; zero when the model is free or metered.
+    pub amount: Money,
+}
+
+/// A product as its seller describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    /// The product.
+    pub id: ProductId,
+    /// Who sells it.
+    pub seller: Seller,
+    /// Unique in the tenant; part of addresses.
+    pub slug: String,
+    /// Unique in the tenant: the audience of its licenses, `acme.editor`.
+    pub code: String,
+    /// What kind it is.
+    pub kind: Kind,
+    /// Where it stands.
+    pub state: State,
+    /// The name people see.
+    pub name: String,
+    /// One sentence.
+    pub summary: String,
+    /// Markdown.
+    pub description: String,
+    /// The language of its text, an ISO 639-1 code.
+    pub language: String,
+    /// The current version, possibly empty.
+    pub version: String,
+    /// An https or http address.
+    pub homepage: Option<String>,
+    /// An SPDX license expression, for what has one.
+    pub spdx: Option<String>,
+    /// What its license grants.
+    pub terms: LicenseTerms,
+    /// For sale now, in the seller's order.
+    pub prices: Vec<Price>,
+    /// What it counts.
+    pub meters: Vec<Meter>,
+    /// Chosen categories, the first of which names it in lists.
+    pub categories: Vec<CategoryRef>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it was first published.
+    pub published_at: Option<Timestamp>,
+}
+
+impl Product {
+    /// The price of that id, if it is for sale.
+    pub fn price(&self, id: PriceId) -> Option<&Price> {
+        self.prices.iter().find(|price| price.id == id)
+    }
+
+    /// The meter of that name.
+    pub fn meter(&self, name: &str) -> Option<&Meter> {
+        self.meters.iter().find(|meter| meter.name == name)
+    }
+}
+
+/// A price together with its product: what an order is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// Published at the time of asking.
+    pub product: Product,
+    /// One of its current prices.
+    pub price: Price,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back_and_others_do_not() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::parse(kind.name()), Some(*kind));
+            assert_eq!(
+                serde_json::to_string(kind).unwrap(),
+                format!("{:?}", kind.name())
+            );
+        }
+        assert_eq!(Kind::parse("Download"), None);
+        assert_eq!(Window::parse("month"), Some(Window::Month));
+    }
+
+    #[test]
+    fn terms_read_back_and_values_keep_their_type() {
+        let text = r#"{"entitlements":[{"name":"pro","value":true},{"name":"gpus","value":4},
+            {"name":"tier","value":"gold"}],"seats":2}"#;
+        let terms: LicenseTerms = serde_json::from_str(text).unwrap();
+        let values: Vec<_> = terms.entitlements.iter().map(|e| e.value.clone()).collect();
+        assert_eq!(
+            values,
+            [
+                EntitlementValue::Flag(true),
+                EntitlementValue::Limit(4),
+                EntitlementValue::Text("gold".into())
+            ]
+        );
+        let again = serde_json::to_string(&terms).unwrap();
+        assert_eq!(serde_json::from_str::<LicenseTerms>(&again).unwrap(), terms);
+    }
+}

@@ -1,0 +1,56 @@
+//! Use cases of the catalog.
+
+mod browse;
+pub(super) mod placing;
+mod products;
+mod search;
+mod shop;
+
+pub use browse::{
+    Categories, Home, OwnProduct, ProductAt, SellerProducts, categories, home, listing,
+    own_product, product_at, seller_products,
+};
+pub use products::{
+    ArchiveProduct, CreateProduct, PublishProduct, UpdateProduct, archive_product, create_product,
+    publish_product, update_product,
+};
+pub use search::search;
+pub use shop::{AddCategory, OpenShop, OwnShop, add_category, open_shop, own_shop};
+
+use super::model::FieldError;
+use crate::caller::Denied;
+use crate::store::StoreError;
+
+/// What a use case of the catalog refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// There is no such thing here, or it is somebody else's.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// Mistakes, each at its field.
+    #[error("{}", .0.first().map_or("the input is wrong", |first| first.detail.as_str()))]
+    Invalid(Vec<FieldError>),
+    /// The caller has not opened a shop yet.
+    #[error("open a shop before selling")]
+    ShopMissing,
+    /// The cursor is not one that this list answered.
+    #[error("the cursor does not belong to this list; start from its first page")]
+    CursorUnknown,
+    /// The caller may not do this.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl CatalogError {
+    /// One mistake at one field.
+    fn field(field: &'static str, code: &'static str, detail: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError {
+            field,
+            code,
+            detail: detail.into(),
+        }])
+    }
+}

@@ -1,0 +1,1 @@
+//! Import runs, what they brought and what they refused.

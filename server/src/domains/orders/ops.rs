@@ -1,0 +1,380 @@
+//! Use cases of orders: place one, move it, and show it to those who may see it.
+
+use super::model::{
+    AccessToken, Line, Order, OrderError, OrderEvent, OrderState, Quote, SplitAmounts, Step,
+    next_state,
+};
+use super::sql::{self, StoredOrder};
+use crate::app::{Cx, ReadCx};
+use crate::custody::Custody;
+use crate::domains::catalog::Offer;
+use crate::domains::ledger::{FeePolicy, PaymentTariff, SplitLine, Tax, Traffic, split_sale};
+use crate::store::StoreError;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mintreu::id::{AccountId, OrderId, OrderLineId, ProductId, TenantId};
+use mintreu::{Money, Timestamp};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// Most units of one product in one order.
+pub const MAX_QUANTITY: i64 = 100;
+/// How long an order waits for its money: a day.
+const PATIENCE_MS: i64 = 24 * 60 * 60 * 1000;
+/// Most rows of one page.
+const MAX_PAGE: i64 = 100;
+/// Later than every id.
+const NEWEST: [u8; 16] = [0xff; 16];
+
+/// Who buys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Buyer {
+    /// The caller's own account.
+    Account(AccountId),
+    /// Nobody who is signed in; the receipt goes to this address.
+    Guest(String),
+}
+
+/// What to place.
+#[derive(Debug, Clone)]
+pub struct PlaceOrder {
+    /// What is for sale now.
+    pub offer: Offer,
+    /// How many.
+    pub quantity: i64,
+    /// The total that the buyer saw.
+    pub seen: Money,
+    /// Who buys.
+    pub buyer: Buyer,
+    /// Who found the buyer.
+    pub traffic: Traffic,
+    /// The platform's share.
+    pub fees: FeePolicy,
+    /// What the payment costs.
+    pub tariff: PaymentTariff,
+}
+
+/// Places an order at the price its buyer saw. It awaits its payment, even when that is nothing.
+pub fn place(cx: &mut Cx<'_>, new: &PlaceOrder) -> Result<Order, OrderError> {
+    check(new)?;
+    let line = agree(cx, new)?;
+    let quote = Quote {
+        product: line.product,
+        price: line.price,
+        quantity: line.quantity,
+        unit: line.unit,
+        total: line.split.charged,
+    };
+    if quote.total != new.seen {
+        return Err(OrderError::PriceChanged(Box::new(quote)));
+    }
+    let (account, email) = match &new.buyer {
+        Buyer::Account(account) => (Some(*account), None),
+        Buyer::Guest(email) => (None, Some(email)),
+    };
+    let order = Order {
+        id: cx.make_id(OrderId::from_bytes),
+        account,
+        state: OrderState::AwaitingPayment,
+        total: quote.total,
+        traffic: new.traffic,
+        placed_at: cx.now,
+        expires_at: cx.now.plus_ms(PATIENCE_MS),
+        paid_at: None,
+        lines: vec![line],
+    };
+    store(cx, order, email.map(String::as_str))
+}
+
+fn check(new: &PlaceOrder) -> Result<(), OrderError> {
+    if !(1..=MAX_QUANTITY).contains(&new.quantity) {
+        return Err(OrderError::Quantity);
+    }
+    match &new.buyer {
+        Buyer::Account(account) if *account == new.offer.product.seller.account => {
+            Err(OrderError::OwnProduct)
+        }
+        Buyer::Guest(email) if email.is_empty() => Err(OrderError::EmailMissing),
+        Buyer::Guest(email) if !is_address(email) => Err(OrderError::EmailMalformed),
+        Buyer::Account(_) | Buyer::Guest(_) => Ok(()),
+    }
+}
+
+/// Whether mail could be sent there: one `@` with something on both sides, and nothing that a
+/// header would trip over. Whether it arrives is known only by sending.
+fn is_address(text: &str) -> bool {
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>(),;:\"\\[]".contains(c);
+    let Some((local, host)) = text.split_once('@') else {
+        return false;
+    };
+    let host_sound = host.contains('.') && !host.starts_with('.') && !host.ends_with('.');
+    (1..=64).contains(&local.len())
+        && text.len() <= 254
+        && host_sound
+        && !host.contains('@')
+        && text.chars().all(plain)
+}
+
+/// The offer as a line, divided.
+fn agree(cx: &mut Cx<'_>, new: &PlaceOrder) -> Result<Line, OrderError> {
+    let (product, price) = (&new.offer.product, &new.offer.price);
+    let gross = price.amount.checked_mul(new.quantity)?;
+    let tax = Tax::zero("zero-rated: no tax rule applies to this sale");
+    let sold = SplitLine {
+        gross,
+        discount: Money::zero(gross.currency()),
+        tax: tax.clone(),
+        platform_bps: new.fees.share(new.traffic),
+        affiliate_bps: 0,
+    };
+    let split = split_sale(&[sold], new.tariff)?;
+    let figures = split.first().map(SplitAmounts::of);
+    let split = figures
+        .transpose()
+        .map_err(|error| StoreError::shape(error.to_string()))?
+        .ok_or_else(|| StoreError::shape("a line without its split".to_owned()))?;
+    Ok(Line {
+        id: cx.make_id(OrderLineId::from_bytes),
+        product: product.id,
+        price: price.id,
+        seller: product.seller.account,
+        title: product.name.clone(),
+        product_code: product.code.clone(),
+        product_slug: product.slug.clone(),
+        kind: product.kind,
+        model: price.model,
+        period: price.period,
+        quantity: new.quantity,
+        unit: price.amount,
+        tax: (tax.bps, tax.reason),
+        split,
+        terms: product.terms.clone(),
+    })
+}
+
+fn store(cx: &mut Cx<'_>, order: Order, email: Option<&str>) -> Result<Order, OrderError> {
+    let tenant = cx.caller.tenant;
+    let access_salt = cx.random::<16>().to_vec();
+    let token = derive(cx.keys, tenant, order.id, &access_salt);
+    let stored = StoredOrder {
+        access_hash: hash(token.reveal()).to_vec(),
+        access_salt,
+        order,
+    };
+    sql::insert_order(cx.tx, tenant, &stored)?;
+    sql::insert_lines(cx.tx, tenant, &stored.order)?;
+    if let Some(email) = email {
+        sql::insert_contact(cx.tx, tenant, stored.order.id, email)?;
+    }
+    let order = stored.order;
+    crate::events::record(cx, "order.placed", &order.id.to_string(), &())?;
+    Ok(order)
+}
+
+/// The token follows from the order and the server's key: nothing secret is stored, and the mail
+/// that carries it can be sent at any time.
+fn derive(keys: &Custody, tenant: TenantId, order: OrderId, salt: &[u8]) -> AccessToken {
+    let data = [tenant.as_bytes().as_slice(), order.as_bytes(), salt].concat();
+    AccessToken(URL_SAFE_NO_PAD.encode(keys.mac("orders.access", &data)))
+}
+
+fn hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// The secret token of an order, for its buyer only.
+pub fn access_token(cx: &mut Cx<'_>, order: OrderId) -> Result<AccessToken, OrderError> {
+    let tenant = cx.caller.tenant;
+    let stored = sql::find(cx.tx, tenant, order)?.ok_or(OrderError::NotFound)?;
+    Ok(derive(cx.keys, tenant, order, &stored.access_salt))
+}
+
+/// The order, for the house itself.
+pub fn by_id(cx: &mut Cx<'_>, order: OrderId) -> Result<Order, OrderError> {
+    let stored = sql::find(cx.tx, cx.caller.tenant, order)?;
+    stored
+        .map(|stored| stored.order)
+        .ok_or(OrderError::NotFound)
+}
+
+/// Where a guest's receipt goes.
+pub fn contact(cx: &mut Cx<'_>, order: OrderId) -> Result<Option<String>, OrderError> {
+    Ok(sql::contact(cx.tx, cx.caller.tenant, order)?)
+}
+
+/// Lets `event` happen to the order, and says what came of it.
+pub fn apply(cx: &mut Cx<'_>, order: &mut Order, event: OrderEvent) -> Result<Step, OrderError> {
+    let step = next_state(order.state, event);
+    if let Step::Move(state) = step {
+        order.state = state;
+        if state == OrderState::Paid {
+            order.paid_at = Some(cx.now);
+        }
+        sql::move_order(cx.tx, cx.caller.tenant, order, cx.now)?;
+    }
+    Ok(step)
+}
+
+/// The order, if the caller owns it or holds its token.
+pub fn view(cx: &mut ReadCx<'_>, order: OrderId, token: Option<&str>) -> Result<Order, OrderError> {
+    let stored = sql::find(cx.tx, cx.caller.tenant, order)?.ok_or(OrderError::NotFound)?;
+    let owned = cx.caller.account.is_some() && cx.caller.account == stored.order.account;
+    let held = token.is_some_and(|token| {
+        hash(token)
+            .as_slice()
+            .ct_eq(stored.access_hash.as_slice())
+            .into()
+    });
+    // What may not be seen does not exist: the same answer for both.
+    if owned || held {
+        Ok(stored.order)
+    } else {
+        Err(OrderError::NotFound)
+    }
+}
+
+/// Which page of the caller's own orders.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct History {
+    /// Orders placed before this one; `None` for the newest.
+    pub before: Option<OrderId>,
+    /// Orders a page, at most a hundred; 0 is twenty.
+    pub limit: i64,
+}
+
+fn page_size(limit: i64) -> i64 {
+    if limit == 0 {
+        20
+    } else {
+        limit.clamp(1, MAX_PAGE)
+    }
+}
+
+/// The caller's own orders, newest first.
+pub fn history(cx: &mut ReadCx<'_>, query: &History) -> Result<Vec<Order>, OrderError> {
+    let Some(owner) = cx.caller.account else {
+        return Ok(Vec::new());
+    };
+    let page = sql::Page {
+        tenant: cx.caller.tenant,
+        owner,
+        before: query.before.map_or(NEWEST, |order| *order.as_bytes()),
+        limit: page_size(query.limit),
+    };
+    Ok(sql::history(cx.tx, &page)?)
+}
+
+/// Which order a line belongs to, and whose that is.
+pub fn line_owner(
+    cx: &mut Cx<'_>,
+    line: OrderLineId,
+) -> Result<(OrderId, Option<AccountId>), OrderError> {
+    sql::line_owner(cx.tx, cx.caller.tenant, line)?.ok_or(OrderError::NotFound)
+}
+
+/// One sold line, as its seller sees it: nothing that identifies the buyer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sale {
+    /// The line.
+    pub line: OrderLineId,
+    /// Its order.
+    pub order: OrderId,
+    /// Which product.
+    pub product: ProductId,
+    /// The product's name at the sale.
+    pub title: String,
+    /// Part of its address.
+    pub product_slug: String,
+    /// How many.
+    pub quantity: i64,
+    /// Who got what, and why.
+    pub split: SplitAmounts,
+    /// Where the order stands.
+    pub state: OrderState,
+    /// When it was paid.
+    pub paid_at: Timestamp,
+}
+
+/// All sales of a seller in one currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SalesTotal {
+    /// Lines sold.
+    pub sold: i64,
+    /// Gross less discount.
+    pub net: Money,
+    /// The platform's part.
+    pub platform_fee: Money,
+    /// The payment fees.
+    pub payment_fee: Money,
+    /// The seller's part.
+    pub seller: Money,
+}
+
+/// Which page of the caller's own sales.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SalesQuery {
+    /// Lines sold before this one; `None` for the newest.
+    pub before: Option<OrderLineId>,
+    /// Lines a page, at most a hundred; 0 is twenty.
+    pub limit: i64,
+}
+
+/// A page of sales, with totals over all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SalesPage {
+    /// Newest first.
+    pub sales: Vec<Sale>,
+    /// A line a currency.
+    pub totals: Vec<SalesTotal>,
+    /// What to ask for next.
+    pub next: Option<OrderLineId>,
+}
+
+/// The caller's own sales, newest first.
+pub fn sales(cx: &mut ReadCx<'_>, query: &SalesQuery) -> Result<SalesPage, OrderError> {
+    let Some(owner) = cx.caller.account else {
+        return Err(OrderError::NotFound);
+    };
+    let page = sql::Page {
+        tenant: cx.caller.tenant,
+        owner,
+        before: query.before.map_or(NEWEST, |line| *line.as_bytes()),
+        limit: page_size(query.limit),
+    };
+    let sales = sql::sales(cx.tx, &page)?;
+    let full = i64::try_from(sales.len()) == Ok(page.limit);
+    let next = sales.last().map(|sale| sale.line).filter(|_| full);
+    let totals = sql::sales_totals(cx.tx, page.tenant, owner)?;
+    Ok(SalesPage {
+        sales,
+        totals,
+        next,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_mail_can_go_to() {
+        for good in ["ada@example.org", "a.b+c@x-y.example", "ü@exämple.org"] {
+            assert!(is_address(good), "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "@b.c",
+            "a@",
+            "a@b",
+            "a@b@c.d",
+            "a b@c.d",
+            "a@.b",
+            "a@b.",
+            "a\r\n@b.c",
+            "<a@b.c>",
+        ] {
+            assert!(!is_address(bad), "{bad}");
+        }
+    }
+}

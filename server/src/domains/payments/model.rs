@@ -1,0 +1,272 @@
+//! A payment, what a provider can say about it, and the rule that joins them. Pure.
+
+use crate::caller::Denied;
+use crate::store::StoreError;
+use mintreu::id::{PaymentEventId, PaymentId};
+use mintreu::{Money, Timestamp};
+
+/// What is to be paid for, as its owner names it: an order's id, an invoice's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payable(String);
+
+impl Payable {
+    /// Names what is to be paid for by its id.
+    pub fn new(id: impl ToString) -> Self {
+        Self(id.to_string())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where an attempt stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentState {
+    /// Asked for; nothing heard yet.
+    Expected,
+    /// The buyer must prove who they are (3-D Secure).
+    ActionRequired,
+    /// The money is ours.
+    Succeeded,
+    /// Declined or given up; another attempt may follow.
+    Failed,
+}
+
+impl PaymentState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [
+        Self::Expected,
+        Self::ActionRequired,
+        Self::Succeeded,
+        Self::Failed,
+    ];
+
+    /// As stored and shown.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Expected => "expected",
+            Self::ActionRequired => "action_required",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads what [`PaymentState::code`] wrote.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.code() == code)
+    }
+}
+
+/// What a provider's event means, in our words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    /// The buyer must prove who they are.
+    ActionRequired,
+    /// Paid.
+    Succeeded,
+    /// Declined.
+    Failed,
+    /// Something we don't act on; kept, because it came.
+    Other,
+}
+
+impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [
+        Self::ActionRequired,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Other,
+    ];
+
+    /// As stored.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ActionRequired => "action_required",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Other => "other",
+        }
+    }
+
+    /// Reads what [`EventKind::code`] wrote.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+}
+
+/// One attempt to be paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// The attempt.
+    pub id: PaymentId,
+    /// What for.
+    pub payable: String,
+    /// From 1.
+    pub attempt: i64,
+    /// Whose page takes the money: `sandbox`.
+    pub provider: String,
+    /// Where it stands.
+    pub state: PaymentState,
+    /// How much.
+    pub amount: Money,
+    /// The provider's own name of it, once it has one.
+    pub provider_session: Option<String>,
+    /// Where the buyer pays, once it is known.
+    pub page_url: Option<String>,
+    /// Why it failed: `card_declined`.
+    pub failure_code: Option<String>,
+}
+
+/// An event as a provider's adapter read it, signature checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderEvent {
+    /// The provider's name of the event.
+    pub id: String,
+    /// What it means.
+    pub kind: EventKind,
+    /// The payment that we named when the session was made.
+    pub payment: PaymentId,
+    /// How much it speaks of.
+    pub amount: Money,
+    /// Why it failed.
+    pub failure_code: Option<String>,
+    /// When it happened there.
+    pub occurred_at: Timestamp,
+}
+
+/// An event in the inbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentEvent {
+    /// The row.
+    pub id: PaymentEventId,
+    /// What it means.
+    pub kind: EventKind,
+    /// Which payment it speaks of.
+    pub payment: PaymentId,
+    /// How much it speaks of.
+    pub amount: Money,
+    /// Why it failed.
+    pub failure_code: Option<String>,
+    /// What was made of it; `None` until its job has run.
+    pub outcome: Option<String>,
+}
+
+/// Why a payment could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum PaymentError {
+    /// No such payment or event in this tenant.
+    #[error("no such payment")]
+    NotFound,
+    /// An earlier attempt is still open or was paid.
+    #[error("the last attempt has not failed")]
+    AttemptOpen,
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What an event does to a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It moves there.
+    Moved(PaymentState),
+    /// Known already, or overtaken: nothing changes.
+    Unchanged,
+    /// It speaks of another amount: nothing changes, and somebody must look.
+    AmountDiffers,
+}
+
+/// What `event` makes of a payment: total, and safe against repeats and reordering.
+///
+/// | state \ event | action_required | succeeded | failed | other |
+/// |---|---|---|---|---|
+/// | expected | action_required | succeeded | failed | – |
+/// | action_required | – | succeeded | failed | – |
+/// | succeeded | – | – | – | – |
+/// | failed | – | succeeded | – | – |
+pub fn settle_payment(payment: &Payment, kind: EventKind, amount: Money) -> Settled {
+    use PaymentState::{ActionRequired, Expected, Failed, Succeeded};
+    let next = match (payment.state, kind) {
+        (Expected, EventKind::ActionRequired) => ActionRequired,
+        (Expected | ActionRequired | Failed, EventKind::Succeeded) => Succeeded,
+        (Expected | ActionRequired, EventKind::Failed) => Failed,
+        (Succeeded, _)
+        | (_, EventKind::Other)
+        | (ActionRequired | Failed, EventKind::ActionRequired)
+        | (Failed, EventKind::Failed) => return Settled::Unchanged,
+    };
+    if next == Succeeded && payment.amount != amount {
+        return Settled::AmountDiffers;
+    }
+    Settled::Moved(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mintreu::Currency;
+
+    fn payment(state: PaymentState) -> Payment {
+        Payment {
+            id: PaymentId::from_bytes([1; 16]),
+            payable: "ord_x".to_owned(),
+            attempt: 1,
+            provider: "sandbox".to_owned(),
+            state,
+            amount: Money::new(4_900, Currency::EUR),
+            provider_session: None,
+            page_url: None,
+            failure_code: None,
+        }
+    }
+
+    #[test]
+    fn the_table_holds_cell_by_cell() {
+        use PaymentState::{ActionRequired, Expected, Failed, Succeeded};
+        // Columns: action_required, succeeded, failed, other.
+        let table = [
+            (
+                Expected,
+                [Some(ActionRequired), Some(Succeeded), Some(Failed), None],
+            ),
+            (ActionRequired, [None, Some(Succeeded), Some(Failed), None]),
+            (Succeeded, [None; 4]),
+            (Failed, [None, Some(Succeeded), None, None]),
+        ];
+        for (state, row) in table {
+            for (kind, expected) in EventKind::ALL.into_iter().zip(row) {
+                let given = payment(state);
+                let expected = expected.map_or(Settled::Unchanged, Settled::Moved);
+                let amount = given.amount;
+                assert_eq!(
+                    settle_payment(&given, kind, amount),
+                    expected,
+                    "{state:?} {kind:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn another_amount_never_pays() {
+        let less = Money::new(4_899, Currency::EUR);
+        let settled = settle_payment(&payment(PaymentState::Expected), EventKind::Succeeded, less);
+        assert_eq!(settled, Settled::AmountDiffers);
+    }
+
+    #[test]
+    fn codes_read_back() {
+        for state in PaymentState::ALL {
+            assert_eq!(PaymentState::parse(state.code()), Some(state));
+        }
+        for kind in EventKind::ALL {
+            assert_eq!(EventKind::parse(kind.code()), Some(kind));
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! A whole app for one test: its own database, a clock that stands still, and an audit at the end.
+
+use crate::audit;
+use mintreu::id::TenantId;
+use mintreu::{FixedClock, Timestamp};
+use mintreu_server::app::App;
+use mintreu_server::caller::Caller;
+use mintreu_server::custody::Custody;
+use mintreu_server::store::{Engine, Store, StoreOptions};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// 2027-01-15T08:00:00Z: where every test's clock starts.
+pub const START: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+/// Where PostgreSQL is, when its half of the tests shall run: a `postgres://` address whose user
+/// may create schemas.
+pub const POSTGRES_VARIABLE: &str = "MINTREU_TEST_POSTGRES";
+
+/// An app with its own database.
+///
+/// End it by [`TestApp::finish`], which checks the books; one that is merely dropped fails the
+/// test.
+pub struct TestApp {
+    /// The server's parts.
+    pub app: Arc<App>,
+    /// The app's clock.
+    pub clock: Arc<FixedClock>,
+    database: Database,
+    finished: bool,
+}
+
+enum Database {
+    Sqlite(TempDir),
+    Postgres { url: String, schema: String },
+}
+
+impl TestApp {
+    /// Runs `story` on SQLite and, when `MINTREU_TEST_POSTGRES` is set, on PostgreSQL; each app is
+    /// audited at the end.
+    pub async fn both(story: impl AsyncFn(&TestApp)) {
+        let app = Self::sqlite().await;
+        story(&app).await;
+        app.finish().await;
+        match Self::postgres().await {
+            Some(app) => {
+                story(&app).await;
+                app.finish().await;
+            }
+            None => println!("PostgreSQL skipped: {POSTGRES_VARIABLE} is not set"),
+        }
+    }
+
+    /// An app on a SQLite file of its own.
+    pub async fn sqlite() -> Self {
+        Self::sqlite_with(|_| {}).await
+    }
+
+    /// As [`TestApp::sqlite`], with other options of the store.
+    pub async fn sqlite_with(change: impl FnOnce(&mut StoreOptions)) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("mintreu.db");
+        let mut options = StoreOptions::new(format!("sqlite:{}", file.display()));
+        change(&mut options);
+        Self::open(options, Database::Sqlite(folder)).await
+    }
+
+    /// An app in a PostgreSQL schema of its own; `None` when there is no PostgreSQL to test with.
+    pub async fn postgres() -> Option<Self> {
+        Self::postgres_with(|_| {}).await
+    }
+
+    /// As [`TestApp::postgres`], with other options of the store.
+    pub async fn postgres_with(change: impl FnOnce(&mut StoreOptions)) -> Option<Self> {
+        let url = std::env::var(POSTGRES_VARIABLE).ok()?;
+        let mut random = [0; 16];
+        mintreu_server::app::system_entropy(&mut random);
+        let schema = format!("test_{}", mintreu::id::encode(&random));
+        run_on(&url, &format!("CREATE SCHEMA {schema}")).await;
+        let joint = if url.contains('?') { '&' } else { '?' };
+        let mut options =
+            StoreOptions::new(format!("{url}{joint}options=-csearch_path%3D{schema}"));
+        options.connections = 8;
+        change(&mut options);
+        Some(Self::open(options, Database::Postgres { url, schema }).await)
+    }
+
+    async fn open(options: StoreOptions, database: Database) -> Self {
+        let store = Store::open(options).await.expect("the store opens");
+        let clock = Arc::new(FixedClock::at(START));
+        let mut app = App::new(store, Custody::new([7; 32]));
+        app.clock = clock.clone();
+        Self {
+            app: Arc::new(app),
+            clock,
+            database,
+            finished: false,
+        }
+    }
+
+    /// Which engine this app runs on.
+    pub fn engine(&self) -> Engine {
+        self.app.store.engine()
+    }
+
+    /// The tenant of every test that doesn't say otherwise.
+    pub fn tenant(&self) -> TenantId {
+        mintreu_server::domains::tenants::DEFAULT
+    }
+
+    /// The house itself, in the test's tenant.
+    pub fn system(&self) -> Caller {
+        Caller::system(self.tenant())
+    }
+
+    /// Somebody who isn't signed in.
+    pub fn guest(&self) -> Caller {
+        Caller::guest(self.tenant())
+    }
+
+    /// Runs every due job, checks the books, and removes the database.
+    pub async fn finish(mut self) {
+        self.finished = true;
+        let complaints = audit::complaints(&self).await;
+        assert!(
+            complaints.is_empty(),
+            "the audit complains: {complaints:#?}"
+        );
+        self.clean_up().await;
+    }
+
+    /// Removes the database of a test whose books are wrong on purpose: it must say how.
+    pub async fn finish_expecting(mut self, complaint: &str) {
+        self.finished = true;
+        let complaints = audit::complaints(&self).await;
+        let found = complaints.iter().any(|found| found.contains(complaint));
+        assert!(found, "expected {complaint:?} among {complaints:#?}");
+        self.clean_up().await;
+    }
+
+    async fn clean_up(&self) {
+        match &self.database {
+            // The folder goes when it is dropped.
+            Database::Sqlite(folder) => assert!(folder.path().exists()),
+            Database::Postgres { url, schema } => {
+                run_on(url, &format!("DROP SCHEMA {schema} CASCADE")).await;
+            }
+        }
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if !self.finished && !std::thread::panicking() {
+            // Nothing can be awaited here, so forgetting is all that can be noticed.
+            panic!("this test never called finish()");
+        }
+    }
+}
+
+/// Runs one statement on a connection of its own.
+async fn run_on(url: &str, sql: &str) {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+        .await
+        .expect("PostgreSQL answers");
+    let connection = tokio::spawn(connection);
+    client.batch_execute(sql).await.expect("the statement runs");
+    drop(client);
+    connection.await.expect("no panic").expect("a clean end");
+}
