@@ -3,6 +3,7 @@
 pub mod document;
 pub mod error;
 pub mod id;
+pub mod license;
 pub mod meter;
 pub mod money;
 pub mod price;

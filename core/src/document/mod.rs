@@ -46,3 +46,25 @@ pub const CONFIRMATION: i64 = 8;
 pub const NONCE: i64 = 10;
 /// The private label under which each kind keeps its own map of small integer keys.
 pub const PRIVATE: i64 = -65537;
+
+/// The map under the private label of a document's claims, if it has one.
+///
+/// Its keys are whole numbers. Negative ones are critical: this version knows none, so a document
+/// that has one means something we can't judge, and is refused as `unsupported`. Unknown keys that
+/// are not negative are optional and ignored.
+pub fn private_claims<'v, 'a>(
+    claims: &'v cbor::Value<'a>,
+) -> crate::Result<Option<&'v cbor::Value<'a>>> {
+    let Some(private) = claims.at(PRIVATE) else {
+        return Ok(None);
+    };
+    for (key, _) in private.as_map()? {
+        if key.as_int()? < 0 {
+            return Err(crate::Error::new(
+                "unsupported",
+                "the document needs a newer version of the product",
+            ));
+        }
+    }
+    Ok(Some(private))
+}

@@ -1,0 +1,378 @@
+//! License claims as CBOR. Labels are append-only: `docs/license-document.md` lists them.
+
+use super::{
+    Binding, Claims, Entitlement, Matching, Name, OnExpiry, QuotaClaim, Version, VersionRange,
+};
+use crate::document::cbor::{self, Value};
+use crate::document::{
+    AUDIENCE, CONFIRMATION, DOCUMENT_ID, EXPIRES, ISSUED_AT, NOT_BEFORE, PRIVATE, cose_key,
+    key_from_cose, private_claims,
+};
+use crate::error::{Error, Result};
+use crate::id::LicenseId;
+use crate::meter::Window;
+use crate::time::Timestamp;
+
+const EDITION: i64 = 1;
+const ENTITLEMENTS: i64 = 2;
+const QUOTAS: i64 = 3;
+const SEATS: i64 = 4;
+const ON_EXPIRY: i64 = 5;
+const GRACE: i64 = 6;
+const TRIAL: i64 = 7;
+const VERSIONS: i64 = 8;
+const UPDATES_UNTIL: i64 = 9;
+const BINDING: i64 = 10;
+const MATCHING: i64 = 11;
+const SUPERSEDES: i64 = 12;
+const CUSTOMER: i64 = 13;
+const WARN: i64 = 14;
+const SUSPECT: i64 = 15;
+
+/// Bits of a quota's third element.
+const PER_DEVICE: i64 = 1;
+const OVERAGE: i64 = 2;
+
+const ON_EXPIRY_CODES: [OnExpiry; 3] = [OnExpiry::Restrict, OnExpiry::Maintain, OnExpiry::Allow];
+const BINDING_CODES: [Binding; 3] = [Binding::None, Binding::NodeLocked, Binding::Floating];
+const MATCHING_CODES: [Matching; 5] = [
+    Matching::Ignore,
+    Matching::Any,
+    Matching::Two,
+    Matching::Most,
+    Matching::All,
+];
+
+impl Claims {
+    /// The claims in deterministic CBOR; `malformed` for claims no license may make.
+    pub fn to_cbor(&self) -> Result<Vec<u8>> {
+        self.check()?;
+        let secs = |at: Option<Timestamp>| at.map(|at| Value::Int(at.secs()));
+        cbor::encode(&Value::labelled([
+            (AUDIENCE, Some(Value::text(&self.product))),
+            (EXPIRES, secs(self.expires_at)),
+            (NOT_BEFORE, secs(self.not_before)),
+            (ISSUED_AT, secs(Some(self.issued_at))),
+            (DOCUMENT_ID, Some(Value::bytes(self.id.as_bytes()))),
+            (CONFIRMATION, self.device.as_ref().map(cose_key)),
+            (PRIVATE, self.private()?),
+        ]))
+    }
+
+    fn private(&self) -> Result<Option<Value<'_>>> {
+        let text = |text: &'_ Option<String>| text.clone().map(|text| Value::Text(text.into()));
+        let int = |number: Option<u32>| number.map(|number| Value::Int(i64::from(number)));
+        let supersedes = self.supersedes.iter().map(|id| Value::bytes(id.as_bytes()));
+        let private = Value::labelled([
+            (EDITION, text(&self.edition)),
+            (ENTITLEMENTS, self.entitlements()?),
+            (QUOTAS, self.quotas()?),
+            (SEATS, int(self.seats)),
+            (ON_EXPIRY, code_of(self.on_expiry, &ON_EXPIRY_CODES)),
+            (GRACE, int(Some(self.grace_secs).filter(|&secs| secs > 0))),
+            (TRIAL, self.trial.then_some(Value::Bool(true))),
+            (VERSIONS, versions(&self.versions)),
+            (
+                UPDATES_UNTIL,
+                self.updates_until.map(|at| Value::Int(at.secs())),
+            ),
+            (BINDING, code_of(self.binding, &BINDING_CODES)),
+            (MATCHING, code_of(self.matching, &MATCHING_CODES)),
+            (SUPERSEDES, some_items(supersedes.collect())),
+            (CUSTOMER, text(&self.customer)),
+            (WARN, int(self.warn_secs)),
+            (SUSPECT, int(self.suspect_secs)),
+        ]);
+        Ok(Some(private).filter(|private| *private != Value::Map(Vec::new())))
+    }
+
+    fn entitlements(&self) -> Result<Option<Value<'_>>> {
+        let mut entries = Vec::with_capacity(self.entitlements.len());
+        for (name, entitlement) in &self.entitlements {
+            let value = match entitlement {
+                Entitlement::Granted => Value::Bool(true),
+                Entitlement::Limit(limit) => count(*limit)?,
+                Entitlement::Value(value) => Value::text(value),
+            };
+            entries.push((name.to_value(), value));
+        }
+        Ok(some_entries(entries))
+    }
+
+    fn quotas(&self) -> Result<Option<Value<'_>>> {
+        let mut entries = Vec::with_capacity(self.quotas.len());
+        for (name, quota) in &self.quotas {
+            let limit = quota.limit.map(count).transpose()?.unwrap_or(Value::Null);
+            let mut items = vec![limit, Value::Int(i64::from(quota.window.code()))];
+            let flags =
+                i64::from(quota.per_device) * PER_DEVICE + i64::from(quota.overage) * OVERAGE;
+            if flags != 0 {
+                items.push(Value::Int(flags));
+            }
+            entries.push((name.to_value(), Value::Array(items)));
+        }
+        Ok(some_entries(entries))
+    }
+
+    /// Reads verified claims: `malformed`, or `unsupported` when they need a newer version.
+    pub(super) fn from_cbor(bytes: &[u8]) -> Result<Self> {
+        let claims = cbor::decode(bytes)?;
+        let secs = |label| claims.at(label).map(instant).transpose();
+        let id = LicenseId::from_bytes(claims.need(DOCUMENT_ID, "license id")?.as_exact()?);
+        let product = claims.need(AUDIENCE, "product")?.as_text()?;
+        let issued_at = instant(claims.need(ISSUED_AT, "issued at")?)?;
+        let mut license = Self::new(id, product, issued_at);
+        license.not_before = secs(NOT_BEFORE)?;
+        license.expires_at = secs(EXPIRES)?;
+        license.device = claims.at(CONFIRMATION).map(key_from_cose).transpose()?;
+        if let Some(private) = private_claims(&claims)? {
+            license.read_private(private)?;
+        }
+        license.check()?;
+        Ok(license)
+    }
+
+    fn read_private(&mut self, private: &Value<'_>) -> Result<()> {
+        let text = |label| {
+            private
+                .at(label)
+                .map(|v| v.as_text().map(str::to_owned))
+                .transpose()
+        };
+        let int = |label| private.at(label).map(u32_of).transpose();
+        self.edition = text(EDITION)?;
+        self.customer = text(CUSTOMER)?;
+        self.seats = int(SEATS)?;
+        self.grace_secs = int(GRACE)?.unwrap_or(0);
+        self.warn_secs = int(WARN)?;
+        self.suspect_secs = int(SUSPECT)?;
+        self.trial = private
+            .at(TRIAL)
+            .map(Value::as_bool)
+            .transpose()?
+            .unwrap_or(false);
+        self.updates_until = private.at(UPDATES_UNTIL).map(instant).transpose()?;
+        self.on_expiry = coded(private.at(ON_EXPIRY), &ON_EXPIRY_CODES)?;
+        self.binding = coded(private.at(BINDING), &BINDING_CODES)?;
+        self.matching = coded(private.at(MATCHING), &MATCHING_CODES)?;
+        if let Some(range) = private.at(VERSIONS) {
+            self.versions = read_versions(range)?;
+        }
+        for (name, value) in entries(private.at(ENTITLEMENTS))? {
+            self.entitlements
+                .insert(Name::from_value(name)?, read_entitlement(value)?);
+        }
+        for (name, value) in entries(private.at(QUOTAS))? {
+            self.quotas
+                .insert(Name::from_value(name)?, read_quota(value)?);
+        }
+        if let Some(list) = private.at(SUPERSEDES) {
+            let id = |value: &Value<'_>| value.as_exact().map(LicenseId::from_bytes);
+            self.supersedes = list.as_array()?.iter().map(id).collect::<Result<_>>()?;
+        }
+        Ok(())
+    }
+}
+
+fn malformed(detail: &'static str) -> Error {
+    Error::new("malformed", detail)
+}
+
+/// A setting that this version doesn't know changes what the license means: it is refused.
+fn unsupported() -> Error {
+    Error::new(
+        "unsupported",
+        "the license needs a newer version of the product",
+    )
+}
+
+/// An instant in whole seconds, within the years that a calendar can show.
+pub(crate) fn instant(value: &Value<'_>) -> Result<Timestamp> {
+    const YEAR_9999: i64 = 253_402_300_799;
+    let secs = value.as_int()?;
+    if !(0..=YEAR_9999).contains(&secs) {
+        return Err(malformed("an instant is before 1970 or after 9999"));
+    }
+    Ok(Timestamp::from_secs(secs))
+}
+
+fn u32_of(value: &Value<'_>) -> Result<u32> {
+    u32::try_from(value.as_int()?).map_err(|_| malformed("a number is out of range"))
+}
+
+fn count<'a>(number: u64) -> Result<Value<'a>> {
+    let number = i64::try_from(number).map_err(|_| malformed("a limit is out of range"))?;
+    Ok(Value::Int(number))
+}
+
+fn some_items(items: Vec<Value<'_>>) -> Option<Value<'_>> {
+    (!items.is_empty()).then_some(Value::Array(items))
+}
+
+fn some_entries<'a>(entries: Vec<(Value<'a>, Value<'a>)>) -> Option<Value<'a>> {
+    (!entries.is_empty()).then_some(Value::Map(entries))
+}
+
+fn entries<'v, 'a>(value: Option<&'v Value<'a>>) -> Result<&'v [(Value<'a>, Value<'a>)]> {
+    value.map_or(Ok(&[]), Value::as_map)
+}
+
+/// The number of a setting; the first one is the default and is left out.
+fn code_of<T: PartialEq>(setting: T, codes: &[T]) -> Option<Value<'static>> {
+    let index = codes.iter().position(|code| *code == setting)?;
+    (index > 0).then_some(Value::Int(index as i64))
+}
+
+fn coded<T: Copy>(value: Option<&Value<'_>>, codes: &[T]) -> Result<T> {
+    let number = value.map_or(Ok(0), Value::as_count)?;
+    let index = usize::try_from(number).map_err(|_| unsupported())?;
+    codes.get(index).copied().ok_or_else(unsupported)
+}
+
+fn versions(range: &VersionRange) -> Option<Value<'static>> {
+    let end = |version: Option<Version>| {
+        version.map_or(Value::Null, |version| {
+            Value::Text(version.to_string().into())
+        })
+    };
+    (!range.is_open()).then(|| Value::Array(vec![end(range.from), end(range.below)]))
+}
+
+fn read_versions(value: &Value<'_>) -> Result<VersionRange> {
+    let [from, below] = value.as_array()? else {
+        return Err(malformed("a range of versions has two ends"));
+    };
+    let end = |value: &Value<'_>| match value {
+        Value::Null => Ok(None),
+        other => other.as_text()?.parse().map(Some),
+    };
+    Ok(VersionRange {
+        from: end(from)?,
+        below: end(below)?,
+    })
+}
+
+fn read_entitlement(value: &Value<'_>) -> Result<Entitlement> {
+    match value {
+        Value::Bool(true) => Ok(Entitlement::Granted),
+        Value::Text(text) => Ok(Entitlement::Value(text.to_string())),
+        other => other.as_count().map(Entitlement::Limit),
+    }
+}
+
+fn read_quota(value: &Value<'_>) -> Result<QuotaClaim> {
+    let (limit, window, flags) = match value.as_array()? {
+        [limit, window] => (limit, window, 0),
+        [limit, window, flags] => (limit, window, flags.as_int()?),
+        _ => return Err(unsupported()),
+    };
+    let limit = match limit {
+        Value::Null => None,
+        limit => Some(limit.as_count()?),
+    };
+    let window = u8::try_from(window.as_int()?)
+        .ok()
+        .and_then(Window::from_code);
+    if !(0..=PER_DEVICE | OVERAGE).contains(&flags) {
+        return Err(unsupported());
+    }
+    Ok(QuotaClaim {
+        limit,
+        window: window.ok_or_else(unsupported)?,
+        per_device: flags & PER_DEVICE != 0,
+        overage: flags & OVERAGE != 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::SigningKey;
+
+    fn everything() -> Claims {
+        let id = LicenseId::from_bytes([5; 16]);
+        let at = Timestamp::from_secs;
+        let mut claims = Claims::new(id, "acme.editor", at(1_790_000_000));
+        claims.not_before = Some(at(1_790_000_001));
+        claims.expires_at = Some(at(1_820_000_000));
+        claims.device = Some(*SigningKey::from_seed(&[6; 32]).public());
+        claims.edition = Some("pro".into());
+        let name = |text: &str| text.parse::<Name>().expect("a name");
+        claims
+            .entitlements
+            .insert(name("export-4k"), Entitlement::Granted);
+        claims
+            .entitlements
+            .insert(name("projects"), Entitlement::Limit(12));
+        claims
+            .entitlements
+            .insert(name("#7"), Entitlement::Value("eu".into()));
+        claims
+            .quotas
+            .insert(name("renders"), QuotaClaim::new(500, Window::Month));
+        let metered = QuotaClaim {
+            limit: None,
+            window: Window::Day,
+            per_device: true,
+            overage: true,
+        };
+        claims.quotas.insert(name("#1"), metered);
+        claims.seats = Some(3);
+        claims.on_expiry = OnExpiry::Maintain;
+        claims.grace_secs = 86_400;
+        claims.trial = true;
+        let version = |text: &str| Some(text.parse().expect("a version"));
+        claims.versions = VersionRange {
+            from: version("2"),
+            below: version("3.5"),
+        };
+        claims.updates_until = Some(at(1_810_000_000));
+        claims.binding = Binding::Floating;
+        claims.matching = Matching::Most;
+        claims.supersedes = vec![LicenseId::from_bytes([4; 16])];
+        claims.customer = Some("cus_81".into());
+        claims.warn_secs = Some(3_600);
+        claims.suspect_secs = Some(7_200);
+        claims
+    }
+
+    #[test]
+    fn every_claim_comes_back() {
+        let claims = everything();
+        let bytes = claims.to_cbor().expect("encodes");
+        assert_eq!(Claims::from_cbor(&bytes).expect("decodes"), claims);
+        let bare = Claims::new(claims.id, "p", claims.issued_at);
+        let bytes = bare.to_cbor().expect("encodes");
+        assert_eq!(Claims::from_cbor(&bytes).expect("decodes"), bare);
+        assert_eq!(bytes.len(), 28, "nothing is written that says nothing");
+    }
+
+    fn with_private(entries: Vec<(Value<'_>, Value<'_>)>) -> Result<Claims> {
+        let id = [5; 16];
+        let claims = Value::labelled([
+            (AUDIENCE, Some(Value::text("p"))),
+            (ISSUED_AT, Some(Value::Int(1))),
+            (DOCUMENT_ID, Some(Value::bytes(&id))),
+            (PRIVATE, Some(Value::Map(entries))),
+        ]);
+        Claims::from_cbor(&cbor::encode(&claims)?)
+    }
+
+    #[test]
+    fn unknown_optional_claims_pass_and_critical_ones_do_not() {
+        assert!(with_private(vec![(Value::Int(4_000), Value::Bool(true))]).is_ok());
+        let refused = |entries| with_private(entries).map_err(|error| error.code());
+        let int = Value::Int;
+        assert_eq!(refused(vec![(int(-1), int(0))]), Err("unsupported"));
+        assert_eq!(refused(vec![(int(ON_EXPIRY), int(9))]), Err("unsupported"));
+        assert_eq!(refused(vec![(int(BINDING), int(-1))]), Err("malformed"));
+        assert_eq!(refused(vec![(Value::text("x"), int(1))]), Err("malformed"));
+        let quota = |items| vec![(int(QUOTAS), Value::Map(vec![(int(1), Value::Array(items))]))];
+        assert_eq!(refused(quota(vec![int(5), int(99)])), Err("unsupported"));
+        assert_eq!(
+            refused(quota(vec![int(5), int(1), int(8)])),
+            Err("unsupported")
+        );
+        assert_eq!(refused(quota(vec![int(-5), int(1)])), Err("malformed"));
+    }
+}
