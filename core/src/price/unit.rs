@@ -14,6 +14,9 @@ const NANO_DIGITS: u8 = 9;
 pub struct UnitPrice(i64);
 
 impl UnitPrice {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+
     /// From 10⁻⁹ minor units, as stored; `tariff_invalid` below zero.
     pub fn from_nanos(nanos: i64) -> Result<Self> {
         if nanos < 0 {

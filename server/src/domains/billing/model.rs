@@ -1,15 +1,14 @@
 //! Plans, periods and what an invoice of them says. Pure.
 
 use crate::caller::{Caller, Denied, Role};
-use crate::domains::invoicing::{InvoiceError, NewLine};
+use crate::domains::catalog::Meter;
+use crate::domains::invoicing::{Invoice, InvoiceError, NewLine};
 use crate::domains::ledger::{LedgerError, SplitError};
 use crate::domains::metering::MeteringError;
 use crate::store::StoreError;
 use mintreu::id::{AccountId, LicenseId, OrderId, ProductId};
-use mintreu::price::{Line, Rated, Tariff, rate};
+use mintreu::price::{Line, Rated, Scheme, Tariff, UnitPrice, rate};
 use mintreu::{Currency, Money, Timestamp};
-
-use crate::domains::invoicing::Invoice;
 
 /// What a license's usage costs, and the period that is running.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +119,25 @@ pub fn period_bounds(anchor: Timestamp, period: i64) -> mintreu::Result<(Timesta
     Ok((boundary(anchor, period)?, boundary(anchor, period + 1)?))
 }
 
+/// A plan's meters and their one currency, from a product's. A meter without a tariff is counted
+/// and costs nothing; where no meter has one, the currency is the euro and is never charged.
+pub fn plan_meters(meters: &[Meter]) -> Result<(Currency, Vec<PlanMeter>), BillingError> {
+    let mut tariffs = meters.iter().filter_map(|meter| meter.tariff.as_ref());
+    let currency = tariffs.next().map_or(Currency::EUR, Tariff::currency);
+    if tariffs.any(|tariff| tariff.currency() != currency) {
+        return Err(BillingError::MixedCurrencies);
+    }
+    let nothing = Tariff::new(currency, FREE)?;
+    let plan_meter = |meter: &Meter| PlanMeter {
+        name: meter.name.clone(),
+        unit: meter.unit.clone(),
+        tariff: meter.tariff.clone().unwrap_or_else(|| nothing.clone()),
+        settled_units: 0,
+        billed_minor: 0,
+    };
+    Ok((currency, meters.iter().map(plan_meter).collect()))
+}
+
 /// What a meter's units of the running period cost, and what is still to invoice of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
@@ -153,9 +171,17 @@ pub fn open_total(dues: &[Due], currency: Currency) -> mintreu::Result<Money> {
         .try_fold(Money::zero(currency), |sum, due| sum.checked_add(due.open))
 }
 
+/// The scheme of a meter that is counted and costs nothing.
+const FREE: Scheme = Scheme::PerUnit {
+    unit: UnitPrice::ZERO,
+};
+
 /// The lines of an invoice over `dues`: each meter's rated lines, then what earlier invoices took.
+/// Meters that cost nothing aren't on it.
 pub fn invoice_lines(dues: &[Due]) -> Vec<NewLine> {
+    let asks = |due: &&Due| due.meter.tariff.scheme() != &FREE || due.meter.billed_minor != 0;
     dues.iter()
+        .filter(asks)
         .flat_map(|due| {
             let rated = due.rated.lines.iter().map(|line| rated_line(due, line));
             rated.chain(already_invoiced(due))

@@ -2,7 +2,7 @@
 
 use super::model::{
     Billed, BillingError, Due, Plan, PlanMeter, due, invoice_lines, may_see, open_total,
-    period_bounds,
+    period_bounds, plan_meters,
 };
 use super::sql;
 use crate::app::{Command, Cx};
@@ -11,7 +11,7 @@ use crate::domains::ledger::{
     Account, AccountKind, Balanced, FeePolicy, Hold, PaymentTariff, Posting, Reason, Split,
     SplitLine, Tax, Traffic, hold, post, split_sale,
 };
-use crate::domains::{invoicing, metering};
+use crate::domains::{catalog, invoicing, metering};
 use mintreu::Money;
 use mintreu::id::{AccountId, LicenseId, OrderId, ProductId};
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ const DUE_MS: i64 = 14 * DAY_MS;
 /// How long a seller's part of an invoice is held.
 const HOLD_MS: i64 = 7 * DAY_MS;
 
-/// What `fulfilment` says when it issues a license to a product with meters.
+/// What `fulfilment` says when it issues a license.
 #[derive(Debug, Clone)]
 pub struct StartPlan {
     /// The license.
@@ -34,38 +34,26 @@ pub struct StartPlan {
     pub customer: Option<AccountId>,
     /// The order that paid for the license.
     pub order: Option<OrderId>,
-    /// Who earns.
-    pub seller: AccountId,
     /// What is used.
     pub product: ProductId,
-    /// Name, unit and tariff of each meter.
-    pub meters: Vec<(String, String, mintreu::price::Tariff)>,
 }
 
-/// Begins to bill a license's usage, with the tariffs of today. Asking again changes nothing, and
-/// a license without meters needs no plan.
+/// Begins to bill a license's usage, with the product's tariffs of today. Asking again changes
+/// nothing, and a product without meters needs no plan.
 pub fn start_plan(cx: &mut Cx<'_>, start: &StartPlan) -> Result<(), BillingError> {
     let tenant = cx.caller.tenant;
-    let Some((_, _, first)) = start.meters.first() else {
-        return Ok(());
-    };
-    let currency = first.currency();
-    if start
-        .meters
-        .iter()
-        .any(|meter| meter.2.currency() != currency)
-    {
-        return Err(BillingError::MixedCurrencies);
-    }
-    if sql::by_license(cx.tx, tenant, start.license)?.is_some() {
+    let product = catalog::product(cx.tx, tenant, start.product)?.ok_or(BillingError::NotFound)?;
+    let known = sql::by_license(cx.tx, tenant, start.license)?.is_some();
+    if known || product.meters.is_empty() {
         return Ok(());
     }
+    let (currency, meters) = plan_meters(&product.meters)?;
     let plan = Plan {
         license: start.license,
         customer: start.customer,
         order: start.order,
-        seller: start.seller,
-        product: start.product,
+        seller: product.seller.account,
+        product: product.id,
         currency,
         anchor: cx.now,
         period: 0,
@@ -73,15 +61,8 @@ pub fn start_plan(cx: &mut Cx<'_>, start: &StartPlan) -> Result<(), BillingError
         interim: 0,
     };
     sql::insert(cx.tx, tenant, &plan)?;
-    for (name, unit, tariff) in &start.meters {
-        let meter = PlanMeter {
-            name: name.clone(),
-            unit: unit.clone(),
-            tariff: tariff.clone(),
-            settled_units: 0,
-            billed_minor: 0,
-        };
-        sql::insert_meter(cx.tx, (tenant, start.license), &meter)?;
+    for meter in &meters {
+        sql::insert_meter(cx.tx, (tenant, start.license), meter)?;
     }
     enqueue_close(cx, &plan)
 }

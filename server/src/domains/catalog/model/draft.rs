@@ -459,6 +459,13 @@ fn check_meters(found: &mut Mistakes, meters: &[MeterDraft]) -> Vec<CheckedMeter
             tariff,
         });
     }
+    // One license is billed in one currency.
+    let mut currencies = kept.iter().filter_map(|meter| Some(meter.tariff.as_ref()?.currency()));
+    let first = currencies.next();
+    if currencies.any(|currency| Some(currency) != first) {
+        let rule = "all meters of a product are priced in one currency";
+        found.add("meters", "malformed", rule.to_owned());
+    }
     kept
 }
 
