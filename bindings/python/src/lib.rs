@@ -1,1 +1,20 @@
-//! The python binding: conversion only.
+//! The Python package's compiled half, `mintreu._native`.
+//!
+//! Conversion only: every rule lives in the `mintreu` crate. What a Python programmer imports is
+//! in `mintreu/__init__.py`; the types are in `mintreu/_native.pyi`.
+//!
+//! Invariants
+//! * Errors are `mintreu.MintreuError` with the engine's stable `code`.
+//! * Instants are aware `datetime`s in UTC, precise to the millisecond.
+//! * The interpreter's lock is released around everything that touches a disk or a key.
+
+mod license;
+mod value;
+
+use pyo3::pymodule;
+
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use super::license::{License, Quota, Verdict, verdict, verify};
+}

@@ -1,1 +1,15 @@
-//! The uniffi binding: conversion only.
+//! The engine for Kotlin, Swift and Ruby, whose sources are generated from this crate.
+//!
+//! Conversion only: every rule lives in the `mintreu` crate.
+//!
+//! Invariants
+//! * Every error is `MintreuError.Failed` with the engine's stable `code` and a sentence.
+//! * Instants are milliseconds since 1970; an absent one means the system's clock.
+
+mod license;
+mod value;
+
+pub use license::{Circumstances, Grant, License, Quota, Verdict, verdict, verify};
+pub use value::MintreuError;
+
+uniffi::setup_scaffolding!("mintreu");

@@ -28,7 +28,12 @@ fn main() -> ExitCode {
 
 fn bundle(module: &str, out_dir: &str, host: &str) -> Result<(), String> {
     let mut bindgen = Bindgen::new();
-    bindgen.input_path(module).out_name("mintreu").typescript(true);
+    bindgen
+        .input_path(module)
+        .out_name("mintreu")
+        .typescript(true)
+        .remove_name_section(true)
+        .remove_producers_section(true);
     let chosen = match host {
         "web" => bindgen.web(true),
         "node" => bindgen.nodejs(true),

@@ -1,0 +1,31 @@
+//! Instants, units and errors, to JavaScript and back.
+
+use mintreu::{Clock as _, Error, SystemClock, Timestamp};
+
+/// What napi throws: the status becomes the `code` of the JavaScript `Error`.
+pub type Thrown = napi::Error<&'static str>;
+
+/// The largest whole number that JavaScript's `number` holds exactly.
+const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
+
+/// An `Error` whose `code` is the engine's.
+pub fn thrown(error: Error) -> Thrown {
+    Thrown::new(error.code(), error.detail())
+}
+
+/// An instant as milliseconds.
+pub fn ms(at: Timestamp) -> f64 {
+    at.ms() as f64
+}
+
+/// The instant the caller gave, or the system's clock.
+pub fn instant(given: Option<f64>) -> Result<Timestamp, Thrown> {
+    let Some(ms) = given else {
+        return Ok(SystemClock.now());
+    };
+    if !ms.is_finite() || ms.abs() > MAX_SAFE {
+        let detail = "an instant is a number of milliseconds, as Date.now() gives";
+        return Err(Thrown::new("instant_invalid", detail));
+    }
+    Ok(Timestamp::from_ms(ms.floor() as i64))
+}

@@ -1,0 +1,187 @@
+//! Licenses: verified, judged, and laid out as Python sees them.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use mintreu::document::from_text;
+use mintreu::license::{self, Claims, Entitlement, Facts, QuotaClaim, Trust};
+use pyo3::prelude::*;
+
+use crate::value::{datetime, instant, raised};
+
+/// What a license comes to here and now.
+#[pyclass(frozen, get_all, module = "mintreu")]
+#[derive(Clone)]
+pub struct Verdict {
+    code: &'static str,
+    allowed: bool,
+    sentence: String,
+    changes_at: Option<SystemTime>,
+}
+
+impl From<license::Verdict> for Verdict {
+    fn from(verdict: license::Verdict) -> Self {
+        Self {
+            code: verdict.code(),
+            allowed: verdict.is_allowed(),
+            sentence: verdict.sentence().to_owned(),
+            changes_at: verdict.changes_at().map(datetime),
+        }
+    }
+}
+
+#[pymethods]
+impl Verdict {
+    fn __repr__(&self) -> String {
+        let allowed = if self.allowed { "allowed" } else { "refused" };
+        format!("<Verdict {} {allowed}: {}>", self.code, self.sentence)
+    }
+
+    fn __bool__(&self) -> bool {
+        self.allowed
+    }
+}
+
+/// How much of a meter a license allows.
+#[pyclass(frozen, get_all, module = "mintreu")]
+#[derive(Clone)]
+pub struct Quota {
+    limit: Option<u64>,
+    window: &'static str,
+    per_device: bool,
+    overage: bool,
+}
+
+impl From<&QuotaClaim> for Quota {
+    fn from(quota: &QuotaClaim) -> Self {
+        Self {
+            limit: quota.limit,
+            window: quota.window.name(),
+            per_device: quota.per_device,
+            overage: quota.overage,
+        }
+    }
+}
+
+/// An entitlement: `True`, a number or a text.
+#[derive(Clone, IntoPyObject)]
+pub enum Grant {
+    Granted(bool),
+    Limit(u64),
+    Value(String),
+}
+
+impl From<&Entitlement> for Grant {
+    fn from(entitlement: &Entitlement) -> Self {
+        match entitlement {
+            Entitlement::Granted => Self::Granted(true),
+            Entitlement::Limit(limit) => Self::Limit(*limit),
+            Entitlement::Value(value) => Self::Value(value.clone()),
+        }
+    }
+}
+
+/// A license whose signatures hold up to a pinned root.
+#[pyclass(frozen, get_all, module = "mintreu")]
+pub struct License {
+    id: String,
+    product: String,
+    edition: Option<String>,
+    customer: Option<String>,
+    issued_at: SystemTime,
+    not_before: Option<SystemTime>,
+    expires_at: Option<SystemTime>,
+    updates_until: Option<SystemTime>,
+    trial: bool,
+    seats: Option<u32>,
+    entitlements: BTreeMap<String, Grant>,
+    quotas: BTreeMap<String, Quota>,
+    verdict: Verdict,
+}
+
+impl License {
+    fn new(claims: &Claims, verdict: license::Verdict) -> Self {
+        Self {
+            id: claims.id.to_string(),
+            product: claims.product.clone(),
+            edition: claims.edition.clone(),
+            customer: claims.customer.clone(),
+            issued_at: datetime(claims.issued_at),
+            not_before: claims.not_before.map(datetime),
+            expires_at: claims.expires_at.map(datetime),
+            updates_until: claims.updates_until.map(datetime),
+            trial: claims.trial,
+            seats: claims.seats,
+            entitlements: named(&claims.entitlements),
+            quotas: named(&claims.quotas),
+            verdict: verdict.into(),
+        }
+    }
+}
+
+#[pymethods]
+impl License {
+    fn __repr__(&self) -> String {
+        format!(
+            "<License {} for {}: {}>",
+            self.id, self.product, self.verdict.code
+        )
+    }
+}
+
+fn named<'a, A: 'a, B: From<&'a A>>(map: &'a BTreeMap<license::Name, A>) -> BTreeMap<String, B> {
+    map.iter()
+        .map(|(name, value)| (name.to_string(), value.into()))
+        .collect()
+}
+
+fn facts(
+    now: Option<SystemTime>,
+    version: Option<&str>,
+    released_at: Option<SystemTime>,
+) -> mintreu::Result<Facts> {
+    Ok(Facts {
+        version: version.map(str::parse).transpose()?,
+        released_at: released_at.map(|at| instant(Some(at))),
+        ..Facts::at(instant(now))
+    })
+}
+
+/// Verifies a license in any of its text forms; `verdict` on it says whether it holds now.
+#[pyfunction]
+#[pyo3(signature = (text, trust, now=None, *, version=None, released_at=None))]
+pub fn verify(
+    py: Python<'_>,
+    text: &str,
+    trust: &str,
+    now: Option<SystemTime>,
+    version: Option<&str>,
+    released_at: Option<SystemTime>,
+) -> PyResult<License> {
+    let verified = py.detach(|| {
+        let trust = Trust::parse(trust)?;
+        let license = license::verify(&from_text(text)?, &trust)?;
+        let verdict = license::judge(&license, &facts(now, version, released_at)?);
+        Ok(License::new(license.claims(), verdict))
+    });
+    verified.map_err(raised)
+}
+
+/// The verdict on a license, without raising for one that doesn't verify.
+#[pyfunction]
+#[pyo3(signature = (text, trust, now=None, *, version=None, released_at=None))]
+pub fn verdict(
+    py: Python<'_>,
+    text: &str,
+    trust: &str,
+    now: Option<SystemTime>,
+    version: Option<&str>,
+    released_at: Option<SystemTime>,
+) -> PyResult<Verdict> {
+    let judged = py.detach(|| {
+        let trust = Trust::parse(trust)?;
+        let facts = facts(now, version, released_at)?;
+        Ok(license::verify_text(text, &trust, &facts).into())
+    });
+    judged.map_err(raised)
+}
