@@ -1,1 +1,38 @@
-//! licensing
+//! Licensing: signed licenses, the codes that stand for them, and the devices that use them.
+//!
+//! A [`Grant`] becomes a license once: a document signed under the seller's root, stored as a
+//! bundle that verifies with no network. A short redeem code is exchanged for it. A device that
+//! wants to use it sends a request signed by its own key and takes a seat; the answer is an
+//! activation bound to that key.
+//!
+//! # Invariants
+//! * One grant source, one license: issuing again returns the same.
+//! * A license of `n` seats has at most `n` live activations, whatever happens at the same time.
+//! * One device has at most one live activation of a license; asking again answers it.
+//! * Redeeming is repeatable and takes no seat; activating does.
+//! * A redeem code is stored as a keyed hash and sealed, never in the clear; seeds are sealed.
+//! * A revoked or expired license activates nothing.
+//! * An owner sees their own licenses, a seller those of their own products.
+//!
+//! # Tables
+//! `seller_key`, `license`, `activation`.
+//!
+//! Start reading at [`model`], then [`ops`]; keys are in [`custody`], documents in [`documents`].
+
+pub mod activate;
+pub mod custody;
+pub mod documents;
+pub mod http;
+pub mod model;
+pub mod ops;
+pub mod sql;
+
+pub use activate::{Activate, Activated, Deactivate, Device, activate, deactivate, device, seen};
+pub use custody::{
+    ExportRoot, ExportedRoot, ReceiptSigner, TrustText, export_root, signer_for_receipts, trust,
+};
+pub use model::{Activation, Code, Grant, License, LicenseState, LicenseView, LicensingError};
+pub use ops::{
+    Issued, Licenses, Redeem, RevealCode, Revoke, by_id, by_source, claim, issue, list, redeem,
+    reveal_code, revoke, view,
+};

@@ -107,8 +107,6 @@ named!(
         Week = "week",
         /// Every month.
         Month = "month",
-        /// Every year.
-        Year = "year",
     }
 );
 

@@ -1,0 +1,82 @@
+//! From what was granted to a signed document.
+
+use super::custody::Held;
+use super::model::{Grant, LicensingError};
+use crate::domains::catalog::model::{self as catalog, EntitlementValue};
+use mintreu::id::LicenseId;
+use mintreu::license::{Binding, Claims, Entitlement, Name, QuotaClaim};
+use mintreu::meter::Window;
+use mintreu::{Error, Timestamp};
+use std::collections::BTreeMap;
+
+fn unfit(detail: String) -> Error {
+    Error::new("malformed", detail)
+}
+
+/// Signs the license of a grant: the bytes of its bundle.
+pub(super) fn license(
+    grant: &Grant,
+    id: LicenseId,
+    now: Timestamp,
+    key: &Held,
+) -> Result<Vec<u8>, LicensingError> {
+    let claims = claims(grant, id, now).map_err(LicensingError::Signing)?;
+    mintreu::license::issue(&claims, &key.key, &key.certificates()).map_err(LicensingError::Signing)
+}
+
+fn claims(grant: &Grant, id: LicenseId, now: Timestamp) -> Result<Claims, Error> {
+    let mut claims = Claims::new(id, grant.product_code.as_str(), now);
+    claims.expires_at = grant.expires_at;
+    claims.grace_secs = grant.grace_secs;
+    claims.entitlements = entitlements(&grant.terms.entitlements)?;
+    claims.quotas = quotas(&grant.terms.quotas)?;
+    let seats = u32::try_from(grant.seats);
+    claims.seats = Some(seats.map_err(|_| unfit(format!("{} seats", grant.seats)))?);
+    claims.binding = Binding::NodeLocked;
+    // An opaque id: a document never names a person.
+    claims.customer = grant.owner.map(|owner| owner.to_string());
+    Ok(claims)
+}
+
+fn entitlements(terms: &[catalog::Entitlement]) -> Result<BTreeMap<Name, Entitlement>, Error> {
+    let mut map = BTreeMap::new();
+    for term in terms {
+        let value = match &term.value {
+            EntitlementValue::Flag(false) => continue,
+            EntitlementValue::Flag(true) => Entitlement::Granted,
+            EntitlementValue::Text(text) => Entitlement::Value(text.clone()),
+            EntitlementValue::Limit(limit) => Entitlement::Limit(count(&term.name, *limit)?),
+        };
+        map.insert(term.name.parse()?, value);
+    }
+    Ok(map)
+}
+
+fn quotas(terms: &[catalog::Quota]) -> Result<BTreeMap<Name, QuotaClaim>, Error> {
+    let quota = |term: &catalog::Quota| {
+        let limit = count(&term.meter, term.limit)?;
+        let claim = QuotaClaim {
+            limit: Some(limit),
+            window: window(term.window),
+            // Devices that share a limit need leases; each has its own until it holds one.
+            per_device: true,
+            overage: false,
+        };
+        Ok((term.meter.parse()?, claim))
+    };
+    terms.iter().map(quota).collect()
+}
+
+fn count(name: &str, limit: i64) -> Result<u64, Error> {
+    u64::try_from(limit).map_err(|_| unfit(format!("{name} has the limit {limit}")))
+}
+
+fn window(window: catalog::Window) -> Window {
+    match window {
+        catalog::Window::Lifetime => Window::Lifetime,
+        catalog::Window::Hour => Window::Hour,
+        catalog::Window::Day => Window::Day,
+        catalog::Window::Week => Window::Week,
+        catalog::Window::Month => Window::Month,
+    }
+}

@@ -1,0 +1,1 @@
+//! Routes of licenses and activations.

@@ -1,0 +1,267 @@
+//! Use cases of licenses: issue, redeem, show, revoke.
+
+use super::custody;
+use super::documents;
+use super::model::{Code, Grant, License, LicenseState, LicenseView, LicensingError};
+use super::sql::{self, StoredCode};
+use crate::app::{Command, Cx, ReadCx};
+use crate::caller::Capability;
+use crate::store::{StoreError, Tx};
+use mintreu::activation::RedeemCode;
+use mintreu::id::{AccountId, LicenseId, TenantId};
+use zeroize::Zeroizing;
+
+/// Later than every id.
+const NEWEST: [u8; 16] = [0xff; 16];
+/// Most rows of one page.
+const MAX_PAGE: i64 = 100;
+/// What a redeem code is hashed for.
+const CODE: &str = "licensing.redeem";
+
+/// What became of a grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issued {
+    /// The license.
+    pub license: License,
+    /// Whether this call made it.
+    pub new: bool,
+}
+
+/// Turns a grant into a license, once: the same source answers the same license.
+pub fn issue(cx: &mut Cx<'_>, grant: &Grant) -> Result<Issued, LicensingError> {
+    let tenant = cx.caller.tenant;
+    if let Some(license) = sql::license_by_source(cx.tx, tenant, &grant.source)? {
+        return Ok(Issued {
+            license,
+            new: false,
+        });
+    }
+    let key = custody::product_key(cx, grant.seller, &grant.product_code)?;
+    let id = cx.make_id(LicenseId::from_bytes);
+    let license = License {
+        id,
+        source: grant.source.clone(),
+        product: grant.product,
+        product_code: grant.product_code.clone(),
+        seller: grant.seller,
+        owner: grant.owner,
+        seats: grant.seats,
+        terms: grant.terms.clone(),
+        document: documents::license(grant, id, cx.now, &key)?,
+        issued_at: cx.now,
+        expires_at: grant.expires_at,
+        revoked_at: None,
+        revoke_reason: None,
+    };
+    let code = new_code(cx, &license);
+    sql::insert_license(cx.tx, tenant, &license, &code)?;
+    let source = Source {
+        source: &grant.source,
+    };
+    crate::events::record(cx, "license.issued", &id.to_string(), &source)?;
+    Ok(Issued { license, new: true })
+}
+
+/// What the fact of an issued license tells: where it came from.
+#[derive(serde::Serialize)]
+struct Source<'a> {
+    source: &'a str,
+}
+
+fn sealed_for(license: LicenseId) -> String {
+    format!("{CODE} {license}")
+}
+
+fn new_code(cx: &mut Cx<'_>, license: &License) -> StoredCode {
+    let code = RedeemCode::new(&license.product_code, cx.random());
+    let text = Zeroizing::new(code.to_string());
+    let nonce = cx.random::<12>();
+    StoredCode {
+        mac: mac(cx, &code),
+        sealed: cx
+            .keys
+            .seal(&sealed_for(license.id), text.as_bytes(), nonce),
+    }
+}
+
+/// The look-up hash; of the code without dashes, so that its spelling doesn't matter.
+pub(super) fn mac(cx: &Cx<'_>, code: &RedeemCode) -> [u8; 32] {
+    let text = Zeroizing::new(code.canonical());
+    cx.keys.mac(CODE, text.as_bytes())
+}
+
+/// Exchanges a code for its license.
+#[derive(Debug)]
+pub struct Redeem {
+    /// As it was read, check characters and all.
+    pub code: RedeemCode,
+}
+
+impl Redeem {
+    /// Reads what a person typed; `CodeUnknown` for what can't be a code.
+    pub fn parse(text: &str) -> Result<Self, LicensingError> {
+        let code = text.parse().map_err(|_| LicensingError::CodeUnknown)?;
+        Ok(Self { code })
+    }
+}
+
+impl Command for Redeem {
+    const NAME: &'static str = "licensing.redeem";
+    const CAPABILITY: Capability = Capability::Browse;
+}
+
+/// Answers the license of a code, again and again. Whoever is signed in becomes the owner of a
+/// license that has none; a redeemed license of another stays theirs.
+pub fn redeem(cx: &mut Cx<'_>, cmd: &Redeem) -> Result<License, LicensingError> {
+    let tenant = cx.caller.tenant;
+    let mac = mac(cx, &cmd.code);
+    let found = sql::license_by_code(cx.tx, tenant, &mac)?;
+    let mut license = found.ok_or(LicensingError::CodeUnknown)?;
+    if license.state(cx.now) == LicenseState::Revoked {
+        return Err(LicensingError::Revoked);
+    }
+    let owner = cx.caller.account;
+    sql::mark_redeemed(cx.tx, tenant, license.id, owner, cx.now)?;
+    license.owner = license.owner.or(owner);
+    Ok(license)
+}
+
+/// Makes `owner` the owner of a license that has none: a guest's order joined to an account.
+pub fn claim(cx: &mut Cx<'_>, license: LicenseId, owner: AccountId) -> Result<(), StoreError> {
+    sql::mark_redeemed(cx.tx, cx.caller.tenant, license, Some(owner), cx.now)
+}
+
+/// Asks for one's own code in the clear.
+#[derive(Debug, Clone, Copy)]
+pub struct RevealCode {
+    /// Of which license.
+    pub license: LicenseId,
+}
+
+impl Command for RevealCode {
+    const NAME: &'static str = "licensing.reveal_code";
+    const CAPABILITY: Capability = Capability::Browse;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.license.to_string())
+    }
+}
+
+/// The code, for whom the caller of this function found entitled to it.
+pub fn reveal_code(cx: &mut Cx<'_>, license: LicenseId) -> Result<Code, LicensingError> {
+    let sealed = sql::sealed_code(cx.tx, cx.caller.tenant, license)?;
+    let sealed = sealed.ok_or(LicensingError::NotFound)?;
+    let opened = cx.keys.unseal(&sealed_for(license), &sealed);
+    let text = opened.and_then(|plain| String::from_utf8(plain.to_vec()).ok());
+    let broken = || {
+        let detail = "a redeem code doesn't open with this key-encryption key";
+        LicensingError::Signing(mintreu::Error::new("key_sealed", detail))
+    };
+    text.map(|text| Code(Zeroizing::new(text)))
+        .ok_or_else(broken)
+}
+
+/// Which page of the caller's own licenses.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Licenses {
+    /// Licenses of one's own products, instead of those one bought.
+    pub as_seller: bool,
+    /// Licenses issued before this one; `None` for the newest.
+    pub before: Option<LicenseId>,
+    /// Licenses a page, at most a hundred; 0 is twenty.
+    pub limit: i64,
+}
+
+/// The caller's own licenses, newest first.
+pub fn list(cx: &mut ReadCx<'_>, query: &Licenses) -> Result<Vec<License>, LicensingError> {
+    let Some(person) = cx.caller.account else {
+        return Ok(Vec::new());
+    };
+    let limit = if query.limit == 0 {
+        20
+    } else {
+        query.limit.clamp(1, MAX_PAGE)
+    };
+    let page = sql::Page {
+        tenant: cx.caller.tenant,
+        person,
+        as_seller: query.as_seller,
+        before: query.before.map_or(NEWEST, |license| *license.as_bytes()),
+        limit,
+    };
+    Ok(sql::licenses(cx.tx, &page)?)
+}
+
+/// A license with its devices, whoever asks: the caller of this function knows who may.
+pub fn by_id(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    id: LicenseId,
+) -> Result<Option<License>, StoreError> {
+    sql::license_by_id(tx, tenant, id)
+}
+
+/// The license that was issued for `source`.
+pub fn by_source(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    source: &str,
+) -> Result<Option<License>, StoreError> {
+    sql::license_by_source(tx, tenant, source)
+}
+
+/// The license with its devices, if the caller owns it or sold it.
+pub fn view(cx: &mut ReadCx<'_>, id: &LicenseId) -> Result<LicenseView, LicensingError> {
+    let found = sql::license_by_id(cx.tx, cx.caller.tenant, *id)?;
+    let own = |license: &License| {
+        let me = cx.caller.account;
+        me.is_some() && (license.owner == me || Some(license.seller) == me)
+    };
+    let license = found.filter(own).ok_or(LicensingError::NotFound)?;
+    with_devices(cx, license)
+}
+
+/// A license as a page shows it.
+pub(crate) fn with_devices(
+    cx: &mut ReadCx<'_>,
+    license: License,
+) -> Result<LicenseView, LicensingError> {
+    let mut activations = sql::activations(cx.tx, cx.caller.tenant, license.id)?;
+    activations.sort_by_key(|one| one.seat.is_none());
+    Ok(LicenseView {
+        state: license.state(cx.now),
+        license,
+        activations,
+    })
+}
+
+/// Withdraws a license of one's own product.
+#[derive(Debug, Clone)]
+pub struct Revoke {
+    /// Which.
+    pub license: LicenseId,
+    /// Why, for the customer to read.
+    pub reason: String,
+}
+
+impl Command for Revoke {
+    const NAME: &'static str = "licensing.revoke";
+    const CAPABILITY: Capability = Capability::Sell;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.license.to_string())
+    }
+}
+
+/// Withdraws a license: it activates and redeems no more. Once is enough.
+pub fn revoke(cx: &mut Cx<'_>, cmd: &Revoke) -> Result<(), LicensingError> {
+    let tenant = cx.caller.tenant;
+    let seller = cx.caller.account.ok_or(LicensingError::NotFound)?;
+    if sql::revoke(cx.tx, tenant, cmd, seller, cx.now)? {
+        crate::events::record(cx, "license.revoked", &cmd.license.to_string(), &())?;
+        return Ok(());
+    }
+    let before = sql::license_by_id(cx.tx, tenant, cmd.license)?;
+    let revoked = before.filter(|license| license.seller == seller && license.revoked_at.is_some());
+    revoked.map(drop).ok_or(LicensingError::NotFound)
+}
