@@ -1,5 +1,8 @@
 //! Offline licences and metering that both sides can believe, embedded in your product.
 
+pub mod activation;
+#[cfg(feature = "cache")]
+pub mod cache;
 pub mod document;
 pub mod error;
 pub mod id;

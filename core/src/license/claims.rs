@@ -134,14 +134,14 @@ pub enum Matching {
 }
 
 impl Matching {
-    /// Whether `matched` of `total` components are enough.
+    /// Whether `matched` of `total` components are enough; nothing is, when none were recorded.
     pub const fn satisfied(self, matched: usize, total: usize) -> bool {
         match self {
             Self::Ignore => true,
             Self::Any => matched >= 1,
             Self::Two => matched >= 2,
             Self::Most => matched * 2 > total,
-            Self::All => matched == total,
+            Self::All => total > 0 && matched == total,
         }
     }
 }

@@ -66,7 +66,7 @@ fn all_wrong_from(first: Status) -> (VerifiedLicense, Facts) {
     };
     let suspect = wrong(Status::ClockSuspect);
     let lease = wrong(Status::LeaseOver).then(|| at(ISSUED));
-    let seat = (first == Status::LeaseOver || first > Status::LeaseOver).then(|| ActivationFacts {
+    let seat = (first >= Status::LeaseOver).then(|| ActivationFacts {
         expires_at: lease,
         ..activation(9)
     });
