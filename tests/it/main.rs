@@ -1,3 +1,5 @@
 //! The integration tests: one binary, one module a story, each story on both engines.
 
+mod catalog_import;
+mod catalog_search;
 mod store_transactions;

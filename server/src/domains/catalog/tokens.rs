@@ -162,11 +162,11 @@ pub(crate) fn question(terms: &[String], field: Field) -> String {
 }
 
 /// The question for a name with a word that begins as the last word of `text`, as somebody is
-/// still typing it. `None` for scripts without spaces and for fewer than three characters.
+/// still typing it. `None` for scripts without spaces and for a single character.
 pub(crate) fn beginning(terms: &[String], text: &str) -> Option<String> {
     let last = words(text).last()?;
     let (_, before) = terms.split_last()?;
-    if last.starts_with(is_unspaced) || last.chars().count() < 3 {
+    if last.starts_with(is_unspaced) || last.chars().count() < 2 {
         return None;
     }
     let mut tokens = question(before, Field::Name);
@@ -283,7 +283,7 @@ mod tests {
             beginning(&terms(typed), typed).as_deref(),
             Some("aopen aedit*")
         );
-        assert_eq!(beginning(&terms("ed"), "ed"), None);
+        assert_eq!(beginning(&terms("e"), "e"), None);
         assert_eq!(beginning(&terms(""), ""), None);
     }
 

@@ -206,7 +206,11 @@ pub fn check(draft: &ProductDraft) -> Result<CheckedDraft, Vec<FieldError>> {
     let mut found = Mistakes::default();
     let name = found.line("name", &draft.name, (1, 120));
     let slug = match draft.slug.as_deref().map(str::trim) {
-        None | Some("") => slug_of(&name),
+        // A name in another script leaves nothing of itself; the code always does.
+        None | Some("") => match slug_of(&name) {
+            slug if slug.is_empty() => draft.code.trim().replace('.', "-"),
+            slug => slug,
+        },
         Some(slug) => slug.to_owned(),
     };
     if !is_slug(&slug) {
@@ -460,7 +464,9 @@ fn check_meters(found: &mut Mistakes, meters: &[MeterDraft]) -> Vec<CheckedMeter
         });
     }
     // One license is billed in one currency.
-    let mut currencies = kept.iter().filter_map(|meter| Some(meter.tariff.as_ref()?.currency()));
+    let mut currencies = kept
+        .iter()
+        .filter_map(|meter| Some(meter.tariff.as_ref()?.currency()));
     let first = currencies.next();
     if currencies.any(|currency| Some(currency) != first) {
         let rule = "all meters of a product are priced in one currency";
@@ -541,6 +547,11 @@ mod tests {
         assert_eq!(checked.slug, "editeur-d-images-2");
         assert_eq!(checked.prices[0].amount, Money::new(4900, Currency::EUR));
         assert_eq!(checked.terms.seats, 1);
+        let other_script = ProductDraft {
+            name: "画像".into(),
+            ..draft()
+        };
+        assert_eq!(check(&other_script).unwrap().slug, "acme-editor");
     }
 
     #[test]

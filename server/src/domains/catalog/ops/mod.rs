@@ -4,7 +4,7 @@ mod browse;
 pub(super) mod placing;
 mod products;
 mod search;
-mod shop;
+pub(super) mod shop;
 
 pub use browse::{
     Categories, Home, OwnProduct, ProductAt, SellerProducts, categories, home, listing,

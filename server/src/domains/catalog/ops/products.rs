@@ -289,18 +289,13 @@ fn put_prices(
             period: wanted.period,
             amount: wanted.amount,
         };
-        new.push((position, price.clone()));
+        new.push((product.id, position, price.clone()));
         product.prices.push(price);
     }
     for price in old {
         products::archive_price(cx.tx, tenant, price.id, cx.now)?;
     }
-    Ok(products::insert_prices(
-        cx.tx,
-        (tenant, product.id),
-        &new,
-        cx.now,
-    )?)
+    Ok(products::insert_prices(cx.tx, tenant, &new, cx.now)?)
 }
 
 /// Meters are known by name: the same name keeps its id, whatever its tariff becomes.

@@ -11,8 +11,8 @@ pub(super) mod sellers;
 
 use crate::store::{StoreError, Tx, Value};
 
-/// Most parameters of one statement; both engines take more.
-const MAX_PARAMS: usize = 900;
+/// Most parameters of one statement. Engines take more, but names are looked up one by one.
+const MAX_PARAMS: usize = 200;
 
 /// Runs `head` followed by `VALUES (…), (…)` for `rows`, in as few statements as fit.
 fn insert_rows<const N: usize>(

@@ -8,12 +8,22 @@ use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::id::{AccountId, CategoryId, MeterId, PriceId, ProductId, TenantId};
 use mintreu::{Currency, Money, Timestamp};
 
-const INSERT: &str = "INSERT INTO product (product_id, tenant_id, seller_id, doc_id, slug, code,
+macro_rules! insert {
+    () => {
+        "INSERT INTO product (product_id, tenant_id, seller_id, doc_id, slug, code,
     kind, state, name, summary, description, language, version, homepage, spdx, terms,
     category_id, created_at, updated_at, published_at)
     VALUES (:product, :tenant, :seller, :doc, :slug, :code, :kind, :state, :name, :summary,
     :description, :language, :version, :homepage, :spdx, :terms, :category, :created, :updated,
-    :published)";
+    :published)"
+    };
+}
+
+const INSERT: &str = insert!();
+const INSERT_IF_FREE: &str = concat!(insert!(), " ON CONFLICT DO NOTHING");
+
+const HAND_OVER: &str = "UPDATE product SET seller_id = :seller
+    WHERE tenant_id = :tenant AND product_id = :product";
 
 const UPDATE: &str = "UPDATE product SET slug = :slug, code = :code, kind = :kind, state = :state,
     name = :name, summary = :summary, description = :description, language = :language,
@@ -342,6 +352,33 @@ pub(crate) fn insert(
     tx.execute(INSERT, &params).map(drop)
 }
 
+/// As [`insert`], but answers `false` when slug or code are taken, and the commit goes on.
+pub(crate) fn insert_if_free(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    product: &Product,
+) -> Result<bool, StoreError> {
+    let mut params = columns(tenant, product)?;
+    params.push(("doc", doc_id(product.id).into()));
+    params.push(("created", product.created_at.into()));
+    Ok(tx.execute(INSERT_IF_FREE, &params)? == 1)
+}
+
+/// Gives a product to another seller.
+pub(crate) fn hand_over(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    product: ProductId,
+    seller: AccountId,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("product", product.as_bytes().into()),
+        ("seller", seller.as_bytes().into()),
+    ];
+    tx.execute(HAND_OVER, &params).map(drop)
+}
+
 /// Replaces the product's own row, if its seller owns it; `false` when not.
 pub(crate) fn update(
     tx: &mut dyn Tx,
@@ -354,14 +391,14 @@ pub(crate) fn update(
     Ok(tx.execute(UPDATE, &params)? == 1)
 }
 
-/// Inserts prices at the positions given.
+/// Inserts prices of products, at places in their sellers' orders.
 pub(crate) fn insert_prices(
     tx: &mut dyn Tx,
-    (tenant, product): (TenantId, ProductId),
-    prices: &[(i64, Price)],
+    tenant: TenantId,
+    prices: &[(ProductId, i64, Price)],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let row = |(position, price): &(i64, Price)| {
+    let row = |(product, position, price): &(ProductId, i64, Price)| {
         [
             price.id.as_bytes().into(),
             tenant.as_bytes().into(),
