@@ -7,6 +7,8 @@ pub mod document;
 pub mod error;
 pub mod id;
 pub mod license;
+#[cfg(feature = "journal")]
+pub mod journal;
 pub mod meter;
 pub mod money;
 pub mod price;

@@ -17,7 +17,7 @@ use crate::id::{LicenseId, StreamId};
 use crate::time::Timestamp;
 
 /// The most totals one segment may carry, open and closed together; more make more segments.
-pub const MAX_TOTALS: usize = 128;
+pub const MAX_TOTALS: usize = 4096;
 /// The largest total: 2^63 − 1 units, so that every store can hold it.
 pub const MAX_TOTAL: u64 = i64::MAX as u64;
 

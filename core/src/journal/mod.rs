@@ -1,0 +1,334 @@
+//! The device's own folder: counters that survive `kill -9`, and a journal that survives a power
+//! cut.
+//!
+//! A folder belongs to one engine at a time. It holds `counters` (memory-mapped, see
+//! [`counters`]), `journal.db` (SQLite in WAL mode with `synchronous=FULL`, see [`store`]),
+//! `journal.lock` and `counters.lock`. Reading starts at [`Journal::open`].
+//!
+//! # Invariants
+//!
+//! * A cell's value only rises. What is unsealed is the cell's value less the journal's `sealed`.
+//! * A segment, the cells it seals and the stream it belongs to change in one transaction, which
+//!   is on the disk before the segment leaves the journal.
+//! * The mark in the counter file is written after that transaction. A journal that lies behind
+//!   the mark has lost something: it is never continued, a new epoch begins.
+//! * A receipt is believed over a segment, a segment over a cell.
+//! * After `fork`, counting goes on in both processes; only the one that opened may seal and sync.
+//!
+//! # Tables
+//!
+//! `state` (device key, pending request, numbers), `document` (licenses and the activation),
+//! `stream`, `cell`, `segment`, `receipt`.
+
+mod counters;
+mod recovery;
+mod sealing;
+mod store;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub(crate) use counters::add;
+use counters::{CellKind, Counters, Slot};
+pub use sealing::CellUsage;
+pub(crate) use sealing::{Progress, SealTime};
+use store::{Cells, Store, StreamRow};
+
+use crate::document::SigningKey;
+use crate::error::{Error, Result};
+use crate::id::StreamId;
+use crate::meter::{CellKey, MAX_KEY_BYTES, Quota};
+
+/// How many cells a folder has room for unless the caller says otherwise; also the most.
+pub const DEFAULT_CELLS: usize = 4096;
+
+/// Something that was found wrong when a folder was opened, and what was done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Damage {
+    /// The counter file was gone: counts restart from what was sealed; what was not is lost.
+    CountersMissing,
+    /// The counter file was unreadable: it was set aside, counts restart from what was sealed.
+    CountersUnreadable,
+    /// One cell's key was unreadable: its count restarts from what was sealed.
+    CellUnreadable {
+        /// The cell's place in the counter file.
+        slot: usize,
+    },
+    /// A cell was behind what the journal had sealed and was raised to it.
+    CellBehind {
+        /// The meter.
+        meter: String,
+        /// Units by which it was raised.
+        units: u64,
+    },
+    /// The journal was behind the counters (restored, or its tail was lost): a new epoch began,
+    /// and the server works out what is still owed.
+    JournalBehind {
+        /// The epoch that began.
+        new_epoch: u64,
+    },
+    /// The journal was gone while counters remained: this device must be activated again, and
+    /// what it had not reported stays unreported.
+    JournalMissing,
+}
+
+impl Damage {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::CountersMissing => "counters_missing",
+            Self::CountersUnreadable => "counters_unreadable",
+            Self::CellUnreadable { .. } => "cell_unreadable",
+            Self::CellBehind { .. } => "cell_behind",
+            Self::JournalBehind { .. } => "journal_behind",
+            Self::JournalMissing => "journal_missing",
+        }
+    }
+}
+
+/// A cell that can be counted into: cheap to clone, usable from any thread.
+#[derive(Clone)]
+pub(crate) struct CellHandle {
+    counters: Arc<Counters>,
+    slot: Slot,
+}
+
+impl CellHandle {
+    #[inline]
+    pub fn word(&self) -> &AtomicU64 {
+        self.counters.value(self.slot)
+    }
+}
+
+/// An open folder.
+pub(crate) struct Journal {
+    counters: Arc<Counters>,
+    /// Where known cells are: a shortcut past the search in the counter file.
+    slots: Mutex<HashMap<(CellKind, Vec<u8>), Slot>>,
+    inner: Mutex<Inner>,
+    pid: u32,
+    _lock: File,
+}
+
+/// What the journal keeps in memory of its file, changed only after the file was.
+struct Inner {
+    store: Store,
+    device: SigningKey,
+    /// The stream that is being continued; before the first activation only its cells.
+    stream: Option<StreamRow>,
+    cells: Cells,
+}
+
+/// Under which name cells are kept before there is a stream.
+const NO_STREAM: StreamId = StreamId::from_bytes([0; 16]);
+
+impl Journal {
+    /// Opens a folder of its own, making it when there is none, and puts right what it can.
+    ///
+    /// `journal_busy` when another process has it; `journal_damaged` when its file cannot be
+    /// believed; `journal_io` when the folder cannot be read or written.
+    pub fn open(folder: &Path, cells: usize) -> Result<(Self, Vec<Damage>)> {
+        let capacity = cells.clamp(1, DEFAULT_CELLS);
+        make_folder(folder)?;
+        let lock = take_lock(folder)?;
+        let mut damage = Vec::new();
+        let mut store = Store::open(&folder.join("journal.db"))?;
+        let (counters, fresh) = open_counters(folder, capacity, &mut damage)?;
+        let device = recovery::device_key(&mut store)?;
+        let stream = recovery::current_stream(&store)?;
+        let cells = store.cells(stream.as_ref().map_or(NO_STREAM, |row| row.stream))?;
+        if fresh && stream.is_some() {
+            damage.push(Damage::CountersMissing);
+        }
+        let mut inner = Inner { store, device, stream, cells };
+        recovery::reconcile(&mut inner, &counters, &mut damage)?;
+        let journal = Self {
+            counters: Arc::new(counters),
+            slots: Mutex::default(),
+            inner: Mutex::new(inner),
+            pid: std::process::id(),
+            _lock: lock,
+        };
+        Ok((journal, damage))
+    }
+
+    /// The key that signs for this device.
+    pub fn device(&self) -> Result<SigningKey> {
+        Ok(self.lock()?.device.clone())
+    }
+
+    /// The count cell with this key, made when there is none; works after `fork` too.
+    pub fn count(&self, key: &CellKey) -> Result<CellHandle> {
+        self.cell(CellKind::Count, key.to_bytes())
+    }
+
+    /// The allowance word of a meter's quota in its kind of window.
+    pub fn allowance(&self, meter: &str, quota: Quota) -> Result<CellHandle> {
+        debug_assert!(meter.len() < MAX_KEY_BYTES);
+        let mut key = vec![quota.window().code()];
+        key.extend_from_slice(meter.as_bytes());
+        self.cell(CellKind::Allowance, key)
+    }
+
+    fn cell(&self, kind: CellKind, key: Vec<u8>) -> Result<CellHandle> {
+        let slot = if std::process::id() == self.pid {
+            self.remembered_slot(kind, key)?
+        } else {
+            // The lock of the shortcut may have been held by a thread that this process has not.
+            self.counters.find_or_insert(kind, &key)?
+        };
+        Ok(CellHandle { counters: Arc::clone(&self.counters), slot })
+    }
+
+    fn remembered_slot(&self, kind: CellKind, key: Vec<u8>) -> Result<Slot> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (kind, key);
+        if let Some(&slot) = slots.get(&place) {
+            return Ok(slot);
+        }
+        let slot = self.counters.find_or_insert(kind, &place.1)?;
+        slots.insert(place, slot);
+        Ok(slot)
+    }
+
+    /// Writes every counter to the disk and waits for it.
+    pub fn flush(&self) -> Result<()> {
+        self.counters.flush()
+    }
+
+    /// A small named value.
+    pub fn state(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.lock()?.store.state(name)
+    }
+
+    /// Remembers or (with `None`) forgets a small named value, on the disk when this returns.
+    pub fn set_state(&self, name: &str, value: Option<&[u8]>) -> Result<()> {
+        self.lock()?.store.write(|tx| match value {
+            Some(value) => tx.state(name, value),
+            None => tx.clear(name),
+        })
+    }
+
+    /// Raises a named number to `at_least`; it never falls.
+    pub fn raise(&self, name: &str, at_least: i64) -> Result<i64> {
+        let mut inner = self.lock()?;
+        let known = inner.store.number(name)?;
+        if at_least > known {
+            inner.store.write(|tx| tx.number(name, at_least))?;
+        }
+        Ok(known.max(at_least))
+    }
+
+    /// A named number; 0 when it was never set.
+    pub fn number(&self, name: &str) -> Result<i64> {
+        self.lock()?.store.number(name)
+    }
+
+    /// Every installed document with its name.
+    pub fn documents(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        self.lock()?.store.documents()
+    }
+
+    /// Keeps a document under a name, in place of the one before.
+    pub fn keep_document(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.lock()?.store.write(|tx| tx.document(name, bytes))
+    }
+
+    /// Every kept segment and receipt, oldest first.
+    pub fn chain(&self) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+        self.lock()?.store.chain()
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, Inner>> {
+        if std::process::id() != self.pid {
+            return Err(Error::new(
+                "forked",
+                "this process was forked from the one that opened the engine: it may count, but \
+                 only the parent may seal and sync; or open the engine after forking",
+            ));
+        }
+        Ok(self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|e| io_error("make the folder", folder, &e))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // The folder holds the device's key: for its owner alone.
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+            .map_err(|e| io_error("protect the folder", folder, &e))?;
+    }
+    Ok(())
+}
+
+fn take_lock(folder: &Path) -> Result<File> {
+    let path = folder.join("journal.lock");
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|e| io_error("open the lock of", folder, &e))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(std::fs::TryLockError::WouldBlock) => Err(busy()),
+        Err(std::fs::TryLockError::Error(e)) => Err(io_error("lock", folder, &e)),
+    }
+}
+
+/// Opens the counter file; an unreadable one is set aside, never overwritten.
+fn open_counters(
+    folder: &Path,
+    capacity: usize,
+    damage: &mut Vec<Damage>,
+) -> Result<(Counters, bool)> {
+    let path = folder.join("counters");
+    match Counters::open(&path, capacity) {
+        Err(error) if error.code() == "journal_damaged" => {
+            let aside = free_name(folder);
+            std::fs::rename(&path, &aside)
+                .map_err(|e| io_error("set aside the counter file", &path, &e))?;
+            damage.push(Damage::CountersUnreadable);
+            Ok((Counters::open(&path, capacity)?.0, false))
+        }
+        other => other,
+    }
+}
+
+fn free_name(folder: &Path) -> PathBuf {
+    let name = |n: u32| folder.join(format!("counters.damaged.{n}"));
+    (1..u32::MAX).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(0))
+}
+
+fn busy() -> Error {
+    Error::new(
+        "journal_busy",
+        "another process has this folder open: give each process a folder of its own, or open the \
+         engine once and count from forked workers",
+    )
+}
+
+pub(crate) fn damaged(what: &'static str) -> Error {
+    Error::new(
+        "journal_damaged",
+        format!("{what}; move the folder aside and activate again"),
+    )
+}
+
+fn io_error(what: &str, path: &Path, error: &std::io::Error) -> Error {
+    Error::new("journal_io", format!("could not {what} {}: {error}", path.display()))
+}
+
+/// The name under which the current stream's id is kept.
+const CURRENT_STREAM: &str = "stream";
+
+fn stream_of(bytes: Vec<u8>) -> Result<StreamId> {
+    let bytes = bytes.try_into().map_err(|_| damaged("the stream's id has a wrong length"))?;
+    Ok(StreamId::from_bytes(bytes))
+}

@@ -1,0 +1,168 @@
+//! What is believed when a folder is opened, and how a new epoch begins.
+
+use std::sync::atomic::Ordering;
+
+use super::counters::{Counters, Mark};
+use super::store::{CellRow, Cells, Store, StreamRow};
+use super::{CURRENT_STREAM, CellKind, Damage, Inner, NO_STREAM, Slot, stream_of};
+use crate::document::SigningKey;
+use crate::error::{Error, Result};
+use crate::meter::{
+    CellKey, ClosedTotal, GENESIS, Opening, OpeningReason, Segment, TimeQuality, seal_segment,
+};
+use crate::time::Timestamp;
+
+const DEVICE: &str = "device";
+
+/// The device's key, made on the first opening.
+pub(super) fn device_key(store: &mut Store) -> Result<SigningKey> {
+    match store.state(DEVICE)? {
+        Some(bytes) => {
+            let seed = bytes
+                .try_into()
+                .map_err(|_| super::damaged("the device key has a wrong length"))?;
+            Ok(SigningKey::from_seed(&seed))
+        }
+        None => {
+            let key = SigningKey::generate()?;
+            store.write(|tx| tx.state(DEVICE, &key.seed()[..]))?;
+            Ok(key)
+        }
+    }
+}
+
+/// The stream that is being continued, if any.
+pub(super) fn current_stream(store: &Store) -> Result<Option<StreamRow>> {
+    let Some(bytes) = store.state(CURRENT_STREAM)? else { return Ok(None) };
+    let row = store.stream(stream_of(bytes)?)?;
+    row.map(Some).ok_or_else(|| super::damaged("the usage stream is missing"))
+}
+
+/// Holds counters and journal against each other, and puts right what differs.
+pub(super) fn reconcile(
+    inner: &mut Inner,
+    counters: &Counters,
+    damage: &mut Vec<Damage>,
+) -> Result<()> {
+    let mark = counters.mark();
+    let Some(row) = inner.stream.clone() else {
+        if mark != Mark::START {
+            damage.push(Damage::JournalMissing);
+            forget_unreported(inner, counters)?;
+            counters.set_mark(&Mark::START);
+        }
+        return Ok(());
+    };
+    raise_cells(inner, counters, damage)?;
+    if mark == row.mark() {
+        return Ok(());
+    }
+    let marked = crate::id::StreamId::from_bytes(mark.stream);
+    let known = inner.store.hash(marked, mark.epoch, mark.seq)?;
+    if mark.seq == 0 || known == Some(mark.head) {
+        // The journal is ahead: the process ended between its commit and the mark.
+        counters.set_mark(&row.mark());
+        return Ok(());
+    }
+    let same_epoch = marked == row.stream && mark.epoch == row.epoch;
+    // Within one epoch the counters are whole, and the server can tell what is owed. Across
+    // epochs their beginnings are unknown: nothing may be billed by itself.
+    let reason = if same_epoch { OpeningReason::Recovered } else { OpeningReason::Forked };
+    let epoch = mark.epoch.max(row.epoch) + 1;
+    begin_epoch(inner, counters, epoch, reason, row_time(inner)?)?;
+    damage.push(Damage::JournalBehind { new_epoch: epoch });
+    Ok(())
+}
+
+fn row_time(inner: &Inner) -> Result<Timestamp> {
+    Ok(Timestamp::from_ms(inner.store.number("trusted_ms")?))
+}
+
+/// Raises every cell that lies behind what was sealed of it, and makes those that are missing.
+fn raise_cells(inner: &Inner, counters: &Counters, damage: &mut Vec<Damage>) -> Result<()> {
+    let slots = count_slots(counters, damage);
+    for (key, row) in &inner.cells {
+        let slot = match slots.iter().find(|(known, _)| known == key) {
+            Some(&(_, slot)) => slot,
+            None => counters.find_or_insert(CellKind::Count, key)?,
+        };
+        let found = counters.value(slot).fetch_max(row.sealed, Ordering::SeqCst);
+        if found < row.sealed {
+            damage.push(Damage::CellBehind {
+                meter: CellKey::from_bytes(key)?.meter().to_owned(),
+                units: row.sealed - found,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// With the journal gone nobody knows what was reported: counting goes on from here, so that no
+/// unit is billed twice.
+fn forget_unreported(inner: &mut Inner, counters: &Counters) -> Result<()> {
+    let cells: Cells = count_slots(counters, &mut Vec::new())
+        .into_iter()
+        .map(|(key, slot)| (key, CellRow::reported(read(counters, slot))))
+        .collect();
+    inner.store.write(|tx| tx.cells(NO_STREAM, &Cells::new(), &cells))?;
+    inner.cells = cells;
+    Ok(())
+}
+
+/// The key and place of every count cell that can be read.
+pub(super) fn count_slots(counters: &Counters, damage: &mut Vec<Damage>) -> Vec<(Vec<u8>, Slot)> {
+    let published = counters.published(damage).into_iter();
+    published
+        .filter(|(_, kind, _)| *kind == CellKind::Count)
+        .map(|(slot, _, key)| (key, slot))
+        .collect()
+}
+
+/// Closes the epoch and seals the first segment of `epoch`, which says what was left open.
+pub(super) fn begin_epoch(
+    inner: &mut Inner,
+    counters: &Counters,
+    epoch: u64,
+    reason: OpeningReason,
+    now: Timestamp,
+) -> Result<()> {
+    let row = inner.stream.clone().ok_or_else(|| {
+        Error::new("not_activated", "there is no usage stream to begin again")
+    })?;
+    let mut closed = Vec::new();
+    let mut cells = Cells::new();
+    for (key, slot) in count_slots(counters, &mut Vec::new()) {
+        let value = read(counters, slot);
+        let known = inner.cells.get(&key).copied().unwrap_or_default();
+        if value > known.acked {
+            closed.push(ClosedTotal {
+                key: CellKey::from_bytes(&key)?,
+                acknowledged: known.acked.saturating_sub(known.base),
+                counted: value.saturating_sub(known.base),
+            });
+        }
+        cells.insert(key, CellRow { base: value, sealed: value, acked: known.acked });
+    }
+    closed.sort_by(|a, b| a.key.cmp(&b.key));
+    let segment = Segment {
+        product: row.product.clone(),
+        device: *inner.device.public(),
+        license: row.license,
+        stream: row.stream,
+        epoch,
+        seq: 1,
+        prev: GENESIS,
+        totals: Vec::new(),
+        sealed_at: now,
+        time_quality: TimeQuality::Unknown,
+        opening: Some(Opening { reason, closed_epoch: row.epoch, closed }),
+    };
+    let bytes = seal_segment(&segment, &inner.device)?;
+    let head = crate::meter::chain_hash(&bytes);
+    let next = StreamRow { epoch, seq: 1, head, acked: 0, send: 1, ..row };
+    inner.commit_segment(counters, next, &bytes, cells)
+}
+
+pub(super) fn read(counters: &Counters, slot: Slot) -> u64 {
+    counters.value(slot).load(Ordering::SeqCst).min(crate::meter::MAX_TOTAL)
+}
