@@ -4,16 +4,21 @@ pub mod activation;
 #[cfg(feature = "cache")]
 pub mod cache;
 pub mod document;
+#[cfg(feature = "journal")]
+pub mod engine;
 pub mod error;
 pub mod id;
-pub mod license;
 #[cfg(feature = "journal")]
 pub mod journal;
+pub mod license;
 pub mod meter;
 pub mod money;
 pub mod price;
+pub mod sync;
 pub mod time;
 
+#[cfg(feature = "journal")]
+pub use engine::{Engine, Installed, Meter, Options, Reservation};
 pub use error::{Error, Result};
 pub use money::{Currency, Money};
 pub use time::{Clock, FixedClock, SystemClock, Timestamp};

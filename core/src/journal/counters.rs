@@ -82,7 +82,12 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    pub const START: Self = Self { epoch: 0, seq: 0, head: [0; 32], stream: [0; 16] };
+    pub const START: Self = Self {
+        epoch: 0,
+        seq: 0,
+        head: [0; 32],
+        stream: [0; 16],
+    };
 }
 
 /// The mapped file.
@@ -108,8 +113,13 @@ impl Counters {
             .write(true)
             .open(path)
             .map_err(|e| io_error("open the counter file", path, &e))?;
-        let len = file.metadata().map_err(|e| io_error("measure the counter file", path, &e))?.len();
-        let cells = usize::try_from(len).unwrap_or(0).saturating_sub(HEADER_BYTES);
+        let len = file
+            .metadata()
+            .map_err(|e| io_error("measure the counter file", path, &e))?
+            .len();
+        let cells = usize::try_from(len)
+            .unwrap_or(0)
+            .saturating_sub(HEADER_BYTES);
         if cells == 0 || cells % CELL_BYTES != 0 {
             return Err(damaged("the counter file has an impossible length"));
         }
@@ -117,7 +127,11 @@ impl Counters {
             .map_raw(&file)
             .map_err(|e| io_error("map the counter file", path, &e))?;
         let lock_path = path.with_extension("lock");
-        let counters = Self { map, capacity: cells / CELL_BYTES, lock_path };
+        let counters = Self {
+            map,
+            capacity: cells / CELL_BYTES,
+            lock_path,
+        };
         counters.check_header()?;
         Ok((counters, fresh))
     }
@@ -150,12 +164,16 @@ impl Counters {
         if key.len() > MAX_CELL_KEY {
             return Err(Error::new(
                 "key_too_long",
-                format!("a cell's key takes {} bytes of at most {MAX_CELL_KEY}", key.len()),
+                format!(
+                    "a cell's key takes {} bytes of at most {MAX_CELL_KEY}",
+                    key.len()
+                ),
             ));
         }
         let lock = File::create(&self.lock_path)
             .map_err(|e| io_error("open the insertion lock", &self.lock_path, &e))?;
-        lock.lock().map_err(|e| io_error("take the insertion lock", &self.lock_path, &e))?;
+        lock.lock()
+            .map_err(|e| io_error("take the insertion lock", &self.lock_path, &e))?;
         let mut free = None;
         for (index, cell) in self.cells().iter().enumerate() {
             match CellKind::from_state(cell.state.load(Ordering::Acquire)) {
@@ -182,14 +200,21 @@ impl Counters {
 
     /// The newest whole mark; a torn one falls back to the one before it.
     pub fn mark(&self) -> Mark {
-        let newest = MARK_AT.iter().filter_map(|&at| self.read_mark(at)).max_by_key(|(g, _)| *g);
+        let newest = MARK_AT
+            .iter()
+            .filter_map(|&at| self.read_mark(at))
+            .max_by_key(|(g, _)| *g);
         newest.map_or(Mark::START, |(_, mark)| mark)
     }
 
     /// Writes a mark over the older of the two.
     pub fn set_mark(&self, mark: &Mark) {
         let [a, b] = MARK_AT.map(|at| self.read_mark(at).map_or(0, |(generation, _)| generation));
-        let (at, generation) = if a <= b { (MARK_AT[0], b + 1) } else { (MARK_AT[1], a + 1) };
+        let (at, generation) = if a <= b {
+            (MARK_AT[0], b + 1)
+        } else {
+            (MARK_AT[1], a + 1)
+        };
         let mut words = [0u64; MARK_WORDS];
         words[0] = generation;
         words[1] = mark.epoch;
@@ -208,7 +233,10 @@ impl Counters {
     /// Writes every dirty page to the disk and waits for it: then a power cut loses nothing.
     pub fn flush(&self) -> Result<()> {
         self.map.flush().map_err(|e| {
-            Error::new("journal_io", format!("could not write the counter file to disk: {e}"))
+            Error::new(
+                "journal_io",
+                format!("could not write the counter file to disk: {e}"),
+            )
         })
     }
 
@@ -221,7 +249,11 @@ impl Counters {
         if words[0] == 0 || words[MARK_WORDS - 1] != digest_words(&words[..MARK_WORDS - 1]) {
             return None;
         }
-        let mut mark = Mark { epoch: words[1], seq: words[2], ..Mark::START };
+        let mut mark = Mark {
+            epoch: words[1],
+            seq: words[2],
+            ..Mark::START
+        };
         read_words(&words[3..7], &mut mark.head);
         read_words(&words[7..9], &mut mark.stream);
         Some((words[0], mark))
@@ -231,13 +263,18 @@ impl Counters {
         let header = static_header(self.capacity);
         for (found, expected) in self.words().iter().zip(header) {
             if found.load(Ordering::SeqCst) != expected {
-                return Err(damaged("the counter file's header is not one this version wrote"));
+                return Err(damaged(
+                    "the counter file's header is not one this version wrote",
+                ));
             }
         }
         Ok(())
     }
 
-    #[expect(unsafe_code, reason = "a mapped file can only be read through a raw pointer")]
+    #[expect(
+        unsafe_code,
+        reason = "a mapped file can only be read through a raw pointer"
+    )]
     fn words(&self) -> &[AtomicU64] {
         // SAFETY: the mapping is at least HEADER_BYTES long (checked in `open`), page-aligned, and
         // lives as long as `self`. Every access to it in this program is to an `AtomicU64`, for
@@ -248,7 +285,10 @@ impl Counters {
     }
 
     #[inline]
-    #[expect(unsafe_code, reason = "a mapped file can only be read through a raw pointer")]
+    #[expect(
+        unsafe_code,
+        reason = "a mapped file can only be read through a raw pointer"
+    )]
     fn cells(&self) -> &[Cell] {
         // SAFETY: as in `words`; `capacity` cells of CELL_BYTES follow the header, by the length
         // that `open` checked; HEADER_BYTES keeps them aligned, and `Cell` is made of atomics.
@@ -311,7 +351,9 @@ fn create(path: &Path, capacity: usize) -> Result<()> {
     for (chunk, word) in bytes.chunks_mut(8).zip(static_header(capacity)) {
         chunk.copy_from_slice(&word.to_le_bytes());
     }
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(|e| failed(&e))?;
+    file.write_all(&bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(|e| failed(&e))?;
     std::fs::rename(&beside, path).map_err(|e| failed(&e))
 }
 
@@ -326,22 +368,32 @@ fn static_header(capacity: usize) -> [u64; 8] {
 }
 
 fn digest_words(words: &[u64]) -> u64 {
-    let digest = words.iter().fold(Sha256::new(), |d, word| d.chain_update(word.to_le_bytes()));
+    let digest = words
+        .iter()
+        .fold(Sha256::new(), |d, word| d.chain_update(word.to_le_bytes()));
     first_word(&digest.finalize())
 }
 
 fn key_digest(kind: CellKind, key: &[u8]) -> u64 {
-    let digest = Sha256::new().chain_update(kind.state().to_le_bytes()).chain_update(key);
+    let digest = Sha256::new()
+        .chain_update(kind.state().to_le_bytes())
+        .chain_update(key);
     first_word(&digest.finalize())
 }
 
 fn first_word(digest: &[u8]) -> u64 {
-    digest.iter().take(8).fold(0, |word, &byte| (word << 8) | u64::from(byte))
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |word, &byte| (word << 8) | u64::from(byte))
 }
 
 fn fill_words(words: &mut [u64], bytes: &[u8]) {
     for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-        *word = chunk.iter().rev().fold(0, |word, &byte| (word << 8) | u64::from(byte));
+        *word = chunk
+            .iter()
+            .rev()
+            .fold(0, |word, &byte| (word << 8) | u64::from(byte));
     }
 }
 

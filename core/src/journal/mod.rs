@@ -144,7 +144,12 @@ impl Journal {
         if fresh && stream.is_some() {
             damage.push(Damage::CountersMissing);
         }
-        let mut inner = Inner { store, device, stream, cells };
+        let mut inner = Inner {
+            store,
+            device,
+            stream,
+            cells,
+        };
         recovery::reconcile(&mut inner, &counters, &mut damage)?;
         let journal = Self {
             counters: Arc::new(counters),
@@ -181,7 +186,10 @@ impl Journal {
             // The lock of the shortcut may have been held by a thread that this process has not.
             self.counters.find_or_insert(kind, &key)?
         };
-        Ok(CellHandle { counters: Arc::clone(&self.counters), slot })
+        Ok(CellHandle {
+            counters: Arc::clone(&self.counters),
+            slot,
+        })
     }
 
     fn remembered_slot(&self, kind: CellKind, key: Vec<u8>) -> Result<Slot> {
@@ -205,11 +213,13 @@ impl Journal {
         self.lock()?.store.state(name)
     }
 
-    /// Remembers or (with `None`) forgets a small named value, on the disk when this returns.
-    pub fn set_state(&self, name: &str, value: Option<&[u8]>) -> Result<()> {
-        self.lock()?.store.write(|tx| match value {
-            Some(value) => tx.state(name, value),
-            None => tx.clear(name),
+    /// Remembers or (with `None`) forgets small named values, on the disk when this returns.
+    pub fn set_states(&self, values: &[(&str, Option<&[u8]>)]) -> Result<()> {
+        self.lock()?.store.write(|tx| {
+            values.iter().try_for_each(|(name, value)| match value {
+                Some(value) => tx.state(name, value),
+                None => tx.clear(name),
+            })
         })
     }
 
@@ -303,7 +313,10 @@ fn open_counters(
 
 fn free_name(folder: &Path) -> PathBuf {
     let name = |n: u32| folder.join(format!("counters.damaged.{n}"));
-    (1..u32::MAX).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(0))
+    (1..u32::MAX)
+        .map(name)
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| name(0))
 }
 
 fn busy() -> Error {
@@ -322,13 +335,18 @@ pub(crate) fn damaged(what: &'static str) -> Error {
 }
 
 fn io_error(what: &str, path: &Path, error: &std::io::Error) -> Error {
-    Error::new("journal_io", format!("could not {what} {}: {error}", path.display()))
+    Error::new(
+        "journal_io",
+        format!("could not {what} {}: {error}", path.display()),
+    )
 }
 
 /// The name under which the current stream's id is kept.
 const CURRENT_STREAM: &str = "stream";
 
 fn stream_of(bytes: Vec<u8>) -> Result<StreamId> {
-    let bytes = bytes.try_into().map_err(|_| damaged("the stream's id has a wrong length"))?;
+    let bytes = bytes
+        .try_into()
+        .map_err(|_| damaged("the stream's id has a wrong length"))?;
     Ok(StreamId::from_bytes(bytes))
 }

@@ -33,9 +33,12 @@ pub(super) fn device_key(store: &mut Store) -> Result<SigningKey> {
 
 /// The stream that is being continued, if any.
 pub(super) fn current_stream(store: &Store) -> Result<Option<StreamRow>> {
-    let Some(bytes) = store.state(CURRENT_STREAM)? else { return Ok(None) };
+    let Some(bytes) = store.state(CURRENT_STREAM)? else {
+        return Ok(None);
+    };
     let row = store.stream(stream_of(bytes)?)?;
-    row.map(Some).ok_or_else(|| super::damaged("the usage stream is missing"))
+    row.map(Some)
+        .ok_or_else(|| super::damaged("the usage stream is missing"))
 }
 
 /// Holds counters and journal against each other, and puts right what differs.
@@ -67,7 +70,11 @@ pub(super) fn reconcile(
     let same_epoch = marked == row.stream && mark.epoch == row.epoch;
     // Within one epoch the counters are whole, and the server can tell what is owed. Across
     // epochs their beginnings are unknown: nothing may be billed by itself.
-    let reason = if same_epoch { OpeningReason::Recovered } else { OpeningReason::Forked };
+    let reason = if same_epoch {
+        OpeningReason::Recovered
+    } else {
+        OpeningReason::Forked
+    };
     let epoch = mark.epoch.max(row.epoch) + 1;
     begin_epoch(inner, counters, epoch, reason, row_time(inner)?)?;
     damage.push(Damage::JournalBehind { new_epoch: epoch });
@@ -104,7 +111,9 @@ fn forget_unreported(inner: &mut Inner, counters: &Counters) -> Result<()> {
         .into_iter()
         .map(|(key, slot)| (key, CellRow::reported(read(counters, slot))))
         .collect();
-    inner.store.write(|tx| tx.cells(NO_STREAM, &Cells::new(), &cells))?;
+    inner
+        .store
+        .write(|tx| tx.cells(NO_STREAM, &Cells::new(), &cells))?;
     inner.cells = cells;
     Ok(())
 }
@@ -126,9 +135,10 @@ pub(super) fn begin_epoch(
     reason: OpeningReason,
     now: Timestamp,
 ) -> Result<()> {
-    let row = inner.stream.clone().ok_or_else(|| {
-        Error::new("not_activated", "there is no usage stream to begin again")
-    })?;
+    let row = inner
+        .stream
+        .clone()
+        .ok_or_else(|| Error::new("not_activated", "there is no usage stream to begin again"))?;
     let mut closed = Vec::new();
     let mut cells = Cells::new();
     for (key, slot) in count_slots(counters, &mut Vec::new()) {
@@ -141,7 +151,14 @@ pub(super) fn begin_epoch(
                 counted: value.saturating_sub(known.base),
             });
         }
-        cells.insert(key, CellRow { base: value, sealed: value, acked: known.acked });
+        cells.insert(
+            key,
+            CellRow {
+                base: value,
+                sealed: value,
+                acked: known.acked,
+            },
+        );
     }
     closed.sort_by(|a, b| a.key.cmp(&b.key));
     let segment = Segment {
@@ -155,14 +172,28 @@ pub(super) fn begin_epoch(
         totals: Vec::new(),
         sealed_at: now,
         time_quality: TimeQuality::Unknown,
-        opening: Some(Opening { reason, closed_epoch: row.epoch, closed }),
+        opening: Some(Opening {
+            reason,
+            closed_epoch: row.epoch,
+            closed,
+        }),
     };
     let bytes = seal_segment(&segment, &inner.device)?;
     let head = crate::meter::chain_hash(&bytes);
-    let next = StreamRow { epoch, seq: 1, head, acked: 0, send: 1, ..row };
+    let next = StreamRow {
+        epoch,
+        seq: 1,
+        head,
+        acked: 0,
+        send: 1,
+        ..row
+    };
     inner.commit_segment(counters, next, &bytes, cells)
 }
 
 pub(super) fn read(counters: &Counters, slot: Slot) -> u64 {
-    counters.value(slot).load(Ordering::SeqCst).min(crate::meter::MAX_TOTAL)
+    counters
+        .value(slot)
+        .load(Ordering::SeqCst)
+        .min(crate::meter::MAX_TOTAL)
 }

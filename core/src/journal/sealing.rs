@@ -51,7 +51,11 @@ impl Journal {
     pub fn use_license(&self, license: LicenseId, product: &str, time: SealTime) -> Result<()> {
         let mut inner = self.lock()?;
         let stream = stream_id(inner.device.public(), license);
-        if inner.stream.as_ref().is_some_and(|row| row.stream == stream) {
+        if inner
+            .stream
+            .as_ref()
+            .is_some_and(|row| row.stream == stream)
+        {
             return Ok(());
         }
         if inner.stream.is_some() {
@@ -59,16 +63,19 @@ impl Journal {
         }
         match inner.store.stream(stream)? {
             Some(row) => inner.return_to(&self.counters, row),
-            None => inner.begin_stream(&self.counters, StreamRow {
-                stream,
-                license,
-                product: product.to_owned(),
-                epoch: 1,
-                seq: 0,
-                head: GENESIS,
-                acked: 0,
-                send: 1,
-            }),
+            None => inner.begin_stream(
+                &self.counters,
+                StreamRow {
+                    stream,
+                    license,
+                    product: product.to_owned(),
+                    epoch: 1,
+                    seq: 0,
+                    head: GENESIS,
+                    acked: 0,
+                    send: 1,
+                },
+            ),
         }
     }
 
@@ -99,7 +106,9 @@ impl Journal {
     ) -> Result<Progress> {
         let mut inner = self.lock()?;
         // An answer about a stream this device never had changes nothing.
-        let Some(row) = inner.store.stream(receipt.stream)? else { return inner.progress() };
+        let Some(row) = inner.store.stream(receipt.stream)? else {
+            return inner.progress();
+        };
         let at = receipt.position;
         if at.epoch < row.epoch {
             if refused {
@@ -113,7 +122,11 @@ impl Journal {
             inner.leave_fork(&self.counters, row, at.epoch, now)?;
             return Ok(Progress::NewEpoch);
         }
-        let send = if refused { at.seq + 1 } else { row.send.max(at.seq + 1) };
+        let send = if refused {
+            at.seq + 1
+        } else {
+            row.send.max(at.seq + 1)
+        };
         if at.seq > row.acked {
             inner.believe(StreamRow { send, ..row }, at.seq, bundle)?;
         } else if send != row.send {
@@ -150,11 +163,17 @@ impl Inner {
     }
 
     fn is_current(&self, row: &StreamRow) -> bool {
-        self.stream.as_ref().is_some_and(|current| current.stream == row.stream)
+        self.stream
+            .as_ref()
+            .is_some_and(|current| current.stream == row.stream)
     }
 
     fn progress(&self) -> Result<Progress> {
-        Ok(if self.unsent()?.is_some() { Progress::More } else { Progress::Done })
+        Ok(if self.unsent()?.is_some() {
+            Progress::More
+        } else {
+            Progress::Done
+        })
     }
 
     /// The server asks for a segment that was folded away: the stream begins again, and the
@@ -187,7 +206,9 @@ impl Inner {
 
     /// Seals what changed since the last segment; `false` when nothing did.
     fn seal(&mut self, counters: &Counters, time: SealTime) -> Result<bool> {
-        let Some(row) = self.stream.clone() else { return Ok(false) };
+        let Some(row) = self.stream.clone() else {
+            return Ok(false);
+        };
         let mut totals = Vec::new();
         let mut cells = Cells::new();
         for (key, slot) in count_slots(counters, &mut Vec::new()) {
@@ -195,8 +216,17 @@ impl Inner {
             let known = self.cells.get(&key).copied().unwrap_or_default();
             if value > known.sealed {
                 let units = value - known.base;
-                totals.push(Total { key: CellKey::from_bytes(&key)?, units });
-                cells.insert(key, CellRow { sealed: value, ..known });
+                totals.push(Total {
+                    key: CellKey::from_bytes(&key)?,
+                    units,
+                });
+                cells.insert(
+                    key,
+                    CellRow {
+                        sealed: value,
+                        ..known
+                    },
+                );
             }
         }
         if totals.is_empty() {
@@ -217,7 +247,11 @@ impl Inner {
             opening: None,
         };
         let bytes = seal_segment(&segment, &self.device)?;
-        let next = StreamRow { seq: segment.seq, head: chain_hash(&bytes), ..row };
+        let next = StreamRow {
+            seq: segment.seq,
+            head: chain_hash(&bytes),
+            ..row
+        };
         self.commit_segment(counters, next, &bytes, cells)?;
         Ok(true)
     }
@@ -248,9 +282,16 @@ impl Inner {
         let first = self.stream.is_none();
         let cell = |known: &CellRow| match first {
             true => *known,
-            false => CellRow { base: known.sealed, ..*known },
+            false => CellRow {
+                base: known.sealed,
+                ..*known
+            },
         };
-        let cells = self.cells.iter().map(|(key, known)| (key.clone(), cell(known))).collect();
+        let cells = self
+            .cells
+            .iter()
+            .map(|(key, known)| (key.clone(), cell(known)))
+            .collect();
         self.switch(counters, row, Cells::new(), cells)
     }
 
@@ -261,11 +302,14 @@ impl Inner {
         for (key, now) in &self.cells {
             let then = known.get(key).copied().unwrap_or_default();
             let elsewhere = now.sealed.saturating_sub(then.sealed);
-            cells.insert(key.clone(), CellRow {
-                base: then.base + elsewhere,
-                sealed: then.sealed + elsewhere,
-                acked: then.acked + elsewhere,
-            });
+            cells.insert(
+                key.clone(),
+                CellRow {
+                    base: then.base + elsewhere,
+                    sealed: then.sealed + elsewhere,
+                    acked: then.acked + elsewhere,
+                },
+            );
         }
         self.switch(counters, row, known, cells)
     }
@@ -289,7 +333,10 @@ impl Inner {
     }
 
     fn send_from(&mut self, row: StreamRow, seq: u64) -> Result<()> {
-        let row = StreamRow { send: seq.max(1), ..row };
+        let row = StreamRow {
+            send: seq.max(1),
+            ..row
+        };
         self.store.write(|tx| tx.stream(&row))?;
         if self.is_current(&row) {
             self.stream = Some(row);
@@ -300,23 +347,42 @@ impl Inner {
     /// Moves what is acknowledged up to `seq`.
     fn believe(&mut self, row: StreamRow, seq: u64, bundle: &[u8]) -> Result<()> {
         let current = self.is_current(&row);
-        let known = if current { self.cells.clone() } else { self.store.cells(row.stream)? };
+        let known = if current {
+            self.cells.clone()
+        } else {
+            self.store.cells(row.stream)?
+        };
         let mut cells = Cells::new();
         for number in row.acked + 1..=seq {
-            let bytes = self.store.segment(row.stream, row.epoch, number)?.ok_or_else(|| {
-                Error::new("journal_damaged", "an unacknowledged segment is missing")
-            })?;
+            let bytes = self
+                .store
+                .segment(row.stream, row.epoch, number)?
+                .ok_or_else(|| {
+                    Error::new("journal_damaged", "an unacknowledged segment is missing")
+                })?;
             let segment = open_segment(&bytes, self.device.public())?;
             if segment.opening.is_some() {
                 let begun = |(key, cell): (&Vec<u8>, &CellRow)| {
-                    (key.clone(), CellRow { acked: cell.acked.max(cell.base), ..*cell })
+                    (
+                        key.clone(),
+                        CellRow {
+                            acked: cell.acked.max(cell.base),
+                            ..*cell
+                        },
+                    )
                 };
                 cells.extend(known.iter().map(begun));
             }
             for total in segment.totals {
                 let key = total.key.to_bytes();
                 let cell = known.get(&key).copied().unwrap_or_default();
-                cells.insert(key, CellRow { acked: cell.base + total.units, ..cell });
+                cells.insert(
+                    key,
+                    CellRow {
+                        acked: cell.base + total.units,
+                        ..cell
+                    },
+                );
             }
         }
         let row = StreamRow { acked: seq, ..row };
@@ -336,6 +402,11 @@ impl Inner {
 impl StreamRow {
     pub(super) fn mark(&self) -> Mark {
         let (epoch, seq, head) = (self.epoch, self.seq, self.head);
-        Mark { epoch, seq, head, stream: *self.stream.as_bytes() }
+        Mark {
+            epoch,
+            seq,
+            head,
+            stream: *self.stream.as_bytes(),
+        }
     }
 }

@@ -50,16 +50,14 @@ const UPSERT_STREAM: &str = "INSERT INTO stream
     ON CONFLICT (stream) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq,
         head = excluded.head, acked = excluded.acked, send = excluded.send,
         digest = excluded.digest";
-const SELECT_CELLS: &str =
-    "SELECT key, base, sealed, acked, digest FROM cell WHERE stream = ?1";
+const SELECT_CELLS: &str = "SELECT key, base, sealed, acked, digest FROM cell WHERE stream = ?1";
 const SELECT_UNSENT: &str = "SELECT stream FROM stream WHERE send <= seq ORDER BY rowid";
 const UPSERT_CELL: &str = "INSERT INTO cell (key, base, sealed, acked, digest, stream)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (stream, key) DO UPDATE SET base = excluded.base,
         sealed = excluded.sealed, acked = excluded.acked, digest = excluded.digest";
 const INSERT_SEGMENT: &str =
     "INSERT INTO segment (stream, epoch, seq, hash, bytes) VALUES (?1, ?2, ?3, ?4, ?5)";
-const SELECT_HASH: &str =
-    "SELECT hash FROM segment WHERE stream = ?1 AND epoch = ?2 AND seq = ?3";
+const SELECT_HASH: &str = "SELECT hash FROM segment WHERE stream = ?1 AND epoch = ?2 AND seq = ?3";
 const SELECT_SEGMENT: &str =
     "SELECT hash, bytes FROM segment WHERE stream = ?1 AND epoch = ?2 AND seq = ?3";
 const SELECT_ALL_SEGMENTS: &str = "SELECT bytes FROM segment ORDER BY id";
@@ -128,7 +126,9 @@ impl Store {
 
     fn migrate(&self) -> Result<()> {
         let pragma = |name: &str| {
-            self.db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(unreadable)
+            self.db
+                .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+                .map_err(unreadable)
         };
         match (pragma("application_id")?, pragma("user_version")?) {
             (0, 0) => self
@@ -165,17 +165,23 @@ impl Store {
             .query_row(SELECT_STATE, [name], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()
             .map_err(unreadable)?;
-        row.map(|(value, digest)| match digest == digest8(&[name.as_bytes(), &value]) {
-            true => Ok(value),
-            false => Err(damaged("a stored value was changed outside the engine")),
-        })
+        row.map(
+            |(value, digest)| match digest == digest8(&[name.as_bytes(), &value]) {
+                true => Ok(value),
+                false => Err(damaged("a stored value was changed outside the engine")),
+            },
+        )
         .transpose()
     }
 
     /// A named counter, 0 when it was never set.
     pub fn number(&self, name: &str) -> Result<i64> {
-        let Some(bytes) = self.state(name)? else { return Ok(0) };
-        let bytes = bytes.try_into().map_err(|_| damaged("a stored number has a wrong length"))?;
+        let Some(bytes) = self.state(name)? else {
+            return Ok(0);
+        };
+        let bytes = bytes
+            .try_into()
+            .map_err(|_| damaged("a stored number has a wrong length"))?;
         Ok(i64::from_be_bytes(bytes))
     }
 
@@ -256,17 +262,22 @@ impl Store {
             )
             .optional()
             .map_err(unreadable)?;
-        row.map(|(hash, bytes)| match crate::meter::chain_hash(&bytes) == hash {
-            true => Ok(bytes),
-            false => Err(damaged("a sealed segment was changed")),
-        })
+        row.map(
+            |(hash, bytes)| match crate::meter::chain_hash(&bytes) == hash {
+                true => Ok(bytes),
+                false => Err(damaged("a sealed segment was changed")),
+            },
+        )
         .transpose()
     }
 
     /// Every kept segment in the order of sealing, and every kept receipt in the order of coming.
     pub fn chain(&self) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>)> {
         let segments = self.rows(SELECT_ALL_SEGMENTS, [], |row| row.get(0))?;
-        Ok((segments, self.rows(SELECT_ALL_RECEIPTS, [], |row| row.get(0))?))
+        Ok((
+            segments,
+            self.rows(SELECT_ALL_RECEIPTS, [], |row| row.get(0))?,
+        ))
     }
 
     fn rows<T>(
@@ -330,25 +341,40 @@ impl Write<'_> {
                 mix(&mut sum, &before.digest(key));
             }
             mix(&mut sum, &cell.digest(key));
-            let (base, sealed, acked) =
-                (signed(cell.base)?, signed(cell.sealed)?, signed(cell.acked)?);
+            let (base, sealed, acked) = (
+                signed(cell.base)?,
+                signed(cell.sealed)?,
+                signed(cell.acked)?,
+            );
             let digest = cell.digest(key);
-            self.run(UPSERT_CELL, params![key, base, sealed, acked, digest, stream.as_bytes()])?;
+            self.run(
+                UPSERT_CELL,
+                params![key, base, sealed, acked, digest, stream.as_bytes()],
+            )?;
         }
         self.state(&sum_name(stream), &sum)
     }
 
     pub fn segment(&self, row: &StreamRow, bytes: &[u8]) -> Result<()> {
         let (epoch, seq) = (signed(row.epoch)?, signed(row.seq)?);
-        self.run(INSERT_SEGMENT, params![row.stream.as_bytes(), epoch, seq, row.head, bytes])
+        self.run(
+            INSERT_SEGMENT,
+            params![row.stream.as_bytes(), epoch, seq, row.head, bytes],
+        )
     }
 
     /// Keeps a receipt and forgets what is acknowledged and older than [`KEPT_SEGMENTS`].
     pub fn receipt(&self, row: &StreamRow, seq: u64, bytes: &[u8]) -> Result<()> {
         let (epoch, seq) = (signed(row.epoch)?, signed(seq)?);
-        self.run(INSERT_RECEIPT, params![row.stream.as_bytes(), epoch, seq, bytes])?;
+        self.run(
+            INSERT_RECEIPT,
+            params![row.stream.as_bytes(), epoch, seq, bytes],
+        )?;
         for prune in [PRUNE_SEGMENTS, PRUNE_RECEIPTS] {
-            self.run(prune, params![row.stream.as_bytes(), epoch, seq, KEPT_SEGMENTS])?;
+            self.run(
+                prune,
+                params![row.stream.as_bytes(), epoch, seq, KEPT_SEGMENTS],
+            )?;
         }
         Ok(())
     }
@@ -376,7 +402,11 @@ impl StreamRow {
 impl CellRow {
     /// A cell of whose `value` nothing is left to report.
     pub fn reported(value: u64) -> Self {
-        Self { base: value, sealed: value, acked: value }
+        Self {
+            base: value,
+            sealed: value,
+            acked: value,
+        }
     }
 
     fn digest(&self, key: &[u8]) -> Vec<u8> {
@@ -403,7 +433,9 @@ fn sum_name(stream: StreamId) -> String {
 }
 
 fn digest8(parts: &[&[u8]]) -> Vec<u8> {
-    let digest = parts.iter().fold(Sha256::new(), |d, part| d.chain_update(part));
+    let digest = parts
+        .iter()
+        .fold(Sha256::new(), |d, part| d.chain_update(part));
     digest.finalize()[..8].to_vec()
 }
 

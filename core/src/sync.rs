@@ -1,0 +1,123 @@
+//! Talking to the server without a socket: the engine says what to send, the host sends it.
+//!
+//! [`Engine::next_request`](crate::Engine::next_request) gives a request,
+//! [`Engine::on_response`](crate::Engine::on_response) takes the answer. Between the two anything
+//! may happen: the request may be lost, sent twice, answered twice or out of order, and either
+//! side may be killed. The exchange is normative in `docs/usage-protocol.md`.
+
+use crate::error::{Error, Result};
+
+/// Where activation requests go.
+pub const ACTIVATIONS: &str = "/v1/activations";
+/// Where usage segments go.
+pub const SEGMENTS: &str = "/v1/usage/segments";
+/// The media type of every request and of every signed answer (RFC 9052 §11.1).
+pub const CONTENT_TYPE: &str = "application/cose";
+/// The longest answer that is looked at, in bytes.
+pub const MAX_RESPONSE: usize = 128 << 10;
+
+/// What the host's own HTTP client is to send to the server.
+///
+/// The body is on the device's disk before it is handed out, and the same bytes come again until
+/// they are answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Request {
+    /// The HTTP method: `POST`.
+    pub method: &'static str,
+    /// The path on the server.
+    pub path: &'static str,
+    /// The media type of the body.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    #[cfg_attr(
+        not(feature = "journal"),
+        expect(dead_code, reason = "made by the engine alone")
+    )]
+    pub(crate) fn post(path: &'static str, body: Vec<u8>) -> Self {
+        Self {
+            method: "POST",
+            path,
+            content_type: CONTENT_TYPE,
+            body,
+        }
+    }
+}
+
+/// An answer, sorted by what the engine can do with it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer<'a> {
+    /// A signed document: the request was taken.
+    Taken(&'a [u8]),
+    /// A signed receipt that says why the segment was not taken (409).
+    NotTaken(&'a [u8]),
+}
+
+/// Sorts a response; what carries nothing signed becomes an error and changes nothing.
+#[cfg_attr(
+    not(feature = "journal"),
+    expect(dead_code, reason = "used by the engine alone")
+)]
+pub(crate) fn sort_response(status: u16, body: &[u8]) -> Result<Answer<'_>> {
+    if body.len() > MAX_RESPONSE {
+        return Err(Error::new(
+            "response_too_large",
+            format!(
+                "the server's answer has {} bytes of at most {MAX_RESPONSE}",
+                body.len()
+            ),
+        ));
+    }
+    let is_problem = body.first() == Some(&b'{');
+    match status {
+        200 | 201 => Ok(Answer::Taken(body)),
+        409 if !is_problem => Ok(Answer::NotTaken(body)),
+        408 | 425 | 429 | 500..=599 => Err(Error::new(
+            "server_unavailable",
+            format!("the server answered {status}; nothing is lost, send again later"),
+        )),
+        _ => Err(Error::new(
+            "sync_refused",
+            format!(
+                "the server refused the request: {status} {}",
+                problem_code(body)
+            ),
+        )),
+    }
+}
+
+/// The `code` of a problem document (RFC 9457), for the sentence only: nothing acts on it.
+fn problem_code(body: &[u8]) -> &str {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    let after = text.split("\"code\"").nth(1).unwrap_or_default();
+    let code = after.split('"').nth(1).unwrap_or_default();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if code.len() <= 64 && code.chars().all(plain) {
+        code
+    } else {
+        ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_sorted_and_strangers_change_nothing() {
+        assert_eq!(sort_response(200, b"x"), Ok(Answer::Taken(b"x")));
+        assert_eq!(sort_response(409, b"\xd2"), Ok(Answer::NotTaken(b"\xd2")));
+        let code = |status, body: &[u8]| sort_response(status, body).unwrap_err().code();
+        assert_eq!(code(503, b""), "server_unavailable");
+        assert_eq!(code(429, b""), "server_unavailable");
+        assert_eq!(code(302, b"<html>"), "sync_refused");
+        assert_eq!(code(200, &vec![0; MAX_RESPONSE + 1]), "response_too_large");
+        let problem = br#"{"type":"about:blank","code": "seat_limit","status":409}"#;
+        let refused = sort_response(409, problem).unwrap_err();
+        assert!(refused.detail().ends_with("409 seat_limit"), "{refused}");
+    }
+}
