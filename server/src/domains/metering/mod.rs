@@ -3,7 +3,7 @@
 //! A device seals what it counted into segments: chained, numbered, signed, with cumulative totals.
 //! It sends them until it holds our receipt. We verify the signature against the device's
 //! activation, look up how far its stream has come, and let one pure rule
-//! (`mintreu::meter::accept`) decide. Totals, charts, watermark and receipt change in one commit,
+//! ([`mintreu::meter::accept`]) decide. Totals, charts, watermark and receipt change in one commit,
 //! so a lost answer, a second delivery or a crash counts nothing twice and nothing short. The
 //! watermark has no expiry: a device that was away for a year counts once.
 //!
@@ -17,10 +17,14 @@
 //! # Tables
 //! `usage_stream`, `usage_segment`, `usage_fork`, `usage_cell`, `usage_total`, `usage_bucket`.
 //!
-//! Start reading at [`model`].
+//! Start reading at [`ops::accept_segment`].
 
 pub mod model;
+pub mod ops;
 pub mod sql;
 
-pub use model::{Day, Grain, LicenseUnits, MeteringError, Window};
-pub use sql::{disputed, series_of_license, series_of_product, top_licenses, totals};
+pub use model::{Answer, Day, Grain, LicenseUnits, MeteringError, Outcome, Window};
+pub use ops::{AcceptSegment, accept_segment};
+pub use sql::{
+    CellUnits, breakdown, disputed, series_of_license, series_of_product, top_licenses, totals,
+};

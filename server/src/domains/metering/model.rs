@@ -1,6 +1,7 @@
 //! Windows, steps and errors of usage. Pure.
 
 use crate::caller::Denied;
+use crate::domains::licensing::LicensingError;
 use crate::store::StoreError;
 use mintreu::Timestamp;
 use mintreu::id::LicenseId;
@@ -118,30 +119,63 @@ pub struct LicenseUnits {
     pub units: i64,
 }
 
+/// What became of a segment that could be believed. Each answer carries the stream's receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was counted now.
+    Counted,
+    /// It had been counted before: a success.
+    CountedBefore,
+    /// Segments before it are missing.
+    Gap {
+        /// Of the open epoch.
+        epoch: u64,
+        /// Send from here on.
+        need_from_seq: u64,
+    },
+    /// Another continuation of the chain was accepted before; this one is kept as evidence.
+    Fork,
+}
+
+/// The answer to a segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The signed receipt of the stream's position: a bundle.
+    pub receipt: Vec<u8>,
+}
+
 /// What a caller may act on.
 #[derive(Debug, thiserror::Error)]
 pub enum MeteringError {
     /// The segment can't be believed: malformed, badly signed, of another stream, or falling.
     #[error(transparent)]
     Segment(#[from] mintreu::Error),
-    /// No device with that key was ever activated here.
-    #[error("no activated device has the key that signed the segment")]
+    /// No device with that key was ever activated for that license.
+    #[error("this device was never activated for this license; activate it first")]
     UnknownDevice,
-    /// Its activation was taken back.
-    #[error("the device is no longer activated")]
+    /// Its seat was given up.
+    #[error("this device gave up its seat; activate it again")]
     Deactivated,
-    /// Its license was taken back.
-    #[error("the license was revoked")]
+    /// The license was withdrawn.
+    #[error("this license was revoked")]
     Revoked,
-    /// The segment speaks of another license or product than the device was activated for.
-    #[error("the device was activated for another license or product")]
-    WrongLicense,
+    /// The segment speaks of another product than the license.
+    #[error("this license is for another product")]
+    WrongProduct,
+    /// One segment adds more than anybody counts.
+    #[error("a segment can add at most {MAX_INCREASE} units to a meter")]
+    Implausible,
+    /// The license counts too many different things.
+    #[error("a license can have at most {MAX_CELLS} combinations of subject, meter and dimensions")]
+    TooManyCells,
     /// More forks than are kept as evidence.
-    #[error("the stream has forked too often; activate the device anew")]
+    #[error("this device's usage has forked too often; activate it anew")]
     TooManyForks,
-    /// No receipt could be signed.
-    #[error("the receipt key is not usable: {0}")]
-    Receipt(String),
+    /// The keys.
+    #[error(transparent)]
+    Licensing(#[from] LicensingError),
     /// Not this caller.
     #[error(transparent)]
     Denied(#[from] Denied),
@@ -149,6 +183,16 @@ pub enum MeteringError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// Most units that one segment may add to one cell: what it takes to overflow a total is then
+/// thousands of segments, each signed.
+pub const MAX_INCREASE: u64 = 1_000_000_000_000_000;
+
+/// Most combinations of subject, meter and dimensions of one license.
+pub const MAX_CELLS: i64 = 10_000;
+
+/// Most forked segments of one stream that are kept.
+pub const MAX_FORKS: i64 = 100;
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,16 @@
-//! All SQL of usage.
+//! All SQL of usage: streams and segments, what they count, and how it is shown.
 
+mod cells;
 mod report;
+mod streams;
 
+pub use cells::{CellUnits, breakdown};
+pub(super) use cells::{Units, add_bucket, add_total, cell, count_cells, set_cell};
 pub use report::{disputed, series_of_license, series_of_product, top_licenses, totals};
+pub(super) use streams::{
+    Stream, StreamOwner, count_forks, insert_fork, insert_segment, insert_stream, move_stream,
+    segment_hash, stream,
+};
 
 /// Every statement here, for the test that prepares them.
-pub const ALL: &[&[&str]] = &[report::ALL];
+pub const ALL: &[&[&str]] = &[streams::ALL, cells::ALL, report::ALL];

@@ -1,0 +1,270 @@
+//! Accepting segments.
+
+use super::model::Grain;
+use super::model::{Answer, MAX_CELLS, MAX_FORKS, MAX_INCREASE, MeteringError, Outcome};
+use super::sql::{self, Stream, StreamOwner, Units};
+use crate::app::{Command, Cx};
+use crate::caller::Capability;
+use crate::domains::licensing;
+use mintreu::Timestamp;
+use mintreu::meter::{
+    CellKey, ChainHash, Opening, Position, Receipt, Remainder, Segment, TimeQuality, Verdict,
+    accept, chain_hash, increase, open_segment_of_any_device, remainder,
+};
+use std::collections::BTreeMap;
+
+/// Rises when a server is restored from a backup, so that devices notice; there is no such
+/// restore yet.
+const SERVER_EPOCH: u64 = 1;
+
+/// One segment, whose signature holds; whether its device may report is asked by the use case.
+#[derive(Debug, Clone)]
+pub struct AcceptSegment {
+    segment: Segment,
+    hash: ChainHash,
+    document: Vec<u8>,
+}
+
+impl AcceptSegment {
+    /// Verifies and reads a segment's bytes; the engine's codes say what is wrong with them.
+    pub fn read(document: Vec<u8>) -> Result<Self, MeteringError> {
+        let segment = open_segment_of_any_device(&document)?;
+        let hash = chain_hash(&document);
+        Ok(Self {
+            segment,
+            hash,
+            document,
+        })
+    }
+}
+
+impl Command for AcceptSegment {
+    const NAME: &'static str = "metering.accept_segment";
+    /// Anybody may bring a segment: its signature says whose it is.
+    const CAPABILITY: Capability = Capability::Browse;
+    /// The stored segment says more than an audit row could.
+    const AUDITED: bool = false;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.segment.stream.to_string())
+    }
+
+    fn contention_keys(&self) -> Vec<String> {
+        vec![format!("usage/{}", self.segment.license)]
+    }
+}
+
+/// Counts a segment once, whatever is repeated, reordered or lost on the way.
+///
+/// A gap and a fork are answers, not errors: what they leave behind (evidence, nothing) is
+/// committed, and the receipt tells the device what to do next.
+pub fn accept_segment(cx: &mut Cx<'_>, command: &AcceptSegment) -> Result<Answer, MeteringError> {
+    let segment = &command.segment;
+    let device = reporting_device(cx, segment)?;
+    let owner = device.owner;
+    let stored = sql::stream(cx.tx, owner.tenant, owner.stream)?;
+    let at = stored
+        .as_ref()
+        .map_or(Position::START, |stored| stored.position);
+    let before = sql::segment_hash(cx.tx, owner.tenant, segment)?;
+    match accept(at, segment, command.hash, before) {
+        Verdict::Apply(next) => {
+            let receipt = sign(cx, &device, next)?;
+            let moved = Stream {
+                position: next,
+                receipt: receipt.clone(),
+            };
+            match stored {
+                None => sql::insert_stream(cx.tx, &owner, &moved, cx.now)?,
+                Some(_) => sql::move_stream(cx.tx, &owner, &moved, cx.now)?,
+            }
+            let kept = (segment, command.hash, command.document.as_slice());
+            sql::insert_segment(cx.tx, owner.tenant, kept, cx.now)?;
+            count(cx, &device, segment)?;
+            licensing::seen(cx, owner.activation)?;
+            Ok(Answer {
+                outcome: Outcome::Counted,
+                receipt,
+            })
+        }
+        Verdict::Duplicate => answer(cx, &device, stored, Outcome::CountedBefore),
+        Verdict::Gap => {
+            let need = Outcome::Gap {
+                epoch: at.epoch.max(1),
+                need_from_seq: at.seq + 1,
+            };
+            answer(cx, &device, stored, need)
+        }
+        Verdict::Fork => {
+            keep_fork(cx, &owner, command)?;
+            answer(cx, &device, stored, Outcome::Fork)
+        }
+    }
+}
+
+/// A device that may report, and what its receipts need.
+struct Device {
+    owner: StreamOwner,
+    product_code: String,
+    activated_at: Timestamp,
+}
+
+fn reporting_device(cx: &mut Cx<'_>, segment: &Segment) -> Result<Device, MeteringError> {
+    let found = licensing::device(cx, segment.license, segment.device.as_bytes())?;
+    let device = found.ok_or(MeteringError::UnknownDevice)?;
+    if device.license.revoked_at.is_some() {
+        return Err(MeteringError::Revoked);
+    }
+    if device.activation.deactivated_at.is_some() {
+        return Err(MeteringError::Deactivated);
+    }
+    if device.license.product_code != segment.product {
+        return Err(MeteringError::WrongProduct);
+    }
+    Ok(Device {
+        owner: StreamOwner {
+            tenant: cx.caller.tenant,
+            stream: segment.stream,
+            license: segment.license,
+            product: device.license.product,
+            activation: device.activation.id,
+            device_key: *segment.device.as_bytes(),
+        },
+        product_code: device.license.product_code,
+        activated_at: device.activation.activated_at,
+    })
+}
+
+/// The stored receipt; a stream that has none yet gets one for its start, which isn't stored.
+fn answer(
+    cx: &mut Cx<'_>,
+    device: &Device,
+    stored: Option<Stream>,
+    outcome: Outcome,
+) -> Result<Answer, MeteringError> {
+    let receipt = match stored {
+        Some(stored) => stored.receipt,
+        None => sign(cx, device, Position::START)?,
+    };
+    Ok(Answer { outcome, receipt })
+}
+
+fn sign(cx: &mut Cx<'_>, device: &Device, position: Position) -> Result<Vec<u8>, MeteringError> {
+    let receipt = Receipt {
+        product: device.product_code.clone(),
+        stream: device.owner.stream,
+        position,
+        issued_at: cx.now,
+        server_epoch: SERVER_EPOCH,
+    };
+    let signer = licensing::signer_for_receipts(cx, device.owner.product)?;
+    let certificates: Vec<&[u8]> = signer.certificates.iter().map(Vec::as_slice).collect();
+    Ok(receipt.seal(&signer.key, &certificates)?)
+}
+
+fn keep_fork(
+    cx: &mut Cx<'_>,
+    owner: &StreamOwner,
+    command: &AcceptSegment,
+) -> Result<(), MeteringError> {
+    if sql::count_forks(cx.tx, owner.tenant, owner.stream)? >= MAX_FORKS {
+        return Err(MeteringError::TooManyForks);
+    }
+    let kept = (&command.segment, command.hash, command.document.as_slice());
+    Ok(sql::insert_fork(cx.tx, owner.tenant, kept, cx.now)?)
+}
+
+/// Adds what the segment's cumulative totals say beyond what is stored.
+fn count(cx: &mut Cx<'_>, device: &Device, segment: &Segment) -> Result<(), MeteringError> {
+    let mut tally = Tally::default();
+    for total in &segment.totals {
+        tally.raise(cx, &device.owner, (segment.epoch, &total.key), total.units)?;
+    }
+    if let Some(opening) = &segment.opening {
+        tally.close(cx, &device.owner, opening)?;
+    }
+    if tally.new_cells && sql::count_cells(cx.tx, &device.owner)? > MAX_CELLS {
+        return Err(MeteringError::TooManyCells);
+    }
+    let at = counted_at(segment, device.activated_at, cx.now);
+    for (meter, units) in tally.by_meter {
+        for grain in Grain::ALL {
+            let step = (meter.as_str(), grain.name(), grain.start(at));
+            sql::add_bucket(cx.tx, &device.owner, step, units)?;
+        }
+    }
+    Ok(())
+}
+
+/// When charts say it was used: the device's word, kept between its activation and now.
+fn counted_at(segment: &Segment, activated_at: Timestamp, now: Timestamp) -> Timestamp {
+    match segment.time_quality {
+        TimeQuality::Suspect => now,
+        TimeQuality::Unknown | TimeQuality::Plausible => {
+            segment.sealed_at.max(activated_at).min(now)
+        }
+    }
+}
+
+#[derive(Default)]
+struct Tally {
+    by_meter: BTreeMap<String, u64>,
+    new_cells: bool,
+}
+
+impl Tally {
+    /// Raises one cell of one epoch to `reported`; a total that falls is refused.
+    fn raise(
+        &mut self,
+        cx: &mut Cx<'_>,
+        owner: &StreamOwner,
+        (epoch, key): (u64, &CellKey),
+        reported: u64,
+    ) -> Result<(), MeteringError> {
+        let stored = sql::cell(cx.tx, owner, epoch, key)?;
+        let counted = increase(stored, reported)?;
+        if counted > MAX_INCREASE {
+            return Err(MeteringError::Implausible);
+        }
+        if counted == 0 {
+            return Ok(());
+        }
+        self.new_cells |= stored == 0;
+        let units = Units {
+            counted,
+            disputed: 0,
+        };
+        sql::set_cell(cx.tx, owner, (epoch, key), reported)?;
+        sql::add_total(cx.tx, owner, key, units)?;
+        let sum = self.by_meter.entry(key.meter().to_owned()).or_default();
+        *sum = sum.saturating_add(counted);
+        Ok(())
+    }
+
+    /// What an epoch that was left behind still owes, or disputes.
+    fn close(
+        &mut self,
+        cx: &mut Cx<'_>,
+        owner: &StreamOwner,
+        opening: &Opening,
+    ) -> Result<(), MeteringError> {
+        for closed in &opening.closed {
+            let accepted = sql::cell(cx.tx, owner, opening.closed_epoch, &closed.key)?;
+            match remainder(opening.reason, closed, accepted) {
+                Remainder::Owed(units) => {
+                    let cell = (opening.closed_epoch, &closed.key);
+                    self.raise(cx, owner, cell, accepted.saturating_add(units))?;
+                }
+                Remainder::Disputed(0) => {}
+                Remainder::Disputed(disputed) => {
+                    let units = Units {
+                        counted: 0,
+                        disputed: disputed.min(MAX_INCREASE),
+                    };
+                    sql::add_total(cx.tx, owner, &closed.key, units)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
