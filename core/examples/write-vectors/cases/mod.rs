@@ -1,0 +1,33 @@
+//! The cases, file by file. What each expects is written down here, not computed: where the engine
+//! gives another verdict, the runner fails.
+
+mod activations;
+mod codes;
+mod forged;
+mod licenses;
+mod made;
+mod trusts;
+
+use serde_json::{Value, json};
+
+/// File names and contents.
+pub fn files() -> Vec<(&'static str, String)> {
+    let mut licenses = licenses::cases();
+    licenses.extend(forged::cases());
+    [
+        ("licenses.json", "license", licenses),
+        ("activations.json", "activation", activations::cases()),
+        ("redeem-codes.json", "redeem_code", codes::cases()),
+        ("trusts.json", "trust", trusts::cases()),
+    ]
+    .into_iter()
+    .map(|(name, kind, cases)| (name, file(kind, &cases)))
+    .collect()
+}
+
+fn file(kind: &str, cases: &[Value]) -> String {
+    let value = json!({ "file": kind, "cases": cases });
+    let mut text = serde_json::to_string_pretty(&value).expect("JSON of strings and numbers");
+    text.push('\n');
+    text
+}
