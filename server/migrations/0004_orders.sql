@@ -9,7 +9,6 @@ CREATE TABLE customer_order (
     currency TEXT NOT NULL,
     total_minor BIGINT NOT NULL,
     traffic TEXT NOT NULL,
-    access_salt BYTEA NOT NULL,
     access_hash BYTEA NOT NULL,
     placed_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,

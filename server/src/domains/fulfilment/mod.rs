@@ -1,1 +1,32 @@
-//! fulfilment
+//! Fulfilment: what must touch several domains in one commit.
+//!
+//! A checkout places an order and expects its payment; when nothing is to be paid it is fulfilled
+//! at once. The provider's page is asked for between transactions. What a provider says arrives
+//! as a row and a job; the job settles the payment, moves the order, posts the sale, issues the
+//! licenses and begins to bill usage, all in one commit.
+//!
+//! # Invariants
+//! * An order is paid, its sale is posted and its licenses exist in the same commit, or none is.
+//! * A payment event is settled once; replays, reorderings and double deliveries change nothing.
+//! * What can't happen is recorded as a fact and left for a person, never guessed.
+//!
+//! # Tables
+//! None of its own.
+//!
+//! Start reading at [`checkout`], then [`settle`]; the way through the gateway is in [`flow`].
+
+pub mod checkout;
+pub mod model;
+pub mod pages;
+pub mod settle;
+
+pub use checkout::{
+    Checkout, CheckoutPlaced, EXPIRE_JOB, ExpirePayload, RetryPayment, checkout, expire,
+    retry_payment,
+};
+pub use model::FulfilmentError;
+pub use pages::{
+    LicensePage, OrderPage, RevealCode, ViewLicense, ViewOrder, license_page, order_page,
+    reveal_code,
+};
+pub use settle::settle_payment;

@@ -33,6 +33,6 @@ pub use custody::{
 };
 pub use model::{Activation, Code, Grant, License, LicenseState, LicenseView, LicensingError};
 pub use ops::{
-    Issued, Licenses, Redeem, RevealCode, Revoke, by_id, by_source, claim, issue, list, redeem,
-    reveal_code, revoke, view,
+    Issued, Licenses, Redeem, Revoke, by_id, by_source, claim, issue, list, redeem, reveal_code,
+    revoke, view,
 };

@@ -131,22 +131,6 @@ pub fn claim(cx: &mut Cx<'_>, license: LicenseId, owner: AccountId) -> Result<()
     sql::mark_redeemed(cx.tx, cx.caller.tenant, license, Some(owner), cx.now)
 }
 
-/// Asks for one's own code in the clear.
-#[derive(Debug, Clone, Copy)]
-pub struct RevealCode {
-    /// Of which license.
-    pub license: LicenseId,
-}
-
-impl Command for RevealCode {
-    const NAME: &'static str = "licensing.reveal_code";
-    const CAPABILITY: Capability = Capability::Browse;
-
-    fn subject(&self) -> Option<String> {
-        Some(self.license.to_string())
-    }
-}
-
 /// The code, for whom the caller of this function found entitled to it.
 pub fn reveal_code(cx: &mut Cx<'_>, license: LicenseId) -> Result<Code, LicensingError> {
     let sealed = sql::sealed_code(cx.tx, cx.caller.tenant, license)?;

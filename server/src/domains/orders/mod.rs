@@ -26,5 +26,5 @@ pub use model::{
 };
 pub use ops::{
     Buyer, History, PlaceOrder, Sale, SalesPage, SalesQuery, SalesTotal, access_token, apply,
-    by_id, contact, history, line_owner, place, sales, view,
+    by_id, contact, history, of_line, place, sales, seen_by, view,
 };

@@ -9,7 +9,7 @@ use crate::app::{Cx, ReadCx};
 use crate::custody::Custody;
 use crate::domains::catalog::Offer;
 use crate::domains::ledger::{FeePolicy, PaymentTariff, SplitLine, Tax, Traffic, split_sale};
-use crate::store::StoreError;
+use crate::store::{StoreError, Tx};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mintreu::id::{AccountId, OrderId, OrderLineId, ProductId, TenantId};
@@ -154,11 +154,9 @@ fn agree(cx: &mut Cx<'_>, new: &PlaceOrder) -> Result<Line, OrderError> {
 
 fn store(cx: &mut Cx<'_>, order: Order, email: Option<&str>) -> Result<Order, OrderError> {
     let tenant = cx.caller.tenant;
-    let access_salt = cx.random::<16>().to_vec();
-    let token = derive(cx.keys, tenant, order.id, &access_salt);
+    let token = access_token(cx.keys, tenant, order.id);
     let stored = StoredOrder {
         access_hash: hash(token.reveal()).to_vec(),
-        access_salt,
         order,
     };
     sql::insert_order(cx.tx, tenant, &stored)?;
@@ -171,22 +169,15 @@ fn store(cx: &mut Cx<'_>, order: Order, email: Option<&str>) -> Result<Order, Or
     Ok(order)
 }
 
-/// The token follows from the order and the server's key: nothing secret is stored, and the mail
-/// that carries it can be sent at any time.
-fn derive(keys: &Custody, tenant: TenantId, order: OrderId, salt: &[u8]) -> AccessToken {
-    let data = [tenant.as_bytes().as_slice(), order.as_bytes(), salt].concat();
+/// The secret token of an order, for its buyer only. It follows from the order and the server's
+/// key: nothing secret is stored, and the mail that carries it can be sent at any time.
+pub fn access_token(keys: &Custody, tenant: TenantId, order: OrderId) -> AccessToken {
+    let data = [tenant.as_bytes().as_slice(), order.as_bytes()].concat();
     AccessToken(URL_SAFE_NO_PAD.encode(keys.mac("orders.access", &data)))
 }
 
 fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
-}
-
-/// The secret token of an order, for its buyer only.
-pub fn access_token(cx: &mut Cx<'_>, order: OrderId) -> Result<AccessToken, OrderError> {
-    let tenant = cx.caller.tenant;
-    let stored = sql::find(cx.tx, tenant, order)?.ok_or(OrderError::NotFound)?;
-    Ok(derive(cx.keys, tenant, order, &stored.access_salt))
 }
 
 /// The order, for the house itself.
@@ -217,15 +208,30 @@ pub fn apply(cx: &mut Cx<'_>, order: &mut Order, event: OrderEvent) -> Result<St
 
 /// The order, if the caller owns it or holds its token.
 pub fn view(cx: &mut ReadCx<'_>, order: OrderId, token: Option<&str>) -> Result<Order, OrderError> {
-    let stored = sql::find(cx.tx, cx.caller.tenant, order)?.ok_or(OrderError::NotFound)?;
-    let owned = cx.caller.account.is_some() && cx.caller.account == stored.order.account;
+    let stored = sql::find(cx.tx, cx.caller.tenant, order)?;
+    visible(stored, cx.caller.account, token)
+}
+
+/// As [`view`], inside a command.
+pub fn seen_by(cx: &mut Cx<'_>, order: OrderId, token: Option<&str>) -> Result<Order, OrderError> {
+    let stored = sql::find(cx.tx, cx.caller.tenant, order)?;
+    visible(stored, cx.caller.account, token)
+}
+
+/// What may not be seen does not exist: the same answer for both.
+fn visible(
+    stored: Option<StoredOrder>,
+    account: Option<AccountId>,
+    token: Option<&str>,
+) -> Result<Order, OrderError> {
+    let stored = stored.ok_or(OrderError::NotFound)?;
+    let owned = account.is_some() && account == stored.order.account;
     let held = token.is_some_and(|token| {
         hash(token)
             .as_slice()
             .ct_eq(stored.access_hash.as_slice())
             .into()
     });
-    // What may not be seen does not exist: the same answer for both.
     if owned || held {
         Ok(stored.order)
     } else {
@@ -264,12 +270,13 @@ pub fn history(cx: &mut ReadCx<'_>, query: &History) -> Result<Vec<Order>, Order
     Ok(sql::history(cx.tx, &page)?)
 }
 
-/// Which order a line belongs to, and whose that is.
-pub fn line_owner(
-    cx: &mut Cx<'_>,
+/// Which order a line belongs to.
+pub fn of_line(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
     line: OrderLineId,
-) -> Result<(OrderId, Option<AccountId>), OrderError> {
-    sql::line_owner(cx.tx, cx.caller.tenant, line)?.ok_or(OrderError::NotFound)
+) -> Result<Option<OrderId>, StoreError> {
+    sql::order_of_line(tx, tenant, line)
 }
 
 /// One sold line, as its seller sees it: nothing that identifies the buyer.

@@ -10,8 +10,8 @@ use mintreu::{Currency, Money, Timestamp};
 
 const INSERT_ORDER: &str = "\
 INSERT INTO customer_order (tenant_id, order_id, account_id, state, currency, total_minor,
-    traffic, access_salt, access_hash, placed_at, expires_at, paid_at, updated_at)
-VALUES (:tenant, :order, :account, :state, :currency, :total, :traffic, :salt, :hash, :now,
+    traffic, access_hash, placed_at, expires_at, paid_at, updated_at)
+VALUES (:tenant, :order, :account, :state, :currency, :total, :traffic, :hash, :now,
     :expires, NULL, :now)";
 
 const INSERT_CONTACT: &str = "\
@@ -28,7 +28,7 @@ VALUES (:tenant, :line, :order, :position, :product, :price, :seller, 'platform'
     :tax_reason, :charged, :platform_fee, :payment_fee, :affiliate, :seller_net, :split, :terms)";
 
 const FIND_ORDER: &str = "\
-SELECT order_id, account_id, state, currency, total_minor, traffic, access_salt, access_hash,
+SELECT order_id, account_id, state, currency, total_minor, traffic, access_hash,
     placed_at, expires_at, paid_at
 FROM customer_order WHERE tenant_id = :tenant AND order_id = :order";
 
@@ -47,16 +47,14 @@ const CONTACT: &str = "\
 SELECT email FROM order_contact WHERE tenant_id = :tenant AND order_id = :order";
 
 const HISTORY: &str = "\
-SELECT order_id, account_id, state, currency, total_minor, traffic, access_salt, access_hash,
+SELECT order_id, account_id, state, currency, total_minor, traffic, access_hash,
     placed_at, expires_at, paid_at
 FROM customer_order
 WHERE tenant_id = :tenant AND account_id = :account AND order_id < :before
 ORDER BY order_id DESC LIMIT :limit";
 
-const LINE_OWNER: &str = "\
-SELECT o.account_id, o.order_id FROM order_line l
-JOIN customer_order o ON o.tenant_id = l.tenant_id AND o.order_id = l.order_id
-WHERE l.tenant_id = :tenant AND l.order_line_id = :line";
+const ORDER_OF_LINE: &str = "\
+SELECT order_id FROM order_line WHERE tenant_id = :tenant AND order_line_id = :line";
 
 const SALES: &str = "\
 SELECT l.order_line_id, l.order_id, l.product_id, l.title, l.product_slug, l.quantity,
@@ -90,15 +88,14 @@ pub const ALL: &[&str] = &[
     MOVE_ORDER,
     CONTACT,
     HISTORY,
-    LINE_OWNER,
+    ORDER_OF_LINE,
     SALES,
     SALES_TOTALS,
 ];
 
-/// A stored order with what proves a guest's access.
+/// A stored order with the hash of the token that opens it.
 pub(super) struct StoredOrder {
     pub order: Order,
-    pub access_salt: Vec<u8>,
     pub access_hash: Vec<u8>,
 }
 
@@ -130,7 +127,6 @@ fn stored(row: &Row) -> Result<StoredOrder, StoreError> {
     };
     Ok(StoredOrder {
         order,
-        access_salt: row.blob("access_salt")?,
         access_hash: row.blob("access_hash")?,
     })
 }
@@ -190,7 +186,6 @@ pub(super) fn insert_order(
         ("currency", order.total.currency().code().into()),
         ("total", order.total.minor().into()),
         ("traffic", order.traffic.code().into()),
-        ("salt", new.access_salt.as_slice().into()),
         ("hash", new.access_hash.as_slice().into()),
         ("now", order.placed_at.into()),
         ("expires", order.expires_at.into()),
@@ -353,21 +348,18 @@ pub(super) fn history(tx: &mut dyn Tx, page: &Page) -> Result<Vec<Order>, StoreE
     Ok(orders)
 }
 
-pub(super) fn line_owner(
+pub(super) fn order_of_line(
     tx: &mut dyn Tx,
     tenant: TenantId,
     line: OrderLineId,
-) -> Result<Option<(OrderId, Option<AccountId>)>, StoreError> {
+) -> Result<Option<OrderId>, StoreError> {
     let params = [
         ("tenant", tenant.as_bytes().into()),
         ("line", line.as_bytes().into()),
     ];
-    let row = tx.query_one(LINE_OWNER, &params)?;
-    row.map(|row| {
-        let account = row.opt_id("account_id", AccountId::from_bytes)?;
-        Ok((row.id("order_id", OrderId::from_bytes)?, account))
-    })
-    .transpose()
+    let row = tx.query_one(ORDER_OF_LINE, &params)?;
+    row.map(|row| row.id("order_id", OrderId::from_bytes))
+        .transpose()
 }
 
 pub(super) fn sales(tx: &mut dyn Tx, page: &Page) -> Result<Vec<Sale>, StoreError> {

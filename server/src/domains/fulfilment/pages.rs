@@ -1,0 +1,119 @@
+//! What a buyer sees: an order with its payment and licenses, and a license with its devices.
+//!
+//! A guest shows an order's token; the same token opens the licenses that came of the order.
+
+use super::model::FulfilmentError;
+use crate::app::{Command, Cx, ReadCx};
+use crate::caller::Capability;
+use crate::domains::licensing::{self, Code, License, LicenseView, LicensingError};
+use crate::domains::orders::{self, Order, OrderError};
+use crate::domains::payments::{self, Payable, Payment};
+use mintreu::id::{LicenseId, OrderId, OrderLineId};
+
+/// Asks for an order.
+#[derive(Debug, Clone)]
+pub struct ViewOrder {
+    /// Which.
+    pub order: OrderId,
+    /// A guest's token.
+    pub token: Option<String>,
+}
+
+/// An order as its buyer sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderPage {
+    /// The order with its lines.
+    pub order: Order,
+    /// The newest attempt to pay; `None` when nothing was to be paid.
+    pub payment: Option<Payment>,
+    /// What came of each line, in their order; empty until it is paid.
+    pub licenses: Vec<License>,
+}
+
+/// The order, if the caller owns it or holds its token.
+pub fn order_page(cx: &mut ReadCx<'_>, query: &ViewOrder) -> Result<OrderPage, FulfilmentError> {
+    let tenant = cx.caller.tenant;
+    let order = orders::view(cx, query.order, query.token.as_deref())?;
+    let payment = payments::latest(cx.tx, tenant, &Payable::new(order.id))?;
+    let mut licenses = Vec::new();
+    for line in &order.lines {
+        licenses.extend(licensing::by_source(cx.tx, tenant, &line.id.to_string())?);
+    }
+    Ok(OrderPage {
+        order,
+        payment,
+        licenses,
+    })
+}
+
+/// Asks for a license.
+#[derive(Debug, Clone)]
+pub struct ViewLicense {
+    /// Which.
+    pub license: LicenseId,
+    /// The token of the order it came of, for a guest.
+    pub token: Option<String>,
+}
+
+/// A license as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LicensePage {
+    /// The license with its devices.
+    pub view: LicenseView,
+    /// The order it came of; `None` for one that was given otherwise.
+    pub order: Option<OrderId>,
+}
+
+/// The license, if the caller owns it, sold it, or holds its order's token.
+pub fn license_page(
+    cx: &mut ReadCx<'_>,
+    query: &ViewLicense,
+) -> Result<LicensePage, FulfilmentError> {
+    let tenant = cx.caller.tenant;
+    let found = licensing::by_id(cx.tx, tenant, query.license)?;
+    let license = found.ok_or(LicensingError::NotFound)?;
+    let order = match OrderLineId::parse(&license.source) {
+        Ok(line) => orders::of_line(cx.tx, tenant, line)?,
+        Err(_) => None,
+    };
+    let by_token = query.token.is_some()
+        && order.is_some_and(|order| orders::view(cx, order, query.token.as_deref()).is_ok());
+    let view = if by_token {
+        licensing::ops::with_devices(cx, license)?
+    } else {
+        licensing::view(cx, &query.license)?
+    };
+    Ok(LicensePage { view, order })
+}
+
+/// Asks for the code of a license in the clear.
+#[derive(Debug, Clone)]
+pub struct RevealCode {
+    /// Which license.
+    pub license: LicenseId,
+    /// The token of the order it came of, for a guest.
+    pub token: Option<String>,
+}
+
+impl Command for RevealCode {
+    const NAME: &'static str = "fulfilment.reveal_code";
+    const CAPABILITY: Capability = Capability::Browse;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.license.to_string())
+    }
+}
+
+/// The code, for the license's owner or who holds the order's token; sellers don't see it.
+pub fn reveal_code(cx: &mut Cx<'_>, cmd: &RevealCode) -> Result<Code, FulfilmentError> {
+    let tenant = cx.caller.tenant;
+    let found = licensing::by_id(cx.tx, tenant, cmd.license)?;
+    let license = found.ok_or(LicensingError::NotFound)?;
+    let owned = cx.caller.account.is_some() && license.owner == cx.caller.account;
+    if !owned {
+        let line = OrderLineId::parse(&license.source).map_err(|_| LicensingError::NotFound)?;
+        let order = orders::of_line(cx.tx, tenant, line)?.ok_or(OrderError::NotFound)?;
+        orders::seen_by(cx, order, cmd.token.as_deref())?;
+    }
+    Ok(licensing::reveal_code(cx, cmd.license)?)
+}

@@ -1,0 +1,266 @@
+//! Settlement: what a payment event does to its payment, its order, the books and the licenses.
+
+use super::model::FulfilmentError;
+use crate::app::Cx;
+use crate::domains::billing::{self, StartPlan};
+use crate::domains::catalog::{Period, PriceModel};
+use crate::domains::ledger::{
+    self, Account, AccountKind, Balanced, Hold, LedgerError, Posting, Reason,
+};
+use crate::domains::licensing::{self, Grant};
+use crate::domains::orders::{self, Line, Order, OrderEvent, Step};
+use crate::domains::payments::{
+    self, EventKind, Payment, PaymentEvent, SettlePayload, model::Settled,
+};
+use mintreu::id::{OrderId, PaymentEventId};
+use mintreu::{Money, Timestamp};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// How long a seller's part of a sale is held.
+const HOLD_MS: i64 = 7 * DAY_MS;
+/// How long a subscription's license works after a period that was not renewed.
+const GRACE_SECS: u32 = 7 * 24 * 60 * 60;
+
+/// What makes an order paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The provider said so.
+    Payment,
+    /// There is nothing to pay.
+    Free,
+}
+
+/// The job: one event of the inbox, once.
+pub fn settle_payment(cx: &mut Cx<'_>, job: &SettlePayload) -> Result<(), FulfilmentError> {
+    let id = PaymentEventId::parse(&job.payment_event).map_err(FulfilmentError::Payload)?;
+    let event = payments::event(cx, id)?;
+    if event.outcome.is_some() {
+        return Ok(());
+    }
+    let outcome = decide(cx, &event)?;
+    payments::record_outcome(cx, id, outcome)?;
+    Ok(())
+}
+
+/// What came of the event, as it is kept with it.
+fn decide(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<&'static str, FulfilmentError> {
+    let Some((payment, settled)) = payments::settle(cx, event)? else {
+        return refuse(cx, event, "payment_unknown");
+    };
+    match settled {
+        Settled::Unchanged => return Ok("unchanged"),
+        Settled::AmountDiffers => return refuse(cx, event, "amount_differs"),
+        Settled::Moved(_) => {}
+    }
+    let Ok(order) = OrderId::parse(&payment.payable) else {
+        return refuse(cx, event, "payable_unknown");
+    };
+    let mut order = orders::by_id(cx, order)?;
+    match event.kind {
+        EventKind::Succeeded => paid(cx, event, &mut order),
+        EventKind::Failed => failed(cx, &mut order, &payment),
+        EventKind::ActionRequired | EventKind::Other => Ok("noted"),
+    }
+}
+
+/// What can't be acted on is a fact for people to see; the event is kept.
+fn refuse(
+    cx: &mut Cx<'_>,
+    event: &PaymentEvent,
+    why: &'static str,
+) -> Result<&'static str, FulfilmentError> {
+    let about = serde_json::json!({ "event": event.id.to_string(), "why": why });
+    crate::events::record(
+        cx,
+        "payment.needs_attention",
+        &event.payment.to_string(),
+        &about,
+    )?;
+    Ok(why)
+}
+
+fn paid(
+    cx: &mut Cx<'_>,
+    event: &PaymentEvent,
+    order: &mut Order,
+) -> Result<&'static str, FulfilmentError> {
+    match fulfil(cx, order, Cause::Payment)? {
+        Step::Move(_) => Ok("paid"),
+        // Two attempts of one order were both paid: the second is money to send back.
+        Step::Stay => refuse(cx, event, "order_paid_before"),
+        Step::Refuse => refuse(cx, event, "order_not_payable"),
+    }
+}
+
+fn failed(
+    cx: &mut Cx<'_>,
+    order: &mut Order,
+    payment: &Payment,
+) -> Result<&'static str, FulfilmentError> {
+    if let Step::Move(_) = orders::apply(cx, order, OrderEvent::PaymentFailed)? {
+        let about = serde_json::json!({ "failure_code": payment.failure_code });
+        crate::events::record(cx, "payment.failed", &order.id.to_string(), &about)?;
+    }
+    Ok("failed")
+}
+
+/// Makes the order paid, with all that follows from it, in this commit.
+pub(super) fn fulfil(
+    cx: &mut Cx<'_>,
+    order: &mut Order,
+    cause: Cause,
+) -> Result<Step, FulfilmentError> {
+    let step = orders::apply(cx, order, OrderEvent::PaymentSucceeded)?;
+    if !matches!(step, Step::Move(_)) {
+        return Ok(step);
+    }
+    if cause == Cause::Payment {
+        post_sale(cx, order)?;
+    }
+    for line in &order.lines {
+        hand_over(cx, order, line)?;
+    }
+    crate::events::record(cx, "order.paid", &order.id.to_string(), &())?;
+    Ok(step)
+}
+
+/// One transaction for the whole order, and a hold for each seller's part.
+fn post_sale(cx: &mut Cx<'_>, order: &Order) -> Result<(), FulfilmentError> {
+    let mut postings = Vec::new();
+    for line in &order.lines {
+        postings.extend(postings_of(line)?);
+    }
+    let key = format!("sale:{}", order.id);
+    let sale = Balanced::new(key, Reason::Sale, order.id.to_string(), postings)?;
+    ledger::post(cx, &sale)?;
+    for line in &order.lines {
+        let hold = Hold {
+            source: line.id.to_string(),
+            seller: line.seller,
+            amount: line.split.seller,
+            reason: "held for 7 days after the sale, while refunds are likely".to_owned(),
+            releasable_at: cx.now.plus_ms(HOLD_MS),
+        };
+        ledger::hold(cx, &hold)?;
+    }
+    Ok(())
+}
+
+/// The money came to the provider (a debit) and belongs to those who share it (credits).
+fn postings_of(line: &Line) -> Result<Vec<Posting>, LedgerError> {
+    let split = &line.split;
+    let credits = [
+        (Account::platform(AccountKind::TaxPayable), split.tax),
+        (
+            Account::platform(AccountKind::PlatformFee),
+            split.platform_fee,
+        ),
+        (
+            Account::platform(AccountKind::ProcessingFee),
+            split.payment_fee,
+        ),
+        (
+            Account::platform(AccountKind::AffiliatePayable),
+            split.affiliate,
+        ),
+        (
+            Account::of(AccountKind::SellerHeld, line.seller),
+            split.seller,
+        ),
+    ];
+    let mut postings = vec![Posting {
+        account: Account::platform(AccountKind::PspClearing),
+        amount: split.charged,
+    }];
+    for (account, amount) in credits {
+        postings.push(Posting {
+            account,
+            amount: amount.checked_neg()?,
+        });
+    }
+    postings.retain(|posting| posting.amount != Money::zero(posting.amount.currency()));
+    Ok(postings)
+}
+
+/// Gives the buyer what a line promises: its license, and a plan for what is used.
+fn hand_over(cx: &mut Cx<'_>, order: &Order, line: &Line) -> Result<(), FulfilmentError> {
+    let issued = licensing::issue(cx, &grant(order, line, cx.now))?;
+    let plan = StartPlan {
+        license: issued.license.id,
+        customer: order.account,
+        order: Some(order.id),
+        product: line.product,
+    };
+    billing::start_plan(cx, &plan)?;
+    Ok(())
+}
+
+fn grant(order: &Order, line: &Line, now: Timestamp) -> Grant {
+    let recurring = line.model == PriceModel::Recurring;
+    let expires_at = match line.period.filter(|_| recurring) {
+        Some(period) => Some(end_of_period(now, period)),
+        None => {
+            let days = line.terms.validity_days;
+            days.map(|days| now.plus_ms(days.saturating_mul(DAY_MS)))
+        }
+    };
+    Grant {
+        source: line.id.to_string(),
+        product: line.product,
+        product_code: line.product_code.clone(),
+        seller: line.seller,
+        owner: order.account,
+        seats: line.terms.seats.saturating_mul(line.quantity).max(1),
+        terms: line.terms.clone(),
+        expires_at,
+        grace_secs: if recurring { GRACE_SECS } else { 0 },
+    }
+}
+
+/// The same day of the next month or year, or that month's last day.
+fn end_of_period(now: Timestamp, period: Period) -> Timestamp {
+    use jiff::ToSpan;
+    let span = match period {
+        Period::Monthly => 1.month(),
+        Period::Yearly => 1.year(),
+    };
+    let start = jiff::Timestamp::from_millisecond(now.ms()).ok();
+    let start = start.map(|start| start.to_zoned(jiff::tz::TimeZone::UTC));
+    let end = start.and_then(|start| start.checked_add(span).ok());
+    // Only an instant beyond the year 9999 has no next month.
+    end.map_or(now, |end| {
+        Timestamp::from_ms(end.timestamp().as_millisecond())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_ends_on_its_day_or_its_last() {
+        let at = |text: &str| {
+            let instant: jiff::Timestamp = text.parse().expect("an instant");
+            Timestamp::from_ms(instant.as_millisecond())
+        };
+        for (start, period, end) in [
+            (
+                "2027-01-15T08:00:00Z",
+                Period::Monthly,
+                "2027-02-15T08:00:00Z",
+            ),
+            (
+                "2027-01-31T23:59:59Z",
+                Period::Monthly,
+                "2027-02-28T23:59:59Z",
+            ),
+            (
+                "2028-02-29T00:00:00Z",
+                Period::Yearly,
+                "2029-02-28T00:00:00Z",
+            ),
+        ] {
+            assert_eq!(end_of_period(at(start), period), at(end), "{start}");
+        }
+    }
+}
