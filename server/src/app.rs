@@ -5,11 +5,14 @@
 pub mod sql;
 
 use crate::caller::{Caller, Capability, Denied};
+use crate::config::Config;
 use crate::custody::Custody;
+use crate::limits::Limits;
 use crate::store::{Attempt, Store, StoreError, Tx};
 use mintreu::{Clock, SystemClock, Timestamp};
 use sql::Claimed;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// What every command declares.
 pub trait Command: Send + Sync + 'static {
@@ -93,12 +96,26 @@ pub struct App {
     pub keys: Arc<Custody>,
     /// Where ids, tokens and keys come from.
     pub entropy: Entropy,
+    /// The settings.
+    pub config: Arc<Config>,
+    /// Rate limits of this process.
+    pub limits: Limits,
+    /// How many passwords may be hashed at once: each takes 19 MiB.
+    pub hashing: Arc<Semaphore>,
 }
+
+/// Rate limit buckets kept; each is about a hundred bytes.
+const LIMIT_BUCKETS: u64 = 100_000;
+/// Passwords hashed at once.
+const HASHING: usize = 4;
 
 impl App {
     /// An app on `store` with the system's clock and randomness.
-    pub fn new(store: Store, keys: Custody) -> Self {
+    pub fn new(config: Config, store: Store, keys: Custody) -> Self {
         Self {
+            config: Arc::new(config),
+            limits: Limits::new(LIMIT_BUCKETS),
+            hashing: Arc::new(Semaphore::new(HASHING)),
             store,
             clock: Arc::new(SystemClock),
             keys: Arc::new(keys),

@@ -1,13 +1,113 @@
 //! The Mintreu marketplace server.
+//!
+//! [`open`] opens the database and gives the [`App`]; [`run`] serves it on a listener, with a
+//! worker beside it, until told to stop. Both can be started from a test.
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::config::{Config, ConfigError};
+use crate::domains::tenants;
+use crate::store::{OpenError, Store, StoreOptions};
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use std::future::Future;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 // Machinery: knows no domain.
 pub mod app;
 pub mod caller;
+pub mod config;
 pub mod custody;
 pub mod events;
+pub mod limits;
 pub mod problem;
 pub mod queue;
+pub mod serve;
 pub mod store;
+pub mod wire;
 pub mod text;
 // The domains.
 pub mod domains;
+// The faces.
+pub mod api;
+pub mod cli;
+pub mod worker;
+
+/// Why the server could not start, as a stable code and a sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+impl StartError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Open(error) => error.code,
+            Self::Config(_) => "setting_invalid",
+        }
+    }
+}
+
+/// Opens the database of `config`, brings it up to date, and prepares what must be there.
+/// `holder` is written into the lock file: `mintreu serve`.
+pub async fn open(config: Config, holder: &str) -> Result<Arc<App>, StartError> {
+    let keys = config.custody()?;
+    let mut options = StoreOptions::new(config.database.url.clone());
+    options.connections = config.database.connections.clamp(1, 256);
+    holder.clone_into(&mut options.holder);
+    let store = Store::open(options).await?;
+    let app = Arc::new(App::new(config, store, keys));
+    prepare(&app).await?;
+    Ok(app)
+}
+
+/// The rows that every installation has.
+pub async fn prepare(app: &App) -> Result<(), StartError> {
+    let command = tenants::EnsureDefault {
+        name: "Mintreu".to_owned(),
+    };
+    let caller = Caller::system(tenants::DEFAULT);
+    let prepared = app.transact(&caller, command, |cx, command| {
+        tenants::ensure_default(cx, command)?;
+        worker::plan_sweep(cx).map_err(crate::queue::JobError::from)
+    });
+    let failed = |error: crate::queue::JobError| OpenError::new("database_failed", error.to_string());
+    Ok(prepared.await.map_err(failed)?)
+}
+
+/// Every route, JSON and pages, with all that surrounds them.
+pub fn router(app: &Arc<App>) -> Router {
+    let visits = Arc::new(api::Visits::new(app.clone()));
+    let routes = api::router();
+    let routes = routes.layer(from_fn_with_state(visits, api::visit));
+    serve::guarded(app, routes.with_state(app.clone()))
+}
+
+/// Serves on `listener`, with a worker beside it, until `shutdown`; then ends in order: no new
+/// requests, requests at work finish, jobs at work finish.
+pub async fn run(app: Arc<App>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    let (stop, mut stopped) = watch::channel(());
+    let jobs = app.config.worker.jobs;
+    let worker_app = app.clone();
+    let worker = tokio::spawn(async move {
+        let stopped = async move {
+            stopped.changed().await.ok();
+        };
+        if jobs > 0 {
+            worker::run(worker_app, Arc::new(worker::table()), stopped).await;
+        }
+    });
+    serve::serve(&app, router(&app), listener, shutdown).await;
+    stop.send(()).ok();
+    if worker.await.is_err() {
+        tracing::error!("the worker ended by a panic");
+    }
+}

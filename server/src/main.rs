@@ -1,1 +1,5 @@
-fn main() {}
+//! The `mintreu` program; `cli` does the work.
+
+fn main() -> std::process::ExitCode {
+    mintreu_server::cli::main()
+}

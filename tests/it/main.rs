@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one module a story, each story on both engines.
 
+mod accounts;
 mod catalog_import;
 mod catalog_search;
 mod store_transactions;

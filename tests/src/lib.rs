@@ -2,5 +2,7 @@
 
 pub mod audit;
 pub mod test_app;
+pub mod test_server;
 
 pub use test_app::TestApp;
+pub use test_server::{Browser, TestServer};

@@ -1,10 +1,12 @@
 //! A whole app for one test: its own database, a clock that stands still, and an audit at the end.
 
 use crate::audit;
+use crate::test_server::TestServer;
 use mintreu::id::TenantId;
 use mintreu::{FixedClock, Timestamp};
 use mintreu_server::app::App;
 use mintreu_server::caller::Caller;
+use mintreu_server::config::Config;
 use mintreu_server::custody::Custody;
 use mintreu_server::store::{Engine, Store, StoreOptions};
 use std::sync::Arc;
@@ -88,8 +90,11 @@ impl TestApp {
     async fn open(options: StoreOptions, database: Database) -> Self {
         let store = Store::open(options).await.expect("the store opens");
         let clock = Arc::new(FixedClock::at(START));
-        let mut app = App::new(store, Custody::new([7; 32]));
+        let mut app = App::new(Config::defaults(), store, Custody::new([7; 32]));
         app.clock = clock.clone();
+        mintreu_server::prepare(&app)
+            .await
+            .expect("the house is prepared");
         Self {
             app: Arc::new(app),
             clock,
@@ -118,9 +123,22 @@ impl TestApp {
         Caller::guest(self.tenant())
     }
 
+    /// Runs every due job; returns how many.
+    pub async fn drain(&self) -> usize {
+        let table = Arc::new(mintreu_server::worker::table());
+        let done = mintreu_server::worker::drain(&self.app, &table).await;
+        done.expect("jobs can be leased")
+    }
+
+    /// Serves this app on a free port of this machine until the returned server is stopped.
+    pub async fn serve(&self) -> TestServer {
+        TestServer::start(self.app.clone()).await
+    }
+
     /// Runs every due job, checks the books, and removes the database.
     pub async fn finish(mut self) {
         self.finished = true;
+        self.drain().await;
         let complaints = audit::complaints(&self).await;
         assert!(
             complaints.is_empty(),
@@ -132,6 +150,7 @@ impl TestApp {
     /// Removes the database of a test whose books are wrong on purpose: it must say how.
     pub async fn finish_expecting(mut self, complaint: &str) {
         self.finished = true;
+        self.drain().await;
         let complaints = audit::complaints(&self).await;
         let found = complaints.iter().any(|found| found.contains(complaint));
         assert!(found, "expected {complaint:?} among {complaints:#?}");

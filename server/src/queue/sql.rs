@@ -30,7 +30,8 @@ const FINISH: &str = "DELETE FROM job WHERE job_id = :job AND lease = :lease";
 const PUT_BACK: &str = "UPDATE job SET state = :state, run_at = :run_at, last_error = :error,
     lease = NULL, leased_until = NULL WHERE job_id = :job AND lease = :lease";
 
-const NEXT_RUN: &str = "SELECT MIN(run_at) AS run_at FROM job WHERE state = 'waiting'";
+const IS_DUE: &str = "SELECT job_id FROM job WHERE (state = 'waiting' AND run_at <= :now)
+    OR (state = 'leased' AND leased_until < :now) LIMIT 1";
 
 const COUNTS: &str = "SELECT state, COUNT(*) AS jobs FROM job GROUP BY state ORDER BY state";
 
@@ -45,7 +46,7 @@ pub const ALL: &[&str] = &[
     FREE_EXPIRED,
     FINISH,
     PUT_BACK,
-    NEXT_RUN,
+    IS_DUE,
     COUNTS,
     FAILED,
 ];
@@ -135,10 +136,9 @@ pub(crate) fn put_back(
     tx.execute(PUT_BACK, &params).map(drop)
 }
 
-/// When the next job is due, if any waits.
-pub(crate) fn next_run(tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
-    let row = tx.query_one(NEXT_RUN, &[])?;
-    row.map_or(Ok(None), |row| row.opt_at("run_at"))
+/// Whether any job can be leased.
+pub(crate) fn is_due(tx: &mut dyn Tx, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(tx.query_one(IS_DUE, &[("now", now.into())])?.is_some())
 }
 
 /// How many jobs there are, by state.

@@ -1,0 +1,62 @@
+//! Every JSON route in one table, and the document that describes them.
+//!
+//! Each domain's `http.rs` offers `pub fn routes() -> OpenApiRouter<Arc<App>>`; a handler is an
+//! axum handler with `#[utoipa::path(…)]` above it, named with `routes!(…)`. To add a domain, add
+//! its line to [`table`]; its routes are then served and are in `/openapi.json`, since both are
+//! made from the same table.
+//!
+//! Invariants
+//! * No route is served that isn't described, but `/healthz` and `/openapi.json` themselves.
+//! * Faces check no permission; they say who the caller is.
+//! * Every error is a [`crate::problem::Problem`].
+
+mod visit;
+
+pub use visit::{Visits, visit};
+
+use crate::app::App;
+use crate::domains::accounts;
+use crate::problem::Problem;
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use std::sync::Arc;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Mintreu",
+    description = "Sell software, issue offline licenses, bill usage. Errors are \
+        application/problem+json (RFC 9457) with a stable `code`."
+))]
+struct Described;
+
+/// Every domain's routes, one line each.
+fn table() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(Described::openapi()).merge(accounts::http::routes())
+}
+
+/// The description of every route.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    table().split_for_parts().1
+}
+
+/// The routes with `/openapi.json` and `/healthz`.
+pub fn router() -> Router<Arc<App>> {
+    let (routes, description) = table().split_for_parts();
+    routes
+        .route("/openapi.json", get(async move || Json(description)))
+        .route("/healthz", get(health))
+        .route("/v1/{*rest}", axum::routing::any(nothing))
+}
+
+async fn nothing() -> Problem {
+    Problem::not_found("There is nothing at this address; /openapi.json lists what there is.")
+}
+
+/// 200 when the database answers.
+async fn health(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
+    app.store.prepare("SELECT 1 AS one").await?;
+    Ok("ok\n")
+}

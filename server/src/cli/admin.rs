@@ -1,0 +1,38 @@
+//! `admin`: the first administrator.
+
+use super::server::{logging, runtime};
+use super::{CliError, Output};
+use crate::caller::Caller;
+use crate::config::Config;
+use crate::domains::accounts::{AccountError, MakeAdminLink, make_admin_link};
+use crate::domains::tenants;
+use std::path::Path;
+
+/// Look after people
+#[derive(Debug, clap::Subcommand)]
+pub enum Admin {
+    /// Make a one-time link: whoever opens it, signed in, becomes an administrator
+    Create,
+}
+
+/// Runs one of them.
+pub fn run(command: &Admin, file: Option<&Path>, out: &Output) -> Result<(), CliError> {
+    match command {
+        Admin::Create => create(file, out),
+    }
+}
+
+fn create(file: Option<&Path>, out: &Output) -> Result<(), CliError> {
+    let config = Config::load(file)?;
+    logging(&config);
+    runtime()?.block(async {
+        let app = crate::open(config, "mintreu admin").await?;
+        let caller = Caller::system(tenants::DEFAULT);
+        let token = app.transact(&caller, MakeAdminLink, make_admin_link).await;
+        let failed = |error: AccountError| CliError::new("admin_failed", error.to_string());
+        let token = token.map_err(failed)?;
+        let url = format!("{}/admin/join?t={token}", app.config.server.base_url);
+        let text = format!("Sign in, then open this within an hour; it works once:\n{url}");
+        out.result(&serde_json::json!({ "url": url, "token": token }), &text)
+    })
+}

@@ -1,0 +1,210 @@
+//! Routes of accounts: signing up, in and out, and who one is.
+
+use super::entry::{SignUpForm, sign_in_with, sign_up_with};
+use super::{
+    AccountError, BecomeDeveloper, ListSessions, RevokeSession, become_developer, find_account,
+    list_sessions, model, revoke_session,
+};
+use crate::app::App;
+use crate::problem::Problem;
+use crate::wire::cookies::Cookie;
+use crate::wire::{JsonBody, PathParam, Visitor};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use mintreu::id::SessionId;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(post_account))
+        .routes(routes!(post_session, delete_session, list))
+        .routes(routes!(delete_other_session))
+        .routes(routes!(me))
+        .routes(routes!(post_developer))
+}
+
+impl From<AccountError> for Problem {
+    fn from(error: AccountError) -> Self {
+        use AccountError as E;
+        let detail = error.to_string();
+        match error {
+            E::EmailMalformed => Self::new(422, "email_malformed", detail).at("email"),
+            E::EmailTaken => Self::new(409, "email_taken", detail).at("email"),
+            E::NameMalformed => Self::new(422, "name_malformed", detail).at("name"),
+            E::PasswordWeak(_) => Self::new(422, "password_weak", detail).at("password"),
+            E::WrongCredentials => Self::new(401, "credentials_wrong", detail),
+            E::TooMany { seconds } => Self::new(429, "too_many_requests", detail).after(seconds),
+            E::LinkDead => Self::new(410, "link_dead", detail),
+            E::NotFound => Self::not_found(detail),
+            E::Store(error) => error.into(),
+            E::Denied(denied) => denied.into(),
+        }
+    }
+}
+
+/// Who wants an account.
+#[derive(Deserialize, ToSchema)]
+pub struct SignUpIn {
+    email: String,
+    name: String,
+    /// At least 15 characters.
+    password: String,
+}
+
+/// An account, as its owner sees it.
+#[derive(Serialize, ToSchema)]
+pub struct AccountOut {
+    account_id: String,
+    email: String,
+    name: String,
+    roles: Vec<&'static str>,
+}
+
+/// A session's token: for the header `Authorization: Bearer …`. The cookie holds it too.
+#[derive(Serialize, ToSchema)]
+pub struct SessionOut {
+    token: String,
+}
+
+/// One of the caller's sessions.
+#[derive(Serialize, ToSchema)]
+pub struct SessionInfoOut {
+    session_id: String,
+    user_agent: String,
+    /// Milliseconds since 1970 (UTC).
+    created_at: i64,
+    /// Milliseconds since 1970 (UTC), within five minutes.
+    last_used_at: i64,
+    current: bool,
+}
+
+/// Who signs in.
+#[derive(Deserialize, ToSchema)]
+pub struct SignInIn {
+    email: String,
+    password: String,
+}
+
+/// Sign up.
+#[utoipa::path(post, path = "/v1/accounts", tag = "accounts", request_body = SignUpIn,
+    responses((status = 201, body = AccountOut), (status = 409), (status = 422), (status = 429)))]
+async fn post_account(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    body: JsonBody<SignUpIn>,
+) -> Result<(StatusCode, Json<AccountOut>), Problem> {
+    let form = SignUpForm {
+        email: &body.value.email,
+        name: &body.value.name,
+        password: &body.value.password,
+    };
+    let account = sign_up_with(&app, &visitor.caller, &visitor.client_key(), &form).await?;
+    let account = app.read(&visitor.caller, account, find_account).await?;
+    let account = account.ok_or(AccountError::NotFound)?;
+    Ok((StatusCode::CREATED, Json(account_out(&account))))
+}
+
+fn account_out(account: &model::Account) -> AccountOut {
+    let names = account.roles.iter().copied().filter_map(model::role_name);
+    AccountOut {
+        account_id: account.account_id.to_string(),
+        email: account.email.as_str().to_owned(),
+        name: account.name.clone(),
+        roles: names.collect(),
+    }
+}
+
+type SetCookie = [(HeaderName, HeaderValue); 1];
+
+/// Sign in.
+#[utoipa::path(post, path = "/v1/sessions", tag = "accounts", request_body = SignInIn,
+    responses((status = 201, body = SessionOut), (status = 401), (status = 429)))]
+async fn post_session(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    body: JsonBody<SignInIn>,
+) -> Result<(StatusCode, SetCookie, Json<SessionOut>), Problem> {
+    let SignInIn { email, password } = &body.value;
+    let (client, agent) = (visitor.client_key(), &visitor.user_agent);
+    let token = sign_in_with(&app, &visitor.caller, &client, agent, email, password).await?;
+    let cookie = [(header::SET_COOKIE, Cookie::Session.set(&app.config, &token))];
+    Ok((StatusCode::CREATED, cookie, Json(SessionOut { token })))
+}
+
+/// Sign out: ends the session that asks.
+#[utoipa::path(delete, path = "/v1/sessions", tag = "accounts",
+    responses((status = 204), (status = 401)))]
+async fn delete_session(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+) -> Result<(StatusCode, SetCookie), Problem> {
+    if let Some(session) = visitor.session {
+        let command = RevokeSession { session };
+        app.transact(&visitor.caller, command, revoke_session)
+            .await?;
+    }
+    let cookie = [(header::SET_COOKIE, Cookie::Session.clear(&app.config))];
+    Ok((StatusCode::NO_CONTENT, cookie))
+}
+
+/// List one's sessions, the last used first.
+#[utoipa::path(get, path = "/v1/sessions", tag = "accounts",
+    responses((status = 200, body = Vec<SessionInfoOut>), (status = 404)))]
+async fn list(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+) -> Result<Json<Vec<SessionInfoOut>>, Problem> {
+    let found = app
+        .read(&visitor.caller, ListSessions, list_sessions)
+        .await?;
+    let out = found.into_iter().map(|info| SessionInfoOut {
+        current: visitor.session == Some(info.session_id),
+        session_id: info.session_id.to_string(),
+        user_agent: info.user_agent,
+        created_at: info.created_at.ms(),
+        last_used_at: info.last_used_at.ms(),
+    });
+    Ok(Json(out.collect()))
+}
+
+/// End another of one's sessions.
+#[utoipa::path(delete, path = "/v1/sessions/{session_id}", tag = "accounts",
+    params(("session_id" = String, Path)), responses((status = 204), (status = 404)))]
+async fn delete_other_session(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(session): PathParam<SessionId>,
+) -> Result<StatusCode, Problem> {
+    let command = RevokeSession { session };
+    app.transact(&visitor.caller, command, revoke_session)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who am I?
+#[utoipa::path(get, path = "/v1/me", tag = "accounts",
+    responses((status = 200, body = AccountOut), (status = 401)))]
+async fn me(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Json<AccountOut>, Problem> {
+    let signed_out = || Problem::new(401, "sign_in_required", "Please sign in first.");
+    let account = visitor.caller.account.ok_or_else(signed_out)?;
+    let account = app.read(&visitor.caller, account, find_account).await?;
+    Ok(Json(account_out(&account.ok_or_else(signed_out)?)))
+}
+
+/// Become a developer: sell products.
+#[utoipa::path(post, path = "/v1/me/developer", tag = "accounts",
+    responses((status = 204), (status = 401)))]
+async fn post_developer(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+) -> Result<StatusCode, Problem> {
+    app.transact(&visitor.caller, BecomeDeveloper, become_developer)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}

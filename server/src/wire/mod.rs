@@ -1,0 +1,32 @@
+//! What every http.rs needs: who asks, bodies with limits, idempotency keys, cursors, cookies.
+//!
+//! Every extractor here refuses with a [`Problem`], so a handler answers `Result<_, Problem>`
+//! (or `PageProblem`) and nothing else.
+//!
+//! Invariants
+//! * No extractor reads more than the configured body limit.
+//! * A form that changes something carries its visitor's CSRF token ([`CsrfForm`]).
+//! * Cookies are `HttpOnly`, `SameSite=Lax`, and over HTTPS `Secure` with the `__Host-` prefix.
+//!
+//! Start reading at [`Visitor`].
+
+mod body;
+pub mod cookies;
+mod cursor;
+pub mod headers;
+mod visitor;
+
+pub use body::{CsrfForm, IdempotencyKey, Idempotent, JsonBody, PathParam, Query, RawBody};
+pub use cursor::Cursor;
+pub use visitor::{Csrf, Visitor};
+
+use crate::problem::Problem;
+
+/// A request from another site's page that carries a visitor's cookie.
+pub fn foreign_origin() -> Problem {
+    Problem::new(
+        403,
+        "origin_foreign",
+        "This request came from another site's page.",
+    )
+}

@@ -1,0 +1,229 @@
+//! The worker: leases jobs, runs each one's use case, retries or gives up.
+//!
+//! [`table`] maps a job's kind to what runs it. A use case runs in the same commit that deletes
+//! its job, so its effect happens once, however often a lease runs out. A job for the network
+//! (mail, a provider) runs between transactions and may happen twice; whoever is told recognises
+//! the repetition by the job's id. To add a job, add its line to [`table`]; to hear of facts, add
+//! a function to [`SUBSCRIBERS`].
+//!
+//! Invariants
+//! * A job whose kind nobody knows fails at once and is seen; it isn't lost.
+//! * Facts reach every subscriber in one commit, or none.
+
+mod table;
+
+pub use table::{Runnable, Table};
+
+use crate::app::{App, Command, Cx};
+use crate::caller::{Caller, Capability};
+use crate::events::{self, Event};
+use crate::queue::{self, Job, JobError, MAX_ATTEMPTS, backoff_ms};
+use crate::store::{Attempt, StoreError};
+use mintreu::Timestamp;
+use mintreu::id::EventId;
+use serde::{Deserialize, Serialize};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Who hears of every fact, in this order.
+pub const SUBSCRIBERS: &[fn(&mut Cx<'_>, &Event) -> Result<(), JobError>] = &[];
+
+/// What runs which kind of job, one line each.
+pub fn table() -> Table {
+    Table::default()
+        .job(events::DISPATCH, dispatch)
+        .job(SWEEP, sweep)
+}
+
+/// Jobs leased at once by [`drain`].
+const BATCH: i64 = 16;
+/// More than this in one [`drain`] is a circle.
+const MOST_DRAINED: usize = 100_000;
+/// How often an idle worker looks for jobs.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Runs due jobs until none is left; returns how many. For tests and `mintreu work --once`.
+pub async fn drain(app: &Arc<App>, table: &Arc<Table>) -> Result<usize, StoreError> {
+    let mut done = 0;
+    while done < MOST_DRAINED {
+        let jobs = lease(app, BATCH).await?;
+        if jobs.is_empty() {
+            return Ok(done);
+        }
+        done += jobs.len();
+        for job in jobs {
+            run_one(app.clone(), table.clone(), job).await;
+        }
+    }
+    Err(StoreError::shape("jobs make jobs without end".to_owned()))
+}
+
+/// Works until `shutdown`, then finishes what it holds.
+pub async fn run(app: Arc<App>, table: Arc<Table>, shutdown: impl Future<Output = ()>) {
+    let mut shutdown = pin!(shutdown);
+    let mut working = JoinSet::new();
+    let most = app.config.worker.jobs.max(1);
+    loop {
+        while working.try_join_next().is_some() {}
+        let free = most.saturating_sub(working.len());
+        match lease_when_due(&app, free).await {
+            Ok(jobs) if !jobs.is_empty() => {
+                for job in jobs {
+                    working.spawn(run_one(app.clone(), table.clone(), job));
+                }
+                continue;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "jobs can't be leased"),
+        }
+        tokio::select! {
+            () = &mut shutdown => break,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+    working.join_all().await;
+}
+
+/// Looks on a reader first, so that an idle worker never writes.
+async fn lease_when_due(app: &App, free: usize) -> Result<Vec<Job>, StoreError> {
+    let free = i64::try_from(free).unwrap_or(0);
+    let now = app.now();
+    if free == 0
+        || !app
+            .store
+            .read(move |tx| queue::sql::is_due(tx, now))
+            .await??
+    {
+        return Ok(Vec::new());
+    }
+    lease(app, free).await
+}
+
+async fn lease(app: &App, most: i64) -> Result<Vec<Job>, StoreError> {
+    let (now, mut token) = (app.now(), [0; 16]);
+    (app.entropy)(&mut token);
+    let claim = move |tx: &mut dyn crate::store::Tx| match queue::sql::lease(tx, now, most, token) {
+        Ok(jobs) => Attempt::Commit(Ok(jobs)),
+        Err(error) => Attempt::Rollback(Err(error)),
+    };
+    app.store.claim(claim).await?
+}
+
+async fn run_one(app: Arc<App>, table: Arc<Table>, job: Job) {
+    let outcome = match table.find(&job.kind) {
+        None => Err(JobError::fail(format!(
+            "nobody runs jobs of kind {}",
+            job.kind
+        ))),
+        Some(Runnable::UseCase(_)) => in_one_commit(&app, table, job.clone()).await,
+        Some(Runnable::Network(run)) => match run(app.clone(), job.clone()).await {
+            Ok(()) => finish(&app, job.clone()).await.map_err(JobError::from),
+            Err(error) => Err(error),
+        },
+    };
+    if let Err(error) = outcome
+        && let Err(error) = put_back(&app, job, &error).await
+    {
+        tracing::error!(%error, "a job can't be put back; its lease will run out");
+    }
+}
+
+/// A job on its way through `transact`.
+struct RunJob {
+    table: Arc<Table>,
+    job: Job,
+}
+
+impl Command for RunJob {
+    const NAME: &'static str = "worker.run_job";
+    const CAPABILITY: Capability = Capability::Operate;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.job.kind.clone())
+    }
+}
+
+async fn in_one_commit(app: &App, table: Arc<Table>, job: Job) -> Result<(), JobError> {
+    let caller = Caller::system(job.tenant);
+    app.transact(&caller, RunJob { table, job }, run_and_finish)
+        .await
+}
+
+fn run_and_finish(cx: &mut Cx<'_>, command: &RunJob) -> Result<(), JobError> {
+    let RunJob { table, job } = command;
+    if !queue::sql::finish(cx.tx, job)? {
+        // Another worker took it over and will do it.
+        return Ok(());
+    }
+    match table.find(&job.kind) {
+        Some(Runnable::UseCase(run)) => run(cx, &job.payload),
+        _ => Err(JobError::fail("the table changed while it ran")),
+    }
+}
+
+async fn finish(app: &App, job: Job) -> Result<(), StoreError> {
+    let body = move |tx: &mut dyn crate::store::Tx| match queue::sql::finish(tx, &job) {
+        Ok(_) => Attempt::Commit(Ok(())),
+        Err(error) => Attempt::Rollback(Err(error)),
+    };
+    app.store.write(Vec::new(), body).await?
+}
+
+async fn put_back(app: &App, job: Job, error: &JobError) -> Result<(), StoreError> {
+    let sentence: String = error.to_string().chars().take(1000).collect();
+    let again = matches!(error, JobError::Retry(_)) && job.attempts < MAX_ATTEMPTS;
+    if again {
+        tracing::warn!(
+            kind = job.kind,
+            attempt = job.attempts,
+            error = sentence,
+            "a job failed"
+        );
+    } else {
+        tracing::error!(kind = job.kind, error = sentence, "a job is given up");
+    }
+    let again: Option<Timestamp> = again.then(|| app.now().plus_ms(backoff_ms(job.attempts)));
+    let body =
+        move |tx: &mut dyn crate::store::Tx| match queue::sql::put_back(tx, &job, again, &sentence)
+        {
+            Ok(()) => Attempt::Commit(Ok(())),
+            Err(error) => Attempt::Rollback(Err(error)),
+        };
+    app.store.write(Vec::new(), body).await?
+}
+
+/// Gives a fact to everybody who subscribed.
+fn dispatch(cx: &mut Cx<'_>, dispatch: &events::Dispatch) -> Result<(), JobError> {
+    let event_id: EventId = dispatch.event.parse().map_err(JobError::fail)?;
+    let event = events::find(cx, event_id)?;
+    let event = event.ok_or_else(|| JobError::fail(format!("{event_id} is no fact")))?;
+    for subscriber in SUBSCRIBERS {
+        subscriber(cx, &event)?;
+    }
+    Ok(())
+}
+
+/// The job that forgets old idempotency keys, once a day.
+pub const SWEEP: &str = "house.sweep";
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// How long an idempotency key is remembered.
+const KEYS_LIVE_DAYS: i64 = 7;
+
+/// A sweep; it carries nothing.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Sweep {}
+
+fn sweep(cx: &mut Cx<'_>, _: &Sweep) -> Result<(), JobError> {
+    let before = cx.now.plus_ms(-KEYS_LIVE_DAYS * DAY_MS);
+    crate::app::sql::forget_keys(cx, before)?;
+    Ok(plan_sweep(cx)?)
+}
+
+/// Plans the next sweep, unless one is planned.
+pub fn plan_sweep(cx: &mut Cx<'_>) -> Result<(), StoreError> {
+    let tomorrow = cx.now.plus_ms(DAY_MS);
+    queue::enqueue_once(cx, SWEEP, "daily", &Sweep {}, tomorrow)
+}
