@@ -51,7 +51,7 @@ use crate::activation::{Activation, Fingerprint, RedeemCode, Wanted};
 use crate::document::{Bundle, Kind, PublicKey, from_text, to_text};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
-use crate::journal::{CellHandle, CellUsage, DEFAULT_CELLS, Damage, Journal, Progress, SealTime};
+use crate::journal::{CellHandle, CellUsage, DEFAULT_CELLS, Damage, Journal, SealTime};
 use crate::license::{Entitlement, Trust, Verdict, Version, open_bundle, verify};
 use crate::meter::{CellKey, Decision, Export, Quota, Receipt, TimeQuality};
 use crate::sync::{ACTIVATIONS, Answer, Request, SEGMENTS, sort_response};
@@ -116,8 +116,8 @@ struct Shared {
     trusted_ms: AtomicI64,
     allowances: RwLock<HashMap<(String, u8), CellHandle>>,
     meters: RwLock<HashMap<String, (CellHandle, Arc<CellKey>)>>,
-    /// Whether the answer before acknowledged everything: then one sync has run to its end.
-    finished: AtomicBool,
+    /// Whether this sync has sealed already: a loop seals once.
+    sealed: AtomicBool,
     recovered: Vec<Damage>,
 }
 
@@ -158,7 +158,7 @@ impl Engine {
                 trusted_ms,
                 allowances: RwLock::default(),
                 meters: RwLock::default(),
-                finished: AtomicBool::new(false),
+                sealed: AtomicBool::new(false),
                 recovered,
             }),
         };
@@ -266,6 +266,20 @@ impl Engine {
         Ok(meter)
     }
 
+    /// A handle for one count of a meter, split by subject and dimensions.
+    ///
+    /// ```no_run
+    /// # fn f(engine: &mintreu::Engine, customer: &str) -> mintreu::Result<()> {
+    /// use mintreu::meter::CellKey;
+    /// let key = CellKey::new("api.calls")?.subject(customer)?.dimension("region", "eu")?;
+    /// engine.meter_of(key)?.record(1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn meter_of(&self, key: CellKey) -> Result<Meter> {
+        Meter::new(Arc::clone(&self.shared), key)
+    }
+
     /// Counts `n` units of a meter by its name.
     pub fn record(&self, meter: &str, n: u64) -> Result<()> {
         self.meter(meter)?.record(n);
@@ -306,15 +320,18 @@ impl Engine {
     /// Call it in a loop with [`on_response`](Self::on_response) until it gives `None`. New usage
     /// is sealed at most once in a loop, so that a busy product's loop ends too.
     pub fn next_request(&self) -> Result<Option<Request>> {
-        let may_seal = !self.shared.finished.swap(false, Ordering::AcqRel);
-        let segment = self
+        let sealed = &self.shared.sealed;
+        let may_seal = !sealed.load(Ordering::Acquire);
+        let next = self
             .shared
             .journal
             .next_segment(self.shared.seal_time(), may_seal)?;
-        if let Some(bytes) = segment {
+        if let Some((bytes, just_sealed)) = next {
+            sealed.fetch_or(just_sealed, Ordering::AcqRel);
             return Ok(Some(Request::post(SEGMENTS, bytes)));
         }
         let activation = enrol::pending(&self.shared)?;
+        sealed.store(false, Ordering::Release);
         Ok(activation.map(|bytes| Request::post(ACTIVATIONS, bytes)))
     }
 
@@ -334,14 +351,9 @@ impl Engine {
         let receipt = Receipt::from_claims(opened.claims())?;
         self.shared.trust_time(receipt.issued_at)?;
         let now = self.shared.now().at;
-        let progress = self
-            .shared
-            .journal
-            .acknowledge(&receipt, bundle, refused, now)?;
         self.shared
-            .finished
-            .store(progress == Progress::Done, Ordering::Release);
-        Ok(())
+            .journal
+            .acknowledge(&receipt, bundle, refused, now)
     }
 
     /// Verifies a bundle and holds it.
