@@ -3,4 +3,6 @@
 mod accounts;
 mod catalog_import;
 mod catalog_search;
+mod metered;
+mod metering_segments;
 mod store_transactions;

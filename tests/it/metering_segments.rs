@@ -1,0 +1,375 @@
+//! Usage counts exactly once, whatever happens between the device and the server.
+
+use crate::metered::{Device, Sold, report, sold};
+use mintreu::document::Kind;
+use mintreu::license::open_bundle;
+use mintreu::meter::{CellKey, ClosedTotal, Opening, OpeningReason, Position, Receipt};
+use mintreu_server::app::ReadCx;
+use mintreu_server::domains::billing::{
+    UsageOfLicense, UsageOfProduct, license_usage, product_usage,
+};
+use mintreu_server::domains::metering::{Answer, Grain, MeteringError, Outcome, Window, totals};
+use mintreu_server::store::StoreError;
+use mintreu_tests::TestApp;
+use std::collections::BTreeMap;
+
+const TARIFFS: [&str; 2] = [
+    "EUR per_unit 0.0004; free 1000",
+    "EUR per_unit 0.01; free 100",
+];
+
+async fn counted(test: &TestApp, sold: &Sold) -> BTreeMap<String, i64> {
+    let read = |cx: &mut ReadCx<'_>, license: &_| -> Result<_, StoreError> {
+        totals(cx.tx, cx.caller.tenant, *license)
+    };
+    test.app
+        .read(&test.system(), sold.license, read)
+        .await
+        .expect("totals")
+}
+
+fn units(counted: &BTreeMap<String, i64>) -> (i64, i64) {
+    let of = |meter: &str| counted.get(meter).copied().unwrap_or(0);
+    (of("calls"), of("renders"))
+}
+
+/// The position a receipt tells, verified by the product's pinned trust.
+fn position(sold: &Sold, answer: &Answer) -> Position {
+    let opened = open_bundle(Kind::Receipt, &answer.receipt, &sold.trust).expect("is trusted");
+    Receipt::from_claims(opened.claims())
+        .expect("a receipt")
+        .position
+}
+
+/// The next of a fixed row of numbers that look random: splitmix64, so that a failure repeats.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+#[tokio::test]
+async fn lost_doubled_and_reordered_segments_count_once() {
+    TestApp::both(async |test| {
+        let sold = sold(test, TARIFFS).await;
+        let mut device = Device::activated(test, 1, sold.license).await;
+        let mut chance = 42;
+        let (mut calls, mut renders, mut sealed) = (0, 0, Vec::new());
+        let mut added = Vec::new();
+        for _ in 0..40 {
+            added.push(1 + next(&mut chance) % 100);
+            calls += added[added.len() - 1];
+            renders += next(&mut chance) % 10;
+            sealed.push(device.seal(test, calls, renders));
+        }
+        // A network that brings any segment at any time, some never, until the device holds the
+        // last receipt: it sends again what the watermark lacks.
+        let mut watermark = 0;
+        let (mut gaps, mut repeats, mut naive) = (0, 0, 0);
+        while watermark < sealed.len() {
+            let behind = next(&mut chance) as usize % 4;
+            let ahead = next(&mut chance) as usize % 5;
+            let pick = (watermark + ahead)
+                .saturating_sub(behind)
+                .min(sealed.len() - 1);
+            let answer = report(test, &sealed[pick]).await.expect("is believed");
+            naive += added[pick];
+            match answer.outcome {
+                Outcome::Gap {
+                    need_from_seq,
+                    epoch,
+                } => {
+                    assert_eq!((epoch, need_from_seq), (1, watermark as u64 + 1));
+                    gaps += 1;
+                }
+                Outcome::CountedBefore => repeats += 1,
+                Outcome::Counted => assert_eq!(pick, watermark),
+                Outcome::Fork => panic!("there is one chain"),
+            }
+            let lost = next(&mut chance) % 3 == 0;
+            if !lost {
+                watermark = position(&sold, &answer).seq as usize;
+            } else if answer.outcome == Outcome::Counted {
+                // The answer was lost: the same bytes again get the same receipt.
+                let again = report(test, &sealed[pick]).await.expect("is believed");
+                assert_eq!(again.outcome, Outcome::CountedBefore);
+                assert_eq!(again.receipt, answer.receipt);
+                watermark = position(&sold, &again).seq as usize;
+            }
+        }
+        assert!(
+            gaps > 5 && repeats > 5,
+            "the network was too kind: {gaps} gaps, {repeats} repeats"
+        );
+        assert_eq!(
+            units(&counted(test, &sold).await),
+            (calls as i64, renders as i64)
+        );
+
+        let window = Window::ending_at(test.app.now(), Grain::Day, 7);
+        let query = UsageOfLicense {
+            license: sold.license,
+            window,
+        };
+        let usage = test
+            .app
+            .read(&sold.customer, query, license_usage)
+            .await
+            .expect("is shown");
+        let charted: i64 = usage.meters[0].series.iter().map(|day| day.units).sum();
+        assert_eq!(
+            (usage.meters[0].name.as_str(), charted),
+            ("calls", calls as i64)
+        );
+        let query = UsageOfProduct {
+            product: sold.product,
+            window,
+        };
+        let usage = test
+            .app
+            .read(&sold.seller, query, product_usage)
+            .await
+            .expect("is shown");
+        let charted: i64 = usage.meters["renders"].iter().map(|day| day.units).sum();
+        assert_eq!(charted, renders as i64);
+        assert_eq!(usage.licenses[0].units, (calls + renders) as i64);
+        let nobody = test
+            .app
+            .read(&sold.customer, query, product_usage)
+            .await
+            .expect("is empty");
+        assert!(nobody.meters.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn twenty_deliveries_at_once_count_once_and_devices_add_up() {
+    TestApp::both(async |test| {
+        let sold = sold(test, TARIFFS).await;
+        let (mut one, mut two) = (
+            Device::activated(test, 1, sold.license).await,
+            Device::activated(test, 2, sold.license).await,
+        );
+        let segments = [one.seal(test, 10, 1), two.seal(test, 5, 2)];
+        let mut deliveries = tokio::task::JoinSet::new();
+        for round in 0..40 {
+            let (app, guest) = (test.app.clone(), test.guest());
+            let bytes = segments[round % 2].clone();
+            deliveries.spawn(async move {
+                use mintreu_server::domains::metering::{AcceptSegment, accept_segment};
+                let command = AcceptSegment::read(bytes).expect("reads");
+                app.transact(&guest, command, accept_segment)
+                    .await
+                    .expect("is believed")
+            });
+        }
+        let answers = deliveries.join_all().await;
+        let fresh = answers
+            .iter()
+            .filter(|answer| answer.outcome == Outcome::Counted)
+            .count();
+        assert_eq!(fresh, 2);
+        let receipts: std::collections::BTreeSet<_> =
+            answers.into_iter().map(|answer| answer.receipt).collect();
+        assert_eq!(receipts.len(), 2, "one receipt a stream, byte for byte");
+        assert_eq!(units(&counted(test, &sold).await), (15, 3));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_fork_is_evidence_and_a_new_epoch_disputes_what_diverged() {
+    TestApp::both(async |test| {
+        let sold = sold(test, TARIFFS).await;
+        let mut device = Device::activated(test, 1, sold.license).await;
+        let first = device.seal(test, 10, 0);
+        let mut copy = device.clone();
+        let (theirs, ours) = (device.seal(test, 30, 0), copy.seal(test, 60, 0));
+        for bytes in [&first, &theirs] {
+            let answer = report(test, bytes).await.expect("is believed");
+            assert_eq!(answer.outcome, Outcome::Counted);
+        }
+        for _ in 0..3 {
+            let answer = report(test, &ours).await.expect("is believed");
+            assert_eq!(answer.outcome, Outcome::Fork);
+            assert_eq!(
+                position(&sold, &answer).seq,
+                2,
+                "the chain that was counted stands"
+            );
+        }
+        assert_eq!(units(&counted(test, &sold).await), (30, 0));
+
+        // The copy learns of it and begins a new epoch: what it counted since its last receipt is
+        // shown and not billed; what it counts from now on is.
+        copy = Device {
+            epoch: 2,
+            seq: 0,
+            head: mintreu::meter::GENESIS,
+            ..copy
+        };
+        let opening = Opening {
+            reason: OpeningReason::Forked,
+            closed_epoch: 1,
+            closed: vec![ClosedTotal {
+                key: CellKey::new("calls").expect("a key"),
+                acknowledged: 10,
+                counted: 60,
+            }],
+        };
+        let reopened = copy.seal_opening(test, 7, 0, Some(opening));
+        for expected in [Outcome::Counted, Outcome::CountedBefore] {
+            assert_eq!(
+                report(test, &reopened).await.expect("believed").outcome,
+                expected
+            );
+        }
+        assert_eq!(units(&counted(test, &sold).await), (37, 0));
+        let window = Window::ending_at(test.app.now(), Grain::Hour, 2);
+        let query = UsageOfLicense {
+            license: sold.license,
+            window,
+        };
+        let usage = test
+            .app
+            .read(&sold.seller, query, license_usage)
+            .await
+            .expect("is shown");
+        assert_eq!(usage.meters[0].disputed_units, 50);
+        let late = report(test, &theirs).await.expect("is believed");
+        assert_eq!(
+            late.outcome,
+            Outcome::CountedBefore,
+            "an old epoch's segment is still known"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_epoch_that_recovered_owes_what_it_had_not_reported() {
+    TestApp::both(async |test| {
+        let sold = sold(test, TARIFFS).await;
+        let mut device = Device::activated(test, 1, sold.license).await;
+        report(test, &device.seal(test, 10, 0))
+            .await
+            .expect("is believed");
+        device = Device {
+            epoch: 2,
+            seq: 0,
+            head: mintreu::meter::GENESIS,
+            ..device
+        };
+        let opening = Opening {
+            reason: OpeningReason::Recovered,
+            closed_epoch: 1,
+            closed: vec![ClosedTotal {
+                key: CellKey::new("calls").expect("a key"),
+                acknowledged: 10,
+                counted: 25,
+            }],
+        };
+        let reopened = device.seal_opening(test, 3, 0, Some(opening.clone()));
+        report(test, &reopened).await.expect("is believed");
+        assert_eq!(units(&counted(test, &sold).await), (28, 0));
+        // Claiming the same remainder again in a further epoch adds nothing.
+        device = Device {
+            epoch: 3,
+            seq: 0,
+            head: mintreu::meter::GENESIS,
+            ..device
+        };
+        report(test, &device.seal_opening(test, 1, 0, Some(opening)))
+            .await
+            .expect("is believed");
+        assert_eq!(units(&counted(test, &sold).await), (29, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_believed_changes_nothing() {
+    TestApp::both(async |test| {
+        let sold = sold(test, TARIFFS).await;
+        let mut device = Device::activated(test, 1, sold.license).await;
+        let refused = async |bytes: &[u8]| {
+            let error = report(test, bytes).await.expect_err("is refused");
+            mintreu_server::problem::Problem::from(error)
+        };
+        let mut stranger = Device::new(9, sold.license);
+        let problem = refused(&stranger.seal(test, 5, 5)).await;
+        assert_eq!(
+            (problem.status, problem.code),
+            (403, "device_not_activated")
+        );
+
+        let first = device.seal(test, 10, 10);
+        for at in (0..first.len()).step_by(7) {
+            let mut flipped = first.clone();
+            flipped[at] ^= 1;
+            let problem = refused(&flipped).await;
+            assert!(problem.status < 500, "{problem:?}");
+        }
+        assert_eq!(refused(b"").await.status, 422);
+        assert_eq!(refused(&vec![0xd2; 1_000_000]).await.status, 422);
+        report(test, &first).await.expect("is believed");
+        let fell = device.seal(test, 20, 9);
+        assert_eq!(refused(&fell).await.code, "usage_regressed");
+        assert_eq!(
+            units(&counted(test, &sold).await),
+            (10, 10),
+            "the whole segment is refused"
+        );
+        let mut huge = Device::activated(test, 3, sold.license).await;
+        assert_eq!(
+            refused(&huge.seal(test, 1 << 60, 0)).await.code,
+            "usage_implausible"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_revoked_license_counts_no_more() {
+    TestApp::both(async |test| {
+        use mintreu_server::domains::licensing::{Revoke, revoke};
+        let sold = sold(test, TARIFFS).await;
+        let mut device = Device::activated(test, 1, sold.license).await;
+        report(test, &device.seal(test, 10, 0))
+            .await
+            .expect("is believed");
+        let command = Revoke {
+            license: sold.license,
+            reason: "refunded".to_owned(),
+        };
+        test.app
+            .transact(&sold.seller, command, revoke)
+            .await
+            .expect("is revoked");
+        let refused = report(test, &device.seal(test, 20, 0)).await;
+        assert!(
+            matches!(refused, Err(MeteringError::Revoked)),
+            "{refused:?}"
+        );
+        assert_eq!(units(&counted(test, &sold).await), (10, 0));
+    })
+    .await;
+}
+
+/// Every statement of usage, invoices and plans prepares, with parameters of the three types.
+#[tokio::test]
+async fn every_statement_prepares() {
+    use mintreu_server::domains::{billing, invoicing, metering};
+    TestApp::both(async |test| {
+        let usage = metering::sql::ALL.iter().flat_map(|list| list.iter());
+        let all = usage.chain(billing::sql::ALL).chain(invoicing::sql::ALL);
+        for statement in all {
+            let prepared = test.app.store.prepare(*statement).await;
+            assert!(prepared.is_ok(), "{statement}: {prepared:?}");
+        }
+    })
+    .await;
+}
