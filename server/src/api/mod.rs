@@ -15,7 +15,7 @@ mod visit;
 pub use visit::{Visits, visit};
 
 use crate::app::App;
-use crate::domains::accounts;
+use crate::domains::{accounts, billing, invoicing, metering};
 use crate::problem::Problem;
 use axum::extract::State;
 use axum::routing::get;
@@ -34,7 +34,11 @@ struct Described;
 
 /// Every domain's routes, one line each.
 fn table() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::with_openapi(Described::openapi()).merge(accounts::http::routes())
+    OpenApiRouter::with_openapi(Described::openapi())
+        .merge(accounts::http::routes())
+        .merge(billing::http::routes())
+        .merge(invoicing::http::routes())
+        .merge(metering::http::routes())
 }
 
 /// The description of every route.

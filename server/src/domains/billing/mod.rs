@@ -22,6 +22,7 @@
 //!
 //! Start reading at [`ops::close_period`], then [`model`].
 
+pub mod http;
 pub mod model;
 pub mod ops;
 mod overview;

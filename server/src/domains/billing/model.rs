@@ -5,6 +5,7 @@ use crate::domains::catalog::Meter;
 use crate::domains::invoicing::{Invoice, InvoiceError, NewLine};
 use crate::domains::ledger::{LedgerError, SplitError};
 use crate::domains::metering::MeteringError;
+use crate::queue::JobError;
 use crate::store::StoreError;
 use mintreu::id::{AccountId, LicenseId, OrderId, ProductId};
 use mintreu::price::{Line, Rated, Scheme, Tariff, UnitPrice, rate};
@@ -94,6 +95,15 @@ pub enum BillingError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<BillingError> for JobError {
+    fn from(error: BillingError) -> Self {
+        match error {
+            BillingError::Store(error) => error.into(),
+            other => JobError::fail(other),
+        }
+    }
 }
 
 fn out_of_range() -> mintreu::Error {

@@ -18,6 +18,7 @@
 //!
 //! Start reading at [`ops::issue`].
 
+pub mod http;
 pub mod model;
 pub mod ops;
 pub mod sql;

@@ -19,6 +19,7 @@
 //!
 //! Start reading at [`ops::accept_segment`].
 
+pub mod http;
 pub mod model;
 pub mod ops;
 pub mod sql;
