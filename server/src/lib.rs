@@ -33,6 +33,7 @@ pub mod domains;
 // The faces.
 pub mod api;
 pub mod cli;
+pub mod notify;
 pub mod worker;
 
 /// Why the server could not start, as a stable code and a sentence.

@@ -1,1 +1,22 @@
 # Mail. Subjects and bodies, one sentence a key.
+
+mail-welcome-subject = Welcome to Mintreu
+mail-welcome-intro = Your account is ready. Everything you buy is kept here: licenses, devices, usage and invoices.
+mail-welcome-licenses = Open your licenses
+mail-welcome-outro = If you did not open this account, you can ignore this mail.
+
+mail-order-subject = Your order { $order }
+mail-order-intro = Thank you for your purchase. Your license is ready.
+mail-order-product = Product
+mail-order-key = License key
+mail-order-total = Total
+mail-order-open = Open your order
+mail-order-outro = Enter the key in the product, or on the order page to download a license that works without a network. Keep this mail: its link opens your order without an account.
+
+mail-invoice-subject = Invoice { $number }
+mail-invoice-intro = Here is the invoice for your usage of { $product }.
+mail-invoice-number = Invoice number
+mail-invoice-total = Amount due
+mail-invoice-due = Due by (UTC)
+mail-invoice-open = Open the invoice
+mail-invoice-outro = Every line shows its quantity, its free units and the price it was rated by.

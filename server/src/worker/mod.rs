@@ -16,7 +16,9 @@ pub use table::{Runnable, Table};
 
 use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
+use crate::domains::billing;
 use crate::events::{self, Event};
+use crate::notify;
 use crate::queue::{self, Job, JobError, MAX_ATTEMPTS, backoff_ms};
 use crate::store::{Attempt, StoreError};
 use mintreu::Timestamp;
@@ -29,13 +31,15 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// Who hears of every fact, in this order.
-pub const SUBSCRIBERS: &[fn(&mut Cx<'_>, &Event) -> Result<(), JobError>] = &[];
+pub const SUBSCRIBERS: &[fn(&mut Cx<'_>, &Event) -> Result<(), JobError>] = &[notify::on_fact];
 
 /// What runs which kind of job, one line each.
 pub fn table() -> Table {
     Table::default()
         .job(events::DISPATCH, dispatch)
         .job(SWEEP, sweep)
+        .job(billing::CLOSE_JOB, billing::close_period_job)
+        .network(notify::MAIL_JOB, notify::send_mail)
 }
 
 /// Jobs leased at once by [`drain`].

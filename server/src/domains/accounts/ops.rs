@@ -38,6 +38,7 @@ pub fn sign_up(cx: &mut Cx<'_>, command: &SignUp) -> Result<AccountId, AccountEr
     if !sql::insert(cx, account, email, name, &command.password_hash)? {
         return Err(AccountError::EmailTaken);
     }
+    crate::events::record(cx, "account.created", &account.to_string(), &())?;
     Ok(account)
 }
 

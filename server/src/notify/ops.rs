@@ -1,0 +1,287 @@
+//! From a fact to a letter.
+
+use super::letter::Letter;
+use super::sql;
+use crate::app::{Command, Cx, ReadCx};
+use crate::caller::{Capability, Denied};
+use crate::domains::accounts::{self, AccountError};
+use crate::domains::catalog;
+use crate::domains::invoicing::{self, InvoiceError};
+use crate::domains::licensing::{self, LicensingError};
+use crate::domains::orders::{self, OrderError};
+use crate::events::{self, Event};
+use crate::queue::{self, JobError};
+use crate::store::StoreError;
+use crate::text::Locale;
+use mintreu::id::{AccountId, EventId, InvoiceId, OrderId};
+use serde::{Deserialize, Serialize};
+
+/// The job that tells a fact by mail.
+pub const MAIL_JOB: &str = "notify.mail";
+
+/// The facts that are told by mail.
+const TOLD: &[&str] = &["account.created", "invoice.finalized", "order.paid"];
+
+/// The payload of [`MAIL_JOB`]: which fact, and nothing personal.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MailJob {
+    /// The text of the fact's id.
+    pub event: String,
+}
+
+/// A subscriber of the outbox: queues a mail for facts that are told by mail.
+pub fn on_fact(cx: &mut Cx<'_>, event: &Event) -> Result<(), JobError> {
+    if !TOLD.contains(&event.kind.as_str()) {
+        return Ok(());
+    }
+    let event = event.event_id.to_string();
+    let now = cx.now;
+    Ok(queue::enqueue_once(
+        cx,
+        MAIL_JOB,
+        &event.clone(),
+        &MailJob { event },
+        now,
+    )?)
+}
+
+/// Asks for the mail of a fact.
+#[derive(Debug, Clone)]
+pub struct ComposeMail {
+    /// The text of the fact's id.
+    pub event: String,
+    /// What links begin with.
+    pub base_url: String,
+}
+
+impl Command for ComposeMail {
+    const NAME: &'static str = "notify.compose";
+    const CAPABILITY: Capability = Capability::Operate;
+    const AUDITED: bool = false;
+}
+
+/// A letter with its address.
+#[derive(Clone)]
+pub struct Mail {
+    /// The fact's kind.
+    pub fact: String,
+    /// What it is about.
+    pub subject: String,
+    /// The same for every copy.
+    pub reference: String,
+    /// Where it goes.
+    pub to: String,
+    /// What it says.
+    pub letter: Letter,
+}
+
+/// Why a mail can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum NotifyError {
+    /// The job names no fact that can be read.
+    #[error("the job's fact is unreadable: {0}")]
+    Payload(String),
+    /// The fact's subject isn't there.
+    #[error("what the fact is about is gone")]
+    Gone,
+    /// People.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// Orders.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// Licenses.
+    #[error(transparent)]
+    Licensing(#[from] LicensingError),
+    /// Invoices.
+    #[error(transparent)]
+    Invoice(#[from] InvoiceError),
+    /// Not this caller.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<NotifyError> for JobError {
+    fn from(error: NotifyError) -> Self {
+        match error {
+            NotifyError::Store(_) => JobError::retry(error),
+            other => JobError::fail(other),
+        }
+    }
+}
+
+/// The mail of a fact; `None` when it was sent before, or nobody left an address.
+pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, NotifyError> {
+    let id = EventId::parse(&command.event);
+    let id = id.map_err(|e| NotifyError::Payload(e.to_string()))?;
+    let event = events::find(cx, id)?.ok_or(NotifyError::Gone)?;
+    let about = (event.kind.as_str(), event.subject.as_str());
+    if sql::sent(cx.tx, cx.caller.tenant, about)? {
+        return Ok(None);
+    }
+    let base = command.base_url.as_str();
+    let written = match about.0 {
+        "account.created" => welcome(cx, &event, base)?,
+        "invoice.finalized" => invoice(cx, &event, base)?,
+        "order.paid" => receipt(cx, &event, base)?,
+        other => return Err(NotifyError::Payload(format!("{other} is not told by mail"))),
+    };
+    Ok(written.map(|(to, letter)| Mail {
+        fact: event.kind.clone(),
+        subject: event.subject.clone(),
+        reference: command.event.clone(),
+        to,
+        letter,
+    }))
+}
+
+type Written = Option<(String, Letter)>;
+
+fn letter(subject: impl FnOnce(&'static crate::text::Translator) -> String) -> Letter {
+    let locale = Locale::default();
+    Letter::new(locale, subject(crate::text::Translator::of(locale)))
+}
+
+fn subject_id<T>(
+    event: &Event,
+    parse: fn(&str) -> Result<T, mintreu::Error>,
+) -> Result<T, NotifyError> {
+    parse(&event.subject).map_err(|e| NotifyError::Payload(e.to_string()))
+}
+
+fn address(cx: &mut Cx<'_>, account: AccountId) -> Result<Option<String>, NotifyError> {
+    let found = accounts::find_account(&mut reading(cx), &account)?;
+    Ok(found.map(|account| account.email.as_str().to_owned()))
+}
+
+/// Where mail about an order or its invoices goes: the account's address, or the guest's.
+fn buyer(
+    cx: &mut Cx<'_>,
+    account: Option<AccountId>,
+    order: Option<OrderId>,
+) -> Result<Option<String>, NotifyError> {
+    match (account, order) {
+        (Some(account), _) => address(cx, account),
+        (None, Some(order)) => Ok(orders::contact(cx, order)?),
+        (None, None) => Ok(None),
+    }
+}
+
+fn reading<'a>(cx: &'a mut Cx<'_>) -> ReadCx<'a> {
+    ReadCx {
+        tx: cx.tx,
+        now: cx.now,
+        caller: cx.caller,
+    }
+}
+
+fn welcome(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    let account = subject_id(event, AccountId::parse)?;
+    let Some(to) = address(cx, account)? else {
+        return Ok(None);
+    };
+    let mut letter = letter(|words| words.say("mail-welcome-subject"));
+    let words = letter.words();
+    letter.intro.push(words.say("mail-welcome-intro"));
+    letter.action(
+        words.say("mail-welcome-licenses"),
+        format!("{base}/licenses"),
+    );
+    letter.outro.push(words.say("mail-welcome-outro"));
+    Ok(Some((to, letter)))
+}
+
+fn invoice(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    let id = subject_id(event, InvoiceId::parse)?;
+    let invoice = invoicing::find(&mut reading(cx), id)?.ok_or(NotifyError::Gone)?;
+    let Some(to) = buyer(cx, invoice.customer, invoice.order)? else {
+        return Ok(None);
+    };
+    let product = catalog::product(cx.tx, cx.caller.tenant, invoice.product)?;
+    let name = product.map_or_else(|| invoice.product.to_string(), |product| product.name);
+    let number = invoice.number_text();
+    let mut letter = letter(|words| words.say_one("mail-invoice-subject", "number", &*number));
+    let words = letter.words();
+    letter
+        .intro
+        .push(words.say_one("mail-invoice-intro", "product", &*name));
+    letter.fact(words.say("mail-invoice-number"), &number);
+    letter.fact(words.say("mail-invoice-total"), invoice.total);
+    letter.fact(words.say("mail-invoice-due"), day(invoice.due_at));
+    letter.action(
+        words.say("mail-invoice-open"),
+        format!("{base}/invoices/{id}"),
+    );
+    letter.outro.push(words.say("mail-invoice-outro"));
+    Ok(Some((to, letter)))
+}
+
+/// `2027-01-15`, which is the same day in every language; instants are UTC.
+fn day(at: mintreu::Timestamp) -> String {
+    let stamp = jiff::Timestamp::from_millisecond(at.ms());
+    stamp.map_or_else(
+        |_| at.ms().to_string(),
+        |stamp| stamp.strftime("%Y-%m-%d").to_string(),
+    )
+}
+
+/// Where an order is looked at, with the secret that opens it.
+fn order_page(cx: &Cx<'_>, order: OrderId, base: &str) -> String {
+    let token = orders::access_token(cx.keys, cx.caller.tenant, order);
+    format!("{base}/orders/{order}?t={}", token.reveal())
+}
+
+fn receipt(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    let order = orders::by_id(cx, subject_id(event, OrderId::parse)?)?;
+    let Some(to) = buyer(cx, order.account, Some(order.id))? else {
+        return Ok(None);
+    };
+    let number = order.id.to_string();
+    let mut letter = letter(|words| words.say_one("mail-order-subject", "order", &*number));
+    let words = letter.words();
+    letter.intro.push(words.say("mail-order-intro"));
+    for line in &order.lines {
+        letter.fact(words.say("mail-order-product"), &line.title);
+        let source = line.id.to_string();
+        let license = licensing::by_source(cx.tx, cx.caller.tenant, &source)?;
+        if let Some(license) = license {
+            let code = licensing::reveal_code(cx, license.id)?;
+            letter.code(words.say("mail-order-key"), code.reveal());
+        }
+    }
+    letter.fact(words.say("mail-order-total"), order.total);
+    let page = order_page(cx, order.id, base);
+    letter.action(words.say("mail-order-open"), page);
+    letter.outro.push(words.say("mail-order-outro"));
+    Ok(Some((to, letter)))
+}
+
+/// Notes that a mail was sent.
+#[derive(Debug, Clone)]
+pub struct NoteSent {
+    /// The fact's kind.
+    pub fact: String,
+    /// What it was about.
+    pub subject: String,
+    /// The mail's Message-ID.
+    pub message_id: String,
+}
+
+impl Command for NoteSent {
+    const NAME: &'static str = "notify.note_sent";
+    const CAPABILITY: Capability = Capability::Operate;
+    const AUDITED: bool = false;
+}
+
+/// Keeps that it was sent, so that it isn't again.
+pub fn note_sent(cx: &mut Cx<'_>, command: &NoteSent) -> Result<(), NotifyError> {
+    let mail = (
+        command.fact.as_str(),
+        command.subject.as_str(),
+        command.message_id.as_str(),
+    );
+    Ok(sql::note(cx.tx, cx.caller.tenant, mail, cx.now)?)
+}
