@@ -75,7 +75,7 @@ suite_portable() {
 
 suite_python() {
   rm -rf "$WORK/dist"
-  "$VENV/bin/maturin" -q build --locked -m bindings/python/Cargo.toml -o "$WORK/dist" \
+  "$VENV/bin/maturin" build -q --locked -m bindings/python/Cargo.toml -o "$WORK/dist" \
     --compatibility linux
   "$VENV/bin/pip" -q --disable-pip-version-check install --no-deps --force-reinstall "$WORK"/dist/*.whl
   cd bindings/python

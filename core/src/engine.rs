@@ -51,7 +51,7 @@ use crate::activation::{Activation, Fingerprint, RedeemCode, Wanted};
 use crate::document::{Bundle, Kind, PublicKey, from_text, to_text};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
-use crate::journal::{CellHandle, CellUsage, DEFAULT_CELLS, Damage, Journal, SealTime};
+use crate::journal::{CellHandle, CellUsage, DEFAULT_CELLS, Damage, Journal, Progress, SealTime};
 use crate::license::{Entitlement, Trust, Verdict, Version, open_bundle, verify};
 use crate::meter::{CellKey, Decision, Export, Quota, Receipt, TimeQuality};
 use crate::sync::{ACTIVATIONS, Answer, Request, SEGMENTS, sort_response};
@@ -116,8 +116,8 @@ struct Shared {
     trusted_ms: AtomicI64,
     allowances: RwLock<HashMap<(String, u8), CellHandle>>,
     meters: RwLock<HashMap<String, (CellHandle, Arc<CellKey>)>>,
-    /// Whether this sync has sealed already: a loop seals once.
-    sealed: AtomicBool,
+    /// Whether the answer before acknowledged everything: then one sync has run to its end.
+    finished: AtomicBool,
     recovered: Vec<Damage>,
 }
 
@@ -158,7 +158,7 @@ impl Engine {
                 trusted_ms,
                 allowances: RwLock::default(),
                 meters: RwLock::default(),
-                sealed: AtomicBool::new(false),
+                finished: AtomicBool::new(false),
                 recovered,
             }),
         };
@@ -266,17 +266,8 @@ impl Engine {
         Ok(meter)
     }
 
-    /// A handle for one count of a meter, split by subject and dimensions.
-    ///
-    /// ```no_run
-    /// # fn f(engine: &mintreu::Engine, customer: &str) -> mintreu::Result<()> {
-    /// use mintreu::meter::CellKey;
-    /// let key = CellKey::new("api.calls")?.subject(customer)?.dimension("region", "eu")?;
-    /// engine.meter_of(key)?.record(1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn meter_of(&self, key: CellKey) -> Result<Meter> {
+    /// A handle for one subject and one value of each dimension, whatever `key` names.
+    pub fn meter_for(&self, key: CellKey) -> Result<Meter> {
         Meter::new(Arc::clone(&self.shared), key)
     }
 
@@ -320,18 +311,15 @@ impl Engine {
     /// Call it in a loop with [`on_response`](Self::on_response) until it gives `None`. New usage
     /// is sealed at most once in a loop, so that a busy product's loop ends too.
     pub fn next_request(&self) -> Result<Option<Request>> {
-        let sealed = &self.shared.sealed;
-        let may_seal = !sealed.load(Ordering::Acquire);
-        let next = self
+        let may_seal = !self.shared.finished.swap(false, Ordering::AcqRel);
+        let segment = self
             .shared
             .journal
             .next_segment(self.shared.seal_time(), may_seal)?;
-        if let Some((bytes, just_sealed)) = next {
-            sealed.fetch_or(just_sealed, Ordering::AcqRel);
+        if let Some(bytes) = segment {
             return Ok(Some(Request::post(SEGMENTS, bytes)));
         }
         let activation = enrol::pending(&self.shared)?;
-        sealed.store(false, Ordering::Release);
         Ok(activation.map(|bytes| Request::post(ACTIVATIONS, bytes)))
     }
 
@@ -351,9 +339,14 @@ impl Engine {
         let receipt = Receipt::from_claims(opened.claims())?;
         self.shared.trust_time(receipt.issued_at)?;
         let now = self.shared.now().at;
-        self.shared
+        let progress = self
+            .shared
             .journal
-            .acknowledge(&receipt, bundle, refused, now)
+            .acknowledge(&receipt, bundle, refused, now)?;
+        self.shared
+            .finished
+            .store(progress == Progress::Done, Ordering::Release);
+        Ok(())
     }
 
     /// Verifies a bundle and holds it.

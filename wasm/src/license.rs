@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use js_sys::Reflect;
+use mintreu::activation::{Presented, RedeemCode, judge_texts};
 use mintreu::document::from_text;
 use mintreu::license::{self, Claims, Entitlement, Facts, Name, QuotaClaim, Trust, Verdict};
 use wasm_bindgen::JsValue;
@@ -26,7 +27,7 @@ pub fn verify(
     trust: &str,
     circumstances: Option<Circumstances>,
 ) -> Result<JsValue, JsValue> {
-    let facts = facts(circumstances)?;
+    let facts = facts(circumstances.as_ref())?;
     let trust = Trust::parse(trust).map_err(thrown)?;
     let bundle = from_text(license).map_err(thrown)?;
     let verified = license::verify(&bundle, &trust).map_err(thrown)?;
@@ -34,30 +35,56 @@ pub fn verify(
     Ok(claims(verified.claims(), &verdict))
 }
 
-/// The verdict on a license, without throwing for one that doesn't verify.
+/// The verdict on a license and a device's activation, without throwing for what doesn't verify.
 #[wasm_bindgen(unchecked_return_type = "Verdict")]
 pub fn verdict(
     license: &str,
     trust: &str,
     circumstances: Option<Circumstances>,
 ) -> Result<JsValue, JsValue> {
-    let facts = facts(circumstances)?;
+    let facts = facts(circumstances.as_ref())?;
+    let activation = field(circumstances.as_ref(), "activation")?.as_string();
+    let device = field(circumstances.as_ref(), "device")?.as_string();
+    let device = device.map(|key| key.parse().map_err(thrown));
+    let presented = Presented {
+        license,
+        activation: activation.as_deref(),
+        device: device.transpose()?,
+        ..Presented::default()
+    };
     let trust = Trust::parse(trust).map_err(thrown)?;
-    Ok(judged(&license::verify_text(license, &trust, &facts)))
+    Ok(judged(&judge_texts(&presented, &trust, &facts)))
 }
 
-fn facts(circumstances: Option<Circumstances>) -> Result<Facts, JsValue> {
-    let Some(given) = circumstances else {
-        return Ok(Facts::at(now(None)?));
-    };
-    let field = |name: &str| Reflect::get(&given, &name.into());
-    let version = field("version")?.as_string();
+/// The product a trust is for: a check of the constant in a program's own tests.
+#[wasm_bindgen(js_name = trustProduct)]
+pub fn trust_product(trust: &str) -> Result<Option<String>, JsValue> {
+    let trust = Trust::parse(trust).map_err(thrown)?;
+    Ok(trust.product().map(str::to_owned))
+}
+
+/// A redeem code as it is stored: capitals, no dashes; throws `code_mistyped` for a typo.
+#[wasm_bindgen(js_name = redeemCode)]
+pub fn redeem_code(typed: &str) -> Result<String, JsValue> {
+    let code: RedeemCode = typed.parse().map_err(thrown)?;
+    Ok(code.canonical())
+}
+
+/// One field of what the caller gave; `undefined` when nothing was given.
+fn field(given: Option<&Circumstances>, name: &str) -> Result<JsValue, JsValue> {
+    given.map_or(Ok(JsValue::UNDEFINED), |given| {
+        Reflect::get(given, &name.into())
+    })
+}
+
+fn facts(given: Option<&Circumstances>) -> Result<Facts, JsValue> {
+    let version = field(given, "version")?.as_string();
     let version = version.map(|text| text.parse().map_err(thrown));
-    let released_at = field("releasedAt")?.as_f64();
+    let released_at = field(given, "releasedAt")?.as_f64();
     Ok(Facts {
         version: version.transpose()?,
         released_at: released_at.map(|at| now(Some(at))).transpose()?,
-        ..Facts::at(now(field("now")?.as_f64())?)
+        ..Facts::at(now(field(given, "now")?.as_f64())?)
     })
 }
 

@@ -6,6 +6,10 @@ export interface Circumstances {
   version?: string;
   /** When that version was released. */
   releasedAt?: number;
+  /** The device's public key, as text; only a verdict looks at it. */
+  device?: string;
+  /** The device's activation in any text form; only a verdict looks at it. */
+  activation?: string;
 }
 
 /** What a license comes to here and now. */

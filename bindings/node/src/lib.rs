@@ -8,5 +8,7 @@
 //! * Instants are milliseconds since 1970, as `Date.now()` gives.
 //! * Units go in as whole numbers up to `Number.MAX_SAFE_INTEGER`; sums come out as `bigint`.
 
+mod engine;
 mod license;
+mod meter;
 mod value;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use mintreu::activation::{Presented, RedeemCode, judge_texts};
 use mintreu::document::from_text;
 use mintreu::license::{self, Claims, Entitlement, Facts, QuotaClaim, Trust};
 use napi::bindgen_prelude::Either3;
@@ -16,11 +17,16 @@ pub struct Circumstances {
     pub now: Option<f64>,
     pub version: Option<String>,
     pub released_at: Option<f64>,
+    pub device: Option<String>,
+    pub activation: Option<String>,
 }
 
 impl Circumstances {
-    fn facts(self) -> Result<Facts, Thrown> {
-        let version = self.version.map(|text| text.parse().map_err(thrown));
+    fn facts(&self) -> Result<Facts, Thrown> {
+        let version = self
+            .version
+            .as_deref()
+            .map(|text| text.parse().map_err(thrown));
         Ok(Facts {
             version: version.transpose()?,
             released_at: self.released_at.map(|at| instant(Some(at))).transpose()?,
@@ -70,9 +76,9 @@ impl From<&QuotaClaim> for Quota {
 }
 
 /// `true`, a number or a text.
-type Grant = Either3<bool, f64, String>;
+pub type Grant = Either3<bool, f64, String>;
 
-fn grant(entitlement: &Entitlement) -> Grant {
+pub fn grant(entitlement: &Entitlement) -> Grant {
     match entitlement {
         Entitlement::Granted => Either3::A(true),
         Entitlement::Limit(limit) => Either3::B(*limit as f64),
@@ -139,14 +145,38 @@ pub fn verify(
     Ok(License::new(verified.claims(), verdict))
 }
 
-/// The verdict on a license, without throwing for one that doesn't verify.
+/// The verdict on a license and a device's activation, without throwing for what doesn't verify.
 #[napi]
 pub fn verdict(
     license: String,
     trust: String,
     circumstances: Option<Circumstances>,
 ) -> Result<Verdict, Thrown> {
-    let facts = circumstances.unwrap_or_default().facts()?;
+    let circumstances = circumstances.unwrap_or_default();
+    let device = circumstances
+        .device
+        .as_deref()
+        .map(|key| key.parse().map_err(thrown));
+    let presented = Presented {
+        license: &license,
+        activation: circumstances.activation.as_deref(),
+        device: device.transpose()?,
+        ..Presented::default()
+    };
     let trust = Trust::parse(&trust).map_err(thrown)?;
-    Ok(license::verify_text(&license, &trust, &facts).into())
+    Ok(judge_texts(&presented, &trust, &circumstances.facts()?).into())
+}
+
+/// The product a trust is for: a check of the constant in a program's own tests.
+#[napi]
+pub fn trust_product(trust: String) -> Result<Option<String>, Thrown> {
+    let trust = Trust::parse(&trust).map_err(thrown)?;
+    Ok(trust.product().map(str::to_owned))
+}
+
+/// A redeem code as it is stored: capitals, no dashes; throws `code_mistyped` for a typo.
+#[napi]
+pub fn redeem_code(typed: String) -> Result<String, Thrown> {
+    let code: RedeemCode = typed.parse().map_err(thrown)?;
+    Ok(code.canonical())
 }

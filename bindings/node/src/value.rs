@@ -29,3 +29,12 @@ pub fn instant(given: Option<f64>) -> Result<Timestamp, Thrown> {
     }
     Ok(Timestamp::from_ms(ms.floor() as i64))
 }
+/// Whole units from a `number`; one when absent.
+pub fn units(given: Option<f64>) -> Result<u64, Thrown> {
+    let given = given.unwrap_or(1.0);
+    if !(0.0..=MAX_SAFE).contains(&given) || given.fract() != 0.0 {
+        let detail = "units are a whole number from 0 to Number.MAX_SAFE_INTEGER";
+        return Err(Thrown::new("units_invalid", detail));
+    }
+    Ok(given as u64)
+}

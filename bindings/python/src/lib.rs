@@ -1,14 +1,16 @@
 //! The Python package's compiled half, `mintreu._native`.
 //!
 //! Conversion only: every rule lives in the `mintreu` crate. What a Python programmer imports is
-//! in `mintreu/__init__.py`; the types are in `mintreu/_native.pyi`.
+//! in `python/mintreu/__init__.py`; the types are in `_native.pyi` beside it.
 //!
 //! Invariants
 //! * Errors are `mintreu.MintreuError` with the engine's stable `code`.
 //! * Instants are aware `datetime`s in UTC, precise to the millisecond.
 //! * The interpreter's lock is released around everything that touches a disk or a key.
 
+mod engine;
 mod license;
+mod meter;
 mod value;
 
 use pyo3::pymodule;
@@ -16,5 +18,9 @@ use pyo3::pymodule;
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::license::{License, Quota, Verdict, verdict, verify};
+    use super::engine::{Engine, Request};
+    #[pymodule_export]
+    use super::license::{License, Quota, Verdict, redeem_code, trust_product, verdict, verify};
+    #[pymodule_export]
+    use super::meter::{Decision, Meter, Reservation, Usage};
 }

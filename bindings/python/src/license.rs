@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use mintreu::activation::{Presented, RedeemCode, judge_texts};
 use mintreu::document::from_text;
 use mintreu::license::{self, Claims, Entitlement, Facts, QuotaClaim, Trust};
+use mintreu::{Clock as _, SystemClock};
 use pyo3::prelude::*;
 
-use crate::value::{datetime, instant, raised};
+use crate::value::{Moment, datetime, raised};
 
 /// What a license comes to here and now.
 #[pyclass(frozen, get_all, module = "mintreu")]
@@ -136,14 +138,14 @@ fn named<'a, A: 'a, B: From<&'a A>>(map: &'a BTreeMap<license::Name, A>) -> BTre
 }
 
 fn facts(
-    now: Option<SystemTime>,
+    now: Option<Moment>,
     version: Option<&str>,
-    released_at: Option<SystemTime>,
+    released_at: Option<Moment>,
 ) -> mintreu::Result<Facts> {
     Ok(Facts {
         version: version.map(str::parse).transpose()?,
-        released_at: released_at.map(|at| instant(Some(at))),
-        ..Facts::at(instant(now))
+        released_at: released_at.map(|at| at.0),
+        ..Facts::at(now.map_or_else(|| SystemClock.now(), |at| at.0))
     })
 }
 
@@ -154,9 +156,9 @@ pub fn verify(
     py: Python<'_>,
     text: &str,
     trust: &str,
-    now: Option<SystemTime>,
+    now: Option<Moment>,
     version: Option<&str>,
-    released_at: Option<SystemTime>,
+    released_at: Option<Moment>,
 ) -> PyResult<License> {
     let verified = py.detach(|| {
         let trust = Trust::parse(trust)?;
@@ -167,21 +169,46 @@ pub fn verify(
     verified.map_err(raised)
 }
 
-/// The verdict on a license, without raising for one that doesn't verify.
+/// The verdict on a license and a device's activation, without raising for what doesn't verify.
 #[pyfunction]
-#[pyo3(signature = (text, trust, now=None, *, version=None, released_at=None))]
+#[pyo3(signature = (
+    text, trust, now=None, *, version=None, released_at=None, device=None, activation=None
+))]
+#[expect(clippy::too_many_arguments, reason = "Python passes them by keyword")]
 pub fn verdict(
     py: Python<'_>,
     text: &str,
     trust: &str,
-    now: Option<SystemTime>,
+    now: Option<Moment>,
     version: Option<&str>,
-    released_at: Option<SystemTime>,
+    released_at: Option<Moment>,
+    device: Option<&str>,
+    activation: Option<&str>,
 ) -> PyResult<Verdict> {
     let judged = py.detach(|| {
         let trust = Trust::parse(trust)?;
         let facts = facts(now, version, released_at)?;
-        Ok(license::verify_text(text, &trust, &facts).into())
+        let presented = Presented {
+            license: text,
+            activation,
+            device: device.map(str::parse).transpose()?,
+            ..Presented::default()
+        };
+        Ok(judge_texts(&presented, &trust, &facts).into())
     });
     judged.map_err(raised)
+}
+
+/// The product a trust is for: a check of the constant in a program's own tests.
+#[pyfunction]
+pub fn trust_product(trust: &str) -> PyResult<Option<String>> {
+    let trust = Trust::parse(trust).map_err(raised)?;
+    Ok(trust.product().map(str::to_owned))
+}
+
+/// A redeem code as it is stored: capitals, no dashes; raises `code_mistyped` for a typo.
+#[pyfunction]
+pub fn redeem_code(typed: &str) -> PyResult<String> {
+    let code: RedeemCode = typed.parse().map_err(raised)?;
+    Ok(code.canonical())
 }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mintreu::{Clock as _, Error, SystemClock, Timestamp};
+use mintreu::{Error, Timestamp};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -16,16 +17,22 @@ pub fn datetime(at: Timestamp) -> SystemTime {
     }
 }
 
-/// Milliseconds from a `datetime`, rounded towards the past; the system's clock when absent.
-pub fn instant(at: Option<SystemTime>) -> Timestamp {
-    let Some(at) = at else {
-        return SystemClock.now();
-    };
-    let ms = match at.duration_since(UNIX_EPOCH) {
-        Ok(after) => i128::try_from(after.as_millis()).unwrap_or(i128::MAX),
-        Err(before) => -(before.duration().as_nanos().div_ceil(1_000_000) as i128),
-    };
-    Timestamp::from_ms(i64::try_from(ms).unwrap_or(if ms < 0 { i64::MIN } else { i64::MAX }))
+/// An instant that Python gave as an aware `datetime`.
+#[derive(Clone, Copy)]
+pub struct Moment(pub Timestamp);
+
+impl<'py> FromPyObject<'_, 'py> for Moment {
+    type Error = PyErr;
+
+    /// Rounds towards the past, to the millisecond; a naive `datetime` names no instant.
+    fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if given.call_method0("utcoffset")?.is_none() {
+            return Err(PyValueError::new_err("the datetime needs a time zone"));
+        }
+        let seconds: f64 = given.call_method0("timestamp")?.extract()?;
+        let microseconds = (seconds * 1e6).round() as i64;
+        Ok(Self(Timestamp::from_ms(microseconds.div_euclid(1000))))
+    }
 }
 
 /// The engine's error as `MintreuError(code, detail)`.

@@ -6,10 +6,16 @@
 //! * Every error is `MintreuError.Failed` with the engine's stable `code` and a sentence.
 //! * Instants are milliseconds since 1970; an absent one means the system's clock.
 
+mod engine;
 mod license;
+mod meter;
 mod value;
 
-pub use license::{Circumstances, Grant, License, Quota, Verdict, verdict, verify};
+pub use engine::{Engine, OpenOptions, Request};
+pub use license::{
+    Circumstances, Grant, License, Quota, Verdict, redeem_code, trust_product, verdict, verify,
+};
+pub use meter::{Decision, Meter, Reservation, Usage};
 pub use value::MintreuError;
 
 uniffi::setup_scaffolding!("mintreu");

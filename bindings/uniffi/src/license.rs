@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use mintreu::Timestamp;
+use mintreu::activation::{Presented, RedeemCode, judge_texts};
 use mintreu::document::from_text;
 use mintreu::license::{self, Claims, Entitlement, Facts, QuotaClaim, Trust};
 
@@ -20,6 +21,12 @@ pub struct Circumstances {
     /// When that version was released.
     #[uniffi(default = None)]
     pub released_at: Option<i64>,
+    /// The device's public key, as text; only a verdict looks at it.
+    #[uniffi(default = None)]
+    pub device: Option<String>,
+    /// The device's activation in any text form; only a verdict looks at it.
+    #[uniffi(default = None)]
+    pub activation: Option<String>,
 }
 
 impl Circumstances {
@@ -164,13 +171,32 @@ pub fn verify(
     Ok(License::new(verified.claims(), verdict))
 }
 
-/// The verdict on a license, without failing for one that doesn't verify.
+/// The verdict on a license and a device's activation, without failing for what doesn't verify.
 #[uniffi::export]
 pub fn verdict(
     text: &str,
     trust: &str,
     circumstances: &Circumstances,
 ) -> Result<Verdict, MintreuError> {
+    let device = circumstances.device.as_deref();
+    let presented = Presented {
+        license: text,
+        activation: circumstances.activation.as_deref(),
+        device: device.map(str::parse).transpose()?,
+        ..Presented::default()
+    };
     let facts = circumstances.facts()?;
-    Ok(license::verify_text(text, &Trust::parse(trust)?, &facts).into())
+    Ok(judge_texts(&presented, &Trust::parse(trust)?, &facts).into())
+}
+
+/// The product a trust is for: a check of the constant in a program's own tests.
+#[uniffi::export]
+pub fn trust_product(trust: &str) -> Result<Option<String>, MintreuError> {
+    Ok(Trust::parse(trust)?.product().map(str::to_owned))
+}
+
+/// A redeem code as it is stored: capitals, no dashes; fails with `code_mistyped` for a typo.
+#[uniffi::export]
+pub fn redeem_code(typed: &str) -> Result<String, MintreuError> {
+    Ok(typed.parse::<RedeemCode>()?.canonical())
 }

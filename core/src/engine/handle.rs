@@ -61,6 +61,12 @@ impl Meter {
         Self::new(Arc::clone(&self.shared), key)
     }
 
+    /// A handle for the same meter, counted apart for one value of a dimension.
+    pub fn dimension(&self, name: &str, value: &str) -> Result<Self> {
+        let key = CellKey::clone(&self.key).dimension(name, value)?;
+        Self::new(Arc::clone(&self.shared), key)
+    }
+
     /// Counts `n` units, whatever any quota says. No lock, no system call.
     #[inline]
     pub fn record(&self, n: u64) {

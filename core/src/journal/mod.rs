@@ -34,7 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) use counters::add;
 use counters::{CellKind, Counters, Slot};
 pub use sealing::CellUsage;
-pub(crate) use sealing::SealTime;
+pub(crate) use sealing::{Progress, SealTime};
 use store::{Cells, Store, StreamRow};
 
 use crate::document::SigningKey;

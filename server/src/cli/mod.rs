@@ -12,10 +12,6 @@
 
 mod admin;
 mod demo;
-mod files;
-mod keyfile;
-mod keys;
-mod license;
 mod server;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -58,12 +54,6 @@ enum Command {
     /// Look after people: the first administrator
     #[command(subcommand)]
     Admin(admin::Admin),
-    /// Make and certify the keys that sign licenses; no server needed
-    #[command(subcommand)]
-    Keys(keys::Keys),
-    /// Issue and check licenses; no server needed
-    #[command(subcommand)]
-    License(license::License),
     /// Write shell completions to standard output
     Completions {
         /// For which shell
@@ -79,8 +69,6 @@ impl Command {
             Self::Work(work) => server::work(config.as_deref(), &work, out),
             Self::Migrate => server::migrate(config.as_deref(), out),
             Self::Admin(command) => admin::run(&command, config.as_deref(), out),
-            Self::Keys(command) => keys::run(&command, out),
-            Self::License(command) => license::run(&command, out),
             Self::Completions { shell } => {
                 let mut command = Cli::command();
                 let mut written = Vec::new();

@@ -1,0 +1,156 @@
+//! The engine and the answers it gives.
+
+use mintreu::Engine as Inner;
+use mintreu::engine::Options;
+use mintreu::license::Trust;
+use mintreu::sync::Request as EngineRequest;
+use napi::bindgen_prelude::{Buffer, Uint8Array};
+use napi_derive::napi;
+
+use crate::license::{Grant, Verdict, grant};
+use crate::meter::{Cell, Decision, Meter, Reservation, Usage};
+use crate::value::{Thrown, instant, thrown, units};
+
+/// How an engine is opened.
+#[napi(object)]
+pub struct OpenOptions {
+    pub trust: String,
+    pub version: Option<String>,
+    pub released_at: Option<f64>,
+}
+
+/// A product's licenses and meters on one device.
+#[napi]
+pub struct Engine {
+    inner: Inner,
+}
+
+#[napi]
+impl Engine {
+    /// Opens the engine in a folder of its own, which is made when there is none.
+    #[napi(factory)]
+    pub fn open(path: String, options: OpenOptions) -> Result<Engine, Thrown> {
+        let version = options.version.map(|text| text.parse().map_err(thrown));
+        let released_at = options.released_at.map(|at| instant(Some(at)));
+        let trust = Trust::parse(&options.trust).map_err(thrown)?;
+        let options = Options {
+            version: version.transpose()?,
+            released_at: released_at.transpose()?,
+            ..Options::default()
+        };
+        let inner = Inner::open_with(path, trust, options).map_err(thrown)?;
+        Ok(Self { inner })
+    }
+
+    /// The device's public key, as text.
+    #[napi(getter)]
+    pub fn device(&self) -> String {
+        self.inner.device().to_string()
+    }
+
+    /// What was found wrong when the folder was opened, as stable codes.
+    #[napi(getter)]
+    pub fn recovered(&self) -> Vec<String> {
+        let codes = self.inner.recovered().iter().map(|damage| damage.code());
+        codes.map(str::to_owned).collect()
+    }
+
+    /// Installs a license, an activation or a redeem code, in any of its text forms.
+    #[napi]
+    pub fn install(&self, text: String) -> Result<(), Thrown> {
+        self.inner.install(&text).map(drop).map_err(thrown)
+    }
+
+    /// What the installed licenses come to now.
+    #[napi]
+    pub fn verdict(&self) -> Result<Verdict, Thrown> {
+        self.inner.verdict().map(Verdict::from).map_err(thrown)
+    }
+
+    /// What the license says of a feature; throws with the reason where it may not be used.
+    #[napi]
+    pub fn check(&self, feature: String) -> Result<Grant, Thrown> {
+        let entitlement = self.inner.check(&feature).map_err(thrown)?;
+        Ok(grant(&entitlement))
+    }
+
+    /// A handle for counting, to be kept.
+    #[napi]
+    pub fn meter(&self, name: String, cell: Option<Cell>) -> Result<Meter, Thrown> {
+        let key = cell.unwrap_or_default().key(&name);
+        let meter = key.and_then(|key| self.inner.meter_for(key));
+        meter.map(|inner| Meter { inner }).map_err(thrown)
+    }
+
+    /// Counts units of a meter by its name.
+    #[napi]
+    pub fn record(&self, name: String, n: Option<f64>) -> Result<(), Thrown> {
+        self.inner.record(&name, units(n)?).map_err(thrown)
+    }
+
+    /// Takes units from a meter's quota by its name and counts them, or does neither.
+    #[napi]
+    pub fn consume(&self, name: String, n: Option<f64>) -> Result<Decision, Thrown> {
+        let decision = self.inner.consume(&name, units(n)?).map_err(thrown)?;
+        Ok(decision.into())
+    }
+
+    /// Takes units whose use is known only afterwards; throws with the reason where refused.
+    #[napi]
+    pub fn reserve(&self, name: String, n: f64) -> Result<Reservation, Thrown> {
+        let meter = self.inner.meter(&name).map_err(thrown)?;
+        Reservation::take(&meter, units(Some(n))?)
+    }
+
+    /// Writes every count to the disk: after this a power cut loses nothing counted so far.
+    #[napi]
+    pub fn flush(&self) -> Result<(), Thrown> {
+        self.inner.flush().map_err(thrown)
+    }
+
+    /// What every meter has counted, sealed and seen acknowledged.
+    #[napi]
+    pub fn usage(&self) -> Result<Vec<Usage>, Thrown> {
+        let usage = self.inner.usage().map_err(thrown)?;
+        Ok(usage.iter().map(Usage::from).collect())
+    }
+
+    /// The kept segments and receipts, for `mintreu usage verify`.
+    #[napi]
+    pub fn export_usage(&self) -> Result<Buffer, Thrown> {
+        self.inner.export_usage().map(Buffer::from).map_err(thrown)
+    }
+
+    /// What to send to the server next, or `null` when this sync is done.
+    #[napi]
+    pub fn next_request(&self) -> Result<Option<Request>, Thrown> {
+        let request = self.inner.next_request().map_err(thrown)?;
+        Ok(request.map(Request::from))
+    }
+
+    /// Takes the server's answer. Repeated, late and reordered answers are harmless.
+    #[napi]
+    pub fn on_response(&self, status: u16, body: Uint8Array) -> Result<(), Thrown> {
+        self.inner.on_response(status, &body).map_err(thrown)
+    }
+}
+
+/// What the host's own HTTP client is to send.
+#[napi(object)]
+pub struct Request {
+    pub method: String,
+    pub path: String,
+    pub content_type: String,
+    pub body: Buffer,
+}
+
+impl From<EngineRequest> for Request {
+    fn from(request: EngineRequest) -> Self {
+        Self {
+            method: request.method.to_owned(),
+            path: request.path.to_owned(),
+            content_type: request.content_type.to_owned(),
+            body: request.body.into(),
+        }
+    }
+}

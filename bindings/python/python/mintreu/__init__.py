@@ -1,0 +1,46 @@
+"""Offline licenses and metering that both sides can believe.
+
+>>> engine = mintreu.Engine("license-folder", trust=TRUST)
+>>> engine.install(pasted)
+>>> @engine.requires("export-4k")
+... def export(): ...
+>>> calls = engine.meter("api.calls")
+>>> calls.record()
+>>> mintreu.sync(engine, "https://licenses.example.com")
+"""
+
+from ._engine import Engine
+from ._errors import MintreuError
+from ._native import (
+    Decision,
+    License,
+    Meter,
+    Quota,
+    Request,
+    Reservation,
+    Usage,
+    Verdict,
+    redeem_code,
+    trust_product,
+    verdict,
+    verify,
+)
+from ._sync import sync
+
+__all__ = [
+    "Decision",
+    "Engine",
+    "License",
+    "Meter",
+    "MintreuError",
+    "Quota",
+    "Request",
+    "Reservation",
+    "Usage",
+    "Verdict",
+    "redeem_code",
+    "sync",
+    "trust_product",
+    "verdict",
+    "verify",
+]

@@ -1,0 +1,51 @@
+"""The engine, with what only Python has: decorators."""
+
+import functools
+import os
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Optional, TypeVar, Union, cast
+
+from . import _native
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class Engine(_native.Engine):
+    """A product's licenses and meters on one device. Safe to share between threads.
+
+    One process at a time holds the folder; it is given back when the engine and every handle
+    taken from it are gone.
+    """
+
+    @classmethod
+    def open(
+        cls,
+        path: Union[str, "os.PathLike[str]"],
+        *,
+        trust: str,
+        version: Optional[str] = None,
+        released_at: Optional[datetime] = None,
+    ) -> "Engine":
+        """Opens the engine in a folder of its own, which is made when there is none.
+
+        ``trust`` is a constant of your program, never read from a file that a user can write.
+        """
+        return cls(path, trust=trust, version=version, released_at=released_at)
+
+    def requires(self, feature: str) -> Callable[[_Function], _Function]:
+        """Lets a function run only while the license includes ``feature``.
+
+        The call raises ``MintreuError`` with the reason otherwise. For an ``async def`` function
+        that happens when it is called, before it is awaited.
+        """
+
+        def decorate(function: _Function) -> _Function:
+            @functools.wraps(function)
+            def checked(*args: Any, **kwargs: Any) -> Any:
+                self.check(feature)
+                return function(*args, **kwargs)
+
+            return cast(_Function, checked)
+
+        return decorate

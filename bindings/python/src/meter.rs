@@ -1,0 +1,190 @@
+//! Counting: handles, decisions and reservations.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use mintreu::engine::{Meter as Inner, Reservation as Held};
+use mintreu::journal::CellUsage;
+use mintreu::meter::{CellKey, Decision as Answer};
+use mintreu::{Error, Result};
+use pyo3::prelude::*;
+
+use crate::value::{datetime, raised};
+
+/// Dimension names and values.
+pub type Dimensions = BTreeMap<String, String>;
+
+/// What a handle counts: a meter, for one subject and one value of each dimension.
+pub fn key(name: &str, subject: Option<&str>, dimensions: Option<Dimensions>) -> Result<CellKey> {
+    let mut key = CellKey::new(name)?;
+    if let Some(subject) = subject {
+        key = key.subject(subject)?;
+    }
+    for (name, value) in dimensions.unwrap_or_default() {
+        key = key.dimension(name, value)?;
+    }
+    Ok(key)
+}
+
+/// One count of one meter. Safe to share between threads.
+#[pyclass(frozen, module = "mintreu")]
+pub struct Meter(pub Inner);
+
+#[pymethods]
+impl Meter {
+    /// Counts units, whatever any quota says. No lock, no system call.
+    #[pyo3(signature = (n=1))]
+    fn record(&self, n: u64) {
+        self.0.record(n);
+    }
+
+    /// Takes units from the license's quota and counts them, or does neither.
+    #[pyo3(signature = (n=1))]
+    fn consume(&self, n: u64) -> PyResult<Decision> {
+        self.0.consume(n).map(Decision::from).map_err(raised)
+    }
+
+    /// Takes units whose use is known only afterwards; raises with the reason where refused.
+    fn reserve(&self, n: u64) -> PyResult<Reservation> {
+        Reservation::take(&self.0, n)
+    }
+
+    /// Units this handle's cell has counted since the device's first day.
+    #[getter]
+    fn counted(&self) -> u64 {
+        self.0.counted()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Meter {}: {}>", self.0.key().meter(), self.0.counted())
+    }
+}
+
+/// The answer to "may I use so many units?": true when granted.
+#[pyclass(frozen, get_all, module = "mintreu")]
+pub struct Decision {
+    granted: bool,
+    reason: Option<String>,
+    remaining: Option<u64>,
+    resets_at: Option<SystemTime>,
+}
+
+impl From<Answer> for Decision {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Granted {
+                remaining,
+                resets_at,
+            } => Self {
+                granted: true,
+                reason: None,
+                remaining,
+                resets_at: resets_at.map(datetime),
+            },
+            Answer::Refused { reason, resets_at } => Self {
+                granted: false,
+                reason: Some(reason.code().to_owned()),
+                remaining: None,
+                resets_at: resets_at.map(datetime),
+            },
+        }
+    }
+}
+
+#[pymethods]
+impl Decision {
+    fn __bool__(&self) -> bool {
+        self.granted
+    }
+
+    fn __repr__(&self) -> String {
+        match (&self.reason, self.remaining) {
+            (Some(reason), _) => format!("<Decision refused: {reason}>"),
+            (None, Some(left)) => format!("<Decision granted, {left} left>"),
+            (None, None) => "<Decision granted>".to_owned(),
+        }
+    }
+}
+
+/// Units taken from a quota and not yet counted; leaving its `with` block gives them back.
+#[pyclass(frozen, module = "mintreu")]
+pub struct Reservation {
+    /// Empty once committed or released.
+    held: Mutex<Option<Held>>,
+}
+
+impl Reservation {
+    pub fn take(meter: &Inner, n: u64) -> PyResult<Self> {
+        match meter.reserve(n).map_err(raised)? {
+            Ok(held) => Ok(Self {
+                held: Mutex::new(Some(held)),
+            }),
+            Err(refused) => Err(raised(refusal(&refused))),
+        }
+    }
+
+    fn let_go(&self) -> Option<Held> {
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}
+
+fn refusal(answer: &Answer) -> Error {
+    match answer {
+        Answer::Refused { reason, .. } => {
+            Error::new(reason.code(), "the units could not be reserved")
+        }
+        Answer::Granted { .. } => Error::new("internal", "a granted reservation was refused"),
+    }
+}
+
+#[pymethods]
+impl Reservation {
+    /// Counts the units that were used and gives the rest back.
+    fn commit(&self, used: u64) -> PyResult<()> {
+        let spent = || Error::new("reservation_over", "it was committed or released before");
+        let held = self.let_go().ok_or_else(|| raised(spent()))?;
+        held.commit(used).map_err(raised)
+    }
+
+    /// Gives everything back; harmless when it was committed or released before.
+    fn release(&self) -> PyResult<()> {
+        self.let_go().map_or(Ok(()), Held::release).map_err(raised)
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_raised))]
+    fn __exit__(&self, _raised: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<()> {
+        self.release()
+    }
+}
+
+/// What one count came to on this device.
+#[pyclass(frozen, get_all, module = "mintreu")]
+pub struct Usage {
+    meter: String,
+    subject: String,
+    dimensions: BTreeMap<String, String>,
+    counted: u64,
+    sealed: u64,
+    acknowledged: u64,
+}
+
+impl From<&CellUsage> for Usage {
+    fn from(cell: &CellUsage) -> Self {
+        Self {
+            meter: cell.key.meter().to_owned(),
+            subject: cell.key.subject_id().to_owned(),
+            dimensions: cell.key.dimensions().iter().cloned().collect(),
+            counted: cell.counted,
+            sealed: cell.sealed,
+            acknowledged: cell.acknowledged,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+"""The engine from Python: licenses, counts, reservations, threads, sync."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+import mintreu
+
+
+def test_a_license_opens_features(engine):
+    assert engine.check("export-4k") is True
+    assert engine.check("projects") == 50
+    assert engine.check("region") == "eu"
+    with pytest.raises(mintreu.MintreuError, match="not_entitled"):
+        engine.check("teleport")
+    assert engine.verdict().code == "valid"
+    assert engine.recovered == []
+
+
+def test_a_function_requires_its_feature(engine):
+    @engine.requires("export-4k")
+    def export(name: str) -> str:
+        """Exports."""
+        return f"exported {name}"
+
+    @engine.requires("teleport")
+    def teleport() -> None:
+        raise AssertionError("must not run")
+
+    assert export("a") == "exported a"
+    assert (export.__name__, export.__doc__) == ("export", "Exports.")
+    with pytest.raises(mintreu.MintreuError, match="not_entitled"):
+        teleport()
+
+
+def test_without_a_license_nothing_is_allowed(tmp_path, forever):
+    engine = mintreu.Engine.open(tmp_path, trust=forever["trust"])
+    with pytest.raises(mintreu.MintreuError, match="not_licensed"):
+        engine.check("export-4k")
+    assert not engine.consume("renders")
+
+
+def test_a_quota_ends(engine):
+    decision = engine.consume("renders", 499)
+    assert decision and decision.remaining == 1 and decision.resets_at is not None
+    assert engine.consume("renders")
+    refused = engine.consume("renders")
+    assert not refused and refused.reason == "quota_spent"
+
+
+def test_a_reservation_gives_back_what_was_not_used(engine):
+    with engine.reserve("renders", 400) as hold:
+        hold.commit(100)
+    with pytest.raises(RuntimeError), engine.reserve("renders", 300):
+        raise RuntimeError("the work failed")
+    assert engine.consume("renders", 400)
+    with pytest.raises(mintreu.MintreuError, match="quota_spent"):
+        engine.reserve("renders", 1)
+    with pytest.raises(mintreu.MintreuError, match="reservation_over"):
+        hold.commit(1)
+
+
+def test_threads_count_exactly(engine):
+    meter = engine.meter("api.calls", subject="customer-7", dimensions={"region": "eu"})
+    threads = [
+        threading.Thread(target=lambda: [meter.record() for _ in range(5000)]) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (usage,) = [usage for usage in engine.usage() if usage.meter == "api.calls"]
+    assert (usage.subject, usage.dimensions) == ("customer-7", {"region": "eu"})
+    assert usage.counted == meter.counted == 20_000
+
+
+def test_counts_survive_the_process(tmp_path, forever):
+    engine = mintreu.Engine.open(tmp_path, trust=forever["trust"])
+    engine.record("api.calls", 42)
+    del engine
+    assert mintreu.Engine.open(tmp_path, trust=forever["trust"]).meter("api.calls").counted == 42
+
+
+def test_units_are_checked(engine):
+    with pytest.raises(OverflowError):
+        engine.record("api.calls", -1)
+    with pytest.raises(TypeError):
+        engine.record("api.calls", "many")
+    assert engine.meter("api.calls").counted == 0
+
+
+def test_instants_need_a_time_zone(forever):
+    from datetime import datetime
+
+    with pytest.raises(ValueError, match="time zone"):
+        mintreu.verify(forever["license"], forever["trust"], datetime(2027, 1, 1))
+
+
+def test_a_server_that_is_down_loses_nothing(engine):
+    class Down(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(503)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    engine.record("api.calls", 3)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Down)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        if engine.next_request() is not None:
+            with pytest.raises(mintreu.MintreuError, match="server_unavailable"):
+                mintreu.sync(engine, f"http://127.0.0.1:{server.server_port}")
+    finally:
+        server.shutdown()
+    assert engine.meter("api.calls").counted == 3

@@ -1,0 +1,64 @@
+"""Every vector that every language runs."""
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from conftest import VECTORS
+
+import mintreu
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def instant(ms):
+    # Python's years end at 9999; what holds then holds later.
+    return None if ms is None else EPOCH + timedelta(milliseconds=min(ms, 253_402_300_799_000))
+
+
+def run_license(case):
+    facts = (case["license"], case["trust"], instant(case["now"]))
+    options = {"version": case.get("version"), "released_at": instant(case.get("released_at"))}
+    verdict = mintreu.verdict(*facts, **options)
+    found = {"verdict": verdict.code, "allowed": verdict.allowed}
+    if "license" in case["expect"]:
+        license = mintreu.verify(*facts, **options)
+        found["license"] = {name: getattr(license, name) for name in ("id", "product", "edition")}
+        found["license"]["entitlements"] = license.entitlements
+        found["license"]["quotas"] = {
+            name: {"limit": quota.limit, "window": quota.window}
+            for name, quota in license.quotas.items()
+        }
+    return found
+
+
+def run_activation(case):
+    held = {name: case[name] for name in ("device", "activation")}
+    verdict = mintreu.verdict(case["license"], case["trust"], instant(case["now"]), **held)
+    return {"verdict": verdict.code, "allowed": verdict.allowed}
+
+
+def run_text(read, name, text):
+    try:
+        return {"ok": {name: read(text)}}
+    except mintreu.MintreuError as error:
+        return {"error": error.code}
+
+
+RUN = {
+    "license": run_license,
+    "activation": run_activation,
+    "redeem_code": lambda case: run_text(mintreu.redeem_code, "canonical", case["code"]),
+    "trust": lambda case: run_text(mintreu.trust_product, "product", case["trust"]),
+}
+FILES = [json.loads(path.read_text()) for path in sorted(VECTORS.glob("*.json"))]
+CASES = [(file["file"], case) for file in FILES for case in file["cases"]]
+
+
+@pytest.mark.parametrize(("file", "case"), CASES, ids=[f"{f}: {c['name']}" for f, c in CASES])
+def test_vector(file, case):
+    assert RUN[file](case) == case["expect"]
+
+
+def test_there_are_vectors():
+    assert len(CASES) >= 200

@@ -1,0 +1,24 @@
+"""Type-checked strictly, never run: what a caller's editor sees."""
+
+from datetime import datetime
+from typing import Optional, Union
+
+import mintreu
+
+
+def use(engine: mintreu.Engine, trust: str, text: str) -> None:
+    license: mintreu.License = mintreu.verify(text, trust)
+    expires: Optional[datetime] = license.expires_at
+    granted: Union[bool, int, str] = engine.check("export-4k")
+    meter: mintreu.Meter = engine.meter("api.calls", dimensions={"region": "eu"})
+    decision: mintreu.Decision = meter.consume(2)
+    with engine.reserve("tokens", 4000) as hold:
+        hold.commit(10)
+    sent: int = mintreu.sync(engine, "https://example.test")
+
+    @engine.requires("export-4k")
+    def export(name: str) -> int:
+        return len(name)
+
+    length: int = export("a")
+    print(expires, granted, decision.remaining, sent, length)

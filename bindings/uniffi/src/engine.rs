@@ -1,0 +1,137 @@
+//! The engine and the answers it gives.
+
+use std::sync::Arc;
+
+use mintreu::engine::Options;
+use mintreu::license::Trust;
+use mintreu::{Engine as Inner, Timestamp};
+
+use crate::license::{Grant, Verdict};
+use crate::meter::{Decision, Meter, Usage};
+use crate::value::MintreuError;
+
+/// A product's licenses and meters on one device. Safe to share between threads.
+#[derive(uniffi::Object)]
+pub struct Engine {
+    inner: Inner,
+}
+
+/// How an engine is opened.
+#[derive(Debug, Clone, uniffi::Record)]
+pub struct OpenOptions {
+    /// A constant of the program, never read from a file that a user can write.
+    pub trust: String,
+    /// The product's version, for licenses that are limited to some.
+    #[uniffi(default = None)]
+    pub version: Option<String>,
+    /// When that version was released, in milliseconds since 1970.
+    #[uniffi(default = None)]
+    pub released_at: Option<i64>,
+}
+
+#[uniffi::export]
+impl Engine {
+    /// Opens the engine in a folder of its own, which is made when there is none.
+    #[uniffi::constructor]
+    pub fn open(path: &str, options: OpenOptions) -> Result<Arc<Self>, MintreuError> {
+        let trust = Trust::parse(&options.trust)?;
+        let options = Options {
+            version: options.version.as_deref().map(str::parse).transpose()?,
+            released_at: options.released_at.map(Timestamp::from_ms),
+            ..Options::default()
+        };
+        let inner = Inner::open_with(path, trust, options)?;
+        Ok(Arc::new(Self { inner }))
+    }
+
+    /// The device's public key, as text.
+    pub fn device(&self) -> String {
+        self.inner.device().to_string()
+    }
+
+    /// What was found wrong when the folder was opened, as stable codes.
+    pub fn recovered(&self) -> Vec<String> {
+        let codes = self.inner.recovered().iter().map(|damage| damage.code());
+        codes.map(str::to_owned).collect()
+    }
+
+    /// Installs a license, an activation or a redeem code, in any of its text forms.
+    pub fn install(&self, text: &str) -> Result<(), MintreuError> {
+        self.inner.install(text)?;
+        Ok(())
+    }
+
+    /// What the installed licenses come to now.
+    pub fn verdict(&self) -> Result<Verdict, MintreuError> {
+        Ok(self.inner.verdict()?.into())
+    }
+
+    /// What the license says of a feature; fails with the reason where it may not be used.
+    pub fn check(&self, feature: &str) -> Result<Grant, MintreuError> {
+        Ok(Grant::from(&self.inner.check(feature)?))
+    }
+
+    /// A handle for counting, to be kept.
+    pub fn meter(&self, name: &str) -> Result<Arc<Meter>, MintreuError> {
+        Ok(Meter::shared(self.inner.meter(name)?))
+    }
+
+    /// Counts units of a meter by its name.
+    pub fn record(&self, name: &str, n: u64) -> Result<(), MintreuError> {
+        Ok(self.inner.record(name, n)?)
+    }
+
+    /// Takes units from a meter's quota by its name and counts them, or does neither.
+    pub fn consume(&self, name: &str, n: u64) -> Result<Decision, MintreuError> {
+        Ok(self.inner.consume(name, n)?.into())
+    }
+
+    /// Writes every count to the disk: after this a power cut loses nothing counted so far.
+    pub fn flush(&self) -> Result<(), MintreuError> {
+        Ok(self.inner.flush()?)
+    }
+
+    /// What every meter has counted, sealed and seen acknowledged.
+    pub fn usage(&self) -> Result<Vec<Usage>, MintreuError> {
+        Ok(self.inner.usage()?.iter().map(Usage::from).collect())
+    }
+
+    /// The kept segments and receipts, for `mintreu usage verify`.
+    pub fn export_usage(&self) -> Result<Vec<u8>, MintreuError> {
+        Ok(self.inner.export_usage()?)
+    }
+
+    /// What to send to the server next, or nothing when this sync is done.
+    pub fn next_request(&self) -> Result<Option<Request>, MintreuError> {
+        Ok(self.inner.next_request()?.map(Request::from))
+    }
+
+    /// Takes the server's answer. Repeated, late and reordered answers are harmless.
+    pub fn on_response(&self, status: u16, body: &[u8]) -> Result<(), MintreuError> {
+        Ok(self.inner.on_response(status, body)?)
+    }
+}
+
+/// What the host's own HTTP client is to send.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Request {
+    /// The HTTP method.
+    pub method: String,
+    /// The path on the server.
+    pub path: String,
+    /// The media type of the body.
+    pub content_type: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl From<mintreu::sync::Request> for Request {
+    fn from(request: mintreu::sync::Request) -> Self {
+        Self {
+            method: request.method.to_owned(),
+            path: request.path.to_owned(),
+            content_type: request.content_type.to_owned(),
+            body: request.body,
+        }
+    }
+}
