@@ -18,6 +18,9 @@ pub struct Demo {
     /// Where to listen: a loopback address; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
+    /// Keep the data in this database instead: postgres://user@host/name, empty at first
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
 }
 
 /// Starts the demo: a fresh one, or the one that the folder holds.
@@ -66,7 +69,8 @@ fn settings(demo: &Demo) -> Result<Config, CliError> {
     }
     let secret = std::fs::read_to_string(&kek).map_err(unwritable)?;
     let mut config = Config::load(None)?;
-    config.database.url = format!("sqlite:{}", folder.join("mintreu.db").display());
+    let own = || format!("sqlite:{}", folder.join("mintreu.db").display());
+    config.database.url = demo.database.clone().unwrap_or_else(own);
     config.keys.kek_file = kek.display().to_string();
     config.mail.url = Secret::new(format!("file:{}", folder.join("mail").display()));
     config.mail.from = "Mintreu demo <demo@mintreu.example>".to_owned();
