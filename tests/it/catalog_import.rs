@@ -13,6 +13,7 @@ use std::ops::ControlFlow;
 const OPTIONS: Options = Options {
     format: Format::Debian,
     chunk: 50,
+    fresh: false,
 };
 
 struct Text(String);

@@ -15,7 +15,7 @@ mod visit;
 pub use visit::{Visits, visit};
 
 use crate::app::App;
-use crate::domains::{accounts, billing, invoicing, metering};
+use crate::domains::{accounts, billing, catalog, invoicing, metering};
 use crate::problem::Problem;
 use axum::extract::State;
 use axum::routing::get;
@@ -37,6 +37,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Described::openapi())
         .merge(accounts::http::routes())
         .merge(billing::http::routes())
+        .merge(catalog::http::routes())
         .merge(invoicing::http::routes())
         .merge(metering::http::routes())
 }

@@ -11,6 +11,7 @@
 //! * Standard output carries results only; progress and talk go to standard error.
 
 mod admin;
+mod catalog;
 mod demo;
 mod server;
 
@@ -54,6 +55,9 @@ enum Command {
     /// Look after people: the first administrator
     #[command(subcommand)]
     Admin(admin::Admin),
+    /// Look after the catalog: bring products in
+    #[command(subcommand)]
+    Catalog(catalog::Catalog),
     /// Write shell completions to standard output
     Completions {
         /// For which shell
@@ -69,6 +73,7 @@ impl Command {
             Self::Work(work) => server::work(config.as_deref(), &work, out),
             Self::Migrate => server::migrate(config.as_deref(), out),
             Self::Admin(command) => admin::run(&command, config.as_deref(), out),
+            Self::Catalog(command) => catalog::run(&command, config.as_deref(), out),
             Self::Completions { shell } => {
                 let mut command = Cli::command();
                 let mut written = Vec::new();

@@ -22,6 +22,7 @@
 //!
 //! Start with [`ops`]; the search is in `ops/search.rs`, the import in [`import`].
 
+pub mod http;
 pub mod import;
 pub mod model;
 pub mod ops;

@@ -46,12 +46,18 @@ pub struct Options {
     pub format: Format,
     /// Items of one commit, at most [`MAX_CHUNK`].
     pub chunk: usize,
+    /// Begin anew even if a run of the format hasn't ended.
+    pub fresh: bool,
 }
 
 impl Options {
-    /// Five hundred items a commit.
+    /// Five hundred items a commit, going on where an interrupted run ended.
     pub const fn new(format: Format) -> Self {
-        Self { format, chunk: 500 }
+        Self {
+            format,
+            chunk: 500,
+            fresh: false,
+        }
     }
 }
 
@@ -143,10 +149,15 @@ pub async fn import(
     source: &dyn Source,
     progress: &mut (dyn FnMut(&ImportRun) -> ControlFlow<()> + Send),
 ) -> Result<Report, ImportError> {
-    let Options { format, chunk } = options;
-    let chunk = chunk.clamp(1, MAX_CHUNK);
+    let format = options.format;
+    let chunk = options.chunk.clamp(1, MAX_CHUNK);
     let mut items = source.open()?;
-    let mut run = start(app, caller, format, Start::Resume).await?;
+    let first = if options.fresh {
+        Start::Anew
+    } else {
+        Start::Resume
+    };
+    let mut run = start(app, caller, format, first).await?;
     if run.position > 0 && !skip(&mut items, &run)? {
         items = source.open()?;
         run = start(app, caller, format, Start::Anew).await?;

@@ -1,9 +1,12 @@
 //! What a seller writes, checked: every mistake is named at its field, all of them at once.
 
-use super::product::{Aggregation, EntitlementValue, Kind, LicenseTerms, Period, PriceModel};
+use super::product::{
+    Aggregation, EntitlementValue, Kind, LicenseTerms, Meter, Period, Price, PriceModel, Product,
+};
 use mintreu::price::Tariff;
 use mintreu::{Currency, Money};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Most prices, meters, categories, entitlements or quotas of one product.
 const MAX_PARTS: usize = 20;
@@ -17,7 +20,7 @@ const MAX_DAYS: i64 = 36_525;
 const MAX_COUNT: i64 = 1_000_000_000_000;
 
 /// A price as written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceDraft {
     /// How it is charged.
@@ -33,7 +36,7 @@ pub struct PriceDraft {
 }
 
 /// A meter as written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MeterDraft {
     /// Unique in the product: `api.calls`.
@@ -50,7 +53,7 @@ fn english() -> String {
 }
 
 /// A product as its seller writes it, for creating and for replacing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProductDraft {
     /// Part of its address; made from the name when absent.
@@ -90,6 +93,41 @@ pub struct ProductDraft {
     /// What its license grants.
     #[serde(default)]
     pub terms: LicenseTerms,
+}
+
+/// The draft that would write a product as it is: what a form starts from.
+pub fn draft_of(product: &Product) -> ProductDraft {
+    let price = |price: &Price| PriceDraft {
+        model: price.model,
+        period: price.period,
+        amount_minor: price.amount.minor(),
+        currency: price.amount.currency().to_string(),
+    };
+    let meter = |meter: &Meter| MeterDraft {
+        name: meter.name.clone(),
+        unit: meter.unit.clone(),
+        tariff: meter.tariff.as_ref().map(ToString::to_string),
+    };
+    ProductDraft {
+        slug: Some(product.slug.clone()),
+        code: product.code.clone(),
+        kind: product.kind,
+        name: product.name.clone(),
+        summary: product.summary.clone(),
+        description: product.description.clone(),
+        language: product.language.clone(),
+        version: product.version.clone(),
+        homepage: product.homepage.clone(),
+        spdx: product.spdx.clone(),
+        categories: product
+            .categories
+            .iter()
+            .map(|category| category.path.clone())
+            .collect(),
+        prices: product.prices.iter().map(price).collect(),
+        meters: product.meters.iter().map(meter).collect(),
+        terms: product.terms.clone(),
+    }
 }
 
 /// One mistake, at one field of the draft.

@@ -3,6 +3,7 @@
 use super::product::{CategoryRef, Kind, Price, PriceModel, Product, named};
 use mintreu::id::ProductId;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 named!(
     /// The order of a page.

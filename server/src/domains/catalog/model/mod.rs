@@ -5,7 +5,9 @@ mod listing;
 mod product;
 
 pub(super) use draft::is_slug;
-pub use draft::{CheckedDraft, FieldError, MeterDraft, PriceDraft, ProductDraft, check, slug_of};
+pub use draft::{
+    CheckedDraft, FieldError, MeterDraft, PriceDraft, ProductDraft, check, draft_of, slug_of,
+};
 pub(super) use listing::cheapest;
 pub use listing::{
     CategoryCount, CategoryView, Facets, KindCount, Listing, ListingPage, PriceBand,

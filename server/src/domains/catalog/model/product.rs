@@ -4,12 +4,13 @@ use mintreu::id::{AccountId, CategoryId, MeterId, PriceId, ProductId};
 use mintreu::price::Tariff;
 use mintreu::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// An enum whose variants are stored, sent and shown by a stable name.
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
         pub enum $name {
             $($(#[$vdoc])* #[serde(rename = $text)] $variant,)+
         }
@@ -137,7 +138,7 @@ pub struct CategoryRef {
 }
 
 /// What an entitlement is worth: untagged in JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum EntitlementValue {
     /// On or off.
@@ -149,7 +150,7 @@ pub enum EntitlementValue {
 }
 
 /// One feature that a license turns on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Entitlement {
     /// The name the product asks for.
     pub name: String,
@@ -158,7 +159,7 @@ pub struct Entitlement {
 }
 
 /// So many units of a meter in each window.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Quota {
     /// A meter of the product.
     pub meter: String,
@@ -169,7 +170,7 @@ pub struct Quota {
 }
 
 /// What a license to the product grants.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LicenseTerms {
     /// Features.
     #[serde(default)]

@@ -15,7 +15,7 @@ const MAX_DEPTH: usize = 6;
 const SLUG_TRIES: u32 = 50;
 
 /// Shows the caller's account as a seller, or changes how it is shown.
-#[derive(Debug, Clone, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Deserialize, utoipa::ToSchema)]
 pub struct OpenShop {
     /// The public name.
     pub name: String,
