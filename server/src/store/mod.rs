@@ -99,7 +99,7 @@ enum Backend {
 /// An open database.
 pub struct Store {
     backend: Arc<Backend>,
-    runtime: Option<Runtime>,
+    runtime: OwnRuntime,
     writes: Arc<Semaphore>,
     reads: Arc<Semaphore>,
     patience: Duration,
@@ -129,12 +129,15 @@ impl Store {
             .enable_all()
             .build()
             .map_err(|error| OpenError::new("runtime_failed", error.to_string()))?;
+        let runtime = OwnRuntime(Some(runtime));
+        let handle = runtime.handle();
+        let handle = handle.map_err(|error| OpenError::new("runtime_failed", error.to_string()))?;
         let (backend, writes) = if let Some(path) = options.url.strip_prefix("sqlite:") {
             let sqlite = sqlite::Sqlite::open(path.into(), &options)?;
             (Backend::Sqlite(sqlite), options.waiting)
         } else if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://")
         {
-            let postgres = postgres::Postgres::open(&options, runtime.handle())?;
+            let postgres = postgres::Postgres::open(&options, handle)?;
             (Backend::Postgres(postgres), options.connections)
         } else {
             let detail = "a database address starts with sqlite: or postgres://";
@@ -142,7 +145,7 @@ impl Store {
         };
         Ok(Store {
             backend: Arc::new(backend),
-            runtime: Some(runtime),
+            runtime,
             writes: Arc::new(Semaphore::new(writes)),
             reads: Arc::new(Semaphore::new(options.connections)),
             patience: options.patience,
@@ -199,8 +202,8 @@ impl Store {
                 contention_keys.sort();
                 contention_keys.dedup();
                 let backend = self.backend.clone();
-                let handle = self.handle()?.clone();
-                self.handle()?.spawn_blocking(move || {
+                let handle = self.runtime.handle()?.clone();
+                self.runtime.handle()?.spawn_blocking(move || {
                     if let Backend::Postgres(postgres) = &*backend {
                         postgres.write(&handle, isolation, &contention_keys, work);
                     }
@@ -242,18 +245,12 @@ impl Store {
         }
     }
 
-    fn handle(&self) -> Result<&tokio::runtime::Handle, StoreError> {
-        let runtime = self.runtime.as_ref();
-        let runtime = runtime.ok_or_else(|| StoreError::shape("the store is closed".to_owned()))?;
-        Ok(runtime.handle())
-    }
-
     async fn blocking<T: Send + 'static>(
         &self,
         job: impl FnOnce(&tokio::runtime::Handle) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
-        let handle = self.handle()?.clone();
-        let task = self.handle()?.spawn_blocking(move || job(&handle));
+        let handle = self.runtime.handle()?.clone();
+        let task = self.runtime.handle()?.spawn_blocking(move || job(&handle));
         task.await.map_err(|error| {
             let what = if error.is_panic() {
                 "a query panicked"
@@ -265,10 +262,21 @@ impl Store {
     }
 }
 
-impl Drop for Store {
+/// The store's own runtime: no transaction blocks a thread that serves requests.
+struct OwnRuntime(Option<Runtime>);
+
+impl OwnRuntime {
+    fn handle(&self) -> Result<&tokio::runtime::Handle, StoreError> {
+        let runtime = self.0.as_ref();
+        let runtime = runtime.ok_or_else(|| StoreError::shape("the store is closed".to_owned()))?;
+        Ok(runtime.handle())
+    }
+}
+
+impl Drop for OwnRuntime {
     fn drop(&mut self) {
         // A runtime dropped inside another one would panic; its threads end by themselves.
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }

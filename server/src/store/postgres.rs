@@ -48,9 +48,8 @@ impl Postgres {
 
     pub fn migrate(&self, handle: &Handle) -> Result<(), OpenError> {
         let client = wait(handle, self.pool.get()).map_err(|error| {
-            let cause = error.source().map(ToString::to_string).unwrap_or_default();
-            let detail = format!("PostgreSQL can't be reached: {error} {cause}");
-            OpenError::new("database_unreachable", detail.trim_end().to_owned())
+            let detail = format!("PostgreSQL can't be reached: {}", innermost(&error));
+            OpenError::new("database_unreachable", detail)
         })?;
         let mut tx = PgTx::new(handle, &client);
         migrate::postgres(&mut tx)
@@ -355,6 +354,15 @@ impl ToSql for Value {
     }
 
     to_sql_checked!();
+}
+
+/// The cause of causes: the outer ones say only that something failed.
+fn innermost(error: &dyn Error) -> &dyn Error {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
 }
 
 fn pool_error(error: deadpool_postgres::PoolError) -> StoreError {
