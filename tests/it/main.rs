@@ -5,4 +5,7 @@ mod catalog_import;
 mod catalog_search;
 mod metered;
 mod metering_segments;
+mod store_jobs;
+mod store_schema;
 mod store_transactions;
+mod tidy;

@@ -15,7 +15,7 @@ const DUE: &str = "SELECT job_id, tenant_id, kind, payload, attempts FROM job
     WHERE state = 'waiting' AND run_at <= :now ORDER BY run_at, job_id LIMIT :most";
 
 /// Workers pass over what another is just taking, so none waits and none loses a race.
-const DUE_SKIPPING_LOCKED: &str = "SELECT job_id, tenant_id, kind, payload, attempts FROM job
+const DUE_POSTGRES: &str = "SELECT job_id, tenant_id, kind, payload, attempts FROM job
     WHERE state = 'waiting' AND run_at <= :now ORDER BY run_at, job_id LIMIT :most
     FOR UPDATE SKIP LOCKED";
 
@@ -81,7 +81,7 @@ pub(crate) fn lease(
     tx.execute(FREE_EXPIRED, &[("now", now.into())])?;
     let due = match tx.engine() {
         Engine::Sqlite => DUE,
-        Engine::Postgres => DUE_SKIPPING_LOCKED,
+        Engine::Postgres => DUE_POSTGRES,
     };
     let rows = tx.query(due, &[("now", now.into()), ("most", most.into())])?;
     let mut jobs = Vec::with_capacity(rows.len());

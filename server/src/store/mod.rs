@@ -233,8 +233,16 @@ impl Store {
     }
 
     /// Prepares `sql` without running it, so that a test can judge every statement.
-    pub async fn prepare(&self, sql: &'static str) -> Result<(), StoreError> {
-        self.read(move |tx| tx.prepare(sql)).await?
+    pub async fn prepare(&self, sql: &str) -> Result<(), StoreError> {
+        let sql = sql.to_owned();
+        self.read(move |tx| tx.prepare(&sql)).await?
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let asked =
+            |tx: &mut dyn Tx| tx.query("SELECT COUNT(*) AS files FROM schema_migration", &[]);
+        self.read(asked).await?.map(drop)
     }
 
     async fn permit(&self, from: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, StoreError> {
