@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module a story, each story on both engines.
 
 mod accounts;
+mod billing_periods;
 mod catalog_import;
 mod catalog_search;
 mod metered;

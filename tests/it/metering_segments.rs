@@ -11,6 +11,8 @@ use mintreu_server::domains::billing::{
 use mintreu_server::domains::metering::{Answer, Grain, MeteringError, Outcome, Window, totals};
 use mintreu_server::store::StoreError;
 use mintreu_tests::TestApp;
+use mintreu_tests::test_server::{Browser, answer};
+use reqwest::Method;
 use std::collections::BTreeMap;
 
 const TARIFFS: [&str; 2] = [
@@ -41,6 +43,90 @@ fn position(sold: &Sold, answer: &Answer) -> Position {
         .position
 }
 
+fn seq_of(sold: &Sold, receipt: &[u8]) -> usize {
+    let answer = Answer {
+        outcome: Outcome::Counted,
+        receipt: receipt.to_vec(),
+    };
+    position(sold, &answer).seq as usize
+}
+
+/// What the route answers.
+struct Posted {
+    status: u16,
+    code: Option<String>,
+    need: Option<u64>,
+    receipt: Vec<u8>,
+}
+
+async fn post(carrier: &Browser, bytes: &[u8]) -> Posted {
+    let request = carrier.request(Method::POST, "/v1/usage/segments");
+    let request = request.header("content-type", "application/cose");
+    let response = request
+        .body(bytes.to_vec())
+        .send()
+        .await
+        .expect("an answer");
+    let header = |name: &str| {
+        let value = response.headers().get(name)?;
+        Some(value.to_str().expect("text").to_owned())
+    };
+    Posted {
+        status: response.status().as_u16(),
+        code: header("problem-code"),
+        need: header("usage-need-from-seq").map(|need| need.parse().expect("a number")),
+        receipt: response.bytes().await.expect("a body").to_vec(),
+    }
+}
+
+#[tokio::test]
+async fn the_route_says_what_is_wrong_and_what_to_do() {
+    TestApp::both(async |test| {
+        let sold = sold(test, TARIFFS).await;
+        let mut device = Device::activated(test, 1, sold.license).await;
+        let server = test.serve().await;
+        let carrier = server.browser();
+        let (first, second) = (device.seal(test, 1, 1), device.seal(test, 2, 2));
+        let send = async |bytes: &[u8], kind: &str, accept: &str| {
+            let request = carrier.request(Method::POST, "/v1/usage/segments");
+            let request = request
+                .header("content-type", kind)
+                .header("accept", accept);
+            let sent = request.body(bytes.to_vec()).send().await;
+            let (status, json) = answer(sent.expect("an answer")).await;
+            (status.as_u16(), json)
+        };
+        let (status, json) = send(&second, "application/cose", "application/problem+json").await;
+        assert_eq!((status, &json["code"]), (409, &"usage_gap".into()));
+        assert_eq!(json["need_from_seq"], 1);
+        assert!(
+            json["receipt"]
+                .as_str()
+                .is_some_and(|receipt| receipt.len() > 100)
+        );
+        let (status, json) = send(&first, "application/json", "*/*").await;
+        assert_eq!(
+            (status, &json["code"]),
+            (415, &"content_type_unsupported".into())
+        );
+        let (status, json) = send(b"rubbish", "application/cose", "*/*").await;
+        assert_eq!((status, &json["code"]), (422, &"malformed".into()));
+        let huge = vec![0; 3 << 20];
+        let (status, json) = send(&huge, "application/cose", "*/*").await;
+        assert_eq!((status, &json["code"]), (413, &"body_too_large".into()));
+        let stranger = Device::new(9, sold.license).seal(test, 1, 1);
+        let (status, json) = send(&stranger, "application/cose", "*/*").await;
+        assert_eq!(
+            (status, &json["code"]),
+            (403, &"device_not_activated".into())
+        );
+        assert_eq!(post(&carrier, &first).await.status, 200);
+        assert_eq!(units(&counted(test, &sold).await), (1, 1));
+        server.stop().await;
+    })
+    .await;
+}
+
 /// The next of a fixed row of numbers that look random: splitmix64, so that a failure repeats.
 fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -66,39 +152,39 @@ async fn lost_doubled_and_reordered_segments_count_once() {
         }
         // A network that brings any segment at any time, some never, until the device holds the
         // last receipt: it sends again what the watermark lacks.
-        let mut watermark = 0;
+        let server = test.serve().await;
+        let carrier = server.browser();
+        let (mut watermark, mut accepted) = (0, 0);
         let (mut gaps, mut repeats, mut naive) = (0, 0, 0);
         while watermark < sealed.len() {
             let behind = next(&mut chance) as usize % 4;
             let ahead = next(&mut chance) as usize % 5;
-            let pick = (watermark + ahead)
-                .saturating_sub(behind)
-                .min(sealed.len() - 1);
-            let answer = report(test, &sealed[pick]).await.expect("is believed");
+            let pick = (watermark + ahead).saturating_sub(behind);
+            let pick = pick.min(sealed.len() - 1);
+            let answer = post(&carrier, &sealed[pick]).await;
             naive += added[pick];
-            match answer.outcome {
-                Outcome::Gap {
-                    need_from_seq,
-                    epoch,
-                } => {
-                    assert_eq!((epoch, need_from_seq), (1, watermark as u64 + 1));
+            let seq = seq_of(&sold, &answer.receipt);
+            match (answer.status, answer.code.as_deref()) {
+                (409, Some("usage_gap")) => {
+                    assert_eq!(answer.need, Some(accepted as u64 + 1));
                     gaps += 1;
                 }
-                Outcome::CountedBefore => repeats += 1,
-                Outcome::Counted => assert_eq!(pick, watermark),
-                Outcome::Fork => panic!("there is one chain"),
+                (200, None) if seq > accepted => assert_eq!((seq, pick), (accepted + 1, accepted)),
+                (200, None) => repeats += 1,
+                other => panic!("{other:?}"),
             }
-            let lost = next(&mut chance) % 3 == 0;
-            if !lost {
-                watermark = position(&sold, &answer).seq as usize;
-            } else if answer.outcome == Outcome::Counted {
+            let new = seq > accepted;
+            accepted = seq;
+            if next(&mut chance) % 3 != 0 {
+                watermark = seq;
+            } else if new {
                 // The answer was lost: the same bytes again get the same receipt.
-                let again = report(test, &sealed[pick]).await.expect("is believed");
-                assert_eq!(again.outcome, Outcome::CountedBefore);
-                assert_eq!(again.receipt, answer.receipt);
-                watermark = position(&sold, &again).seq as usize;
+                let again = post(&carrier, &sealed[pick]).await;
+                assert_eq!((again.status, again.receipt), (200, answer.receipt));
+                naive += added[pick];
             }
         }
+        server.stop().await;
         assert!(
             gaps > 5 && repeats > 5,
             "the network was too kind: {gaps} gaps, {repeats} repeats"
@@ -107,6 +193,8 @@ async fn lost_doubled_and_reordered_segments_count_once() {
             units(&counted(test, &sold).await),
             (calls as i64, renders as i64)
         );
+        // The control: a server that adds what each delivery says would be wrong by now.
+        assert!(naive > calls, "{naive} delivered, {calls} counted");
 
         let window = Window::ending_at(test.app.now(), Grain::Day, 7);
         let query = UsageOfLicense {
@@ -365,7 +453,10 @@ async fn every_statement_prepares() {
     use mintreu_server::domains::{billing, invoicing, metering};
     TestApp::both(async |test| {
         let usage = metering::sql::ALL.iter().flat_map(|list| list.iter());
-        let all = usage.chain(billing::sql::ALL).chain(invoicing::sql::ALL);
+        let all = usage
+            .chain(billing::sql::ALL)
+            .chain(invoicing::sql::ALL)
+            .chain(mintreu_server::notify::sql::ALL);
         for statement in all {
             let prepared = test.app.store.prepare(*statement).await;
             assert!(prepared.is_ok(), "{statement}: {prepared:?}");

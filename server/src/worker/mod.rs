@@ -16,7 +16,7 @@ pub use table::{Runnable, Table};
 
 use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
-use crate::domains::billing;
+use crate::domains::{billing, ledger};
 use crate::events::{self, Event};
 use crate::notify;
 use crate::queue::{self, Job, JobError, MAX_ATTEMPTS, backoff_ms};
@@ -39,6 +39,7 @@ pub fn table() -> Table {
         .job(events::DISPATCH, dispatch)
         .job(SWEEP, sweep)
         .job(billing::CLOSE_JOB, billing::close_period_job)
+        .job(ledger::RELEASE_JOB, release)
         .network(notify::MAIL_JOB, notify::send_mail)
 }
 
@@ -208,6 +209,14 @@ fn dispatch(cx: &mut Cx<'_>, dispatch: &events::Dispatch) -> Result<(), JobError
         subscriber(cx, &event)?;
     }
     Ok(())
+}
+
+/// Makes a seller's held part releasable at its date.
+fn release(cx: &mut Cx<'_>, job: &ledger::ReleasePayload) -> Result<(), JobError> {
+    ledger::release(cx, job).map_err(|error| match error {
+        ledger::LedgerError::Store(error) => error.into(),
+        other => JobError::fail(other),
+    })
 }
 
 /// The job that forgets old idempotency keys, once a day.
