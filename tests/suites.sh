@@ -90,14 +90,14 @@ suite_python() {
 node_package() {
   cargo build -q --locked -p mintreu-node
   mkdir -p "$WORK/node_modules/mintreu"
-  cp bindings/node/{package.json,index.js,index.mjs,index.d.ts} "$WORK/node_modules/mintreu/"
+  cp bindings/node/{package.json,index.js,index.mjs,index.d.ts,sync.js} "$WORK/node_modules/mintreu/"
   cp "$CARGO_TARGET_DIR/debug/libmintreu_node.so" "$WORK/node_modules/mintreu/mintreu.node"
   cp -r bindings/node/test bindings/node/README.md "$WORK/"
 }
 
 suite_node() {
   node_package
-  MINTREU_VECTORS=$ROOT/tests/vectors node --test "$WORK"/test/*.test.mjs "$WORK"/test/*.test.cjs
+  MINTREU_VECTORS=$ROOT/tests/vectors node --test --test-reporter=spec "$WORK"/test/*.test.mjs "$WORK"/test/*.test.cjs
   "$NODE_TOOLS/node_modules/.bin/tsc" --noEmit --strict --module nodenext --target es2022 \
     --types "" "$WORK/test/typed_use.mts"
   ok
@@ -108,7 +108,7 @@ suite_wasm() {
   mkdir -p "$WORK/node_modules"
   cp -r "$WORK/wasm" "$WORK/node_modules/mintreu-wasm"
   cp -r wasm/test wasm/README.md "$WORK/"
-  MINTREU_VECTORS=$ROOT/tests/vectors node --test "$WORK"/test/*.test.mjs
+  MINTREU_VECTORS=$ROOT/tests/vectors node --test --test-reporter=spec "$WORK"/test/*.test.mjs
 }
 
 suite_uniffi() {
@@ -123,13 +123,13 @@ suite_clients() {
   cargo build -q --locked -p mintreu-server --bin mintreu
   export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu
   "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/clients
-  NODE_PATH=$NODE_TOOLS/node_modules node --test tests/clients/*.test.mjs
+  NODE_PATH=$NODE_TOOLS/node_modules node --test --test-reporter=spec tests/clients/*.test.mjs
 }
 
 suite_web() {
   cargo build -q --locked -p mintreu-server --bin mintreu
   export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu NODE_TOOLS
-  node --test --test-concurrency=1 tests/web/*.test.mjs
+  node --test --test-reporter=spec --test-concurrency=1 tests/web/*.test.mjs
 }
 
 suite_bench() {

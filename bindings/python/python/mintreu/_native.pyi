@@ -5,7 +5,21 @@ from typing import Optional, Union, final
 
 from typing_extensions import disjoint_base
 
-__all__: list[str]
+__all__ = [
+    "Decision",
+    "Engine",
+    "License",
+    "Meter",
+    "Quota",
+    "Request",
+    "Reservation",
+    "Usage",
+    "Verdict",
+    "redeem_code",
+    "trust_product",
+    "verdict",
+    "verify",
+]
 
 @final
 class Verdict:

@@ -1,0 +1,192 @@
+/**
+ * Offline licenses and metering, embedded in your product.
+ *
+ * Errors are `Error`s with a stable `code`. Instants are milliseconds since 1970, as `Date.now()`
+ * gives. Units go in as whole numbers up to `Number.MAX_SAFE_INTEGER`; sums come out as `bigint`.
+ */
+
+/** What a license is judged against; instants are milliseconds since 1970. */
+export interface Circumstances {
+  /** The host's clock when absent. */
+  now?: number;
+  /** The product's version, such as `2.4.1`. */
+  version?: string;
+  /** When that version was released. */
+  releasedAt?: number;
+  /** The device's public key, as text; only a verdict looks at it. */
+  device?: string;
+  /** The device's activation in any text form; only a verdict looks at it. */
+  activation?: string;
+}
+
+/** What a license comes to here and now. */
+export interface Verdict {
+  /** Stable, the same in every language: `valid`, `expired`, `bad_signature`, … */
+  code: string;
+  /** Whether the product may run. */
+  allowed: boolean;
+  /** One sentence to show. */
+  sentence: string;
+  /** The first instant at which the verdict may change. */
+  changesAt: number | null;
+}
+
+/** How much of a meter a license allows; no limit is `null`. */
+export interface Quota {
+  limit: number | null;
+  window: string;
+  perDevice: boolean;
+  overage: boolean;
+}
+
+/** A license whose signatures hold up to the pinned root. */
+export interface License {
+  id: string;
+  product: string;
+  edition: string | null;
+  customer: string | null;
+  issuedAt: number;
+  notBefore: number | null;
+  expiresAt: number | null;
+  updatesUntil: number | null;
+  trial: boolean;
+  seats: number | null;
+  entitlements: Record<string, true | number | string>;
+  quotas: Record<string, Quota>;
+  verdict: Verdict;
+}
+
+/**
+ * Verifies a license in any of its text forms; its `verdict` says whether it holds now.
+ *
+ * Throws with the verdict's code where the signatures don't hold up to the pinned root. `trust` is
+ * a constant of your program, never read from a file that a user can write.
+ */
+export function verify(license: string, trust: string, circumstances?: Circumstances): License;
+
+/** The verdict on a license and a device's activation; never throws for what doesn't verify. */
+export function verdict(license: string, trust: string, circumstances?: Circumstances): Verdict;
+
+/** The product a trust is for: a check of the constant in a program's own tests. */
+export function trustProduct(trust: string): string | null;
+
+/** A redeem code as it is stored: capitals, no dashes; throws `code_mistyped` for a typo. */
+export function redeemCode(typed: string): string;
+
+/** Whose use is counted (an opaque id) and how it is split. */
+export interface Cell {
+  subject?: string;
+  dimensions?: Record<string, string>;
+}
+
+/** The answer to "may I use so many units?". */
+export interface Decision {
+  granted: boolean;
+  /** A stable code when refused: `quota_spent` or the license's verdict. */
+  reason: string | null;
+  /** Units left in the window; `null` without a limit. */
+  remaining: number | null;
+  /** When the window ends, in milliseconds since 1970; `null` for a lifetime or no limit. */
+  resetsAt: number | null;
+}
+
+/** What one count came to on this device. */
+export interface Usage {
+  meter: string;
+  subject: string;
+  dimensions: Record<string, string>;
+  /** Units counted on this device since it began. */
+  counted: bigint;
+  /** Of these, units in sealed segments. */
+  sealed: bigint;
+  /** Of these, units the server has acknowledged. */
+  acknowledged: bigint;
+}
+
+/** What the host's own HTTP client is to send. */
+export interface Request {
+  method: string;
+  path: string;
+  contentType: string;
+  body: Uint8Array;
+}
+
+/** One count of one meter; `engine.meter()` makes it. */
+export class Meter {
+  private constructor();
+  /** Units this handle's cell has counted since the device's first day. */
+  get counted(): bigint;
+  /** Counts units (one when absent), whatever any quota says. No lock, no system call. */
+  record(n?: number): void;
+  /** Takes units (one when absent) from the license's quota and counts them, or does neither. */
+  consume(n?: number): Decision;
+  /** Takes units whose use is known only afterwards; throws with the reason where refused. */
+  reserve(n: number): Reservation;
+}
+
+/** Units taken from a quota and not yet counted. */
+export class Reservation {
+  private constructor();
+  /** Counts the units that were used and gives the rest back. */
+  commit(used: number): void;
+  /** Gives everything back; harmless when it was committed or released before. */
+  release(): void;
+}
+
+/** How an engine is opened. */
+export interface OpenOptions {
+  trust: string;
+  /** The product's version, for licenses that are limited to some. */
+  version?: string;
+  /** When that version was released. */
+  releasedAt?: number;
+}
+
+/**
+ * A product's licenses and meters on one device. One process at a time holds the folder, and one
+ * thread the engine.
+ */
+export class Engine {
+  private constructor();
+  /** Opens the engine in a folder of its own, which is made when there is none. */
+  static open(path: string, options: OpenOptions): Engine;
+  /** The device's public key, as text. */
+  get device(): string;
+  /** What was found wrong when the folder was opened, as stable codes. */
+  get recovered(): string[];
+  /** Installs a license, an activation or a redeem code, in any of its text forms. */
+  install(text: string): void;
+  /** What the installed licenses come to now. */
+  verdict(): Verdict;
+  /** What the license says of a feature; throws with the reason where it may not be used. */
+  check(feature: string): true | number | string;
+  /** A handle for counting, to be kept. */
+  meter(name: string, cell?: Cell): Meter;
+  /** Counts units of a meter by its name. */
+  record(name: string, n?: number): void;
+  /** Takes units from a meter's quota by its name and counts them, or does neither. */
+  consume(name: string, n?: number): Decision;
+  /** Takes units whose use is known only afterwards; throws with the reason where refused. */
+  reserve(name: string, n: number): Reservation;
+  /** Writes every count to the disk: after this a power cut loses nothing counted so far. */
+  flush(): void;
+  /** What every meter has counted, sealed and seen acknowledged. */
+  usage(): Usage[];
+  /** The kept segments and receipts, for `mintreu usage verify`. */
+  exportUsage(): Uint8Array;
+  /** What to send to the server next, or `null` when this sync is done. */
+  nextRequest(): Request | null;
+  /** Takes the server's answer. Repeated, late and reordered answers are harmless. */
+  onResponse(status: number, body: Uint8Array): void;
+}
+
+/**
+ * Sends what the server has not acknowledged; gives how many requests were answered.
+ *
+ * Rejects with `server_unavailable` when the server can't be reached: try later, nothing is lost.
+ */
+export function sync(
+  engine: Engine,
+  baseUrl: string | URL,
+  options?: { fetch?: typeof globalThis.fetch; timeoutMs?: number },
+): Promise<number>;

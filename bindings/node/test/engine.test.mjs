@@ -1,0 +1,97 @@
+// The engine from Node: licenses, counts, reservations, sync.
+import assert from 'node:assert/strict';
+import { mkdtempSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Engine, sync } from 'mintreu';
+import { forever } from './tamper.mjs';
+
+const folder = () => mkdtempSync(join(tmpdir(), 'mintreu-node-'));
+
+function licensed() {
+  const engine = Engine.open(folder(), { trust: forever.trust });
+  engine.install(forever.license);
+  return engine;
+}
+
+test('a license opens features', () => {
+  const engine = licensed();
+  assert.equal(engine.check('export-4k'), true);
+  assert.equal(engine.check('projects'), 50);
+  assert.equal(engine.check('region'), 'eu');
+  assert.throws(() => engine.check('teleport'), { code: 'not_entitled' });
+  assert.equal(engine.verdict().code, 'valid');
+  assert.deepEqual(engine.recovered, []);
+});
+
+test('without a license nothing is allowed', () => {
+  const engine = Engine.open(folder(), { trust: forever.trust });
+  assert.throws(() => engine.check('export-4k'), { code: 'not_licensed' });
+  assert.equal(engine.consume('renders').granted, false);
+});
+
+test('a quota ends', () => {
+  const engine = licensed();
+  const decision = engine.consume('renders', 499);
+  assert.deepEqual([decision.granted, decision.remaining, decision.reason], [true, 1, null]);
+  assert.ok(decision.resetsAt > Date.now());
+  assert.ok(engine.consume('renders').granted);
+  assert.equal(engine.consume('renders').reason, 'quota_spent');
+});
+
+test('a reservation gives back what was not used', () => {
+  const engine = licensed();
+  const hold = engine.reserve('renders', 400);
+  hold.commit(100);
+  engine.reserve('renders', 300).release();
+  assert.equal(engine.consume('renders', 400).remaining, 0);
+  assert.throws(() => engine.reserve('renders', 1), { code: 'quota_spent' });
+  assert.throws(() => hold.commit(1), { code: 'reservation_over' });
+});
+
+test('counts are exact, by subject and dimension', () => {
+  const engine = licensed();
+  const meter = engine.meter('api.calls', { subject: 'customer-7', dimensions: { region: 'eu' } });
+  for (let call = 0; call < 10_000; call += 1) meter.record();
+  meter.record(5);
+  const [usage] = engine.usage();
+  assert.deepEqual([usage.subject, usage.dimensions], ['customer-7', { region: 'eu' }]);
+  assert.deepEqual([usage.counted, meter.counted], [10_005n, 10_005n]);
+});
+
+test('units are checked', () => {
+  const meter = licensed().meter('api.calls');
+  for (const wrong of [-1, 0.5, NaN, Infinity, 2 ** 53]) {
+    assert.throws(() => meter.record(wrong), { code: 'units_invalid' });
+  }
+  assert.throws(() => meter.record('many'));
+  assert.equal(meter.counted, 0n);
+});
+
+test('a folder that is in use says so', () => {
+  const path = folder();
+  const engine = Engine.open(path, { trust: forever.trust });
+  assert.throws(() => Engine.open(path, { trust: forever.trust }), { code: 'journal_busy' });
+  assert.ok(engine.device.startsWith('MT1K-'));
+});
+
+test('a server that is down loses nothing', async () => {
+  const engine = licensed();
+  engine.record('api.calls', 3);
+  const server = createServer((request, response) => {
+    response.statusCode = 503;
+    request.resume().on('end', () => response.end());
+  });
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+  try {
+    if (engine.nextRequest() !== null) {
+      const url = `http://127.0.0.1:${server.address().port}`;
+      await assert.rejects(sync(engine, url), { code: 'server_unavailable' });
+    }
+  } finally {
+    server.close();
+  }
+  assert.equal(engine.meter('api.calls').counted, 3n);
+});

@@ -1,0 +1,39 @@
+// Every vector that every language runs, for any package with the engine's JavaScript surface.
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { test } from 'node:test';
+
+const FOLDER = process.env.MINTREU_VECTORS;
+const read = (name) => JSON.parse(readFileSync(`${FOLDER}/${name}`, 'utf8'));
+export const licenses = () => read('licenses.json').cases;
+
+export function runVectors(mintreu) {
+  const judged = (verdict) => ({ verdict: verdict.code, allowed: verdict.allowed });
+  const runs = {
+    license({ license, trust, now, version, released_at: releasedAt, expect }) {
+      const found = judged(mintreu.verdict(license, trust, { now, version, releasedAt }));
+      if (!expect.license) return found;
+      const { id, product, edition, entitlements, quotas } = mintreu.verify(license, trust, { now });
+      const bounds = ({ limit, window }) => ({ limit, window });
+      const bounded = Object.entries(quotas).map(([name, quota]) => [name, bounds(quota)]);
+      found.license = { id, product, edition, entitlements, quotas: Object.fromEntries(bounded) };
+      return found;
+    },
+    activation({ license, trust, now, device, activation }) {
+      const held = { device: device ?? undefined, activation: activation ?? undefined };
+      return judged(mintreu.verdict(license, trust, { now, ...held }));
+    },
+    redeem_code: ({ code }) => orCode(() => ({ canonical: mintreu.redeemCode(code) })),
+    trust: ({ trust }) => orCode(() => ({ product: mintreu.trustProduct(trust) })),
+  };
+  const names = readdirSync(FOLDER).filter((name) => name.endsWith('.json'));
+  const cases = names.map(read).flatMap(({ file, cases }) => cases.map((one) => [file, one]));
+  assert.ok(cases.length >= 200, `only ${cases.length} vectors`);
+  for (const [file, one] of cases) {
+    test(`${file}: ${one.name}`, () => assert.deepEqual(runs[file](one), one.expect));
+  }
+}
+
+function orCode(ok) {
+  try { return { ok: ok() }; } catch (error) { return { error: error.code }; }
+}
