@@ -41,9 +41,10 @@ mod held;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use handle::MeterCore;
 pub use handle::{Meter, Reservation};
 use held::{Held, Host, Judged, Now};
 
@@ -51,9 +52,9 @@ use crate::activation::{Activation, Fingerprint, RedeemCode, Wanted};
 use crate::document::{Bundle, Kind, PublicKey, from_text, to_text};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
-use crate::journal::{CellHandle, CellUsage, DEFAULT_CELLS, Damage, Journal, Progress, SealTime};
+use crate::journal::{CellUsage, DEFAULT_CELLS, Damage, Journal, SealTime};
 use crate::license::{Entitlement, Trust, Verdict, Version, open_bundle, verify};
-use crate::meter::{CellKey, Decision, Export, Quota, Receipt, TimeQuality};
+use crate::meter::{CellKey, Decision, Export, Receipt, TimeQuality};
 use crate::sync::{ACTIVATIONS, Answer, Request, SEGMENTS, sort_response};
 use crate::time::{Clock, SystemClock, Timestamp};
 
@@ -114,10 +115,11 @@ struct Shared {
     host: Host,
     held: RwLock<Held>,
     trusted_ms: AtomicI64,
-    allowances: RwLock<HashMap<(String, u8), CellHandle>>,
-    meters: RwLock<HashMap<String, (CellHandle, Arc<CellKey>)>>,
-    /// Whether the answer before acknowledged everything: then one sync has run to its end.
-    finished: AtomicBool,
+    meters: RwLock<HashMap<String, Arc<MeterCore>>>,
+    /// Rises whenever a license or an activation is taken up.
+    generation: AtomicU64,
+    /// Whether this sync has sealed already: a loop seals once.
+    sealed: AtomicBool,
     recovered: Vec<Damage>,
 }
 
@@ -156,9 +158,9 @@ impl Engine {
                 host,
                 held: RwLock::default(),
                 trusted_ms,
-                allowances: RwLock::default(),
                 meters: RwLock::default(),
-                finished: AtomicBool::new(false),
+                generation: AtomicU64::new(0),
+                sealed: AtomicBool::new(false),
                 recovered,
             }),
         };
@@ -246,35 +248,28 @@ impl Engine {
     ///
     /// `cells_full` and `key_too_long` say that a bound was met.
     pub fn meter(&self, name: &str) -> Result<Meter> {
-        {
-            let known = self
-                .shared
-                .meters
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
-            if let Some((cell, key)) = known.get(name) {
-                return Ok(Meter::from_parts(&self.shared, cell, key));
-            }
-        }
-        let meter = Meter::new(Arc::clone(&self.shared), CellKey::new(name)?)?;
-        let mut known = self
-            .shared
-            .meters
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        known.insert(name.to_owned(), meter.parts());
-        Ok(meter)
+        let core = self.shared.by_name(name, Arc::clone)?;
+        Ok(Meter::new(Arc::clone(&self.shared), core))
     }
 
-    /// A handle for one subject and one value of each dimension, whatever `key` names.
+    /// A handle for one count of a meter, split by subject and dimensions.
+    ///
+    /// ```no_run
+    /// # fn f(engine: &mintreu::Engine, customer: &str) -> mintreu::Result<()> {
+    /// use mintreu::meter::CellKey;
+    /// let key = CellKey::new("api.calls")?.subject(customer)?.dimension("region", "eu")?;
+    /// engine.meter_for(key)?.record(1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn meter_for(&self, key: CellKey) -> Result<Meter> {
-        Meter::new(Arc::clone(&self.shared), key)
+        let core = MeterCore::new(&self.shared, key)?;
+        Ok(Meter::new(Arc::clone(&self.shared), core))
     }
 
     /// Counts `n` units of a meter by its name.
     pub fn record(&self, meter: &str, n: u64) -> Result<()> {
-        self.meter(meter)?.record(n);
-        Ok(())
+        self.shared.by_name(meter, |core| core.record(n))
     }
 
     /// Takes `n` units from a meter's quota by its name; see [`Meter::consume`].
@@ -311,15 +306,18 @@ impl Engine {
     /// Call it in a loop with [`on_response`](Self::on_response) until it gives `None`. New usage
     /// is sealed at most once in a loop, so that a busy product's loop ends too.
     pub fn next_request(&self) -> Result<Option<Request>> {
-        let may_seal = !self.shared.finished.swap(false, Ordering::AcqRel);
-        let segment = self
+        let sealed = &self.shared.sealed;
+        let may_seal = !sealed.load(Ordering::Acquire);
+        let next = self
             .shared
             .journal
             .next_segment(self.shared.seal_time(), may_seal)?;
-        if let Some(bytes) = segment {
+        if let Some((bytes, just_sealed)) = next {
+            sealed.fetch_or(just_sealed, Ordering::AcqRel);
             return Ok(Some(Request::post(SEGMENTS, bytes)));
         }
         let activation = enrol::pending(&self.shared)?;
+        sealed.store(false, Ordering::Release);
         Ok(activation.map(|bytes| Request::post(ACTIVATIONS, bytes)))
     }
 
@@ -339,14 +337,9 @@ impl Engine {
         let receipt = Receipt::from_claims(opened.claims())?;
         self.shared.trust_time(receipt.issued_at)?;
         let now = self.shared.now().at;
-        let progress = self
-            .shared
-            .journal
-            .acknowledge(&receipt, bundle, refused, now)?;
         self.shared
-            .finished
-            .store(progress == Progress::Done, Ordering::Release);
-        Ok(())
+            .journal
+            .acknowledge(&receipt, bundle, refused, now)
     }
 
     /// Verifies a bundle and holds it.
@@ -405,6 +398,7 @@ impl Shared {
 
     fn hold(&self, change: impl FnOnce(&mut Held)) {
         change(&mut self.held.write().unwrap_or_else(PoisonError::into_inner));
+        self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
     #[inline]
@@ -420,22 +414,16 @@ impl Shared {
         read(held.judge(&self.host, now))
     }
 
-    /// The allowance word of a meter's quota: found once, then remembered.
-    fn allowance(&self, meter: &str, quota: Quota) -> Result<CellHandle> {
-        let place = (meter.to_owned(), quota.window().code());
-        let known = self
-            .allowances
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(cell) = known.get(&place) {
-            return Ok(cell.clone());
+    /// Runs `work` with the whole device's count of a meter: found once, then remembered.
+    fn by_name<T>(&self, name: &str, work: impl Fn(&Arc<MeterCore>) -> T) -> Result<T> {
+        {
+            let known = self.meters.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(core) = known.get(name) {
+                return Ok(work(core));
+            }
         }
-        drop(known);
-        let cell = self.journal.allowance(meter, quota)?;
-        let mut known = self
-            .allowances
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        Ok(known.entry(place).or_insert(cell).clone())
+        let core = MeterCore::new(self, CellKey::new(name)?)?;
+        let mut known = self.meters.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(work(known.entry(name.to_owned()).or_insert(core)))
     }
 }

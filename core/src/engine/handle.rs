@@ -1,8 +1,10 @@
 //! Handles: a meter taken once, then counted into at the cost of an atomic addition.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Shared;
+use super::held::Validity;
 use crate::error::Result;
 use crate::journal::{CellHandle, add};
 use crate::license::QuotaClaim;
@@ -16,66 +18,159 @@ use crate::time::Timestamp;
 #[derive(Clone)]
 pub struct Meter {
     shared: Arc<Shared>,
+    core: Arc<MeterCore>,
+}
+
+/// The part of a handle that the engine itself may keep.
+pub(super) struct MeterCore {
     count: CellHandle,
-    key: Arc<CellKey>,
+    key: CellKey,
+    grant: RwLock<Option<Grant>>,
+}
+
+/// What the licenses allow this meter, and how long that stands without asking again.
+struct Grant {
+    generation: u64,
+    validity: Validity,
+    allows: Allows,
+}
+
+#[derive(Clone)]
+enum Allows {
+    Everything,
+    Nothing {
+        code: &'static str,
+    },
+    Limited {
+        quota: Quota,
+        overage: bool,
+        word: CellHandle,
+    },
 }
 
 impl std::fmt::Debug for Meter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Meter").field(&self.key).finish()
+        f.debug_tuple("Meter").field(&self.core.key).finish()
     }
 }
 
-impl Meter {
-    pub(super) fn new(shared: Arc<Shared>, key: CellKey) -> Result<Self> {
+impl MeterCore {
+    pub fn new(shared: &Shared, key: CellKey) -> Result<Arc<Self>> {
         let count = shared.journal.count(&key)?;
-        Ok(Self {
-            shared,
+        Ok(Arc::new(Self {
             count,
-            key: Arc::new(key),
-        })
+            key,
+            grant: RwLock::default(),
+        }))
     }
 
-    /// A handle for a cell that was found before.
-    pub(super) fn from_parts(shared: &Arc<Shared>, count: &CellHandle, key: &Arc<CellKey>) -> Self {
-        Self {
-            shared: Arc::clone(shared),
-            count: count.clone(),
-            key: Arc::clone(key),
-        }
-    }
-
-    /// What [`from_parts`](Self::from_parts) needs again.
-    pub(super) fn parts(&self) -> (CellHandle, Arc<CellKey>) {
-        (self.count.clone(), Arc::clone(&self.key))
-    }
-
-    /// What this handle counts.
-    pub fn key(&self) -> &CellKey {
-        &self.key
-    }
-
-    /// A handle for the same meter, counted apart for one subject: an opaque id, never a name.
-    pub fn subject(&self, subject: &str) -> Result<Self> {
-        let key = CellKey::clone(&self.key).subject(subject)?;
-        Self::new(Arc::clone(&self.shared), key)
-    }
-
-    /// A handle for the same meter, counted apart for one value of a dimension.
-    pub fn dimension(&self, name: &str, value: &str) -> Result<Self> {
-        let key = CellKey::clone(&self.key).dimension(name, value)?;
-        Self::new(Arc::clone(&self.shared), key)
-    }
-
-    /// Counts `n` units, whatever any quota says. No lock, no system call.
     #[inline]
     pub fn record(&self, n: u64) {
         add(self.count.word(), n.min(MAX_TOTAL));
     }
 
+    fn grant(&self, shared: &Shared) -> Result<Allows> {
+        let generation = shared.generation.load(Ordering::Acquire);
+        let (validity, claim) = shared.with_judged(|judged| {
+            let claim = judged.allowed().map(|()| judged.quota(self.key.meter()));
+            (judged.validity(), claim)
+        });
+        let allows = match claim.map(|claim| claim.and_then(limited)) {
+            Err(refused) => Allows::Nothing {
+                code: refused.code(),
+            },
+            Ok(None) => Allows::Everything,
+            Ok(Some((quota, overage))) => {
+                let word = shared.journal.allowance(self.key.meter(), quota)?;
+                Allows::Limited {
+                    quota,
+                    overage,
+                    word,
+                }
+            }
+        };
+        let grant = Grant {
+            generation,
+            validity,
+            allows: allows.clone(),
+        };
+        *self.grant.write().unwrap_or_else(PoisonError::into_inner) = Some(grant);
+        Ok(allows)
+    }
+
+    /// Runs `work` with what the licenses allow now.
+    #[inline]
+    fn with_grant<T>(&self, shared: &Shared, work: impl Fn(&Allows, Timestamp) -> T) -> Result<T> {
+        let now = shared.now();
+        {
+            let held = self.grant.read().unwrap_or_else(PoisonError::into_inner);
+            let generation = shared.generation.load(Ordering::Acquire);
+            let stands = |g: &&Grant| g.generation == generation && g.validity.holds(now);
+            if let Some(grant) = held.as_ref().filter(stands) {
+                return Ok(work(&grant.allows, now.at));
+            }
+        }
+        Ok(work(&self.grant(shared)?, now.at))
+    }
+}
+
+impl Allows {
+    fn take(&self, n: u64, now: Timestamp) -> Decision {
+        match self {
+            Self::Everything => Decision::Granted {
+                remaining: None,
+                resets_at: None,
+            },
+            Self::Nothing { code } => Decision::Refused {
+                reason: Refusal::License { code },
+                resets_at: None,
+            },
+            Self::Limited {
+                quota,
+                overage,
+                word,
+            } => match quota.take(word.word(), n, now) {
+                Decision::Refused { resets_at, .. } if *overage => Decision::Granted {
+                    remaining: Some(0),
+                    resets_at,
+                },
+                decision => decision,
+            },
+        }
+    }
+
+    fn give_back(&self, n: u64, now: Timestamp) {
+        if let Self::Limited { quota, word, .. } = self {
+            quota.give_back(word.word(), n, now);
+        }
+    }
+}
+
+impl Meter {
+    pub(super) fn new(shared: Arc<Shared>, core: Arc<MeterCore>) -> Self {
+        Self { shared, core }
+    }
+
+    /// What this handle counts.
+    pub fn key(&self) -> &CellKey {
+        &self.core.key
+    }
+
+    /// A handle for the same meter, counted apart for one subject: an opaque id, never a name.
+    pub fn subject(&self, subject: &str) -> Result<Self> {
+        let core = MeterCore::new(&self.shared, self.core.key.clone().subject(subject)?)?;
+        Ok(Self::new(Arc::clone(&self.shared), core))
+    }
+
+    /// Counts `n` units, whatever any quota says. No lock, no system call.
+    #[inline]
+    pub fn record(&self, n: u64) {
+        self.core.record(n);
+    }
+
     /// Units this handle's cell has counted since the device's first day.
     pub fn counted(&self) -> u64 {
-        let value = self.count.word().load(std::sync::atomic::Ordering::Relaxed);
+        let value = self.core.count.word().load(Ordering::Relaxed);
         value.min(MAX_TOTAL)
     }
 
@@ -105,53 +200,15 @@ impl Meter {
         }
     }
 
+    #[inline]
     fn take(&self, n: u64) -> Result<Decision> {
-        let now = self.shared.now().at;
-        let claim = match self
-            .shared
-            .with_judged(|judged| judged.allowed().map(|()| judged.quota(self.key.meter())))
-        {
-            Ok(claim) => claim,
-            Err(refused) => {
-                let reason = Refusal::License {
-                    code: refused.code(),
-                };
-                return Ok(Decision::Refused {
-                    reason,
-                    resets_at: None,
-                });
-            }
-        };
-        match claim.and_then(limited) {
-            None => Ok(Decision::Granted {
-                remaining: None,
-                resets_at: None,
-            }),
-            Some((quota, overage)) => self.take_from(quota, overage, n, now),
-        }
-    }
-
-    fn take_from(&self, quota: Quota, overage: bool, n: u64, now: Timestamp) -> Result<Decision> {
-        let allowance = self.shared.allowance(self.key.meter(), quota)?;
-        Ok(match quota.take(allowance.word(), n, now) {
-            Decision::Refused { resets_at, .. } if overage => Decision::Granted {
-                remaining: Some(0),
-                resets_at,
-            },
-            decision => decision,
-        })
+        self.core
+            .with_grant(&self.shared, |allows, now| allows.take(n, now))
     }
 
     fn give_back(&self, n: u64) -> Result<()> {
-        let now = self.shared.now().at;
-        let claim = self
-            .shared
-            .with_judged(|judged| judged.quota(self.key.meter()));
-        if let Some((quota, _)) = claim.and_then(limited) {
-            let allowance = self.shared.allowance(self.key.meter(), quota)?;
-            quota.give_back(allowance.word(), n, now);
-        }
-        Ok(())
+        self.core
+            .with_grant(&self.shared, |allows, now| allows.give_back(n, now))
     }
 }
 

@@ -48,11 +48,26 @@ pub(super) struct Held {
     judged: Option<Judged>,
 }
 
+/// The stretch of time for which a judgement stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Validity {
+    from: Now,
+    until: Option<Timestamp>,
+}
+
+impl Validity {
+    #[inline]
+    pub fn holds(&self, now: Now) -> bool {
+        now.at >= self.from.at
+            && now.suspect == self.from.suspect
+            && self.until.is_none_or(|until| now.at < until)
+    }
+}
+
 /// All licenses together, from one instant until the next at which a verdict may change.
 #[derive(Debug)]
 pub(super) struct Judged {
-    from: Now,
-    until: Option<Timestamp>,
+    validity: Validity,
     verdict: Result<Verdict>,
     entitlements: HashMap<String, Entitlement>,
     quotas: HashMap<String, QuotaClaim>,
@@ -86,7 +101,9 @@ impl Held {
     /// What the licenses come to, if that was judged and still stands at `now`.
     #[inline]
     pub fn judged(&self, now: Now) -> Option<&Judged> {
-        self.judged.as_ref().filter(|judged| judged.stands(now))
+        self.judged
+            .as_ref()
+            .filter(|judged| judged.validity.holds(now))
     }
 
     /// Judges every license at `now`.
@@ -97,13 +114,6 @@ impl Held {
 }
 
 impl Judged {
-    #[inline]
-    fn stands(&self, now: Now) -> bool {
-        now.at >= self.from.at
-            && now.suspect == self.from.suspect
-            && self.until.is_none_or(|until| now.at < until)
-    }
-
     fn of(
         licenses: &[VerifiedLicense],
         activation: Option<&VerifiedActivation>,
@@ -115,8 +125,10 @@ impl Judged {
             .flat_map(|l| &l.claims().supersedes)
             .collect();
         let mut all = Self {
-            from: now,
-            until: None,
+            validity: Validity {
+                from: now,
+                until: None,
+            },
             verdict: Err(not_licensed()),
             entitlements: HashMap::new(),
             quotas: HashMap::new(),
@@ -149,7 +161,8 @@ impl Judged {
 
     fn unite(&mut self, license: &VerifiedLicense, verdict: Verdict) {
         if let Some(change) = verdict.changes_at() {
-            self.until = Some(self.until.map_or(change, |known| known.min(change)));
+            let until = &mut self.validity.until;
+            *until = Some(until.map_or(change, |known| known.min(change)));
         }
         if verdict.is_allowed() {
             for (name, entitlement) in &license.claims().entitlements {
@@ -171,6 +184,10 @@ impl Judged {
         if better {
             self.verdict = Ok(verdict);
         }
+    }
+
+    pub const fn validity(&self) -> Validity {
+        self.validity
     }
 
     /// The best verdict of all licenses; `not_licensed` when there is none.

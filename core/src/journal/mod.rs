@@ -34,8 +34,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) use counters::add;
 use counters::{CellKind, Counters, Slot};
 pub use sealing::CellUsage;
-pub(crate) use sealing::{Progress, SealTime};
-use store::{Cells, Store, StreamRow};
+pub(crate) use sealing::SealTime;
+use store::{Cells, Chain, Store, StreamRow};
 
 use crate::document::SigningKey;
 use crate::error::{Error, Result};
@@ -249,7 +249,7 @@ impl Journal {
     }
 
     /// Every kept segment and receipt, oldest first.
-    pub fn chain(&self) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+    pub fn chain(&self) -> Result<Chain> {
         self.lock()?.store.chain()
     }
 

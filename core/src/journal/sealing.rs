@@ -32,17 +32,6 @@ pub struct CellUsage {
     pub acknowledged: u64,
 }
 
-/// What a receipt led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// Everything that was sealed is acknowledged.
-    Done,
-    /// There is more to send.
-    More,
-    /// A new epoch began; its first segment is to be sent.
-    NewEpoch,
-}
-
 impl Journal {
     /// Continues, or begins, the stream of this device's use of `license`.
     ///
@@ -79,18 +68,21 @@ impl Journal {
         }
     }
 
-    /// The sealed segment that is to be sent next, sealing one when there is something new.
+    /// The sealed segment that is to be sent next, and whether it was sealed just now.
     ///
     /// Its bytes are on the disk before this returns and are the same each time.
-    pub fn next_segment(&self, time: SealTime, may_seal: bool) -> Result<Option<Vec<u8>>> {
+    pub fn next_segment(&self, time: SealTime, may_seal: bool) -> Result<Option<(Vec<u8>, bool)>> {
         let mut inner = self.lock()?;
+        let mut sealed = false;
         loop {
             if let Some(row) = inner.unsent()? {
                 match inner.store.segment(row.stream, row.epoch, row.send)? {
-                    Some(bytes) => return Ok(Some(bytes)),
+                    Some(bytes) => return Ok(Some((bytes, sealed))),
                     None => inner.cannot_resend(&self.counters, row, time.at)?,
                 }
-            } else if !may_seal || !inner.seal(&self.counters, time)? {
+            } else if may_seal && inner.seal(&self.counters, time)? {
+                sealed = true;
+            } else {
                 return Ok(None);
             }
         }
@@ -103,24 +95,23 @@ impl Journal {
         bundle: &[u8],
         refused: bool,
         now: Timestamp,
-    ) -> Result<Progress> {
+    ) -> Result<()> {
         let mut inner = self.lock()?;
         // An answer about a stream this device never had changes nothing.
         let Some(row) = inner.store.stream(receipt.stream)? else {
-            return inner.progress();
+            return Ok(());
         };
         let at = receipt.position;
         if at.epoch < row.epoch {
             if refused {
                 inner.send_from(row, 1)?;
             }
-            return inner.progress();
+            return Ok(());
         }
         let own = inner.store.hash(row.stream, at.epoch, at.seq)?;
         let folded = at.epoch == row.epoch && own.is_none() && at.seq < row.acked;
         if at.epoch > row.epoch || (own != Some(at.head) && !folded) {
-            inner.leave_fork(&self.counters, row, at.epoch, now)?;
-            return Ok(Progress::NewEpoch);
+            return inner.leave_fork(&self.counters, row, at.epoch, now);
         }
         let send = if refused {
             at.seq + 1
@@ -132,7 +123,7 @@ impl Journal {
         } else if send != row.send {
             inner.send_from(row, send)?;
         }
-        inner.progress()
+        Ok(())
     }
 
     /// What every cell has counted, in the order of the keys.
@@ -166,14 +157,6 @@ impl Inner {
         self.stream
             .as_ref()
             .is_some_and(|current| current.stream == row.stream)
-    }
-
-    fn progress(&self) -> Result<Progress> {
-        Ok(if self.unsent()?.is_some() {
-            Progress::More
-        } else {
-            Progress::Done
-        })
     }
 
     /// The server asks for a segment that was folded away: the stream begins again, and the

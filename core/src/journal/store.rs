@@ -102,6 +102,9 @@ pub(crate) struct CellRow {
 /// The cells of one stream by their keys.
 pub(crate) type Cells = HashMap<Vec<u8>, CellRow>;
 
+/// Segments and receipts, as bytes.
+pub(crate) type Chain = (Vec<Vec<u8>>, Vec<Vec<u8>>);
+
 /// An open journal file.
 pub(crate) struct Store {
     db: Connection,
@@ -272,7 +275,7 @@ impl Store {
     }
 
     /// Every kept segment in the order of sealing, and every kept receipt in the order of coming.
-    pub fn chain(&self) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+    pub fn chain(&self) -> Result<Chain> {
         let segments = self.rows(SELECT_ALL_SEGMENTS, [], |row| row.get(0))?;
         Ok((
             segments,

@@ -1,0 +1,252 @@
+//! A server in a few lines, built on the engine's own rule: what every test here syncs with.
+
+#![expect(
+    dead_code,
+    reason = "each test program uses its own part of this module"
+)]
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use mintreu::activation::{Activation, Request, Wanted};
+use mintreu::document::SigningKey;
+use mintreu::id::{ActivationId, LicenseId, StreamId};
+use mintreu::license::{Claims, Name, QuotaClaim, Trust, issue};
+use mintreu::meter::{
+    CellKey, ChainHash, Position, Receipt, Remainder, Verdict, Window, accept, chain_hash,
+    increase, open_segment_of_any_device, remainder,
+};
+use mintreu::{Clock, Engine, FixedClock, Options, Timestamp, sync};
+
+pub const PRODUCT: &str = "acme.editor";
+pub const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
+
+/// What a model server does wrong on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    None,
+    /// Adds every segment that arrives, whether it was seen before or not.
+    CountsRepeats,
+}
+
+#[derive(Default, Clone)]
+pub struct Stream {
+    position: Option<Position>,
+    hashes: HashMap<(u64, u64), ChainHash>,
+    totals: HashMap<(u64, CellKey), u64>,
+    pub billed: HashMap<CellKey, u64>,
+    pub disputed: HashMap<CellKey, u64>,
+    pub forks: u32,
+}
+
+#[derive(Clone)]
+pub struct Server {
+    root: SigningKey,
+    pub license: Claims,
+    pub streams: HashMap<StreamId, Stream>,
+    pub epoch: u64,
+    fault: Fault,
+}
+
+impl Server {
+    pub fn new(fault: Fault) -> Self {
+        let mut license = Claims::new(LicenseId::from_bytes([7; 16]), PRODUCT, NOW);
+        let renders = "renders".parse::<Name>().unwrap();
+        license
+            .quotas
+            .insert(renders, QuotaClaim::new(500, Window::Lifetime));
+        let root = SigningKey::from_seed(&[1; 32]);
+        Self {
+            root,
+            license,
+            streams: HashMap::new(),
+            epoch: 1,
+            fault,
+        }
+    }
+
+    pub fn trust(&self) -> Trust {
+        Trust::new(PRODUCT, *self.root.public()).unwrap()
+    }
+
+    pub fn license_bundle(&self) -> Vec<u8> {
+        issue(&self.license, &self.root, &[]).unwrap()
+    }
+
+    /// The answer to one request: status and body.
+    pub fn handle(&mut self, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+        match path {
+            sync::ACTIVATIONS => self.activate(body),
+            sync::SEGMENTS => self.segment(body),
+            _ => (404, Vec::new()),
+        }
+    }
+
+    fn activate(&self, body: &[u8]) -> (u16, Vec<u8>) {
+        let (device, request) = Request::verify(body).unwrap();
+        let carries = matches!(request.wanted, Wanted::Code(_));
+        let activation = Activation {
+            id: ActivationId::from_bytes([4; 16]),
+            license: self.license.id,
+            product: request.product,
+            issued_at: NOW,
+            expires_at: None,
+            device,
+            nonce: request.nonce,
+            fingerprint: request.fingerprint,
+            license_bundle: carries.then(|| self.license_bundle()),
+        };
+        (200, activation.issue(&self.root, &[]).unwrap())
+    }
+
+    fn segment(&mut self, body: &[u8]) -> (u16, Vec<u8>) {
+        let segment = open_segment_of_any_device(body).unwrap();
+        let hash = chain_hash(body);
+        let stream = self.streams.entry(segment.stream).or_default();
+        let at = stream.position.unwrap_or(Position::START);
+        let place = (segment.epoch, segment.seq);
+        let verdict = accept(at, &segment, hash, stream.hashes.get(&place).copied());
+        let repeats = self.fault == Fault::CountsRepeats;
+        let status = match verdict {
+            Verdict::Apply(next) => {
+                stream.apply(&segment, repeats);
+                stream.hashes.insert(place, hash);
+                stream.position = Some(next);
+                200
+            }
+            Verdict::Duplicate => {
+                if repeats {
+                    stream.apply(&segment, repeats);
+                }
+                200
+            }
+            Verdict::Gap => 409,
+            Verdict::Fork => {
+                stream.forks += 1;
+                409
+            }
+        };
+        let position = stream.position.unwrap_or(Position::START);
+        let receipt = Receipt {
+            product: PRODUCT.into(),
+            stream: segment.stream,
+            position,
+            issued_at: NOW,
+            server_epoch: self.epoch,
+        };
+        (status, receipt.seal(&self.root, &[]).unwrap())
+    }
+
+    /// Puts a backup in place of this server, as an operator would: with a higher epoch.
+    pub fn restore(&mut self, backup: Self) {
+        *self = Self {
+            epoch: self.epoch + 1,
+            ..backup
+        };
+    }
+
+    /// Units billed for a meter over all streams.
+    pub fn billed(&self, meter: &str) -> u64 {
+        let sums = self.streams.values().flat_map(|stream| &stream.billed);
+        sums.filter(|(key, _)| key.meter() == meter)
+            .map(|(_, units)| units)
+            .sum()
+    }
+
+    pub fn disputed(&self, meter: &str) -> u64 {
+        let sums = self.streams.values().flat_map(|stream| &stream.disputed);
+        sums.filter(|(key, _)| key.meter() == meter)
+            .map(|(_, units)| units)
+            .sum()
+    }
+}
+
+impl Stream {
+    fn apply(&mut self, segment: &mintreu::meter::Segment, repeats: bool) {
+        if let Some(opening) = &segment.opening {
+            for closed in &opening.closed {
+                let place = (opening.closed_epoch, closed.key.clone());
+                let accepted = self.totals.get(&place).copied().unwrap_or(0);
+                let (account, units) = match remainder(opening.reason, closed, accepted) {
+                    Remainder::Owed(units) => (&mut self.billed, units),
+                    Remainder::Disputed(units) => (&mut self.disputed, units),
+                };
+                *account.entry(closed.key.clone()).or_default() += units;
+            }
+        }
+        for total in &segment.totals {
+            let known = self
+                .totals
+                .entry((segment.epoch, total.key.clone()))
+                .or_default();
+            let more = match repeats {
+                true => total.units,
+                false => increase(*known, total.units).unwrap(),
+            };
+            *known = total.units;
+            *self.billed.entry(total.key.clone()).or_default() += more;
+        }
+    }
+}
+
+/// An engine in `folder` with a clock that stands still.
+pub fn open(folder: &Path, server: &Server) -> Engine {
+    open_at(folder, server, Arc::new(FixedClock::at(NOW)))
+}
+
+pub fn open_at(folder: &Path, server: &Server, clock: Arc<dyn Clock>) -> Engine {
+    let options = Options {
+        clock,
+        ..Options::default()
+    };
+    Engine::open_with(folder, server.trust(), options).unwrap()
+}
+
+/// Syncs until nothing is left, over a network that loses nothing.
+pub fn sync(engine: &Engine, server: &mut Server) {
+    for _ in 0..1000 {
+        let Some(request) = engine.next_request().unwrap() else {
+            return;
+        };
+        let (status, body) = server.handle(request.path, &request.body);
+        engine.on_response(status, &body).unwrap();
+    }
+    panic!("the sync does not end");
+}
+
+/// Units of a meter this device has counted.
+pub fn counted(engine: &Engine, meter: &str) -> u64 {
+    let usage = engine.usage().unwrap();
+    usage
+        .iter()
+        .filter(|cell| cell.key.meter() == meter)
+        .map(|cell| cell.counted)
+        .sum()
+}
+
+/// A small generator of repeatable randomness (xorshift64*, Vigna 2014).
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+}
+
+/// How often a long test is repeated: `MINTREU_<NAME>`, or `normally`.
+pub fn rounds(name: &str, normally: u64) -> u64 {
+    let set = std::env::var(format!("MINTREU_{name}"));
+    set.map_or(normally, |text| text.parse().expect("a number"))
+}

@@ -1,0 +1,85 @@
+//! The worked example of `docs/usage-protocol.md` is what the engine really writes.
+
+use mintreu::document::SigningKey;
+use mintreu::id::LicenseId;
+use mintreu::meter::{
+    CellKey, GENESIS, Position, Receipt, Segment, TimeQuality, Total, chain_hash, open_segment,
+    seal_segment, stream_id,
+};
+use mintreu::{Result, Timestamp};
+
+const DOCUMENT: &str = include_str!("../../docs/usage-protocol.md");
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Passes when the document shows all these bytes, in lines of 32; prints what it lacks.
+fn shows(blocks: &[(&str, &[u8])]) {
+    let mut missing = String::new();
+    for (what, bytes) in blocks {
+        let lines: Vec<String> = bytes.chunks(32).map(hex).collect();
+        let block = lines.join("\n");
+        if !DOCUMENT.contains(&block) {
+            missing.push_str(&format!("{what}:\n{block}\n"));
+        }
+    }
+    assert!(missing.is_empty(), "docs/usage-protocol.md should show the\n{missing}");
+}
+
+fn example() -> Result<(SigningKey, Segment)> {
+    let device = SigningKey::from_seed(&[0x11; 32]);
+    let license = LicenseId::from_bytes([0x22; 16]);
+    let calls = CellKey::new("api.calls")?.subject("c-1")?.dimension("region", "eu")?;
+    let segment = Segment {
+        product: "acme.editor".into(),
+        device: *device.public(),
+        license,
+        stream: stream_id(device.public(), license),
+        epoch: 1,
+        seq: 1,
+        prev: GENESIS,
+        totals: vec![
+            Total { key: CellKey::new("renders")?, units: 7 },
+            Total { key: calls, units: 1000 },
+        ],
+        sealed_at: Timestamp::from_ms(1_800_000_000_250),
+        time_quality: TimeQuality::Plausible,
+        opening: None,
+    };
+    Ok((device, segment))
+}
+
+#[test]
+fn the_segment_of_the_document_is_what_is_written() -> Result<()> {
+    let (device, segment) = example()?;
+    let document = seal_segment(&segment, &device)?;
+    shows(&[
+        ("device's public key", device.public().as_bytes()),
+        ("stream", segment.stream.as_bytes()),
+        ("segment's claims", &segment.to_claims()?),
+        ("segment", &document),
+        ("segment's chain hash", &chain_hash(&document)),
+    ]);
+    assert_eq!(open_segment(&document, device.public())?, segment);
+    Ok(())
+}
+
+#[test]
+fn the_receipt_of_the_document_is_what_is_written() -> Result<()> {
+    let (device, segment) = example()?;
+    let head = chain_hash(&seal_segment(&segment, &device)?);
+    let receipt = Receipt {
+        product: segment.product,
+        stream: segment.stream,
+        position: Position { epoch: 1, seq: 1, head },
+        issued_at: Timestamp::from_ms(1_800_000_001_500),
+        server_epoch: 1,
+    };
+    shows(&[
+        ("receipt's claims", &receipt.to_claims()?),
+        ("receipt", &receipt.seal(&SigningKey::from_seed(&[0x33; 32]), &[])?),
+    ]);
+    assert_eq!(Receipt::from_claims(&receipt.to_claims()?)?, receipt);
+    Ok(())
+}
