@@ -162,6 +162,13 @@ impl Meter {
         Ok(Self::new(Arc::clone(&self.shared), core))
     }
 
+    /// A handle for the same meter, counted apart for one value of a dimension.
+    pub fn dimension(&self, name: &str, value: &str) -> Result<Self> {
+        let key = self.core.key.clone().dimension(name, value)?;
+        let core = MeterCore::new(&self.shared, key)?;
+        Ok(Self::new(Arc::clone(&self.shared), core))
+    }
+
     /// Counts `n` units, whatever any quota says. No lock, no system call.
     #[inline]
     pub fn record(&self, n: u64) {

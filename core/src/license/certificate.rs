@@ -4,7 +4,7 @@ use super::codec::instant;
 use super::name::check_name;
 use crate::document::cbor::{self, Value};
 use crate::document::{
-    CONFIRMATION, ISSUED_AT, Kind, PRIVATE, PublicKey, SigningKey, cose_key, key_from_cose,
+    CONFIRMATION, ISSUED_AT, Kind, PRIVATE, PublicKey, SigningKey, cose_key, key_from_cose, open,
     private_claims, seal,
 };
 use crate::error::{Error, Result};
@@ -74,6 +74,11 @@ impl Certificate {
         seal(Kind::Certificate, &self.to_cbor()?, parent)
     }
 
+    /// Verifies a certificate that one of `parents` signed; errors as for [`open`].
+    pub fn verify(bytes: &[u8], parents: &[&PublicKey]) -> Result<Self> {
+        Self::from_cbor(open(Kind::Certificate, bytes, parents)?)
+    }
+
     fn to_cbor(&self) -> Result<Vec<u8>> {
         self.check()?;
         let bits = self
@@ -104,7 +109,7 @@ impl Certificate {
     }
 
     /// Reads claims whose signature has been verified.
-    pub(super) fn from_cbor(bytes: &[u8]) -> Result<Self> {
+    fn from_cbor(bytes: &[u8]) -> Result<Self> {
         let claims = cbor::decode(bytes)?;
         let missing = || Error::new("malformed", "the certificate says nothing");
         let private = private_claims(&claims)?.ok_or_else(missing)?;

@@ -2,9 +2,7 @@
 
 use super::{Certificate, Claims, Facts, Trust, Verdict, judge};
 use crate::document::cbor;
-use crate::document::{
-    AUDIENCE, Bundle, ISSUED_AT, Kind, PublicKey, SigningKey, from_text, open, seal,
-};
+use crate::document::{AUDIENCE, Bundle, ISSUED_AT, Kind, SigningKey, from_text, open, seal};
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
@@ -111,15 +109,10 @@ pub fn open_bundle(kind: Kind, bundle: &[u8], trust: &Trust) -> Result<Opened> {
 fn signer(certificates: &[&[u8]], trust: &Trust) -> Result<Option<Certificate>> {
     let mut parent: Option<Certificate> = None;
     for bytes in certificates {
-        let payload = match &parent {
-            Some(parent) => open(Kind::Certificate, bytes, &[&parent.key])?,
-            None => open(
-                Kind::Certificate,
-                bytes,
-                &trust.roots().collect::<Vec<&PublicKey>>(),
-            )?,
+        let certificate = match &parent {
+            Some(parent) => Certificate::verify(bytes, &[&parent.key])?,
+            None => Certificate::verify(bytes, &trust.roots().collect::<Vec<_>>())?,
         };
-        let certificate = Certificate::from_cbor(payload)?;
         if let Some(parent) = &parent {
             parent.allows_child(&certificate)?;
         }

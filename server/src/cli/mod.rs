@@ -13,6 +13,10 @@
 mod admin;
 mod catalog;
 mod demo;
+mod files;
+mod keyfile;
+mod keys;
+mod license;
 mod server;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -58,6 +62,12 @@ enum Command {
     /// Look after the catalog: bring products in
     #[command(subcommand)]
     Catalog(catalog::Catalog),
+    /// Make and certify the keys that sign licenses; no server needed
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Issue and check licenses; no server needed
+    #[command(subcommand)]
+    License(license::License),
     /// Write shell completions to standard output
     Completions {
         /// For which shell
@@ -74,6 +84,8 @@ impl Command {
             Self::Migrate => server::migrate(config.as_deref(), out),
             Self::Admin(command) => admin::run(&command, config.as_deref(), out),
             Self::Catalog(command) => catalog::run(&command, config.as_deref(), out),
+            Self::Keys(command) => keys::run(&command, out),
+            Self::License(command) => license::run(&command, out),
             Self::Completions { shell } => {
                 let mut command = Cli::command();
                 let mut written = Vec::new();
