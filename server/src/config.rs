@@ -26,6 +26,8 @@ pub struct Config {
     pub mail: MailConfig,
     /// How money comes in.
     pub payments: PaymentsConfig,
+    /// What the platform and its payment provider take of a sale.
+    pub fees: FeesConfig,
     /// How long sessions last.
     pub sessions: SessionsConfig,
     /// How much the worker does at once.
@@ -114,6 +116,22 @@ pub struct PaymentsConfig {
     pub sandbox: bool,
     /// Signs and checks webhooks.
     pub webhook_secret: Secret,
+}
+
+/// `[fees]`, in basis points: hundredths of a percent.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeesConfig {
+    /// Of a sale on the seller's own traffic.
+    pub seller_bps: u32,
+    /// Of a sale that the marketplace brought.
+    pub marketplace_bps: u32,
+    /// Of any other sale.
+    pub default_bps: u32,
+    /// What a payment costs, of what the buyer pays.
+    pub payment_bps: u32,
+    /// And in minor units for each payment.
+    pub payment_fixed_minor: i64,
 }
 
 /// `[sessions]`, in seconds.

@@ -21,6 +21,7 @@ pub mod caller;
 pub mod config;
 pub mod custody;
 pub mod events;
+pub mod gateways;
 pub mod limits;
 pub mod problem;
 pub mod queue;
@@ -87,7 +88,7 @@ pub async fn prepare(app: &App) -> Result<(), StartError> {
 /// Every route, JSON and pages, with all that surrounds them.
 pub fn router(app: &Arc<App>) -> Router {
     let visits = Arc::new(api::Visits::new(app.clone()));
-    let routes = api::router();
+    let routes = api::router().merge(gateways::sandbox::page::routes());
     let routes = routes.layer(from_fn_with_state(visits, api::visit));
     serve::guarded(app, routes.with_state(app.clone()))
 }

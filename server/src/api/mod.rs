@@ -15,7 +15,9 @@ mod visit;
 pub use visit::{Visits, visit};
 
 use crate::app::App;
-use crate::domains::{accounts, billing, catalog, invoicing, metering};
+use crate::domains::{
+    accounts, billing, catalog, fulfilment, invoicing, licensing, metering, orders, payments,
+};
 use crate::problem::Problem;
 use axum::extract::State;
 use axum::routing::get;
@@ -38,8 +40,12 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(accounts::http::routes())
         .merge(billing::http::routes())
         .merge(catalog::http::routes())
+        .merge(fulfilment::http::routes())
         .merge(invoicing::http::routes())
+        .merge(licensing::http::routes())
         .merge(metering::http::routes())
+        .merge(orders::http::routes())
+        .merge(payments::http::routes())
 }
 
 /// The description of every route.

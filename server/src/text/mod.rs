@@ -27,6 +27,7 @@ pub use fluent_bundle::FluentValue as Value;
 const ENGLISH: &[(&str, &str)] = &[
     ("common", include_str!("../../locales/en/common.ftl")),
     ("mail", include_str!("../../locales/en/mail.ftl")),
+    ("sandbox", include_str!("../../locales/en/sandbox.ftl")),
 ];
 
 /// A language with its region's habits.

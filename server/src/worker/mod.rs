@@ -16,8 +16,9 @@ pub use table::{Runnable, Table};
 
 use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
-use crate::domains::{billing, ledger};
+use crate::domains::{billing, fulfilment, ledger, payments};
 use crate::events::{self, Event};
+use crate::gateways::sandbox;
 use crate::notify;
 use crate::queue::{self, Job, JobError, MAX_ATTEMPTS, backoff_ms};
 use crate::store::{Attempt, StoreError};
@@ -39,8 +40,11 @@ pub fn table() -> Table {
         .job(events::DISPATCH, dispatch)
         .job(SWEEP, sweep)
         .job(billing::CLOSE_JOB, billing::close_period_job)
-        .job(ledger::RELEASE_JOB, release)
+        .job(fulfilment::EXPIRE_JOB, fulfilment::expire)
+        .job(payments::SETTLE_JOB, fulfilment::settle_payment)
+        .job(ledger::RELEASE_JOB, ledger::release)
         .network(notify::MAIL_JOB, notify::send_mail)
+        .network(sandbox::deliver::DELIVER_JOB, sandbox::deliver::deliver)
 }
 
 /// Jobs leased at once by [`drain`].
@@ -209,14 +213,6 @@ fn dispatch(cx: &mut Cx<'_>, dispatch: &events::Dispatch) -> Result<(), JobError
         subscriber(cx, &event)?;
     }
     Ok(())
-}
-
-/// Makes a seller's held part releasable at its date.
-fn release(cx: &mut Cx<'_>, job: &ledger::ReleasePayload) -> Result<(), JobError> {
-    ledger::release(cx, job).map_err(|error| match error {
-        ledger::LedgerError::Store(error) => error.into(),
-        other => JobError::fail(other),
-    })
 }
 
 /// The job that forgets old idempotency keys, once a day.

@@ -16,6 +16,8 @@
 //! Start reading at [`checkout`], then [`settle`]; the way through the gateway is in [`flow`].
 
 pub mod checkout;
+pub mod flow;
+pub mod http;
 pub mod model;
 pub mod pages;
 pub mod settle;
@@ -24,6 +26,7 @@ pub use checkout::{
     Checkout, CheckoutPlaced, EXPIRE_JOB, ExpirePayload, RetryPayment, checkout, expire,
     retry_payment,
 };
+pub use flow::{Purchase, Started, order_path, pay_again, start};
 pub use model::FulfilmentError;
 pub use pages::{
     LicensePage, OrderPage, RevealCode, ViewLicense, ViewOrder, license_page, order_page,

@@ -1,5 +1,6 @@
 //! What a ledger transaction is. Pure.
 
+use crate::queue::JobError;
 use crate::store::StoreError;
 use mintreu::id::AccountId;
 use mintreu::{Currency, Money};
@@ -159,6 +160,15 @@ pub enum LedgerError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<LedgerError> for JobError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Store(error) => Self::retry(error),
+            other => Self::fail(other),
+        }
+    }
 }
 
 /// A transaction whose postings sum to zero in every currency. There is no other way to make one.

@@ -1,1 +1,382 @@
-//! Routes of licenses and activations.
+//! Routes of licenses, activations and keys.
+
+use super::{
+    Activate, Deactivate, ExportRoot, License, LicenseView, Licenses, LicensingError, Redeem,
+    Revoke, TrustText, activate, deactivate, export_root, list, redeem, revoke, trust, view,
+};
+use crate::app::App;
+use crate::limits::Rate;
+use crate::problem::Problem;
+use crate::wire::{JsonBody, PathParam, Query, RawBody, Visitor};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mintreu::Timestamp;
+use mintreu::document::to_text;
+use mintreu::id::{ActivationId, LicenseId};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What signed documents are sent as.
+const COSE: &str = "application/cose";
+/// Guesses of a code from one address: ten at once, then one every six seconds.
+const REDEEM: Rate = Rate {
+    burst: 10,
+    refill_ms: 6_000,
+};
+/// Guesses of codes from everywhere: a guesser with many addresses meets this one.
+const REDEEM_ALL: Rate = Rate {
+    burst: 300,
+    refill_ms: 100,
+};
+/// Activations from one address: a class room behind one router at once.
+const ACTIVATE: Rate = Rate {
+    burst: 60,
+    refill_ms: 1_000,
+};
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(redeem_code))
+        .routes(routes!(list_licenses))
+        .routes(routes!(show_license))
+        .routes(routes!(revoke_license))
+        .routes(routes!(post_activation))
+        .routes(routes!(delete_activation))
+        .routes(routes!(show_trust))
+        .routes(routes!(export_root_key))
+}
+
+impl From<LicensingError> for Problem {
+    fn from(error: LicensingError) -> Self {
+        use LicensingError as E;
+        let detail = error.to_string();
+        match error {
+            E::NotFound => Self::not_found("There is no such license."),
+            E::CodeUnknown => Self::new(404, "code_unknown", detail).at("code"),
+            E::Revoked => Self::new(403, "license_revoked", detail),
+            E::Expired => Self::new(403, "license_expired", detail),
+            E::SeatsExhausted { .. } => Self::new(409, "seats_exhausted", detail),
+            E::TooManyMoves { .. } => Self::new(429, "seat_moves_exhausted", detail),
+            E::WrongProduct => Self::new(422, "wrong_product", detail),
+            E::RequestMalformed(_) => Self::new(422, "request_malformed", detail),
+            E::ExportedBefore => Self::new(409, "root_exported", detail),
+            E::Signing(cause) => {
+                tracing::error!(%cause, "a document can't be signed");
+                Self::internal()
+            }
+            E::Denied(denied) => denied.into(),
+            E::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Refuses who guesses too fast.
+pub fn limit_redeeming(app: &App, client: &str) -> Result<(), Problem> {
+    let now = app.now();
+    let limits = &app.limits;
+    let taken = limits
+        .take("redeem", client, REDEEM, now)
+        .and_then(|()| limits.take("redeem", "everybody", REDEEM_ALL, now));
+    taken.map_err(too_fast)
+}
+
+/// Refuses who activates too fast.
+pub fn limit_activating(app: &App, client: &str) -> Result<(), Problem> {
+    let taken = app.limits.take("activate", client, ACTIVATE, app.now());
+    taken.map_err(too_fast)
+}
+
+fn too_fast(seconds: u32) -> Problem {
+    let detail = format!("Too many attempts; try again in {seconds} s.");
+    Problem::new(429, "too_many_requests", detail).after(seconds)
+}
+
+/// A code to exchange.
+#[derive(Deserialize, ToSchema)]
+pub struct RedeemIn {
+    /// As typed: case, spaces and dashes don't matter.
+    code: String,
+}
+
+/// A license.
+#[derive(Serialize, ToSchema)]
+pub struct LicenseOut {
+    license_id: String,
+    product_id: String,
+    /// The audience of its document.
+    product: String,
+    /// `active`, `expired` or `revoked`.
+    state: &'static str,
+    /// Devices that may be active at once.
+    seats: i64,
+    /// Milliseconds since 1970 (UTC).
+    issued_at: i64,
+    /// Milliseconds since 1970 (UTC); none for one without end.
+    expires_at: Option<i64>,
+    revoked_at: Option<i64>,
+    revoke_reason: Option<String>,
+    /// The signed bundle as text to paste: `MT1-…`.
+    document: String,
+    /// Its devices; only when one license is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activations: Option<Vec<ActivationOut>>,
+}
+
+/// A device that uses a license.
+#[derive(Serialize, ToSchema)]
+pub struct ActivationOut {
+    activation_id: String,
+    /// The short name of the device's key.
+    device: String,
+    /// The seat it holds; none once it was given up.
+    seat: Option<i64>,
+    /// Milliseconds since 1970 (UTC).
+    activated_at: i64,
+    last_seen_at: i64,
+    deactivated_at: Option<i64>,
+}
+
+pub(crate) fn license_out(license: &License, now: Timestamp) -> LicenseOut {
+    LicenseOut {
+        license_id: license.id.to_string(),
+        product_id: license.product.to_string(),
+        product: license.product_code.clone(),
+        state: license.state(now).code(),
+        seats: license.seats,
+        issued_at: license.issued_at.ms(),
+        expires_at: license.expires_at.map(Timestamp::ms),
+        revoked_at: license.revoked_at.map(Timestamp::ms),
+        revoke_reason: license.revoke_reason.clone(),
+        document: to_text(&license.document),
+        activations: None,
+    }
+}
+
+fn view_out(view: &LicenseView, now: Timestamp) -> LicenseOut {
+    let activations = view.activations.iter().map(|one| ActivationOut {
+        activation_id: one.id.to_string(),
+        device: one.device_name(),
+        seat: one.seat,
+        activated_at: one.activated_at.ms(),
+        last_seen_at: one.last_seen_at.ms(),
+        deactivated_at: one.deactivated_at.map(Timestamp::ms),
+    });
+    LicenseOut {
+        activations: Some(activations.collect()),
+        ..license_out(&view.license, now)
+    }
+}
+
+/// Exchange a code for its license. Asking again answers the same license.
+#[utoipa::path(post, path = "/v1/licenses/redeem", tag = "licenses", request_body = RedeemIn,
+    responses((status = 200, body = LicenseOut), (status = 403), (status = 404), (status = 429)))]
+async fn redeem_code(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    body: JsonBody<RedeemIn>,
+) -> Result<Json<LicenseOut>, Problem> {
+    limit_redeeming(&app, &visitor.client_key())?;
+    let command = Redeem::parse(&body.value.code)?;
+    let license = app.transact(&visitor.caller, command, redeem).await?;
+    Ok(Json(license_out(&license, app.now())))
+}
+
+/// Which page of licenses.
+#[derive(Deserialize, IntoParams)]
+#[serde(default)]
+pub struct LicensesQuery {
+    /// `seller` lists licenses of one's own products.
+    role: Option<String>,
+    /// The last license of the page before.
+    before: Option<String>,
+    /// 1 to 100; 20 when absent.
+    limit: i64,
+}
+
+impl Default for LicensesQuery {
+    fn default() -> Self {
+        Self {
+            role: None,
+            before: None,
+            limit: 20,
+        }
+    }
+}
+
+/// A page of licenses.
+#[derive(Serialize, ToSchema)]
+pub struct LicensesOut {
+    licenses: Vec<LicenseOut>,
+}
+
+/// One's own licenses, newest first.
+#[utoipa::path(get, path = "/v1/licenses", tag = "licenses", params(LicensesQuery),
+    responses((status = 200, body = LicensesOut), (status = 400)))]
+async fn list_licenses(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    Query(query): Query<LicensesQuery>,
+) -> Result<Json<LicensesOut>, Problem> {
+    let before = query.before.as_deref().map(LicenseId::parse).transpose()?;
+    let query = Licenses {
+        as_seller: query.role.as_deref() == Some("seller"),
+        before,
+        limit: query.limit,
+    };
+    let found = app.read(&visitor.caller, query, list).await?;
+    let now = app.now();
+    let licenses = found.iter().map(|one| license_out(one, now)).collect();
+    Ok(Json(LicensesOut { licenses }))
+}
+
+/// One license with its devices, for its owner or seller.
+#[utoipa::path(get, path = "/v1/licenses/{license_id}", tag = "licenses",
+    params(("license_id" = String, Path)),
+    responses((status = 200, body = LicenseOut), (status = 404)))]
+async fn show_license(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(license): PathParam<LicenseId>,
+) -> Result<Json<LicenseOut>, Problem> {
+    let found = app.read(&visitor.caller, license, view).await?;
+    Ok(Json(view_out(&found, app.now())))
+}
+
+/// Why a license is withdrawn.
+#[derive(Deserialize, ToSchema)]
+pub struct RevokeIn {
+    /// For the customer to read, at most 500 characters.
+    reason: String,
+}
+
+/// Withdraw a license of one's own product.
+#[utoipa::path(post, path = "/v1/licenses/{license_id}/revoke", tag = "licenses",
+    params(("license_id" = String, Path)), request_body = RevokeIn,
+    responses((status = 204), (status = 403), (status = 404), (status = 422)))]
+async fn revoke_license(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(license): PathParam<LicenseId>,
+    body: JsonBody<RevokeIn>,
+) -> Result<StatusCode, Problem> {
+    let reason = body.value.reason.trim().to_owned();
+    if reason.is_empty() || reason.chars().count() > 500 {
+        let detail = "Say why, in at most 500 characters.";
+        return Err(Problem::new(422, "reason_malformed", detail).at("reason"));
+    }
+    let command = Revoke { license, reason };
+    app.transact(&visitor.caller, command, revoke).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Activate a device.
+///
+/// The body is the device's signed request: bytes as `application/cose`, or any of its text forms.
+/// The answer is the activation in the same manner. The same device never takes a second seat.
+#[utoipa::path(post, path = "/v1/activations", tag = "licenses",
+    request_body(content = Vec<u8>, content_type = "application/cose"),
+    responses(
+        (status = 200, description = "The activation", body = Vec<u8>,
+            content_type = "application/cose"),
+        (status = 403), (status = 404), (status = 409), (status = 422), (status = 429)))]
+async fn post_activation(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> Result<Response, Problem> {
+    limit_activating(&app, &visitor.client_key())?;
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .map(|kind| kind.as_bytes());
+    let cose = kind.is_some_and(|kind| kind.starts_with(COSE.as_bytes()));
+    let command = if cose {
+        Activate::from_bytes(&body)?
+    } else {
+        let text = std::str::from_utf8(&body).map_err(|_| {
+            let detail = "Send the request's bytes as application/cose, or its text.";
+            Problem::new(415, "content_type_unsupported", detail)
+        })?;
+        Activate::from_text(text)?
+    };
+    let done = app.transact(&visitor.caller, command, activate).await?;
+    Ok(if cose {
+        ([(header::CONTENT_TYPE, COSE)], done.document).into_response()
+    } else {
+        to_text(&done.document).into_response()
+    })
+}
+
+/// Give up a seat of one's own license.
+#[utoipa::path(delete, path = "/v1/activations/{activation_id}", tag = "licenses",
+    params(("activation_id" = String, Path)),
+    responses((status = 204), (status = 404), (status = 429)))]
+async fn delete_activation(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(activation): PathParam<ActivationId>,
+) -> Result<StatusCode, Problem> {
+    let command = Deactivate { activation };
+    app.transact(&visitor.caller, command, deactivate).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What a product pins.
+#[derive(Serialize, ToSchema)]
+pub struct TrustOut {
+    /// The product's code.
+    product: String,
+    /// A constant for the program that embeds the engine: `mt1-trust product=… root=…`.
+    trust: String,
+}
+
+/// The trust of a product: its code and its seller's root key.
+#[utoipa::path(get, path = "/v1/products/{slug}/trust", tag = "licenses",
+    params(("slug" = String, Path)),
+    responses((status = 200, body = TrustOut), (status = 404)))]
+async fn show_trust(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(slug): PathParam<String>,
+) -> Result<Json<TrustOut>, Problem> {
+    let found = app
+        .transact(&visitor.caller, TrustText { slug }, trust)
+        .await?;
+    Ok(Json(TrustOut {
+        product: found.product().unwrap_or_default().to_owned(),
+        trust: found.to_string(),
+    }))
+}
+
+/// A root key on its way to its owner.
+#[derive(Serialize, ToSchema)]
+pub struct RootOut {
+    /// The public key: `MT1K-…`.
+    public: String,
+    /// The 32 bytes of the seed, base64url. Keep them offline; they are given out once.
+    seed: String,
+}
+
+/// Export one's own root key, once.
+#[utoipa::path(post, path = "/v1/keys/root/export", tag = "licenses",
+    responses((status = 200, body = RootOut), (status = 403), (status = 409)))]
+async fn export_root_key(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+) -> Result<Json<RootOut>, Problem> {
+    let root = app
+        .transact(&visitor.caller, ExportRoot, export_root)
+        .await?;
+    Ok(Json(RootOut {
+        public: root.public.to_string(),
+        seed: URL_SAFE_NO_PAD.encode(root.seed.as_slice()),
+    }))
+}

@@ -17,6 +17,7 @@
 //!
 //! Start reading at [`model`], then [`ops`].
 
+pub mod http;
 pub mod model;
 pub mod ops;
 pub mod sql;
@@ -26,5 +27,5 @@ pub use model::{
 };
 pub use ops::{
     Buyer, History, PlaceOrder, Sale, SalesPage, SalesQuery, SalesTotal, access_token, apply,
-    by_id, contact, history, of_line, place, sales, seen_by, view,
+    by_id, contact, find, history, of_line, place, sales, seen_by, view,
 };

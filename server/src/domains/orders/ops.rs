@@ -6,6 +6,7 @@ use super::model::{
 };
 use super::sql::{self, StoredOrder};
 use crate::app::{Cx, ReadCx};
+use crate::caller::{Capability, Denied};
 use crate::custody::Custody;
 use crate::domains::catalog::Offer;
 use crate::domains::ledger::{FeePolicy, PaymentTariff, SplitLine, Tax, Traffic, split_sale};
@@ -188,6 +189,15 @@ pub fn by_id(cx: &mut Cx<'_>, order: OrderId) -> Result<Order, OrderError> {
         .ok_or(OrderError::NotFound)
 }
 
+/// As [`by_id`], in a query.
+pub fn find(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: OrderId,
+) -> Result<Option<Order>, StoreError> {
+    Ok(sql::find(tx, tenant, order)?.map(|stored| stored.order))
+}
+
 /// Where a guest's receipt goes.
 pub fn contact(cx: &mut Cx<'_>, order: OrderId) -> Result<Option<String>, OrderError> {
     Ok(sql::contact(cx.tx, cx.caller.tenant, order)?)
@@ -339,9 +349,13 @@ pub struct SalesPage {
 
 /// The caller's own sales, newest first.
 pub fn sales(cx: &mut ReadCx<'_>, query: &SalesQuery) -> Result<SalesPage, OrderError> {
-    let Some(owner) = cx.caller.account else {
-        return Err(OrderError::NotFound);
-    };
+    let (capability, account) = (Capability::Sell, cx.caller.account);
+    let owner = account
+        .filter(|_| cx.caller.may(capability))
+        .ok_or(Denied {
+            capability,
+            signed_in: account.is_some(),
+        })?;
     let page = sql::Page {
         tenant: cx.caller.tenant,
         owner,

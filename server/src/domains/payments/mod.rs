@@ -25,5 +25,5 @@ pub use model::{
 };
 pub use ops::{
     AttachSession, Inbox, NewPayment, ReceiveEvent, SETTLE_JOB, SettlePayload, attach_session,
-    event, expect, latest, of_session, receive_event, record_outcome, settle,
+    by_id, event, expect, latest, receive_event, record_outcome, settle,
 };

@@ -1,9 +1,10 @@
 //! A payment, what a provider can say about it, and the rule that joins them. Pure.
 
 use crate::caller::Denied;
+pub use crate::gateways::{EventKind, ProviderEvent};
 use crate::store::StoreError;
+use mintreu::Money;
 use mintreu::id::{PaymentEventId, PaymentId};
-use mintreu::{Money, Timestamp};
 
 /// What is to be paid for, as its owner names it: an order's id, an invoice's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,44 +60,6 @@ impl PaymentState {
     }
 }
 
-/// What a provider's event means, in our words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventKind {
-    /// The buyer must prove who they are.
-    ActionRequired,
-    /// Paid.
-    Succeeded,
-    /// Declined.
-    Failed,
-    /// Something we don't act on; kept, because it came.
-    Other,
-}
-
-impl EventKind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [
-        Self::ActionRequired,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Other,
-    ];
-
-    /// As stored.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::ActionRequired => "action_required",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Other => "other",
-        }
-    }
-
-    /// Reads what [`EventKind::code`] wrote.
-    pub fn parse(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.code() == code)
-    }
-}
-
 /// One attempt to be paid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
@@ -118,23 +81,6 @@ pub struct Payment {
     pub page_url: Option<String>,
     /// Why it failed: `card_declined`.
     pub failure_code: Option<String>,
-}
-
-/// An event as a provider's adapter read it, signature checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProviderEvent {
-    /// The provider's name of the event.
-    pub id: String,
-    /// What it means.
-    pub kind: EventKind,
-    /// The payment that we named when the session was made.
-    pub payment: PaymentId,
-    /// How much it speaks of.
-    pub amount: Money,
-    /// Why it failed.
-    pub failure_code: Option<String>,
-    /// When it happened there.
-    pub occurred_at: Timestamp,
 }
 
 /// An event in the inbox.

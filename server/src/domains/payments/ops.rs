@@ -5,7 +5,7 @@ use super::model::{
     settle_payment,
 };
 use super::sql;
-use crate::app::{Command, Cx, ReadCx};
+use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::store::{StoreError, Tx};
 use mintreu::Money;
@@ -80,6 +80,15 @@ pub fn attach_session(cx: &mut Cx<'_>, cmd: &AttachSession) -> Result<(), Paymen
     }
 }
 
+/// One attempt.
+pub fn by_id(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    id: PaymentId,
+) -> Result<Option<Payment>, StoreError> {
+    sql::find_payment(tx, tenant, id)
+}
+
 /// The newest attempt for a payable.
 pub fn latest(
     tx: &mut dyn Tx,
@@ -87,14 +96,6 @@ pub fn latest(
     payable: &Payable,
 ) -> Result<Option<Payment>, StoreError> {
     sql::latest(tx, tenant, payable.as_str())
-}
-
-/// The payment behind a provider's session: where its page sends the buyer back to.
-pub fn of_session(
-    cx: &mut ReadCx<'_>,
-    (provider, session): &(String, String),
-) -> Result<Option<Payment>, StoreError> {
-    sql::find_by_session(cx.tx, cx.caller.tenant, provider, session)
 }
 
 /// An event whose signature was checked.

@@ -22,12 +22,6 @@ SELECT payment_id, payable, attempt, provider, state, amount_minor, currency,
     provider_session_id, page_url, failure_code
 FROM payment WHERE tenant_id = :tenant AND payment_id = :payment";
 
-const FIND_BY_SESSION: &str = "\
-SELECT payment_id, payable, attempt, provider, state, amount_minor, currency,
-    provider_session_id, page_url, failure_code
-FROM payment
-WHERE tenant_id = :tenant AND provider = :provider AND provider_session_id = :session";
-
 const ATTACH_SESSION: &str = "\
 UPDATE payment SET provider_session_id = :session, page_url = :url, updated_at = :now
 WHERE tenant_id = :tenant AND payment_id = :payment";
@@ -58,7 +52,6 @@ pub const ALL: &[&str] = &[
     INSERT_PAYMENT,
     LATEST,
     FIND_PAYMENT,
-    FIND_BY_SESSION,
     ATTACH_SESSION,
     MOVE_PAYMENT,
     INSERT_EVENT,
@@ -137,23 +130,6 @@ pub(super) fn find_payment(
         ("payment", id.as_bytes().into()),
     ];
     tx.query_one(FIND_PAYMENT, &params)?
-        .as_ref()
-        .map(payment)
-        .transpose()
-}
-
-pub(super) fn find_by_session(
-    tx: &mut dyn Tx,
-    tenant: TenantId,
-    provider: &str,
-    session: &str,
-) -> Result<Option<Payment>, StoreError> {
-    let params = [
-        ("tenant", tenant.as_bytes().into()),
-        ("provider", provider.into()),
-        ("session", session.into()),
-    ];
-    tx.query_one(FIND_BY_SESSION, &params)?
         .as_ref()
         .map(payment)
         .transpose()

@@ -1,0 +1,196 @@
+//! The way through the gateway: what happens between the transactions of a checkout.
+//!
+//! A crash between the steps is safe: the provider knows a payment by its id and answers the same
+//! page again, and the order's page offers to pay for as long as the order waits.
+
+use super::checkout::{Checkout, CheckoutPlaced, RetryPayment, checkout, retry_payment};
+use super::model::FulfilmentError;
+use crate::app::{App, Idempotency, ReadCx};
+use crate::caller::Caller;
+use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
+use crate::domains::orders::{self, AccessToken, OrderError};
+use crate::domains::payments::{self, AttachSession, Payment, PaymentError, attach_session};
+use crate::gateways::{self, SessionRequest};
+use mintreu::Money;
+use mintreu::id::{OrderId, PaymentId, PriceId};
+
+/// What a face knows of a purchase.
+#[derive(Debug, Clone)]
+pub struct Purchase {
+    /// Which price.
+    pub price: PriceId,
+    /// How many.
+    pub quantity: i64,
+    /// The total that the buyer saw.
+    pub seen: Money,
+    /// A guest's address.
+    pub email: Option<String>,
+    /// Who found the buyer.
+    pub traffic: Traffic,
+    /// Whose page takes the money; `None` for the shop's usual one.
+    pub provider: Option<String>,
+}
+
+/// An order on its way.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// The order.
+    pub order: OrderId,
+    /// What opens a guest's order; `None` when an account bought.
+    pub token: Option<AccessToken>,
+    /// Where to pay; `None` when there is nothing to pay.
+    pub pay_url: Option<String>,
+}
+
+impl Started {
+    /// The order's page: `/orders/ord_…`, with the token for a guest.
+    pub fn order_path(&self) -> String {
+        order_path(self.order, self.token.as_ref())
+    }
+}
+
+/// The page of an order, with the token for a guest.
+pub fn order_path(order: OrderId, token: Option<&AccessToken>) -> String {
+    let query = token.map_or(String::new(), |token| format!("?t={}", token.reveal()));
+    format!("/orders/{order}{query}")
+}
+
+/// The provider that takes this shop's money.
+fn provider(app: &App, wanted: Option<&str>) -> Result<String, FulfilmentError> {
+    let name = wanted.unwrap_or("sandbox");
+    let found = gateways::find(app, name).map(|gateway| gateway.name().to_owned());
+    found.ok_or_else(|| FulfilmentError::ProviderUnknown(name.to_owned()))
+}
+
+/// Places an order and opens its payment page. With an idempotency key, asking again answers the
+/// same order and the same page.
+pub async fn start(
+    app: &App,
+    caller: &Caller,
+    idempotency: Option<Idempotency>,
+    purchase: Purchase,
+) -> Result<Started, FulfilmentError> {
+    let provider = match purchase.seen.minor() {
+        // What costs nothing needs nobody who takes money.
+        0 => String::new(),
+        _ => provider(app, purchase.provider.as_deref())?,
+    };
+    let command = Checkout {
+        price: purchase.price,
+        quantity: purchase.quantity,
+        seen: purchase.seen,
+        email: purchase.email,
+        traffic: purchase.traffic,
+        provider,
+        fees: fees(app),
+        tariff: tariff(app),
+    };
+    let placed = match idempotency {
+        Some(key) => app.transact_once(caller, key, command, checkout).await?,
+        None => app.transact(caller, command, checkout).await?,
+    };
+    started(app, caller, &placed).await
+}
+
+fn fees(app: &App) -> FeePolicy {
+    let fees = &app.config.fees;
+    FeePolicy {
+        seller_bps: fees.seller_bps,
+        marketplace_bps: fees.marketplace_bps,
+        default_bps: fees.default_bps,
+    }
+}
+
+fn tariff(app: &App) -> PaymentTariff {
+    let fees = &app.config.fees;
+    PaymentTariff {
+        bps: fees.payment_bps,
+        fixed_minor: fees.payment_fixed_minor,
+    }
+}
+
+/// Opens a page for an order that still waits for its money.
+pub async fn pay_again(
+    app: &App,
+    caller: &Caller,
+    order: OrderId,
+    token: Option<String>,
+) -> Result<Started, FulfilmentError> {
+    let command = RetryPayment {
+        order,
+        token,
+        provider: provider(app, None)?,
+    };
+    let placed = app.transact(caller, command, retry_payment).await?;
+    started(app, caller, &placed).await
+}
+
+async fn started(
+    app: &App,
+    caller: &Caller,
+    placed: &CheckoutPlaced,
+) -> Result<Started, FulfilmentError> {
+    let order = OrderId::parse(&placed.order).map_err(FulfilmentError::Payload)?;
+    let guest = caller.account.is_none();
+    let token = guest.then(|| orders::access_token(&app.keys, caller.tenant, order));
+    let mut started = Started {
+        order,
+        token,
+        pay_url: None,
+    };
+    if let Some(payment) = &placed.payment {
+        let payment = PaymentId::parse(payment).map_err(FulfilmentError::Payload)?;
+        started.pay_url = Some(open_page(app, caller, &started, payment).await?);
+    }
+    Ok(started)
+}
+
+/// What the provider is asked for, and what is known already.
+fn to_open(
+    cx: &mut ReadCx<'_>,
+    (order, payment): &(OrderId, PaymentId),
+) -> Result<(Payment, String), FulfilmentError> {
+    let tenant = cx.caller.tenant;
+    let found = payments::by_id(cx.tx, tenant, *payment)?;
+    let payment = found.ok_or(PaymentError::NotFound)?;
+    let order = orders::find(cx.tx, tenant, *order)?.ok_or(OrderError::NotFound)?;
+    let titles: Vec<_> = order.lines.iter().map(|line| line.title.as_str()).collect();
+    Ok((payment, titles.join(", ")))
+}
+
+async fn open_page(
+    app: &App,
+    caller: &Caller,
+    started: &Started,
+    id: PaymentId,
+) -> Result<String, FulfilmentError> {
+    let house = Caller::system(caller.tenant);
+    let (payment, description) = app.read(&house, (started.order, id), to_open).await?;
+    if let Some(url) = payment.page_url {
+        return Ok(url);
+    }
+    let unknown = || FulfilmentError::ProviderUnknown(payment.provider.clone());
+    let gateway = gateways::find(app, &payment.provider).ok_or_else(unknown)?;
+    let base = app.config.server.base_url.trim_end_matches('/');
+    let request = SessionRequest {
+        tenant: caller.tenant,
+        payment: id,
+        amount: payment.amount,
+        description,
+        return_url: format!("{base}{}", started.order_path()),
+    };
+    let session = gateway.create_session(app, &request).await;
+    let session = session.map_err(|error| {
+        tracing::warn!(%error, order = %started.order, "no payment page");
+        FulfilmentError::ProviderUnavailable {
+            order: Some(started.order),
+        }
+    })?;
+    let attach = AttachSession {
+        payment: id,
+        session: session.id,
+        page_url: session.page_url.clone(),
+    };
+    app.transact(&house, attach, attach_session).await?;
+    Ok(session.page_url)
+}

@@ -1,0 +1,253 @@
+//! Routes of checkouts and orders, as their buyer sees them.
+
+use super::{
+    FulfilmentError, OrderPage, Purchase, Started, ViewOrder, order_page, pay_again, start,
+};
+use crate::app::App;
+use crate::domains::ledger::Traffic;
+use crate::domains::licensing::http::{LicenseOut, license_out};
+use crate::domains::orders::http::{OrderOut, QuoteOut};
+use crate::domains::orders::{self, History, OrderError};
+use crate::problem::Problem;
+use crate::wire::{IdempotencyKey, JsonBody, PathParam, Query, Visitor};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use mintreu::id::{OrderId, PriceId};
+use mintreu::{Currency, Money, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(post_checkout))
+        .routes(routes!(list_orders))
+        .routes(routes!(show_order))
+        .routes(routes!(pay_order))
+}
+
+impl From<FulfilmentError> for Problem {
+    fn from(error: FulfilmentError) -> Self {
+        use FulfilmentError as E;
+        let detail = error.to_string();
+        match error {
+            E::Order(error) => error.into(),
+            E::Payment(error) => error.into(),
+            E::Licensing(error) => error.into(),
+            E::Billing(error) => error.into(),
+            E::ProviderUnknown(_) => Self::new(422, "provider_unknown", detail).at("provider"),
+            E::ProviderUnavailable { .. } => {
+                Self::new(502, "provider_unavailable", detail).after(10)
+            }
+            E::Ledger(_) | E::Payload(_) => {
+                tracing::error!(error = detail, "an order can't be fulfilled");
+                Self::internal()
+            }
+            E::Denied(denied) => denied.into(),
+            E::Store(error) => error.into(),
+        }
+    }
+}
+
+fn one() -> i64 {
+    1
+}
+
+/// What to buy, at the price that was seen.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckoutIn {
+    price_id: String,
+    /// 1 to 100; 1 when absent.
+    #[serde(default = "one")]
+    quantity: i64,
+    /// The total that the buyer saw, in minor units.
+    amount_minor: i64,
+    currency: String,
+    /// Where the receipt goes; needed unless somebody is signed in.
+    #[serde(default)]
+    email: Option<String>,
+    /// Who found the buyer: `seller`, `marketplace`, or nothing.
+    #[serde(default)]
+    source: Option<String>,
+    /// The payment provider; the shop's usual one when absent.
+    #[serde(default)]
+    provider: Option<String>,
+}
+
+/// An order on its way.
+#[derive(Serialize, ToSchema)]
+pub struct CheckoutOut {
+    order_id: String,
+    /// Opens the order for a guest: `GET /v1/orders/{order_id}?token=…`. Keep it secret.
+    token: Option<String>,
+    /// The order's page.
+    order_path: String,
+    /// Where to pay; none when nothing is to be paid.
+    pay_url: Option<String>,
+}
+
+impl From<Started> for CheckoutOut {
+    fn from(started: Started) -> Self {
+        Self {
+            order_path: started.order_path(),
+            order_id: started.order.to_string(),
+            token: started.token.map(|token| token.reveal().to_owned()),
+            pay_url: started.pay_url,
+        }
+    }
+}
+
+/// Buy one price.
+///
+/// Send an `Idempotency-Key`: asking again with it answers the same order and page. When the price
+/// is no longer the one seen, 409 `price_changed` carries the new `quote` and nothing is placed.
+#[utoipa::path(post, path = "/v1/checkouts", tag = "orders", request_body = CheckoutIn,
+    params(("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 201, body = CheckoutOut), (status = 409), (status = 410), (status = 422)))]
+async fn post_checkout(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    key: IdempotencyKey,
+    body: JsonBody<CheckoutIn>,
+) -> Result<Response, Problem> {
+    let given = body.value;
+    let currency = Currency::parse(&given.currency)?;
+    let purchase = Purchase {
+        price: PriceId::parse(&given.price_id)?,
+        quantity: given.quantity,
+        seen: Money::new(given.amount_minor, currency),
+        email: given.email,
+        traffic: Traffic::parse(given.source.as_deref().unwrap_or_default()),
+        provider: given.provider,
+    };
+    let promise = key.over(&body.bytes);
+    match start(&app, &visitor.caller, promise, purchase).await {
+        Ok(started) => Ok((StatusCode::CREATED, Json(CheckoutOut::from(started))).into_response()),
+        Err(FulfilmentError::Order(OrderError::PriceChanged(quote))) => Ok(price_changed(
+            OrderError::PriceChanged(quote.clone()).into(),
+            &(&*quote).into(),
+        )),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The problem, with the quote that holds now.
+fn price_changed(problem: Problem, quote: &QuoteOut) -> Response {
+    let mut json = problem.to_json();
+    json["quote"] = serde_json::json!(quote);
+    let kind = [("content-type", "application/problem+json")];
+    (problem.status_code(), kind, json.to_string()).into_response()
+}
+
+/// A guest's token.
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct TokenQuery {
+    /// What the checkout answered.
+    token: Option<String>,
+}
+
+/// An order with its payment and licenses.
+#[derive(Serialize, ToSchema)]
+pub struct OrderPageOut {
+    #[serde(flatten)]
+    order: OrderOut,
+    /// Where the newest attempt to pay stands: `expected`, `action_required`, `succeeded`,
+    /// `failed`; none when nothing was to be paid.
+    payment_state: Option<&'static str>,
+    failure_code: Option<String>,
+    /// Where to pay, while the order waits for it.
+    pay_url: Option<String>,
+    /// What came of it once it is paid.
+    licenses: Vec<LicenseOut>,
+}
+
+fn page_out(page: &OrderPage, now: Timestamp) -> OrderPageOut {
+    let waiting = page.order.state == orders::OrderState::AwaitingPayment;
+    let payment = page.payment.as_ref();
+    OrderPageOut {
+        order: OrderOut::from(&page.order),
+        payment_state: payment.map(|payment| payment.state.code()),
+        failure_code: payment.and_then(|payment| payment.failure_code.clone()),
+        pay_url: payment
+            .and_then(|payment| payment.page_url.clone())
+            .filter(|_| waiting),
+        licenses: page
+            .licenses
+            .iter()
+            .map(|one| license_out(one, now))
+            .collect(),
+    }
+}
+
+/// An order, for its buyer.
+#[utoipa::path(get, path = "/v1/orders/{order_id}", tag = "orders",
+    params(("order_id" = String, Path), TokenQuery),
+    responses((status = 200, body = OrderPageOut), (status = 404)))]
+async fn show_order(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(order): PathParam<OrderId>,
+    Query(query): Query<TokenQuery>,
+) -> Result<Json<OrderPageOut>, Problem> {
+    let query = ViewOrder {
+        order,
+        token: query.token,
+    };
+    let page = app.read(&visitor.caller, query, order_page).await?;
+    Ok(Json(page_out(&page, app.now())))
+}
+
+/// Open the payment page of an order that waits, or try again after a failure.
+#[utoipa::path(post, path = "/v1/orders/{order_id}/payments", tag = "orders",
+    params(("order_id" = String, Path), TokenQuery),
+    responses((status = 201, body = CheckoutOut), (status = 404), (status = 409)))]
+async fn pay_order(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(order): PathParam<OrderId>,
+    Query(query): Query<TokenQuery>,
+) -> Result<(StatusCode, Json<CheckoutOut>), Problem> {
+    let started = pay_again(&app, &visitor.caller, order, query.token).await?;
+    Ok((StatusCode::CREATED, Json(started.into())))
+}
+
+/// Which page of orders.
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct OrdersQuery {
+    /// The last order of the page before.
+    before: Option<String>,
+    /// 1 to 100; 20 when absent.
+    limit: i64,
+}
+
+/// A page of orders.
+#[derive(Serialize, ToSchema)]
+pub struct OrdersOut {
+    orders: Vec<OrderOut>,
+}
+
+/// One's own orders, newest first.
+#[utoipa::path(get, path = "/v1/orders", tag = "orders", params(OrdersQuery),
+    responses((status = 200, body = OrdersOut)))]
+async fn list_orders(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    Query(query): Query<OrdersQuery>,
+) -> Result<Json<OrdersOut>, Problem> {
+    let before = query.before.as_deref().map(OrderId::parse).transpose()?;
+    let query = History {
+        before,
+        limit: query.limit,
+    };
+    let found = app.read(&visitor.caller, query, orders::history).await?;
+    let orders = found.iter().map(OrderOut::from).collect();
+    Ok(Json(OrdersOut { orders }))
+}

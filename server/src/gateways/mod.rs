@@ -1,0 +1,145 @@
+//! Gateways: one trait for taking money, one folder a provider.
+//!
+//! A gateway makes a session (a page where the buyer pays) and reads webhooks: it checks their
+//! signature over the raw bytes before it parses them. Amounts are [`Money`]; a provider's own
+//! units are converted in its folder only. Gateways know no domain.
+//!
+//! # Invariants
+//! * No card data ever passes through us: the page is the provider's.
+//! * A session is asked for with the payment's id as idempotency key, so asking twice makes one.
+//! * Nothing of a webhook is believed before its signature holds.
+//!
+//! Start reading at [`Gateway`], then [`sandbox`].
+
+pub mod sandbox;
+pub mod signature;
+
+use crate::app::App;
+use async_trait::async_trait;
+use axum::http::HeaderMap;
+use mintreu::id::{PaymentId, TenantId};
+use mintreu::{Money, Timestamp};
+
+/// What a page is asked for.
+#[derive(Debug, Clone)]
+pub struct SessionRequest {
+    /// Whose shop.
+    pub tenant: TenantId,
+    /// The payment: also the idempotency key.
+    pub payment: PaymentId,
+    /// How much.
+    pub amount: Money,
+    /// What the buyer reads.
+    pub description: String,
+    /// Where the buyer goes afterwards.
+    pub return_url: String,
+}
+
+/// A page where the buyer pays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The provider's name of it.
+    pub id: String,
+    /// Its address.
+    pub page_url: String,
+}
+
+/// What a provider's event means, in our words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    /// The buyer must prove who they are.
+    ActionRequired,
+    /// Paid.
+    Succeeded,
+    /// Declined.
+    Failed,
+    /// Something we don't act on; kept, because it came.
+    Other,
+}
+
+impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [
+        Self::ActionRequired,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Other,
+    ];
+
+    /// As stored.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ActionRequired => "action_required",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Other => "other",
+        }
+    }
+
+    /// Reads what [`EventKind::code`] wrote.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+}
+
+/// A webhook whose signature holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderEvent {
+    /// The provider's name of the event.
+    pub id: String,
+    /// What it means.
+    pub kind: EventKind,
+    /// Which payment it speaks of.
+    pub payment: PaymentId,
+    /// How much it speaks of.
+    pub amount: Money,
+    /// Why it failed.
+    pub failure_code: Option<String>,
+    /// When it happened there.
+    pub occurred_at: Timestamp,
+}
+
+/// Why a gateway could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The provider could not be reached or answered nonsense; asking again may help.
+    #[error("the payment provider did not answer: {0}")]
+    Unavailable(Box<dyn std::error::Error + Send + Sync>),
+    /// The provider refuses, and will again.
+    #[error("the payment provider refused: {0}")]
+    Refused(String),
+    /// The signature is missing, old or wrong.
+    #[error("the signature does not hold")]
+    Signature,
+    /// Signed, but not understood.
+    #[error("the event is not readable: {0}")]
+    Malformed(String),
+}
+
+/// A provider of payments.
+#[async_trait]
+pub trait Gateway: Send + Sync {
+    /// As in addresses and rows: `sandbox`.
+    fn name(&self) -> &'static str;
+
+    /// Makes a page for a payment; the same payment gets the same page.
+    async fn create_session(
+        &self,
+        app: &App,
+        request: &SessionRequest,
+    ) -> Result<Session, GatewayError>;
+
+    /// Checks a webhook's signature over its raw bytes, then reads it.
+    fn verify_webhook(
+        &self,
+        app: &App,
+        headers: &HeaderMap,
+        raw: &[u8],
+    ) -> Result<ProviderEvent, GatewayError>;
+}
+
+/// The provider of that name, when this server takes its money.
+pub fn find(app: &App, name: &str) -> Option<&'static dyn Gateway> {
+    let sandbox: &dyn Gateway = &sandbox::Sandbox;
+    (name == sandbox.name() && app.config.payments.sandbox).then_some(sandbox)
+}

@@ -1,0 +1,111 @@
+//! The embedded provider: pays, declines, asks for a proof of identity, delays and repeats
+//! webhooks, and never moves real money.
+//!
+//! It behaves as a provider elsewhere would: its own page takes the buyer's choice, its own rows
+//! hold what happened, and it tells the shop by signed webhooks over HTTP. So the way from its
+//! page to a paid order is the very way that real money goes.
+//!
+//! # Invariants
+//! * A session that is over never changes again.
+//! * One happening is one event, however often it is delivered.
+//! * A delivery is a job: what the shop doesn't answer with 2xx is delivered again.
+//!
+//! # Tables
+//! `sandbox_session`, `sandbox_event`.
+//!
+//! Start reading at [`model`], then [`ops`]; webhooks leave through [`deliver`].
+
+pub mod deliver;
+pub mod model;
+pub mod ops;
+pub mod page;
+pub mod sql;
+
+use super::{EventKind, Gateway, GatewayError, ProviderEvent, Session, SessionRequest, signature};
+use crate::app::App;
+use crate::caller::Caller;
+use async_trait::async_trait;
+use axum::http::HeaderMap;
+use mintreu::id::PaymentId;
+use mintreu::{Currency, Money, Timestamp};
+use model::{EventBody, EventType};
+use zeroize::Zeroizing;
+
+/// The header that carries the signature.
+pub const SIGNATURE_HEADER: &str = "mintreu-sandbox-signature";
+
+/// The embedded provider.
+#[derive(Debug, Clone, Copy)]
+pub struct Sandbox;
+
+/// What signs webhooks: the configured secret, else one that follows from the server's key.
+fn secret(app: &App) -> Zeroizing<Vec<u8>> {
+    let configured = app.config.payments.webhook_secret.reveal();
+    if configured.is_empty() {
+        Zeroizing::new(app.keys.mac("sandbox.webhook", b"1").to_vec())
+    } else {
+        Zeroizing::new(configured.as_bytes().to_vec())
+    }
+}
+
+#[async_trait]
+impl Gateway for Sandbox {
+    fn name(&self) -> &'static str {
+        "sandbox"
+    }
+
+    async fn create_session(
+        &self,
+        app: &App,
+        request: &SessionRequest,
+    ) -> Result<Session, GatewayError> {
+        let caller = Caller::system(request.tenant);
+        let command = ops::OpenSession {
+            request: request.clone(),
+        };
+        let id = app.transact(&caller, command, ops::open_session).await;
+        let id = id.map_err(|error| GatewayError::Unavailable(Box::new(error)))?;
+        let base = app.config.server.base_url.trim_end_matches('/');
+        Ok(Session {
+            page_url: format!("{base}/sandbox/pay/{id}"),
+            id,
+        })
+    }
+
+    fn verify_webhook(
+        &self,
+        app: &App,
+        headers: &HeaderMap,
+        raw: &[u8],
+    ) -> Result<ProviderEvent, GatewayError> {
+        let header = headers.get(SIGNATURE_HEADER);
+        let header = header.and_then(|value| value.to_str().ok());
+        let header = header.ok_or(GatewayError::Signature)?;
+        if !signature::holds(&secret(app), header, app.now(), raw) {
+            return Err(GatewayError::Signature);
+        }
+        let body: EventBody = serde_json::from_slice(raw).map_err(malformed)?;
+        let currency = Currency::parse(&body.currency).map_err(malformed)?;
+        Ok(ProviderEvent {
+            kind: meaning(body.kind),
+            payment: PaymentId::parse(&body.reference).map_err(malformed)?,
+            amount: Money::new(body.amount_minor, currency),
+            failure_code: body.failure_code,
+            occurred_at: Timestamp::from_ms(body.created_at),
+            id: body.id,
+        })
+    }
+}
+
+fn malformed(error: impl ToString) -> GatewayError {
+    GatewayError::Malformed(error.to_string())
+}
+
+const fn meaning(kind: EventType) -> EventKind {
+    match kind {
+        EventType::ActionRequired => EventKind::ActionRequired,
+        EventType::Succeeded => EventKind::Succeeded,
+        EventType::Failed => EventKind::Failed,
+        EventType::Unknown => EventKind::Other,
+    }
+}

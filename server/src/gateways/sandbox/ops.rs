@@ -1,0 +1,122 @@
+//! Use cases of the sandbox: open a session, let the buyer choose.
+
+use super::deliver::{DELIVER_JOB, DeliverPayload};
+use super::model::{Choice, EventBody, Outcome, SessionState, outcome};
+use super::sql::{self, StoredSession};
+use crate::app::{Command, Cx, ReadCx};
+use crate::caller::{Capability, Denied};
+use crate::gateways::SessionRequest;
+use crate::store::StoreError;
+
+/// Why the sandbox refused.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// No such session.
+    #[error("there is no such payment page")]
+    NotFound,
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Opens a payment page.
+#[derive(Debug, Clone)]
+pub struct OpenSession {
+    /// What the shop asked for.
+    pub request: SessionRequest,
+}
+
+impl Command for OpenSession {
+    const NAME: &'static str = "sandbox.open_session";
+    const CAPABILITY: Capability = Capability::Operate;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.request.payment.to_string())
+    }
+}
+
+/// Opens a page for the payment, or answers the one it has.
+pub fn open_session(cx: &mut Cx<'_>, cmd: &OpenSession) -> Result<String, SandboxError> {
+    let (tenant, key) = (cx.caller.tenant, cmd.request.payment.to_string());
+    if let Some(session) = sql::find_by_key(cx.tx, tenant, &key)? {
+        return Ok(session);
+    }
+    let new = StoredSession {
+        session: format!("sbx_{}", mintreu::id::encode(&cx.random())),
+        reference: key,
+        description: cmd.request.description.clone(),
+        amount: cmd.request.amount,
+        return_url: cmd.request.return_url.clone(),
+        state: SessionState::Open,
+    };
+    sql::insert_session(cx.tx, tenant, &new, cx.now)?;
+    Ok(new.session)
+}
+
+/// The session behind a page's address.
+pub fn session(cx: &mut ReadCx<'_>, session: &String) -> Result<StoredSession, SandboxError> {
+    sql::find(cx.tx, cx.caller.tenant, session)?.ok_or(SandboxError::NotFound)
+}
+
+/// The buyer chooses.
+#[derive(Debug, Clone)]
+pub struct Choose {
+    /// On which page.
+    pub session: String,
+    /// What.
+    pub choice: Choice,
+}
+
+impl Command for Choose {
+    const NAME: &'static str = "sandbox.choose";
+    const CAPABILITY: Capability = Capability::Browse;
+
+    fn contention_keys(&self) -> Vec<String> {
+        vec![self.session.clone()]
+    }
+}
+
+/// Applies the choice, once; one that isn't offered any more changes nothing.
+pub fn choose(cx: &mut Cx<'_>, cmd: &Choose) -> Result<StoredSession, SandboxError> {
+    let tenant = cx.caller.tenant;
+    let found = sql::find(cx.tx, tenant, &cmd.session)?;
+    let mut session = found.ok_or(SandboxError::NotFound)?;
+    if let Some(outcome) = outcome(session.state, cmd.choice) {
+        session.state = outcome.state;
+        sql::move_session(cx.tx, tenant, &session, cx.now)?;
+        tell(cx, &session, outcome)?;
+    }
+    Ok(session)
+}
+
+/// Writes the event and a job for each of its deliveries.
+fn tell(cx: &mut Cx<'_>, session: &StoredSession, outcome: Outcome) -> Result<(), SandboxError> {
+    let event = EventBody {
+        id: format!("sev_{}", mintreu::id::encode(&cx.random())),
+        kind: outcome.event,
+        session: session.session.clone(),
+        reference: session.reference.clone(),
+        amount_minor: session.amount.minor(),
+        currency: session.amount.currency().code().to_owned(),
+        failure_code: outcome.failure_code.map(str::to_owned),
+        created_at: cx.now.ms(),
+    };
+    let body =
+        serde_json::to_string(&event).map_err(|error| StoreError::shape(error.to_string()))?;
+    sql::insert_event(cx.tx, cx.caller.tenant, &event, &body, cx.now)?;
+    for late_ms in outcome.deliveries {
+        let payload = DeliverPayload {
+            event: event.id.clone(),
+        };
+        crate::queue::enqueue(cx, DELIVER_JOB, &payload, cx.now.plus_ms(*late_ms))?;
+    }
+    Ok(())
+}
+
+/// The body of an event, as it is delivered each time.
+pub(super) fn event_body(cx: &mut ReadCx<'_>, event: &String) -> Result<String, SandboxError> {
+    sql::event_body(cx.tx, cx.caller.tenant, event)?.ok_or(SandboxError::NotFound)
+}

@@ -1,0 +1,146 @@
+//! The hosted payment page: test cards to choose from. It needs no JavaScript.
+
+use super::model::{Choice, SessionState};
+use super::ops::{Choose, SandboxError, choose, session};
+use super::sql::StoredSession;
+use crate::app::App;
+use crate::problem::Problem;
+use crate::text::{Locale, Translator};
+use crate::wire::{PathParam, Visitor};
+use askama::Template;
+use axum::extract::{Form, State};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// The routes of the page.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new().route("/sandbox/pay/{session}", get(show).post(choose_card))
+}
+
+impl From<SandboxError> for Problem {
+    fn from(error: SandboxError) -> Self {
+        match error {
+            SandboxError::NotFound => Self::not_found("There is no such payment page."),
+            SandboxError::Denied(denied) => denied.into(),
+            SandboxError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// One test card.
+struct Card {
+    value: &'static str,
+    number: &'static str,
+    what: String,
+    first: bool,
+}
+
+#[derive(Template)]
+#[template(path = "sandbox_pay.html")]
+struct PayPage {
+    text: &'static Translator,
+    lang: &'static str,
+    dir: &'static str,
+    session: String,
+    description: String,
+    amount: String,
+    challenged: bool,
+    cards: Vec<Card>,
+}
+
+impl PayPage {
+    fn new(locale: Locale, stored: &StoredSession) -> Self {
+        let text = Translator::of(locale);
+        Self {
+            text,
+            lang: locale.tag(),
+            dir: locale.direction(),
+            session: stored.session.clone(),
+            description: stored.description.clone(),
+            amount: stored.amount.to_string(),
+            challenged: stored.state == SessionState::Challenge,
+            cards: cards(text),
+        }
+    }
+}
+
+fn cards(text: &Translator) -> Vec<Card> {
+    let card = |(choice, number): (Choice, &'static str)| Card {
+        value: choice.code(),
+        number,
+        what: match choice {
+            Choice::Decline => text.say("sandbox-card-decline"),
+            Choice::Challenge => text.say("sandbox-card-challenge"),
+            Choice::Delayed => text.say("sandbox-card-delayed"),
+            Choice::Duplicate => text.say("sandbox-card-duplicate"),
+            Choice::Succeed | Choice::Confirm | Choice::Reject => text.say("sandbox-card-succeed"),
+        },
+        first: choice == Choice::Succeed,
+    };
+    Choice::CARDS.map(card).into()
+}
+
+/// Only where sandbox money is taken.
+fn allowed(app: &App) -> Result<(), Problem> {
+    let sandbox = app.config.payments.sandbox;
+    sandbox
+        .then_some(())
+        .ok_or_else(|| SandboxError::NotFound.into())
+}
+
+async fn show(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    locale: Option<Extension<Locale>>,
+    PathParam(id): PathParam<String>,
+) -> Result<Response, Problem> {
+    allowed(&app)?;
+    let stored = app.read(&visitor.caller, id, session).await?;
+    let locale = locale.map(|Extension(locale)| locale).unwrap_or_default();
+    answer(locale, &stored)
+}
+
+/// The page while there is something to choose; afterwards the way back to the shop.
+fn answer(locale: Locale, stored: &StoredSession) -> Result<Response, Problem> {
+    match stored.state {
+        SessionState::Open | SessionState::Challenge => {
+            let page = PayPage::new(locale, stored).render().map_err(|error| {
+                tracing::error!(%error, "the payment page can't be drawn");
+                Problem::internal()
+            })?;
+            Ok(Html(page).into_response())
+        }
+        SessionState::Succeeded | SessionState::Failed => {
+            Ok(Redirect::to(&stored.return_url).into_response())
+        }
+    }
+}
+
+/// What the page's form sends.
+#[derive(Deserialize)]
+struct ChooseForm {
+    choice: Choice,
+}
+
+/// The page's address is a secret of 128 random bits, and so is all the proof the form needs.
+async fn choose_card(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(session): PathParam<String>,
+    Form(form): Form<ChooseForm>,
+) -> Result<Redirect, Problem> {
+    allowed(&app)?;
+    let page = format!("/sandbox/pay/{session}");
+    let command = Choose {
+        session,
+        choice: form.choice,
+    };
+    let stored = app.transact(&visitor.caller, command, choose).await?;
+    Ok(match stored.state {
+        SessionState::Open | SessionState::Challenge => Redirect::to(&page),
+        SessionState::Succeeded | SessionState::Failed => Redirect::to(&stored.return_url),
+    })
+}

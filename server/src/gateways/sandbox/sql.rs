@@ -1,0 +1,156 @@
+//! SQL of the sandbox's tables.
+
+use super::model::{EventBody, SessionState};
+use crate::store::{StoreError, Tx};
+use mintreu::id::TenantId;
+use mintreu::{Currency, Money, Timestamp};
+
+const FIND_BY_KEY: &str = "\
+SELECT session FROM sandbox_session WHERE tenant_id = :tenant AND idempotency_key = :key";
+
+const INSERT_SESSION: &str = "\
+INSERT INTO sandbox_session (tenant_id, session, idempotency_key, reference, description,
+    amount_minor, currency, return_url, state, created_at, updated_at)
+VALUES (:tenant, :session, :key, :key, :description, :amount, :currency, :url, 'open', :now, :now)";
+
+const FIND_SESSION: &str = "\
+SELECT session, reference, description, amount_minor, currency, return_url, state
+FROM sandbox_session WHERE tenant_id = :tenant AND session = :session";
+
+const MOVE_SESSION: &str = "\
+UPDATE sandbox_session SET state = :state, updated_at = :now
+WHERE tenant_id = :tenant AND session = :session";
+
+const INSERT_EVENT: &str = "\
+INSERT INTO sandbox_event (tenant_id, event, session, body, created_at)
+VALUES (:tenant, :event, :session, :body, :now)";
+
+const EVENT_BODY: &str = "\
+SELECT body FROM sandbox_event WHERE tenant_id = :tenant AND event = :event";
+
+/// Every statement here, for the test that prepares them.
+pub const ALL: &[&str] = &[
+    FIND_BY_KEY,
+    INSERT_SESSION,
+    FIND_SESSION,
+    MOVE_SESSION,
+    INSERT_EVENT,
+    EVENT_BODY,
+];
+
+/// A payment page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSession {
+    /// Its name, part of its address.
+    pub session: String,
+    /// The shop's name of the payment: also the idempotency key.
+    pub reference: String,
+    /// What the buyer reads.
+    pub description: String,
+    /// How much.
+    pub amount: Money,
+    /// Where the buyer goes afterwards.
+    pub return_url: String,
+    /// Where it stands.
+    pub state: SessionState,
+}
+
+pub(super) fn find_by_key(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    key: &str,
+) -> Result<Option<String>, StoreError> {
+    let params = [("tenant", tenant.as_bytes().into()), ("key", key.into())];
+    let row = tx.query_one(FIND_BY_KEY, &params)?;
+    row.map(|row| row.text("session")).transpose()
+}
+
+pub(super) fn insert_session(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    new: &StoredSession,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("session", new.session.as_str().into()),
+        ("key", new.reference.as_str().into()),
+        ("description", new.description.as_str().into()),
+        ("amount", new.amount.minor().into()),
+        ("currency", new.amount.currency().code().into()),
+        ("url", new.return_url.as_str().into()),
+        ("now", now.into()),
+    ];
+    tx.execute(INSERT_SESSION, &params).map(drop)
+}
+
+pub(super) fn find(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    session: &str,
+) -> Result<Option<StoredSession>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("session", session.into()),
+    ];
+    let Some(row) = tx.query_one(FIND_SESSION, &params)? else {
+        return Ok(None);
+    };
+    let currency = Currency::parse(&row.text("currency")?)
+        .map_err(|error| StoreError::shape(error.to_string()))?;
+    let state = row.text("state")?;
+    Ok(Some(StoredSession {
+        session: row.text("session")?,
+        reference: row.text("reference")?,
+        description: row.text("description")?,
+        amount: Money::new(row.int("amount_minor")?, currency),
+        return_url: row.text("return_url")?,
+        state: SessionState::parse(&state)
+            .ok_or_else(|| StoreError::shape(format!("no session state {state:?}")))?,
+    }))
+}
+
+pub(super) fn move_session(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    moved: &StoredSession,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("session", moved.session.as_str().into()),
+        ("state", moved.state.code().into()),
+        ("now", now.into()),
+    ];
+    tx.execute(MOVE_SESSION, &params).map(drop)
+}
+
+pub(super) fn insert_event(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    event: &EventBody,
+    body: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("event", event.id.as_str().into()),
+        ("session", event.session.as_str().into()),
+        ("body", body.into()),
+        ("now", now.into()),
+    ];
+    tx.execute(INSERT_EVENT, &params).map(drop)
+}
+
+pub(super) fn event_body(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    event: &str,
+) -> Result<Option<String>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("event", event.into()),
+    ];
+    let row = tx.query_one(EVENT_BODY, &params)?;
+    row.map(|row| row.text("body")).transpose()
+}
