@@ -167,3 +167,48 @@ async fn attend(
         tracing::debug!(%error, "a connection ended");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+
+    fn routes(most: usize, limit: Duration) -> Router {
+        let gate = Gate {
+            permits: Arc::new(Semaphore::new(most)),
+            limit,
+        };
+        let slow = || async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            "done"
+        };
+        Router::new()
+            .route("/", get(slow))
+            .layer(from_fn_with_state(gate, pass))
+    }
+
+    async fn ask(routes: &Router) -> Response {
+        let request = Request::new(axum::body::Body::empty());
+        routes.clone().oneshot(request).await.expect("infallible")
+    }
+
+    #[tokio::test]
+    async fn what_is_beyond_the_limit_is_refused_at_once() {
+        let routes = routes(2, Duration::from_secs(5));
+        let (a, b, c) = tokio::join!(ask(&routes), ask(&routes), ask(&routes));
+        let statuses = [
+            a.status().as_u16(),
+            b.status().as_u16(),
+            c.status().as_u16(),
+        ];
+        assert_eq!(statuses, [200, 200, 503]);
+        assert_eq!(c.headers()["retry-after"], "1");
+        assert_eq!(ask(&routes).await.status(), 200, "permits come back");
+    }
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_ended() {
+        let routes = routes(2, Duration::from_millis(10));
+        assert_eq!(ask(&routes).await.status(), 503);
+    }
+}

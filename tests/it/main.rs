@@ -6,6 +6,7 @@ mod catalog_import;
 mod catalog_search;
 mod metered;
 mod metering_segments;
+mod serve_loop;
 mod store_jobs;
 mod store_schema;
 mod store_transactions;

@@ -6,9 +6,10 @@ use mintreu::id::TenantId;
 use mintreu::{FixedClock, Timestamp};
 use mintreu_server::app::App;
 use mintreu_server::caller::Caller;
-use mintreu_server::config::Config;
+use mintreu_server::config::{Config, Secret};
 use mintreu_server::custody::Custody;
 use mintreu_server::store::{Engine, Store, StoreOptions};
+use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -28,6 +29,8 @@ pub struct TestApp {
     pub app: Arc<App>,
     /// The app's clock.
     pub clock: Arc<FixedClock>,
+    /// Where this app's mail goes, in the folder `mail`.
+    pub files: TempDir,
     database: Database,
     finished: bool,
 }
@@ -90,7 +93,9 @@ impl TestApp {
     async fn open(options: StoreOptions, database: Database) -> Self {
         let store = Store::open(options).await.expect("the store opens");
         let clock = Arc::new(FixedClock::at(START));
-        let mut app = App::new(Config::defaults(), store, Custody::new([7; 32]));
+        let files = tempfile::tempdir().expect("a temporary folder");
+        let config = settings(files.path());
+        let mut app = App::new(config, store, Custody::new([7; 32]));
         app.clock = clock.clone();
         mintreu_server::prepare(&app)
             .await
@@ -98,6 +103,7 @@ impl TestApp {
         Self {
             app: Arc::new(app),
             clock,
+            files,
             database,
             finished: false,
         }
@@ -166,6 +172,16 @@ impl TestApp {
             }
         }
     }
+}
+
+/// The settings of tests: sandbox money, and mail to a folder.
+fn settings(files: &Path) -> Config {
+    let mut config = Config::defaults();
+    config.payments.sandbox = true;
+    config.payments.webhook_secret = Secret::new("a webhook secret for tests");
+    config.mail.url = Secret::new(format!("file:{}", files.join("mail").display()));
+    config.mail.from = "Mintreu tests <tests@mintreu.example>".to_owned();
+    config
 }
 
 impl Drop for TestApp {
