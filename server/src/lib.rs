@@ -34,6 +34,7 @@ pub mod domains;
 // The faces.
 pub mod api;
 pub mod cli;
+pub mod demo;
 pub mod notify;
 pub mod worker;
 

@@ -4,6 +4,7 @@ mod accounts;
 mod billing_periods;
 mod catalog_import;
 mod catalog_search;
+mod demo;
 mod metered;
 mod metering_segments;
 mod serve_loop;

@@ -39,6 +39,8 @@ pub fn run(demo: &Demo, out: &Output) -> Result<(), CliError> {
         config.server.listen = address;
         config.server.base_url = format!("http://{address}");
         let app = crate::open(config, "mintreu demo").await?;
+        let seeded = crate::demo::seed(&app).await;
+        seeded.map_err(|error| CliError::new("demo_not_filled", error.to_string()))?;
         let banner = banner(&app.config.server.base_url, &demo.folder);
         let result = serde_json::json!({ "url": app.config.server.base_url });
         out.result(&result, &banner)?;
@@ -48,11 +50,18 @@ pub fn run(demo: &Demo, out: &Output) -> Result<(), CliError> {
 }
 
 fn banner(url: &str, folder: &Path) -> String {
+    let people = crate::demo::PEOPLE.iter();
+    let people: Vec<String> = people
+        .map(|person| format!("{} ({})", person.email, person.role))
+        .collect();
     format!(
         "Mintreu demo: {url}\n\
+         Sign in as {people}; the password is \"{password}\".\n\
          Sandbox money, fresh keys, this machine only. Everything is in {}.\n\
          Stop it with Ctrl-C; start it again and it goes on; delete the folder to start afresh.",
-        folder.display()
+        folder.display(),
+        people = people.join(", "),
+        password = crate::demo::PASSWORD,
     )
 }
 

@@ -6,9 +6,9 @@ use crate::caller::Capability;
 use crate::domains::catalog::model::{
     CategoryRef, CheckedDraft, Price, Product, ProductDraft, Seller, State, check,
 };
-use crate::domains::catalog::ops::CatalogError;
 use crate::domains::catalog::ops::placing::{Deltas, Tree, place, words};
 use crate::domains::catalog::ops::shop::{add_below, insert_seller, root};
+use crate::domains::catalog::ops::{COUNTS, CatalogError};
 use crate::domains::catalog::sql::imports::{self, RunRow};
 use crate::domains::catalog::sql::{listing, products, sellers};
 use mintreu::id::{AccountId, ImportId, PriceId, ProductId};
@@ -114,6 +114,10 @@ impl Command for ImportChunk {
     const CAPABILITY: Capability = Capability::Administer;
     fn subject(&self) -> Option<String> {
         Some(self.import.to_string())
+    }
+
+    fn contention_keys(&self) -> Vec<String> {
+        vec![COUNTS.to_owned()]
     }
 }
 

@@ -10,12 +10,13 @@ pub use browse::{
     Categories, Home, OwnProduct, ProductAt, SellerProducts, categories, home, listing,
     own_product, product_at, seller_products,
 };
+pub(super) use products::COUNTS;
 pub use products::{
     ArchiveProduct, CreateProduct, PublishProduct, UpdateProduct, archive_product, create_product,
     publish_product, update_product,
 };
 pub use search::search;
-pub use shop::{AddCategory, OpenShop, OwnShop, add_category, open_shop, own_shop};
+pub use shop::{AddCategory, OpenShop, OwnShop, add_category, has_categories, open_shop, own_shop};
 
 use super::model::FieldError;
 use crate::caller::Denied;

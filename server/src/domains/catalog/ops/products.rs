@@ -13,6 +13,9 @@ use crate::events;
 use crate::store::StoreError;
 use mintreu::id::{MeterId, PriceId, ProductId};
 
+/// The counts of categories near the root change with every publication.
+pub(crate) const COUNTS: &str = "catalog.counts";
+
 /// Writes a new product; it starts as a draft.
 #[derive(Debug, Clone)]
 pub struct CreateProduct {
@@ -40,6 +43,10 @@ impl Command for UpdateProduct {
     fn subject(&self) -> Option<String> {
         Some(self.product.to_string())
     }
+
+    fn contention_keys(&self) -> Vec<String> {
+        vec![COUNTS.to_owned()]
+    }
 }
 
 /// Puts a product up for sale.
@@ -55,6 +62,10 @@ impl Command for PublishProduct {
     fn subject(&self) -> Option<String> {
         Some(self.product.to_string())
     }
+
+    fn contention_keys(&self) -> Vec<String> {
+        vec![COUNTS.to_owned()]
+    }
 }
 
 /// Takes a product out of sale; its licenses live on, and it can be published again.
@@ -69,6 +80,10 @@ impl Command for ArchiveProduct {
     const CAPABILITY: Capability = Capability::Sell;
     fn subject(&self) -> Option<String> {
         Some(self.product.to_string())
+    }
+
+    fn contention_keys(&self) -> Vec<String> {
+        vec![COUNTS.to_owned()]
     }
 }
 

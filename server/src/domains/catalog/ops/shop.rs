@@ -147,6 +147,11 @@ pub fn add_category(cx: &mut Cx<'_>, command: &AddCategory) -> Result<CategoryRe
     add_below(cx, &mut tree, &parent, (path, name))
 }
 
+/// Whether anything has been set up yet.
+pub fn has_categories(cx: &mut Cx<'_>) -> Result<bool, CatalogError> {
+    Ok(categories::by_path(cx.tx, cx.caller.tenant, "")?.is_some())
+}
+
 /// The root, made when it is missing.
 pub(crate) fn root(cx: &mut Cx<'_>, tree: &mut Tree) -> Result<CategoryRef, CatalogError> {
     if let Some(root) = tree.at(cx.tx, cx.caller.tenant, "")? {
