@@ -32,20 +32,45 @@ pub enum Kind {
     Checkpoint = 12,
 }
 
-/// Kind, the name in type and armour, and the most bytes of one document.
-const TABLE: [(Kind, &str, usize); 12] = [
-    (Kind::License, "license", 16 << 10),
-    (Kind::Activation, "activation", 64 << 10),
-    (Kind::Lease, "lease", 16 << 10),
-    (Kind::Certificate, "certificate", 4 << 10),
-    (Kind::KeySet, "keyset", 256 << 10),
-    (Kind::Revocations, "revocations", 1 << 20),
-    (Kind::Request, "request", 16 << 10),
-    (Kind::Usage, "usage", 1 << 20),
-    (Kind::Receipt, "receipt", 16 << 10),
-    (Kind::Deactivation, "deactivation", 4 << 10),
-    (Kind::Challenge, "challenge", 4 << 10),
-    (Kind::Checkpoint, "checkpoint", 1 << 20),
+/// Kind, the name in armour, the media type, and the most bytes of one document.
+const TABLE: [(Kind, &str, &str, usize); 12] = [
+    (Kind::License, "license", "mintreu/license/1", 16 << 10),
+    (
+        Kind::Activation,
+        "activation",
+        "mintreu/activation/1",
+        64 << 10,
+    ),
+    (Kind::Lease, "lease", "mintreu/lease/1", 16 << 10),
+    (
+        Kind::Certificate,
+        "certificate",
+        "mintreu/certificate/1",
+        4 << 10,
+    ),
+    (Kind::KeySet, "keyset", "mintreu/keyset/1", 256 << 10),
+    (
+        Kind::Revocations,
+        "revocations",
+        "mintreu/revocations/1",
+        1 << 20,
+    ),
+    (Kind::Request, "request", "mintreu/request/1", 16 << 10),
+    (Kind::Usage, "usage", "mintreu/usage/1", 1 << 20),
+    (Kind::Receipt, "receipt", "mintreu/receipt/1", 16 << 10),
+    (
+        Kind::Deactivation,
+        "deactivation",
+        "mintreu/deactivation/1",
+        4 << 10,
+    ),
+    (Kind::Challenge, "challenge", "mintreu/challenge/1", 4 << 10),
+    (
+        Kind::Checkpoint,
+        "checkpoint",
+        "mintreu/checkpoint/1",
+        1 << 20,
+    ),
 ];
 
 impl Kind {
@@ -54,19 +79,18 @@ impl Kind {
         TABLE.iter().map(|row| row.0)
     }
 
-    fn row(self) -> (&'static str, usize) {
-        let (_, name, limit) = TABLE[self as usize - 1];
-        (name, limit)
+    fn row(self) -> &'static (Kind, &'static str, &'static str, usize) {
+        &TABLE[self as usize - 1]
     }
 
     /// The name in lower case: `license`.
     pub fn name(self) -> &'static str {
-        self.row().0
+        self.row().1
     }
 
     /// The most bytes one document of this kind may have, certificates not counted.
     pub fn max_bytes(self) -> usize {
-        self.row().1
+        self.row().3
     }
 
     /// The number in certificates.
@@ -75,8 +99,8 @@ impl Kind {
     }
 
     /// `typ` and external data alike: `mintreu/license/1`.
-    pub fn media_type(self) -> String {
-        format!("mintreu/{}/1", self.name())
+    pub fn media_type(self) -> &'static str {
+        self.row().2
     }
 
     /// Reads a name; `unsupported` for one this version doesn't know.
@@ -87,10 +111,8 @@ impl Kind {
 
     /// Reads a media type; `unsupported` for one this version doesn't know.
     pub fn from_media_type(media_type: &str) -> Result<Self> {
-        let name = media_type
-            .strip_prefix("mintreu/")
-            .and_then(|rest| rest.strip_suffix("/1"));
-        Self::from_name(name.ok_or_else(unsupported)?)
+        let row = TABLE.iter().find(|row| row.2 == media_type);
+        row.map(|row| row.0).ok_or_else(unsupported)
     }
 }
 
@@ -109,7 +131,7 @@ mod tests {
     fn the_table_is_in_the_order_of_the_numbers() {
         for (index, kind) in Kind::all().enumerate() {
             assert_eq!(usize::from(kind.number()), index + 1);
-            assert_eq!(Kind::from_media_type(&kind.media_type()), Ok(kind));
+            assert_eq!(Kind::from_media_type(kind.media_type()), Ok(kind));
         }
         assert!(Kind::from_media_type("mintreu/license/2").is_err());
         assert!(Kind::from_media_type("JWT").is_err());

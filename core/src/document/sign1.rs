@@ -190,11 +190,10 @@ fn read_protected(bytes: &[u8]) -> Result<(Kind, Kid)> {
 }
 
 fn protected(kind: Kind, kid: &Kid) -> Result<Vec<u8>> {
-    let media_type = kind.media_type();
     cbor::encode(&Value::labelled([
         (1, Some(Value::Int(ED25519))),
         (4, Some(Value::bytes(kid))),
-        (16, Some(Value::text(&media_type))),
+        (16, Some(Value::text(kind.media_type()))),
     ]))
 }
 

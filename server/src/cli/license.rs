@@ -312,7 +312,13 @@ fn describe(show: &Show, out: &Output) -> Result<(), CliError> {
     let bytes = from_text(&text_or_file(&show.document, &FORMS)?)?;
     let bundle = Bundle::from_bytes(&bytes)?;
     let kind = kind_of(bundle.document())?;
-    let codes = to_qr(&bytes)?;
+    // What is too long for codes can still be shown in the other forms.
+    let codes = match to_qr(&bytes) {
+        Err(error) if matches!(show.form.as_deref(), Some("codes" | "qr")) => {
+            return Err(error.into());
+        }
+        codes => codes.unwrap_or_default(),
+    };
     let printed = match show.form.as_deref() {
         Some("text") => to_text(&bytes),
         Some("armor") => to_armor(&bytes)?,
