@@ -8,6 +8,11 @@
 /^(=+ )?[0-9]+ (passed|failed|error).* in [0-9.]+s/ {
   passed += before("passed"); failed += before("failed") + before("errors?"); next
 }
+# minitest:    4 runs, 14 assertions, 0 failures, 0 errors, 0 skips
+/^[0-9]+ runs, .* failures, / {
+  wrong = before("failures") + before("errors")
+  passed += $1 - wrong - before("skips"); failed += wrong; next
+}
 # node --test: ℹ pass 3
 /^[^a-z]*pass [0-9]+$/ { passed += $NF; next }
 /^[^a-z]*fail [0-9]+$/ { failed += $NF; next }

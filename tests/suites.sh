@@ -105,18 +105,25 @@ suite_node() {
 
 suite_wasm() {
   wasm/build.sh "$WORK/wasm"
-  mkdir -p "$WORK/node_modules"
-  cp -r "$WORK/wasm" "$WORK/node_modules/mintreu-wasm"
-  cp -r wasm/test wasm/README.md "$WORK/"
-  MINTREU_VECTORS=$ROOT/tests/vectors node --test --test-reporter=spec "$WORK"/test/*.test.mjs
+  mkdir -p "$WORK/browser/node_modules"
+  mv "$WORK/wasm" "$WORK/browser/node_modules/mintreu-wasm"
+  cp -r wasm/test wasm/README.md "$WORK/browser/"
+  cp bindings/node/test/{vectors,tamper}.mjs "$WORK/browser/test/"
+  NODE_TOOLS=$NODE_TOOLS MINTREU_VECTORS=$ROOT/tests/vectors \
+    node --test --test-reporter=spec "$WORK"/browser/test/*.test.mjs
 }
 
 suite_uniffi() {
   cargo build -q --locked -p mintreu-uniffi --features cli
-  local library=$CARGO_TARGET_DIR/debug/libmintreu_uniffi.so
-  "$CARGO_TARGET_DIR/debug/uniffi-bindgen" generate "$library" -l ruby --no-format -o "$WORK/ruby"
-  MINTREU_VECTORS=$ROOT/tests/vectors LD_LIBRARY_PATH=$CARGO_TARGET_DIR/debug \
-    ruby -I "$WORK/ruby" bindings/uniffi/ruby/test.rb
+  export MINTREU_VECTORS=$ROOT/tests/vectors LD_LIBRARY_PATH=$CARGO_TARGET_DIR/debug
+  foreign_sources ruby
+  local test
+  for test in bindings/uniffi/ruby/*_test.rb; do ruby -I "$WORK/ruby" "$test"; done
+}
+
+foreign_sources() {
+  "$CARGO_TARGET_DIR/debug/uniffi-bindgen" generate \
+    "$CARGO_TARGET_DIR/debug/libmintreu_uniffi.so" -l "$1" --no-format -o "$WORK/$1"
 }
 
 suite_clients() {

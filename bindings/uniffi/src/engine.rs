@@ -1,5 +1,6 @@
 //! The engine and the answers it gives.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use mintreu::engine::Options;
@@ -7,7 +8,7 @@ use mintreu::license::Trust;
 use mintreu::{Engine as Inner, Timestamp};
 
 use crate::license::{Grant, Verdict};
-use crate::meter::{Decision, Meter, Usage};
+use crate::meter::{Decision, Meter, Usage, key};
 use crate::value::MintreuError;
 
 /// A product's licenses and meters on one device. Safe to share between threads.
@@ -71,9 +72,16 @@ impl Engine {
         Ok(Grant::from(&self.inner.check(feature)?))
     }
 
-    /// A handle for counting, to be kept.
-    pub fn meter(&self, name: &str) -> Result<Arc<Meter>, MintreuError> {
-        Ok(Meter::shared(self.inner.meter(name)?))
+    /// A handle for counting, to be kept; for one subject (an opaque id) and split by dimensions.
+    #[uniffi::method(default(subject = None, dimensions = None))]
+    pub fn meter(
+        &self,
+        name: &str,
+        subject: Option<String>,
+        dimensions: Option<HashMap<String, String>>,
+    ) -> Result<Arc<Meter>, MintreuError> {
+        let key = key(name, subject, dimensions)?;
+        Ok(Meter::shared(self.inner.meter_for(key)?))
     }
 
     /// Counts units of a meter by its name.

@@ -5,10 +5,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mintreu::engine::{Meter as Inner, Reservation as Held};
 use mintreu::journal::CellUsage;
-use mintreu::meter::Decision as Answer;
+use mintreu::meter::{CellKey, Decision as Answer};
 use mintreu::{Error, Timestamp};
 
 use crate::value::MintreuError;
+
+/// What a handle counts: a meter, for one subject and one value of each dimension.
+pub(crate) fn key(
+    name: &str,
+    subject: Option<String>,
+    dimensions: Option<HashMap<String, String>>,
+) -> mintreu::Result<CellKey> {
+    let mut key = CellKey::new(name)?;
+    if let Some(subject) = subject {
+        key = key.subject(subject)?;
+    }
+    for (name, value) in dimensions.unwrap_or_default() {
+        key = key.dimension(name, value)?;
+    }
+    Ok(key)
+}
 
 /// One count of one meter. Safe to share between threads.
 #[derive(uniffi::Object)]
@@ -24,16 +40,6 @@ impl Meter {
 
 #[uniffi::export]
 impl Meter {
-    /// A handle for the same meter, counted apart for one subject: an opaque id.
-    pub fn subject(&self, subject: &str) -> Result<Arc<Self>, MintreuError> {
-        Ok(Self::shared(self.inner.subject(subject)?))
-    }
-
-    /// A handle for the same meter, counted apart for one value of a dimension.
-    pub fn dimension(&self, name: &str, value: &str) -> Result<Arc<Self>, MintreuError> {
-        Ok(Self::shared(self.inner.dimension(name, value)?))
-    }
-
     /// Counts units, whatever any quota says. No lock, no system call.
     pub fn record(&self, n: u64) {
         self.inner.record(n);

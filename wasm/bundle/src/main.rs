@@ -32,6 +32,7 @@ fn bundle(module: &str, out_dir: &str, host: &str) -> Result<(), String> {
         .input_path(module)
         .out_name("mintreu")
         .typescript(true)
+        .omit_default_module_path(false)
         .remove_name_section(true)
         .remove_producers_section(true);
     let chosen = match host {

@@ -1,0 +1,63 @@
+# The engine from Ruby: licenses, counts, reservations, and the README's example.
+require "json"
+require "minitest/autorun"
+require "mintreu"
+require "tmpdir"
+
+CASES = JSON.parse(File.read(File.join(ENV.fetch("MINTREU_VECTORS"), "licenses.json")))["cases"]
+LASTING = CASES.find { |one| one["name"] == "without end, in the far future" }
+
+class EngineTest < Minitest::Test
+  def setup
+    @folder = Dir.mktmpdir("mintreu-ruby-")
+    options = Mintreu::OpenOptions.new(trust: LASTING["trust"])
+    @engine = Mintreu::Engine.open(@folder, options)
+  end
+
+  def refused(code, &block)
+    assert_equal code, assert_raises(Mintreu::MintreuError::Failed, &block).code
+  end
+
+  def test_a_license_opens_features
+    refused("not_licensed") { @engine.check("export-4k") }
+    @engine.install(LASTING["license"])
+    assert @engine.check("export-4k").granted?
+    assert_equal 50, @engine.check("projects").units
+    assert_equal "eu", @engine.check("region").text
+    refused("not_entitled") { @engine.check("teleport") }
+    assert_equal "valid", @engine.verdict.code
+    assert_empty @engine.recovered
+  end
+
+  def test_a_quota_ends_and_a_reservation_gives_back
+    @engine.install(LASTING["license"])
+    renders = @engine.meter("renders")
+    hold = renders.reserve(400)
+    hold.commit(100)
+    refused("reservation_over") { hold.commit(1) }
+    renders.reserve(300).release
+    assert_equal 0, renders.consume(400).remaining
+    assert_equal "quota_spent", renders.consume(1).reason
+    refused("quota_spent") { renders.reserve(1) }
+  end
+
+  def test_counts_are_exact_by_subject_and_dimension
+    meter = @engine.meter("api.calls", "customer-7", { "region" => "eu" })
+    threads = Array.new(4) { Thread.new { 1000.times { meter.record(1) } } }
+    threads.each(&:join)
+    usage = @engine.usage.find { |cell| cell.subject == "customer-7" }
+    assert_equal({ "region" => "eu" }, usage.dimensions)
+    assert_equal [4000, 4000], [usage.counted, meter.counted]
+    assert_raises(RangeError) { meter.record(-1) }
+  end
+
+  def test_the_example_of_the_readme_runs
+    readme = File.read(File.join(__dir__, "..", "README.md"))
+    examples = readme.scan(/```ruby\n(.*?)```/m).flatten
+    refute_empty examples
+    code = examples.join("\n").gsub("TRUST", "trust").gsub('"license-folder"', "folder")
+    folder, trust, pasted = Dir.mktmpdir("mintreu-readme-"), LASTING["trust"], LASTING["license"]
+    assert_output(/acme\.editor/) { eval(code, binding, "README.md") }
+    refute_nil [folder, trust, pasted]
+  end
+end
