@@ -8,6 +8,7 @@ mod demo;
 mod metered;
 mod metering_segments;
 mod serve_loop;
+mod notify_mail;
 mod store_jobs;
 mod store_schema;
 mod store_transactions;

@@ -43,6 +43,11 @@ pub fn person(test: &TestApp, account: AccountId, role: Role) -> Caller {
 
 /// A published product whose meters `calls` and `renders` have these tariffs, and one license.
 pub async fn sold(test: &TestApp, tariffs: [&str; 2]) -> Sold {
+    sold_to(test, tariffs, CUSTOMER).await
+}
+
+/// As [`sold`], to this account.
+pub async fn sold_to(test: &TestApp, tariffs: [&str; 2], customer: AccountId) -> Sold {
     let app = &test.app;
     let seller = person(test, SELLER, Role::Developer);
     let shop: OpenShop = serde_json::from_str(r#"{"name":"Acme"}"#).expect("a shop");
@@ -70,7 +75,7 @@ pub async fn sold(test: &TestApp, tariffs: [&str; 2]) -> Sold {
         .await
         .expect("published");
     let license = app
-        .transact(&test.system(), Sell { product }, sell)
+        .transact(&test.system(), Sell { product, customer }, sell)
         .await
         .expect("sold");
     let slug = TrustText {
@@ -78,7 +83,7 @@ pub async fn sold(test: &TestApp, tariffs: [&str; 2]) -> Sold {
     };
     let trust = app.transact(&seller, slug, trust).await.expect("a root");
     Sold {
-        customer: person(test, CUSTOMER, Role::Customer),
+        customer: person(test, customer, Role::Customer),
         seller,
         product,
         license,
@@ -88,6 +93,7 @@ pub async fn sold(test: &TestApp, tariffs: [&str; 2]) -> Sold {
 
 struct Sell {
     product: ProductId,
+    customer: AccountId,
 }
 
 impl Command for Sell {
@@ -101,7 +107,7 @@ fn sell(cx: &mut Cx<'_>, sell: &Sell) -> Result<LicenseId, SaleError> {
         product: sell.product,
         product_code: "acme.api".to_owned(),
         seller: SELLER,
-        owner: Some(CUSTOMER),
+        owner: Some(sell.customer),
         terms: Default::default(),
         seats: 20,
         expires_at: None,
@@ -110,7 +116,7 @@ fn sell(cx: &mut Cx<'_>, sell: &Sell) -> Result<LicenseId, SaleError> {
     let license = issue(cx, &grant)?.license.id;
     let plan = StartPlan {
         license,
-        customer: Some(CUSTOMER),
+        customer: Some(sell.customer),
         order: None,
         product: sell.product,
     };

@@ -136,6 +136,18 @@ impl TestApp {
         done.expect("jobs can be leased")
     }
 
+    /// Every mail that was sent, as it would travel, in no order.
+    pub fn mails(&self) -> Vec<String> {
+        // The folder is made when the first mail is sent.
+        let Ok(files) = std::fs::read_dir(self.files.path().join("mail")) else {
+            return Vec::new();
+        };
+        let read = |file: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_to_string(file.expect("a file").path()).expect("a mail")
+        };
+        files.map(read).collect()
+    }
+
     /// Serves this app on a free port of this machine until the returned server is stopped.
     pub async fn serve(&self) -> TestServer {
         TestServer::start(self.app.clone()).await
