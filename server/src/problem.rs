@@ -96,7 +96,10 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        self.decorate((kind, self.to_json().to_string()).into_response())
+        let mut response = self.decorate((kind, self.to_json().to_string()).into_response());
+        // Extractors refuse with this too; around pages it is drawn like a page's own.
+        response.extensions_mut().insert(PageProblem(self));
+        response
     }
 }
 

@@ -162,3 +162,29 @@ fn no_machine_s_paths_are_written_down() {
         }
     }
 }
+
+/// The codes of problems in a file's text: `new(422, "email_malformed", …`.
+fn problem_codes(code: &str) -> Vec<String> {
+    let calls = code.split("new(").skip(1);
+    let codes = calls.filter_map(|rest| {
+        let (status, rest) = rest.split_once(',')?;
+        status.trim().parse::<u16>().ok()?;
+        let (name, _) = rest.trim_start().strip_prefix('"')?.split_once('"')?;
+        Some(name.to_owned())
+    });
+    codes.collect()
+}
+
+#[test]
+fn every_problem_code_is_documented() {
+    let path = source::workspace().join("docs/http-api.md");
+    let page = std::fs::read_to_string(path).expect("docs/http-api.md");
+    assert_eq!(problem_codes("X::new(\n 404,\n \"gone\", d)"), ["gone"]);
+    judge(|file| {
+        let codes = problem_codes(&source::code(file)).into_iter();
+        let missing = codes.filter(|code| !page.contains(&format!("| `{code}` |")));
+        missing
+            .map(|code| format!("{code} is not in docs/http-api.md"))
+            .collect()
+    });
+}
