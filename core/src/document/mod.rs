@@ -5,6 +5,19 @@
 //! the business of the modules above. Read [`seal`] and [`open`] first, then [`Bundle`], then
 //! `docs/license-document.md`, which is normative.
 //!
+//! ```
+//! use mintreu::document::{Kind, SigningKey, cbor, from_text, open, seal, to_text};
+//!
+//! let key = SigningKey::generate()?;
+//! let claims = cbor::encode(&cbor::Value::labelled([(3, Some(cbor::Value::text("acme.editor")))]))?;
+//! let document = seal(Kind::License, &claims, &key)?;
+//!
+//! let pasted = from_text(&to_text(&document))?;
+//! assert_eq!(open(Kind::License, &pasted, &[key.public()])?, claims);
+//! assert_eq!(open(Kind::Lease, &pasted, &[key.public()]).unwrap_err().code(), "wrong_kind");
+//! # Ok::<(), mintreu::Error>(())
+//! ```
+//!
 //! # Invariants
 //!
 //! * A document has exactly one encoding: whatever is not byte for byte what [`seal`] writes for

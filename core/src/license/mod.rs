@@ -6,6 +6,30 @@
 //! version, is [`judge`]'s answer: a [`Verdict`] with a stable code and one sentence to show.
 //! Other signed documents under the same trust are opened by [`open_bundle`].
 //!
+//! ```
+//! use mintreu::document::SigningKey;
+//! use mintreu::id::LicenseId;
+//! use mintreu::license::{Claims, Entitlement, Facts, Trust, issue, judge, verify};
+//! use mintreu::Timestamp;
+//!
+//! // The vendor, once: a root key, whose public half the product pins.
+//! let root = SigningKey::generate()?;
+//! let trust = Trust::new("acme.editor", *root.public())?;
+//!
+//! // The vendor, for each customer.
+//! let now = Timestamp::from_secs(1_795_008_000);
+//! let mut claims = Claims::new(LicenseId::from_bytes([7; 16]), "acme.editor", now);
+//! claims.entitlements.insert("export-4k".parse()?, Entitlement::Granted);
+//! let bundle = issue(&claims, &root, &[])?;
+//!
+//! // The product, offline.
+//! let license = verify(&bundle, &trust)?;
+//! let verdict = judge(&license, &Facts::at(now));
+//! assert!(verdict.is_allowed(), "{}: {}", verdict.code(), verdict.sentence());
+//! assert!(license.claims().entitlement("export-4k").is_some());
+//! # Ok::<(), mintreu::Error>(())
+//! ```
+//!
 //! # Invariants
 //!
 //! * A [`VerifiedLicense`] exists only after every signature from a pinned root down was verified.
