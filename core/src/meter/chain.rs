@@ -154,6 +154,9 @@ pub fn verify_chain(
     for receipt in receipts {
         hold_against(&mut walks, receipt)?;
     }
+    if !receipts.is_empty() {
+        walks.iter().try_for_each(check_beginning)?;
+    }
     let epochs = walks.into_iter().map(Walk::finish).collect();
     Ok(ChainReport {
         segments: segments.len(),
@@ -197,10 +200,16 @@ fn step(walks: &mut Vec<Walk>, device: &PublicKey, document: &[u8]) -> Result<()
 
 fn hold_against(walks: &mut [Walk], receipt: &Receipt) -> Result<()> {
     let Position { epoch, seq, head } = receipt.position;
-    let place = walks
-        .iter_mut()
-        .find(|walk| walk.report.stream == receipt.stream && walk.report.epoch == epoch);
-    let Some(walk) = place else { return Ok(()) };
+    let of_stream = |walk: &&mut Walk| walk.report.stream == receipt.stream;
+    let mut known = walks.iter_mut().filter(of_stream).peekable();
+    let oldest = known.peek().map(|walk| walk.report.epoch);
+    let Some(walk) = known.find(|walk| walk.report.epoch == epoch) else {
+        // Older epochs may have been folded away; newer ones, and whole streams, never are.
+        return match oldest {
+            Some(oldest) if epoch < oldest => Ok(()),
+            _ => Err(mismatch(epoch, seq, "usage that is not here")),
+        };
+    };
     match walk.hashes.get(&seq) {
         Some(&known) if known == head => {
             walk.report.acknowledged = walk.report.acknowledged.max(seq);
@@ -208,11 +217,33 @@ fn hold_against(walks: &mut [Walk], receipt: &Receipt) -> Result<()> {
         }
         // The receipt is for a segment that was folded away before the export.
         None if seq + 1 < walk.report.from_seq => Ok(()),
-        _ => Err(Error::new(
-            "receipt_mismatch",
-            format!("the receipt for epoch {epoch} number {seq} is for another chain"),
-        )),
+        Some(_) => Err(mismatch(epoch, seq, "another chain")),
+        None => Err(mismatch(epoch, seq, "a segment that is not here")),
     }
+}
+
+fn mismatch(epoch: u64, seq: u64, what: &str) -> Error {
+    Error::new(
+        "receipt_mismatch",
+        format!("the receipt for epoch {epoch} number {seq} vouches for {what}"),
+    )
+}
+
+/// Only what a receipt vouches for is ever folded away.
+fn check_beginning(walk: &Walk) -> Result<()> {
+    let EpochReport {
+        epoch,
+        from_seq,
+        acknowledged,
+        ..
+    } = walk.report;
+    if acknowledged + 1 >= from_seq {
+        return Ok(());
+    }
+    Err(Error::new(
+        "usage_gap",
+        format!("epoch {epoch} begins at number {from_seq}, and no receipt vouches for the rest"),
+    ))
 }
 
 impl Walk {

@@ -70,6 +70,25 @@ pub fn read_text(path: &Path) -> Result<String, CliError> {
     Ok(text)
 }
 
+/// Reads a file of at most `limit` bytes.
+pub fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, CliError> {
+    let shown = path.display();
+    let failed = |error: std::io::Error| {
+        CliError::new("file_unreadable", format!("{shown} can't be read: {error}"))
+    };
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let read = file
+        .take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if read as u64 > limit {
+        let detail = format!("{shown} has more than {limit} bytes");
+        return Err(CliError::new("too_large", detail));
+    }
+    Ok(bytes)
+}
+
 /// A text given on the command line as it is, or the file that holds it.
 ///
 /// What starts like a text form is one; everything else is a path, `-` standard input.

@@ -18,6 +18,7 @@ mod keyfile;
 mod keys;
 mod license;
 mod server;
+mod usage;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use serde::Serialize;
@@ -68,6 +69,9 @@ enum Command {
     /// Issue and check licenses; no server needed
     #[command(subcommand)]
     License(license::License),
+    /// Check exported usage with public keys alone; no server needed
+    #[command(subcommand)]
+    Usage(usage::Usage),
     /// Write shell completions to standard output
     Completions {
         /// For which shell
@@ -86,6 +90,7 @@ impl Command {
             Self::Catalog(command) => catalog::run(&command, config.as_deref(), out),
             Self::Keys(command) => keys::run(&command, out),
             Self::License(command) => license::run(&command, out),
+            Self::Usage(command) => usage::run(&command, out),
             Self::Completions { shell } => {
                 let mut command = Cli::command();
                 let mut written = Vec::new();

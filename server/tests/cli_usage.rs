@@ -1,0 +1,137 @@
+//! `mintreu usage verify`: an exported journal, checked by somebody who has public keys alone.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use mintreu::activation::{Activation, Request};
+use mintreu::document::{SigningKey, from_text};
+use mintreu::id::{ActivationId, LicenseId};
+use mintreu::license::{Claims, Trust, issue};
+use mintreu::meter::{Export, Position, Receipt, chain_hash, open_segment_of_any_device};
+use mintreu::{Engine, Timestamp};
+use serde_json::Value;
+
+const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
+
+fn verify(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mintreu"))
+        .current_dir(folder)
+        .args(["--json", "usage", "verify", "usage.mtu"])
+        .args(arguments)
+        .output()
+        .expect("the command runs")
+}
+
+fn refused(folder: &Path, arguments: &[&str]) -> String {
+    let output = verify(folder, arguments);
+    assert!(!output.status.success(), "must be refused");
+    let error: Value = serde_json::from_slice(&output.stderr).expect("JSON on standard error");
+    error["code"].as_str().expect("a code").to_owned()
+}
+
+/// A device that was activated, used a meter and reported one segment of two.
+fn used(root: &SigningKey, folder: &Path) -> mintreu::Result<Export> {
+    let trust = Trust::new("acme.editor", *root.public())?;
+    let engine = Engine::open(folder.join("engine"), trust)?;
+    let license = Claims::new(LicenseId::from_bytes([3; 16]), "acme.editor", NOW);
+    engine.install_bytes(&issue(&license, root, &[])?)?;
+    let (device, request) = Request::verify(&from_text(&engine.activation_request()?)?)?;
+    let activation = Activation {
+        id: ActivationId::from_bytes([4; 16]),
+        license: license.id,
+        product: request.product,
+        issued_at: NOW,
+        expires_at: None,
+        device,
+        nonce: request.nonce,
+        fingerprint: request.fingerprint,
+        license_bundle: None,
+    };
+    engine.install_bytes(&activation.issue(root, &[])?)?;
+    engine.record("renders", 7)?;
+    let sent = engine.next_request()?.expect("a segment");
+    let receipt = Receipt {
+        product: "acme.editor".into(),
+        stream: open_segment_of_any_device(&sent.body)?.stream,
+        position: Position {
+            epoch: 1,
+            seq: 1,
+            head: chain_hash(&sent.body),
+        },
+        issued_at: NOW,
+        server_epoch: 1,
+    };
+    engine.on_response(200, &receipt.seal(root, &[])?)?;
+    assert_eq!(engine.next_request()?, None);
+    engine.record("renders", 5)?;
+    engine.next_request()?.expect("another segment");
+    Export::from_bytes(&engine.export_usage()?)
+}
+
+fn flip(bytes: &mut [u8]) {
+    *bytes.last_mut().expect("bytes") ^= 1;
+}
+
+fn write(folder: &Path, export: &Export) {
+    let bytes = export.to_bytes().expect("encodes");
+    std::fs::write(folder.join("usage.mtu"), bytes).expect("is written");
+}
+
+#[test]
+fn an_export_is_verified_and_every_tampering_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    let root = SigningKey::from_seed(&[1; 32]);
+    let export = used(&root, home).expect("a device in use");
+    let trust = root.public().to_string();
+    let trusted = ["--trust", trust.as_str()];
+
+    write(home, &export);
+    let output = verify(home, &trusted);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(
+        (&report["segments"], &report["receipts"]),
+        (&2.into(), &1.into())
+    );
+    let epoch = &report["epochs"][0];
+    assert_eq!(
+        (&epoch["to_seq"], &epoch["acknowledged"]),
+        (&2.into(), &1.into())
+    );
+    assert_eq!(epoch["totals"][0]["units"], 12);
+    assert!(
+        verify(home, &[]).status.success(),
+        "the chain alone needs no trust"
+    );
+
+    let other = SigningKey::from_seed(&[2; 32]).public().to_string();
+    assert_eq!(refused(home, &["--trust", &other]), "unknown_key");
+    let product = [&trusted[..], &["--product", "acme.viewer"]].concat();
+    assert_eq!(refused(home, &product), "wrong_product");
+
+    let tampered = |change: fn(&mut Export)| {
+        let mut copy = export.clone();
+        change(&mut copy);
+        write(home, &copy);
+        refused(home, &trusted)
+    };
+    assert_eq!(
+        tampered(|e| e.segments[1] = e.segments[0].clone()),
+        "usage_malformed"
+    );
+    assert_eq!(tampered(|e| e.segments.clear()), "receipt_mismatch");
+    assert_eq!(tampered(|e| flip(&mut e.segments[1])), "bad_signature");
+    assert_eq!(tampered(|e| flip(&mut e.receipts[0])), "bad_signature");
+    assert_eq!(tampered(|e| e.activation = None), "device_not_activated");
+    let stranger = |e: &mut Export| e.device = *SigningKey::from_seed(&[5; 32]).public().as_bytes();
+    assert_eq!(tampered(stranger), "wrong_device");
+    std::fs::write(home.join("usage.mtu"), b"not an export").expect("is written");
+    assert_eq!(refused(home, &[]), "usage_malformed");
+    std::fs::remove_file(home.join("usage.mtu")).expect("is there");
+    assert_eq!(refused(home, &[]), "file_unreadable");
+}
