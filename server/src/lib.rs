@@ -36,6 +36,7 @@ pub mod api;
 pub mod cli;
 pub mod demo;
 pub mod notify;
+pub mod web;
 pub mod worker;
 
 /// Why the server could not start, as a stable code and a sentence.
@@ -89,7 +90,7 @@ pub async fn prepare(app: &App) -> Result<(), StartError> {
 /// Every route, JSON and pages, with all that surrounds them.
 pub fn router(app: &Arc<App>) -> Router {
     let visits = Arc::new(api::Visits::new(app.clone()));
-    let routes = api::router().merge(gateways::sandbox::page::routes());
+    let routes = api::router().merge(web::router(app));
     let routes = routes.layer(from_fn_with_state(visits, api::visit));
     serve::guarded(app, routes.with_state(app.clone()))
 }

@@ -26,6 +26,9 @@ pub use fluent_bundle::FluentValue as Value;
 /// The English sentences, file by file.
 const ENGLISH: &[(&str, &str)] = &[
     ("common", include_str!("../../locales/en/common.ftl")),
+    ("shop", include_str!("../../locales/en/shop.ftl")),
+    ("licenses", include_str!("../../locales/en/licenses.ftl")),
+    ("sell", include_str!("../../locales/en/sell.ftl")),
     ("mail", include_str!("../../locales/en/mail.ftl")),
     ("sandbox", include_str!("../../locales/en/sandbox.ftl")),
 ];

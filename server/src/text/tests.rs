@@ -58,7 +58,12 @@ fn every_key_named_exists_and_every_key_is_named() {
     let sources = sources();
     let known: BTreeSet<&str> = ENGLISH.iter().flat_map(|(_, text)| keys_of(text)).collect();
     let quoted: BTreeSet<&str> = sources.iter().flat_map(|text| quoted_in(text)).collect();
-    let unused: Vec<_> = known.difference(&quoted).collect();
+    // A problem's sentence is found by the problem's code, which the domains own.
+    let computed = |key: &&&str| key.starts_with("problem-");
+    let unused: Vec<_> = known
+        .difference(&quoted)
+        .filter(|key| !computed(key))
+        .collect();
     assert!(unused.is_empty(), "sentences nobody says: {unused:?}");
     let said: BTreeSet<&str> = sources.iter().flat_map(|text| said_in(text)).collect();
     assert!(!said.is_empty(), "found no say(\"…\") in the sources");
@@ -111,10 +116,10 @@ fn quoted_in(text: &str) -> impl Iterator<Item = &str> {
 fn said_in(text: &str) -> impl Iterator<Item = &str> {
     ["say(", "say_with(", "say_one("]
         .into_iter()
-        .flat_map(move |call| {
-            text.split(call).skip(1).filter_map(|rest| {
-                let rest = rest.trim_start().trim_start_matches('"');
-                rest.split('"').next()
-            })
-        })
+        .flat_map(move |call| text.split(call).skip(1).filter_map(quoted_first))
+}
+
+/// The text in quotes that a call begins with; calls with a computed key have none.
+fn quoted_first(call: &str) -> Option<&str> {
+    call.trim_start().strip_prefix('"')?.split('"').next()
 }

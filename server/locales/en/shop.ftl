@@ -1,0 +1,153 @@
+# Browsing and buying.
+
+home-window-title = Software with offline licenses
+home-title = Software you own the license to
+home-lead = Downloads, APIs, subscriptions, packages and advice from independent developers. Every license is signed and works with the network off.
+home-categories = Categories
+home-empty-title = The shelves are empty
+home-empty-text = Nobody sells here yet. List a product and it appears on this page.
+home-empty-action = Sell the first product
+shelf-newest = New
+shelf-all = { $count ->
+    [one] See the one product
+   *[other] See all { $count }
+}
+shelf-more = See all
+category-description = Products in { $category }, each with a license that is checked offline.
+
+count-results = { $count ->
+    [one] 1 product
+   *[other] { $count } products
+}
+count-results-more = More than { $count } products
+sort-label = Order
+sort-newest = Newest
+sort-name = By name
+facet-kind = Kind
+facet-price = Price
+facet-category = Category
+band-free = Free
+band-metered = Pay as you use
+band-under-10 = Under 10
+band-under-50 = 10 to 50
+band-under-200 = 50 to 200
+band-from-200 = 200 and more
+nothing-found-title = Nothing fits
+nothing-found-text = Try fewer words or another spelling, or take a filter away.
+nothing-found-action = Show everything
+
+kind-download = Download
+kind-api = API
+kind-subscription = Subscription
+kind-package = Package
+kind-consultation = Consultation
+
+price-free = Free
+price-metered = Pay as you use
+price-monthly = { $price } a month
+price-yearly = { $price } a year
+price-from = from { $price }
+price-none = No price yet
+meaning-free = No payment, no card.
+meaning-metered = Nothing now. You pay for what you use, at the end of each month.
+meaning-one-time = Paid once.
+meaning-monthly = Charged every month until you cancel.
+meaning-yearly = Charged every year until you cancel.
+
+product-by = by { $seller }
+product-own = This is your product.
+product-edit = Edit it
+product-no-price = This isn’t for sale right now.
+product-choose-price = Choose a price
+product-buy = Buy
+product-get = Get it free
+product-about = What it is
+product-usage = What usage costs
+product-usage-text = Counted on your machine, reported when there is a network, billed by the month.
+product-license = The license
+product-license-text = You get a license file signed by the seller. The program checks it by itself, without a network and without us. Keep the file: it stays valid for as long as it says.
+product-homepage = The product’s own site
+product-seller = Who sells it
+meter = Counted
+meter-free = Free each month
+meter-price = Price
+tariff-flat = { $price } a month
+tariff-unit = { $price } for each { $unit }
+tariff-tiers = from { $price } for each { $unit }, less for more
+tariff-package = { $price } for every { $size }
+grant-devices = { $count ->
+    [one] For 1 device at a time; you can move it
+   *[other] For { $count } devices at a time; you can move them
+}
+grant-days = { $count ->
+    [one] Valid for 1 day
+   *[other] Valid for { $count } days
+}
+grant-for-ever = Doesn’t expire by itself
+grant-trial = { $count ->
+    [one] 1 day to try it first
+   *[other] { $count } days to try it first
+}
+grant-feature = Includes { $name }
+grant-value = { $name }: { $value }
+grant-offline = Checked on your device, no network needed
+quota-lifetime = Up to { $limit } × { $unit } in all
+quota-hour = Up to { $limit } × { $unit } an hour
+quota-day = Up to { $limit } × { $unit } a day
+quota-week = Up to { $limit } × { $unit } a week
+quota-month = Up to { $limit } × { $unit } a month
+fact-code = Product code
+fact-spdx = Source license
+fact-version = Version
+fact-updated = Last changed
+
+checkout-title = Checkout
+checkout-tax = Tax
+checkout-no-tax = { $amount } (no tax rule applies)
+checkout-total = Total
+checkout-email = Your e-mail address
+checkout-email-hint = The license key and a link to your order go there. No account needed.
+checkout-email-wrong = This doesn’t look like an e-mail address.
+checkout-signed-in = You buy as { $name }. The license appears among your licenses.
+checkout-next-pay = Next you go to the payment page. Afterwards you come back here and get your key at once.
+checkout-next-free = You get your key at once.
+checkout-pay = Pay { $amount }
+checkout-get = Get the license
+checkout-safe = Card data is entered at the payment provider and never reaches this shop.
+checkout-back = Back to the product
+checkout-changed = The price changed while you were looking. The new total is { $total }. Nothing was charged: check it and go on if it suits you.
+checkout-own = This is your own product; it can’t be bought by yourself.
+
+order-title = Your order
+order-summary = Your order
+order-refreshing = This page looks again by itself.
+order-license-page = Open the license
+order-placed = Placed on { $when }
+order-retry = Pay now
+order-awaiting = Awaiting payment
+order-awaiting-title = Waiting for the payment
+order-awaiting-text = As soon as the payment is confirmed, your key appears here. This takes a few seconds.
+order-paid = Paid
+order-paid-title = It’s yours
+order-paid-text = Your license is ready. Enter the key in the product, or download the license file.
+order-part-refunded = Partly refunded
+order-part-refunded-text = Part of the money went back to you. Your license stays in force.
+order-refunded = Refunded
+order-refunded-title = Refunded
+order-refunded-text = The whole amount went back to you, and the license with it.
+order-expired = Expired
+order-expired-title = This order has expired
+order-expired-text = Nobody paid in time, and nothing was charged. You can order again.
+order-failed = Payment failed
+order-failed-title = The payment didn’t go through
+order-failed-text = Nothing was charged. Your order is kept: try again, with the same card or another.
+order-void = Called off
+order-void-title = This order was called off
+order-void-text = Nothing was charged.
+
+verify-title = Check the license in your program
+verify-text = The trust text below is all that a program needs, and it is public. Build it in; the check runs with the network off.
+verify-trust = Trust text
+verify-python = Python
+verify-node = Node
+verify-command = Command line

@@ -1,0 +1,169 @@
+//! What a handler of pages is given: who asks, in which language, of which shop.
+
+use super::page::{Page, Person, Section};
+use crate::app::App;
+use crate::caller::Capability;
+use crate::problem::{PageProblem, Problem};
+use crate::text::Locale;
+use crate::wire::Visitor;
+use askama::Template;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use mintreu::id::AccountId;
+use std::sync::Arc;
+
+/// The cookie that keeps a chosen language.
+const LANGUAGE_COOKIE: &str = "mintreu-language";
+/// For how long: a year, in seconds.
+const LANGUAGE_AGE: u32 = 31_536_000;
+
+/// Who asks, in which language.
+#[derive(Clone)]
+pub struct Ask {
+    /// The server.
+    pub app: Arc<App>,
+    /// Who asks.
+    pub visitor: Visitor,
+    /// Their language.
+    pub locale: Locale,
+}
+
+/// What every handler of pages answers.
+pub type Answer = Result<Response, PageProblem>;
+
+impl FromRequestParts<Arc<App>> for Ask {
+    type Rejection = PageProblem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, PageProblem> {
+        let visitor =
+            <Visitor as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await?;
+        Ok(Self {
+            app: app.clone(),
+            visitor,
+            locale: parts.extensions.get().copied().unwrap_or_default(),
+        })
+    }
+}
+
+impl Ask {
+    /// A frame titled by `title`, a key. It carries a form token for whoever is signed in.
+    pub fn page(&self, title: &str) -> Page {
+        let mut page = Page::new(self.locale, title);
+        page.demo = self.app.config.payments.sandbox;
+        if let Some(name) = &self.visitor.name {
+            let sells = self.visitor.caller.may(Capability::Sell);
+            page.person = Some(Person {
+                name: name.clone(),
+                sells,
+            });
+            page.csrf = self.visitor.csrf_token().to_owned();
+        }
+        page
+    }
+
+    /// As [`Ask::page`], for a page with a form that guests may send too.
+    pub fn form_page(&self, title: &str) -> Page {
+        let mut page = self.page(title);
+        page.csrf = self.visitor.csrf_token().to_owned();
+        page
+    }
+
+    /// A page in one part of the shop.
+    pub fn section_page(&self, title: &str, section: Section) -> Page {
+        Page {
+            section,
+            ..self.form_page(title)
+        }
+    }
+
+    /// The shop's own address, without a slash at its end.
+    pub fn base(&self) -> &str {
+        self.app.config.server.base_url.trim_end_matches('/')
+    }
+
+    /// Who is signed in; else the visitor is asked to.
+    pub fn account(&self) -> Result<AccountId, PageProblem> {
+        let missing = || Problem::new(401, "sign_in_required", "Please sign in first.");
+        Ok(self.visitor.caller.account.ok_or_else(missing)?)
+    }
+}
+
+/// A drawn page.
+pub fn html(template: &impl Template) -> Answer {
+    Ok(drawn(template)?.into_response())
+}
+
+/// A drawn page that reports a mistake: 422, or what the problem says.
+pub fn refused(status: u16, template: &impl Template) -> Answer {
+    let mut response = drawn(template)?.into_response();
+    *response.status_mut() = Problem::new(status, "refused", "").status_code();
+    Ok(response)
+}
+
+/// Sends the browser on with GET.
+pub fn go_to(address: &str) -> Answer {
+    Ok(Redirect::to(address).into_response())
+}
+
+fn drawn(template: &impl Template) -> Result<Html<String>, Problem> {
+    template.render().map(Html).map_err(|error| {
+        tracing::error!(%error, "a page could not be drawn");
+        Problem::internal()
+    })
+}
+
+/// Finds the visitor's language and draws problems as pages in it.
+pub async fn speak(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let chosen = chosen_in_address(request.uri());
+    let locale = chosen.unwrap_or_else(|| locale_of(request.headers()));
+    request.extensions_mut().insert(locale);
+    let visitor = request.extensions().get::<Visitor>().cloned();
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let mut response = next.run(request).await;
+    if let Some(visitor) = visitor {
+        let ask = Ask {
+            app,
+            visitor,
+            locale,
+        };
+        response = super::errors::as_page(&ask, (&method, &uri), response);
+    }
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_LANGUAGE,
+        HeaderValue::from_static(locale.tag()),
+    );
+    headers.append(
+        header::VARY,
+        HeaderValue::from_static("accept-language, cookie"),
+    );
+    if let Some(chosen) = chosen {
+        let tag = chosen.tag();
+        let cookie =
+            format!("{LANGUAGE_COOKIE}={tag}; Path=/; SameSite=Lax; Max-Age={LANGUAGE_AGE}");
+        headers.extend(HeaderValue::try_from(cookie).map(|cookie| (header::SET_COOKIE, cookie)));
+    }
+    response
+}
+
+fn chosen_in_address(uri: &Uri) -> Option<Locale> {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    let tag = pairs.filter_map(|pair| pair.strip_prefix("lang=")).next()?;
+    Locale::from_tag(tag)
+}
+
+fn locale_of(headers: &HeaderMap) -> Locale {
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    let cookies = text(header::COOKIE).unwrap_or_default().split(';');
+    let mut pairs = cookies.filter_map(|pair| pair.trim().split_once('='));
+    let kept = pairs.find(|(name, _)| *name == LANGUAGE_COOKIE);
+    kept.and_then(|(_, tag)| Locale::from_tag(tag))
+        .unwrap_or_else(|| Locale::negotiate(text(header::ACCEPT_LANGUAGE).unwrap_or_default()))
+}

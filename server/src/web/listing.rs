@@ -1,0 +1,424 @@
+//! Lists of products: the front page, a category, a search. The filters are the address, so a
+//! list can be kept, shared and gone back to.
+
+use super::page::Page;
+use super::parts::Crumbs;
+use super::shelf::{Tile, kind_name};
+use crate::domains::catalog::Kind;
+use crate::domains::catalog::model::{
+    CategoryCount, Facets, Listing, ListingPage, PriceBand, SearchPage, SearchQuery, Shelves, Sort,
+};
+use askama::Template;
+use serde::Deserialize;
+use std::fmt::Write;
+
+/// The front page.
+#[derive(Template)]
+#[template(path = "home.html")]
+pub struct HomePage {
+    page: Page,
+    categories: Vec<Choice>,
+    shelves: Vec<Shelf>,
+}
+
+struct Shelf {
+    title: String,
+    address: String,
+    more: String,
+    tiles: Vec<Tile>,
+}
+
+/// A link that narrows or orders a list.
+struct Choice {
+    name: String,
+    count: String,
+    address: String,
+    chosen: bool,
+}
+
+struct Facet {
+    title: String,
+    options: Vec<Choice>,
+}
+
+/// A category or the answer to a search.
+#[derive(Template)]
+#[template(path = "listing.html")]
+pub struct ListPage {
+    page: Page,
+    crumbs: Option<Crumbs>,
+    heading: String,
+    count: String,
+    sorts: Vec<Choice>,
+    facets: Vec<Facet>,
+    tiles: Vec<Tile>,
+    next: Option<String>,
+}
+
+/// What the address of a list says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Narrow {
+    /// The words looked for.
+    pub q: String,
+    /// Only this kind.
+    pub kind: Option<String>,
+    /// Only this price band.
+    pub price: Option<String>,
+    /// Only this category, in a search.
+    pub category: Option<String>,
+    /// The order.
+    pub sort: Option<String>,
+    /// Where the page before ended.
+    pub after: Option<String>,
+}
+
+impl Narrow {
+    fn kind(&self) -> Option<Kind> {
+        self.kind.as_deref().and_then(Kind::parse)
+    }
+
+    fn band(&self) -> Option<PriceBand> {
+        self.price.as_deref().and_then(PriceBand::parse)
+    }
+
+    /// What to ask the catalog for the category at `path`; filters it doesn't know are no filters.
+    pub fn listing(&self, path: &str) -> Listing {
+        Listing {
+            category: path.to_owned(),
+            kind: self.kind(),
+            band: self.band(),
+            sort: self
+                .sort
+                .as_deref()
+                .and_then(Sort::parse)
+                .unwrap_or(Sort::Newest),
+            cursor: self.after.clone(),
+            limit: Listing::PAGE,
+        }
+    }
+
+    /// What to search for.
+    pub fn search(&self, language: &str) -> SearchQuery {
+        SearchQuery {
+            text: self.q.clone(),
+            language: language.to_owned(),
+            category: self.category.clone().unwrap_or_default(),
+            kind: self.kind(),
+            band: self.band(),
+            cursor: self.after.clone(),
+            limit: Listing::PAGE,
+        }
+    }
+
+    /// Whether the list is as its plain address shows it.
+    pub fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The address of `base` with these filters.
+    fn address(&self, base: &str) -> String {
+        let parts = [
+            ("q", Some(self.q.as_str()).filter(|text| !text.is_empty())),
+            ("category", self.category.as_deref()),
+            ("kind", self.kind.as_deref()),
+            ("price", self.price.as_deref()),
+            ("sort", self.sort.as_deref()),
+            ("after", self.after.as_deref()),
+        ];
+        let mut address = base.to_owned();
+        let mut mark = '?';
+        for (name, value) in parts {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                let _ = write!(address, "{mark}{name}={}", encoded(value));
+                mark = '&';
+            }
+        }
+        address
+    }
+
+    /// As it is, changed, from the first page.
+    fn but(&self, change: impl FnOnce(&mut Self)) -> Self {
+        let mut changed = Self {
+            after: None,
+            ..self.clone()
+        };
+        change(&mut changed);
+        changed
+    }
+}
+
+/// Percent-encodes all but unreserved characters (RFC 3986, section 2.3).
+pub fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte));
+            }
+            other => {
+                let _ = write!(out, "%{other:02X}");
+            }
+        }
+    }
+    out
+}
+
+/// The address of a category.
+pub fn category_address(path: &str) -> String {
+    let parts: Vec<String> = path.split('/').map(encoded).collect();
+    format!("/c/{}", parts.join("/"))
+}
+
+impl HomePage {
+    /// The front page of a shop with these shelves.
+    pub fn new(page: Page, shelves: &Shelves) -> Self {
+        let shown = |category: &CategoryCount| Choice {
+            name: category.category.name.clone(),
+            count: page.format.number(category.count),
+            address: category_address(&category.category.path),
+            chosen: false,
+        };
+        let mut rows = Vec::new();
+        if !shelves.newest.is_empty() {
+            rows.push(Shelf {
+                title: page.say("shelf-newest"),
+                address: "/search?sort=newest".to_owned(),
+                more: page.say_one("shelf-all", "count", number(shelves.total)),
+                tiles: Tile::all(&page, &shelves.newest),
+            });
+        }
+        rows.extend(shelves.kinds.iter().map(|(kind, cards)| Shelf {
+            title: kind_name(&page, *kind),
+            address: format!("/search?kind={}", kind.name()),
+            more: page.say("shelf-more"),
+            tiles: Tile::all(&page, cards),
+        }));
+        Self {
+            categories: shelves.categories.iter().map(shown).collect(),
+            shelves: rows,
+            page,
+        }
+    }
+}
+
+/// A count as Fluent takes it for plurals.
+fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+impl ListPage {
+    /// A category.
+    pub fn category(page: Page, found: &ListingPage, narrow: &Narrow) -> Self {
+        let base = category_address(&found.view.category.path);
+        let mut steps = vec![(page.say("home"), "/".to_owned())];
+        let above = found.view.ancestors.iter();
+        steps.extend(above.map(|above| (above.name.clone(), category_address(&above.path))));
+        let mut facets = Vec::new();
+        facets.extend(categories_below(&page, &found.facets.categories, narrow));
+        facets.extend(kinds_and_bands(&page, &found.facets, narrow, &base));
+        Self {
+            crumbs: Some(page.crumbs(steps, &found.view.category.name)),
+            heading: found.view.category.name.clone(),
+            count: page.say_one("count-results", "count", number(found.total)),
+            sorts: sorts(&page, narrow, &base),
+            facets,
+            tiles: Tile::all(&page, &found.items),
+            next: next(found.next.as_ref(), narrow, &base),
+            page,
+        }
+    }
+
+    /// The answer to a search.
+    pub fn search(page: Page, found: &SearchPage, narrow: &Narrow) -> Self {
+        let base = "/search";
+        let total = number(found.total);
+        let count = match found.total_is_floor {
+            true => page.say_one("count-results-more", "count", total),
+            false => page.say_one("count-results", "count", total),
+        };
+        let heading = match narrow.q.trim() {
+            "" => page.say("search-everything"),
+            words => page.say_one("search-for", "words", words),
+        };
+        let mut facets = kinds_and_bands(&page, &found.facets, narrow, base);
+        facets.extend(categories_found(&page, &found.facets.categories, narrow));
+        Self {
+            crumbs: None,
+            heading,
+            count,
+            sorts: Vec::new(),
+            facets,
+            tiles: Tile::all(&page, &found.items),
+            next: next(found.next.as_ref(), narrow, base),
+            page,
+        }
+    }
+
+    /// Everything, which is the root category under the search's address.
+    pub fn everything(page: Page, found: &ListingPage, narrow: &Narrow) -> Self {
+        let base = "/search";
+        let mut facets = kinds_and_bands(&page, &found.facets, narrow, base);
+        facets.extend(categories_below(&page, &found.facets.categories, narrow));
+        Self {
+            crumbs: None,
+            heading: page.say("search-everything"),
+            count: page.say_one("count-results", "count", number(found.total)),
+            sorts: sorts(&page, narrow, base),
+            facets,
+            tiles: Tile::all(&page, &found.items),
+            next: next(found.next.as_ref(), narrow, base),
+            page,
+        }
+    }
+}
+
+fn next(cursor: Option<&String>, narrow: &Narrow, base: &str) -> Option<String> {
+    let cursor = cursor?.clone();
+    Some(
+        narrow
+            .but(|narrow| narrow.after = Some(cursor))
+            .address(base),
+    )
+}
+
+fn sorts(page: &Page, narrow: &Narrow, base: &str) -> Vec<Choice> {
+    let chosen = narrow.listing("").sort;
+    let choice = |sort: Sort, key: &'static str| Choice {
+        name: page.say(key),
+        count: String::new(),
+        address: narrow
+            .but(|narrow| narrow.sort = Some(sort.name().to_owned()))
+            .address(base),
+        chosen: sort == chosen,
+    };
+    vec![
+        choice(Sort::Newest, "sort-newest"),
+        choice(Sort::Name, "sort-name"),
+    ]
+}
+
+fn kinds_and_bands(page: &Page, facets: &Facets, narrow: &Narrow, base: &str) -> Vec<Facet> {
+    let kinds = facets.kinds.iter().map(|entry| {
+        let chosen = narrow.kind() == Some(entry.kind);
+        let value = (!chosen).then(|| entry.kind.name().to_owned());
+        Choice {
+            name: kind_name(page, entry.kind),
+            count: page.format.number(entry.count),
+            address: narrow.but(|narrow| narrow.kind = value).address(base),
+            chosen,
+        }
+    });
+    let bands = facets.bands.iter().map(|entry| {
+        let chosen = narrow.band() == Some(entry.band);
+        let value = (!chosen).then(|| entry.band.name().to_owned());
+        Choice {
+            name: page.say(band_key(entry.band)),
+            count: page.format.number(entry.count),
+            address: narrow.but(|narrow| narrow.price = value).address(base),
+            chosen,
+        }
+    });
+    let groups = [
+        ("facet-kind", kinds.collect::<Vec<_>>()),
+        ("facet-price", bands.collect()),
+    ];
+    let facet = |(key, options): (&str, Vec<Choice>)| Facet {
+        title: page.words.say(key),
+        options,
+    };
+    groups
+        .into_iter()
+        .filter(|(_, options)| !options.is_empty())
+        .map(facet)
+        .collect()
+}
+
+fn band_key(band: PriceBand) -> &'static str {
+    match band {
+        PriceBand::Free => "band-free",
+        PriceBand::Metered => "band-metered",
+        PriceBand::Under10 => "band-under-10",
+        PriceBand::Under50 => "band-under-50",
+        PriceBand::Under200 => "band-under-200",
+        PriceBand::From200 => "band-from-200",
+    }
+}
+
+/// The categories right below: each is a page of its own and keeps the other filters.
+fn categories_below(page: &Page, below: &[CategoryCount], narrow: &Narrow) -> Option<Facet> {
+    let kept = narrow.but(|narrow| {
+        narrow.q = String::new();
+        narrow.category = None;
+    });
+    let choice = |entry: &CategoryCount| Choice {
+        name: entry.category.name.clone(),
+        count: page.format.number(entry.count),
+        address: kept.address(&category_address(&entry.category.path)),
+        chosen: false,
+    };
+    let options: Vec<Choice> = below.iter().map(choice).collect();
+    (!options.is_empty()).then(|| Facet {
+        title: page.say("facet-category"),
+        options,
+    })
+}
+
+/// The categories of what a search found: each narrows the search.
+fn categories_found(page: &Page, found: &[CategoryCount], narrow: &Narrow) -> Option<Facet> {
+    let choice = |entry: &CategoryCount| {
+        let path = &entry.category.path;
+        let chosen = narrow.category.as_ref() == Some(path);
+        let value = (!chosen).then(|| path.clone());
+        Choice {
+            name: entry.category.name.clone(),
+            count: page.format.number(entry.count),
+            address: narrow
+                .but(|narrow| narrow.category = value)
+                .address("/search"),
+            chosen,
+        }
+    };
+    let options: Vec<Choice> = found.iter().map(choice).collect();
+    (!options.is_empty()).then(|| Facet {
+        title: page.say("facet-category"),
+        options,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_carries_the_filters_and_can_not_be_broken_out_of() {
+        let narrow = Narrow {
+            q: "a&b=\"<é".to_owned(),
+            kind: Some("api".to_owned()),
+            after: Some("prd_1".to_owned()),
+            ..Narrow::default()
+        };
+        assert_eq!(
+            narrow.address("/search"),
+            "/search?q=a%26b%3D%22%3C%C3%A9&kind=api&after=prd_1"
+        );
+        let other = narrow.but(|narrow| narrow.kind = None);
+        assert_eq!(other.address("/search"), "/search?q=a%26b%3D%22%3C%C3%A9");
+        assert_eq!(category_address("design/<b>"), "/c/design/%3Cb%3E");
+    }
+
+    #[test]
+    fn unknown_filters_are_no_filters() {
+        let narrow = Narrow {
+            kind: Some("spaceship".to_owned()),
+            price: Some("?".to_owned()),
+            sort: Some("random".to_owned()),
+            ..Narrow::default()
+        };
+        let listing = narrow.listing("design");
+        assert_eq!(
+            (listing.kind, listing.band, listing.sort),
+            (None, None, Sort::Newest)
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! The storefront and the dashboards: pages drawn on the server, for people.
+//!
+//! A handler asks the domains through the same commands and queries as every other face, turns
+//! the answer into a view (plain strings, ready formatted) and hands it to a template. Templates
+//! hold no logic beyond loops and choices.
+//!
+//! # Invariants
+//! * Everything works without JavaScript; the one script only adds comfort.
+//! * No inline script or style: the pages live under a strict content security policy.
+//! * Every sentence comes from the locale files; money, numbers and dates from [`format`].
+//! * Every form that changes something carries its visitor's token.
+//! * A refused form comes back with what was typed and the mistake at its field.
+//! * What a person may not see and what doesn't exist look the same.
+//!
+//! Start reading at [`ask`] (what a handler is given), then any page's file.
+
+pub mod account;
+pub mod activate;
+pub mod ask;
+pub mod assets;
+pub mod checkout;
+pub mod errors;
+pub mod format;
+pub mod license;
+pub mod listing;
+mod markdown;
+pub mod order;
+pub mod page;
+pub mod parts;
+pub mod product;
+pub mod sell;
+pub mod seo;
+pub mod shelf;
+pub mod shop;
+pub mod usage;
+
+use crate::app::App;
+use crate::gateways;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use std::sync::Arc;
+
+/// Every page. It lies inside the middleware that knows who asks.
+pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
+    // The sandbox's payment page stands in for a provider's; it speaks the visitor's language too.
+    let payment = gateways::sandbox::page::routes();
+    let pages = shop_pages()
+        .merge(own_pages())
+        .merge(sell_pages())
+        .merge(payment);
+    pages
+        .fallback(errors::missing)
+        .layer(from_fn_with_state(app.clone(), ask::speak))
+        .route("/assets/{name}", get(assets::serve))
+}
+
+fn shop_pages() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(shop::home))
+        .route("/c/{*path}", get(shop::category))
+        .route("/search", get(shop::search))
+        .route("/p/{slug}", get(shop::product))
+        .route(
+            "/checkout/{slug}",
+            get(checkout::show).post(checkout::place),
+        )
+        .route("/robots.txt", get(seo::robots))
+        .route("/sitemap.xml", get(seo::sitemap))
+}
+
+fn own_pages() -> Router<Arc<App>> {
+    Router::new()
+        .route("/orders/{id}", get(order::show))
+        .route("/orders/{id}/pay", post(checkout::retry))
+        .route("/licenses", get(license::list))
+        .route("/licenses/{id}", get(license::show))
+        .route("/licenses/{id}/move", post(license::move_device))
+        .route("/licenses/{id}/{file}", get(license::file))
+        .route("/redeem", get(license::redeem_page).post(license::redeem))
+        .route("/activate", get(activate::show).post(activate::activate))
+        .route("/usage", get(usage::show))
+        .route("/invoices/{id}", get(usage::invoice))
+        .route(
+            "/sign-in",
+            get(account::sign_in_page).post(account::sign_in),
+        )
+        .route(
+            "/sign-up",
+            get(account::sign_up_page).post(account::sign_up),
+        )
+        .route("/sign-out", post(account::sign_out))
+}
+
+fn sell_pages() -> Router<Arc<App>> {
+    Router::new()
+        .route("/sell", get(sell::overview))
+        .route("/sell/open", post(sell::open))
+        .route("/sell/products", get(sell::products))
+        .route(
+            "/sell/products/new",
+            get(sell::editor::new).post(sell::editor::create),
+        )
+        .route(
+            "/sell/products/{id}",
+            get(sell::editor::edit).post(sell::editor::save),
+        )
+        .route("/sell/sales", get(sell::sales::list))
+        .route("/sell/sales.csv", get(sell::sales::csv))
+        .route("/sell/usage", get(sell::usage))
+}

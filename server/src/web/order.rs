@@ -1,0 +1,234 @@
+//! An order: it waits for its money, then shows what was bought and how to use it.
+
+use super::ask::{Answer, Ask, html};
+use super::license::{Token, key_box};
+use super::listing::encoded;
+use super::page::{Page, Section};
+use super::parts::{Badge, KeyBox, Qr, Tone};
+use crate::domains::fulfilment::{self, OrderPage as Bought, RevealCode, ViewOrder};
+use crate::domains::licensing::{self, License, TrustText};
+use crate::domains::orders::{Line, OrderState};
+use crate::problem::Problem;
+use crate::wire::Query;
+use askama::Template;
+use axum::extract::Path;
+use mintreu::id::OrderId;
+
+/// Seconds between two looks at an order that waits.
+const LOOK_AGAIN: u32 = 2;
+/// Names of what the page shows get unique ids for their copy buttons.
+const KEY_IDS: [&str; 4] = ["key-1", "key-2", "key-3", "key-4"];
+
+#[derive(Template)]
+#[template(path = "order.html")]
+struct OrderPage {
+    page: Page,
+    heading: String,
+    lead: String,
+    /// Where to send the wish to pay again.
+    retry: Option<String>,
+    licenses: Vec<Delivered>,
+    verify: Option<Verify>,
+    state: Badge,
+    lines: Vec<(String, String)>,
+    total: String,
+    placed: String,
+    id: String,
+}
+
+/// A license as the order shows it.
+struct Delivered {
+    name: String,
+    address: String,
+    base: String,
+    suffix: String,
+    code: Option<KeyBox>,
+    qr: Vec<Qr>,
+}
+
+/// How a program checks the license, ready to paste.
+struct Verify {
+    trust: String,
+    python: String,
+    node: String,
+    command: String,
+}
+
+/// `GET /orders/{id}?t=…`.
+pub async fn show(
+    ask: Ask,
+    Path(id): Path<String>,
+    token: Result<Query<Token>, Problem>,
+) -> Answer {
+    let Query(token) = token?;
+    let missing = || Problem::not_found("There is no such order.");
+    let id = OrderId::parse(&id).map_err(|_| missing())?;
+    if token.t.is_none() {
+        ask.account()?;
+    }
+    let query = ViewOrder {
+        order: id,
+        token: token.t.clone(),
+    };
+    let bought = ask
+        .app
+        .read(&ask.visitor.caller, query, fulfilment::order_page)
+        .await?;
+    let mut page = ask.section_page("order-title", Section::Licenses);
+    if bought.order.state == OrderState::AwaitingPayment {
+        page.refresh = LOOK_AGAIN;
+    }
+    let mut licenses = Vec::new();
+    for (index, license) in bought.licenses.iter().enumerate() {
+        let reveal = RevealCode {
+            license: license.id,
+            token: token.t.clone(),
+        };
+        let code = ask
+            .app
+            .transact(&ask.visitor.caller, reveal, fulfilment::reveal_code)
+            .await?;
+        let id = KEY_IDS[index % KEY_IDS.len()];
+        let line = bought
+            .order
+            .lines
+            .iter()
+            .find(|line| line.id.to_string() == license.source);
+        let code = key_box(&page, id, code.reveal().to_owned());
+        licenses.push(delivered(license, line, code, &token));
+    }
+    let verify = match bought.order.lines.first().filter(|_| !licenses.is_empty()) {
+        Some(line) => {
+            let command = TrustText {
+                slug: line.product_slug.clone(),
+            };
+            let trust = ask
+                .app
+                .transact(&ask.visitor.caller, command, licensing::trust)
+                .await?;
+            Some(Verify::of(&trust.to_string()))
+        }
+        None => None,
+    };
+    html(&OrderPage::new(page, &bought, (licenses, verify), &token))
+}
+
+fn delivered(license: &License, line: Option<&Line>, code: KeyBox, token: &Token) -> Delivered {
+    let base = format!("/licenses/{}", license.id);
+    let suffix = token.suffix();
+    Delivered {
+        name: line
+            .map_or(&license.product_code, |line| &line.title)
+            .clone(),
+        address: format!("{base}{suffix}"),
+        base,
+        suffix,
+        code: Some(code),
+        qr: Qr::parts(&license.document),
+    }
+}
+
+impl Verify {
+    fn of(trust: &str) -> Self {
+        Self {
+            trust: trust.to_owned(),
+            python: format!(
+                "import mintreu\n\ntrust = mintreu.Trust({trust:?})\n\
+                 license = mintreu.verify(open(\"license.mtl\", \"rb\").read(), trust)\n\
+                 print(license.product, license.entitlements)"
+            ),
+            node: format!(
+                "import {{ readFileSync }} from \"node:fs\";\nimport {{ Trust, verify }} from \"mintreu\";\n\n\
+                 const trust = new Trust({trust:?});\n\
+                 const license = verify(readFileSync(\"license.mtl\"), trust);\n\
+                 console.log(license.product, license.entitlements);"
+            ),
+            command: format!("mintreu license verify license.mtl --trust '{trust}'"),
+        }
+    }
+}
+
+impl OrderPage {
+    fn new(
+        page: Page,
+        bought: &Bought,
+        (licenses, verify): (Vec<Delivered>, Option<Verify>),
+        token: &Token,
+    ) -> Self {
+        let order = &bought.order;
+        let (tone, state, heading, lead) = words(order.state);
+        let again = order.state == OrderState::Failed;
+        let retry = format!("/orders/{}/pay{}", order.id, token.suffix());
+        let line = |line: &Line| (line.title.clone(), page.format.money(line.split.charged));
+        let placed = page.format.instant(order.placed_at);
+        Self {
+            heading: page.words.say(heading),
+            lead: page.words.say(lead),
+            retry: again.then_some(retry),
+            licenses,
+            verify,
+            state: Badge::new(tone, page.words.say(state)),
+            lines: order.lines.iter().map(line).collect(),
+            total: page.format.money(order.total),
+            placed: page.say_one("order-placed", "when", placed),
+            id: order.id.to_string(),
+            page,
+        }
+    }
+}
+
+/// Tone, state, heading and lead of an order.
+fn words(state: OrderState) -> (Tone, &'static str, &'static str, &'static str) {
+    match state {
+        OrderState::Draft | OrderState::AwaitingPayment => (
+            Tone::Wait,
+            "order-awaiting",
+            "order-awaiting-title",
+            "order-awaiting-text",
+        ),
+        OrderState::Paid => (
+            Tone::Good,
+            "order-paid",
+            "order-paid-title",
+            "order-paid-text",
+        ),
+        OrderState::PartiallyRefunded => (
+            Tone::Info,
+            "order-part-refunded",
+            "order-paid-title",
+            "order-part-refunded-text",
+        ),
+        OrderState::Refunded => (
+            Tone::Plain,
+            "order-refunded",
+            "order-refunded-title",
+            "order-refunded-text",
+        ),
+        OrderState::Expired => (
+            Tone::Bad,
+            "order-expired",
+            "order-expired-title",
+            "order-expired-text",
+        ),
+        OrderState::Failed => (
+            Tone::Bad,
+            "order-failed",
+            "order-failed-title",
+            "order-failed-text",
+        ),
+        OrderState::Void => (
+            Tone::Bad,
+            "order-void",
+            "order-void-title",
+            "order-void-text",
+        ),
+    }
+}
+
+/// The address of an order for a guest who holds its token.
+pub fn address(order: &str, token: Option<&str>) -> String {
+    match token {
+        Some(token) => format!("/orders/{order}?t={}", encoded(token)),
+        None => format!("/orders/{order}"),
+    }
+}

@@ -1,0 +1,273 @@
+//! One product's page: what it is on one side, what buying it means on the other.
+
+use super::listing::category_address;
+use super::markdown;
+use super::page::{Page, script_safe};
+use super::parts::{Badge, Cover, Crumbs, Tone};
+use super::shelf::{kind_badge, price_meaning, price_text};
+use crate::domains::catalog::model::{EntitlementValue, LicenseTerms, Window};
+use crate::domains::catalog::{Meter, Price, PriceModel, Product, State};
+use askama::Template;
+use mintreu::id::AccountId;
+use mintreu::price::{Scheme, Tariff};
+
+/// A product as a visitor sees it.
+#[derive(Template)]
+#[template(path = "product.html")]
+pub struct ProductPage {
+    page: Page,
+    crumbs: Crumbs,
+    badge: Badge,
+    state: Option<Badge>,
+    slug: String,
+    name: String,
+    summary: String,
+    version: String,
+    language: String,
+    /// Rendered and tamed.
+    description: String,
+    homepage: String,
+    seller_name: String,
+    seller_about: String,
+    /// Where its seller edits it, for its seller only.
+    owner_address: Option<String>,
+    choices: Vec<PriceChoice>,
+    buy: String,
+    grants: Vec<String>,
+    meters: Vec<MeterRow>,
+    facts: Vec<(String, String)>,
+    cover: Cover,
+}
+
+struct PriceChoice {
+    id: String,
+    amount: String,
+    meaning: String,
+}
+
+struct MeterRow {
+    name: String,
+    free: String,
+    price: String,
+}
+
+impl ProductPage {
+    /// The page of `product`; `viewer` is who is signed in, `base` the shop's address.
+    pub fn new(mut page: Page, product: &Product, viewer: Option<AccountId>, base: &str) -> Self {
+        let own = viewer == Some(product.seller.account);
+        if product.state == State::Published {
+            page.canonical = format!("{base}/p/{}", product.slug);
+            page.description.clone_from(&product.summary);
+            page.json_ld = json_ld(product, &page.canonical);
+        }
+        page.title.clone_from(&product.name);
+        let free = product
+            .prices
+            .iter()
+            .all(|price| price.model == PriceModel::Free);
+        Self {
+            crumbs: crumbs(&page, product),
+            badge: kind_badge(&page, product.kind),
+            state: state_badge(&page, product.state),
+            slug: product.slug.clone(),
+            name: product.name.clone(),
+            summary: product.summary.clone(),
+            version: product.version.clone(),
+            language: product.language.clone(),
+            description: markdown::render(&product.description),
+            homepage: product.homepage.clone().unwrap_or_default(),
+            seller_name: product.seller.name.clone(),
+            seller_about: product.seller.about.clone(),
+            owner_address: own.then(|| format!("/sell/products/{}", product.id)),
+            choices: product
+                .prices
+                .iter()
+                .map(|price| choice(&page, price))
+                .collect(),
+            buy: page.say(if free { "product-get" } else { "product-buy" }),
+            grants: grants(&page, product),
+            meters: product
+                .meters
+                .iter()
+                .map(|meter| meter_row(&page, meter))
+                .collect(),
+            facts: facts(&page, product),
+            cover: Cover::of(&product.slug, product.kind),
+            page,
+        }
+    }
+}
+
+fn crumbs(page: &Page, product: &Product) -> Crumbs {
+    let mut steps = vec![(page.say("home"), "/".to_owned())];
+    let category = product.categories.first();
+    steps.extend(category.map(|found| (found.name.clone(), category_address(&found.path))));
+    page.crumbs(steps, &product.name)
+}
+
+/// A state that visitors don't see, said to the seller who does.
+pub fn state_badge(page: &Page, state: State) -> Option<Badge> {
+    match state {
+        State::Published => None,
+        State::Draft => Some(Badge::new(Tone::Wait, page.say("state-draft"))),
+        State::Archived => Some(Badge::new(Tone::Bad, page.say("state-archived"))),
+    }
+}
+
+fn choice(page: &Page, price: &Price) -> PriceChoice {
+    PriceChoice {
+        id: price.id.to_string(),
+        amount: price_text(page, price),
+        meaning: price_meaning(page, price),
+    }
+}
+
+/// The terms in plain words: what the buyer may do.
+pub fn grants(page: &Page, product: &Product) -> Vec<String> {
+    let terms = &product.terms;
+    let mut lines = vec![page.say_one("grant-devices", "count", terms.seats)];
+    lines.push(match terms.validity_days {
+        Some(days) => page.say_one("grant-days", "count", days),
+        None => page.say("grant-for-ever"),
+    });
+    lines.extend(
+        terms
+            .trial_days
+            .map(|days| page.say_one("grant-trial", "count", days)),
+    );
+    lines.extend(entitlements(page, terms));
+    lines.extend(quotas(page, product));
+    lines.push(page.say("grant-offline"));
+    lines
+}
+
+fn entitlements(page: &Page, terms: &LicenseTerms) -> Vec<String> {
+    let line = |entitlement: &crate::domains::catalog::model::Entitlement| {
+        let name = entitlement.name.as_str();
+        match &entitlement.value {
+            EntitlementValue::Flag(true) => Some(page.say_one("grant-feature", "name", name)),
+            EntitlementValue::Flag(false) => None,
+            EntitlementValue::Limit(most) => {
+                let most = page.format.signed(*most);
+                let values = [("name", name.into()), ("value", most.into())];
+                Some(page.words.say_with("grant-value", values))
+            }
+            EntitlementValue::Text(text) => {
+                let values = [("name", name.into()), ("value", text.as_str().into())];
+                Some(page.words.say_with("grant-value", values))
+            }
+        }
+    };
+    terms.entitlements.iter().filter_map(line).collect()
+}
+
+fn quotas(page: &Page, product: &Product) -> Vec<String> {
+    let line = |quota: &crate::domains::catalog::model::Quota| {
+        let unit = product
+            .meter(&quota.meter)
+            .map_or(quota.meter.as_str(), |meter| &meter.unit);
+        let limit = page.format.signed(quota.limit);
+        let values = [("limit", limit.into()), ("unit", unit.into())];
+        let key = match quota.window {
+            Window::Lifetime => "quota-lifetime",
+            Window::Hour => "quota-hour",
+            Window::Day => "quota-day",
+            Window::Week => "quota-week",
+            Window::Month => "quota-month",
+        };
+        page.words.say_with(key, values)
+    };
+    product.terms.quotas.iter().map(line).collect()
+}
+
+fn meter_row(page: &Page, meter: &Meter) -> MeterRow {
+    let free = meter.tariff.as_ref().map_or(0, Tariff::free_units);
+    MeterRow {
+        name: meter.name.clone(),
+        free: page.format.number(free),
+        price: match &meter.tariff {
+            Some(tariff) => tariff_text(page, tariff, &meter.unit),
+            None => page.say("price-free"),
+        },
+    }
+}
+
+/// A tariff in words: its price for one unit, or its first step.
+pub fn tariff_text(page: &Page, tariff: &Tariff, unit: &str) -> String {
+    let currency = tariff.currency();
+    let money = |minor| page.format.money(mintreu::Money::new(minor, currency));
+    let each = |price: &mintreu::price::UnitPrice| page.format.unit_price(price.nanos(), currency);
+    let (key, price, size) = match tariff.scheme() {
+        Scheme::Flat { amount } => ("tariff-flat", money(*amount), 0),
+        Scheme::PerUnit { unit } => ("tariff-unit", each(unit), 0),
+        Scheme::Graduated { tiers } | Scheme::Volume { tiers } => {
+            let highest = tiers.iter().max_by_key(|tier| tier.unit.nanos());
+            (
+                "tariff-tiers",
+                highest.map(|tier| each(&tier.unit)).unwrap_or_default(),
+                0,
+            )
+        }
+        Scheme::Package { size, amount } => ("tariff-package", money(*amount), *size),
+    };
+    let size = page.format.number(size);
+    let values = [
+        ("price", price.into()),
+        ("unit", unit.into()),
+        ("size", size.into()),
+    ];
+    page.words.say_with(key, values)
+}
+
+fn facts(page: &Page, product: &Product) -> Vec<(String, String)> {
+    let mut facts = vec![(page.say("fact-code"), product.code.clone())];
+    facts.extend(
+        product
+            .spdx
+            .clone()
+            .map(|spdx| (page.say("fact-spdx"), spdx)),
+    );
+    if !product.version.is_empty() {
+        facts.push((page.say("fact-version"), product.version.clone()));
+    }
+    let updated = page.format.date(product.updated_at);
+    facts.push((page.say("fact-updated"), updated));
+    facts
+}
+
+/// What search engines read (schema.org SoftwareApplication, and Product where money is asked).
+fn json_ld(product: &Product, address: &str) -> String {
+    let offer = |price: &Price| {
+        serde_json::json!({
+            "@type": "Offer",
+            "price": plain_amount(price.amount),
+            "priceCurrency": price.amount.currency().code(),
+            "availability": "https://schema.org/InStock",
+            "url": address,
+        })
+    };
+    let offers: Vec<_> = product.prices.iter().map(offer).collect();
+    let charged = product.prices.iter().any(|price| price.amount.minor() > 0);
+    let types = if charged {
+        vec!["SoftwareApplication", "Product"]
+    } else {
+        vec!["SoftwareApplication"]
+    };
+    script_safe(&serde_json::json!({
+        "@context": "https://schema.org",
+        "@type": types,
+        "name": product.name,
+        "description": product.summary,
+        "sku": product.code,
+        "url": address,
+        "applicationCategory": product.kind.name(),
+        "brand": { "@type": "Organization", "name": product.seller.name },
+        "offers": offers,
+    }))
+}
+
+/// Digits with a point, as schema.org wants them: `12.30`.
+fn plain_amount(amount: mintreu::Money) -> String {
+    let text = amount.to_string();
+    text.split(' ').next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,429 @@
+//! The product form: its inputs as text, to and from a product draft.
+
+use crate::domains::catalog::model::{
+    Entitlement, EntitlementValue, FieldError, LicenseTerms, MeterDraft, PriceDraft, ProductDraft,
+    Quota, Window,
+};
+use crate::domains::catalog::{Kind, Period, PriceModel, Product};
+use mintreu::Currency;
+use mintreu::price::parse_amount;
+use serde::Deserialize;
+
+/// What the form sends. Everything is text, so that what can't be read can be shown again.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct ProductForm {
+    pub action: String,
+    pub name: String,
+    pub summary: String,
+    pub description: String,
+    pub kind: String,
+    pub category: String,
+    pub code: String,
+    pub slug: String,
+    pub version: String,
+    pub homepage: String,
+    pub spdx: String,
+    pub price1_model: String,
+    pub price1_amount: String,
+    pub price1_currency: String,
+    pub price2_model: String,
+    pub price2_amount: String,
+    pub price2_currency: String,
+    pub seats: String,
+    pub validity_days: String,
+    pub trial_days: String,
+    pub entitlements: String,
+    pub quotas: String,
+    pub meter1_name: String,
+    pub meter1_unit: String,
+    pub meter1_tariff: String,
+    pub meter2_name: String,
+    pub meter2_unit: String,
+    pub meter2_tariff: String,
+}
+
+/// A mistake at an input: its name and the key of the sentence.
+pub type Mistake = (&'static str, &'static str);
+
+/// The sentence of a mistake's code.
+pub fn error_key(code: &str) -> &'static str {
+    match code {
+        "required" => "field-required",
+        "too_long" => "field-too-long",
+        "out_of_range" => "field-out-of-range",
+        "duplicate" => "field-duplicate",
+        "unknown" => "field-unknown",
+        _ => "field-malformed",
+    }
+}
+
+/// The domain's mistakes at the form's inputs.
+pub fn mistakes(found: &[FieldError]) -> Vec<Mistake> {
+    let at = |error: &FieldError| match error.field {
+        "categories" => "category",
+        "terms" => "license",
+        other => other,
+    };
+    found
+        .iter()
+        .map(|error| (at(error), error_key(error.code)))
+        .collect()
+}
+
+impl ProductForm {
+    /// An empty form with the usual answers.
+    pub fn new() -> Self {
+        Self {
+            kind: Kind::Download.name().to_owned(),
+            price1_model: "one_time".to_owned(),
+            price1_currency: "EUR".to_owned(),
+            price2_currency: "EUR".to_owned(),
+            seats: "1".to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// What stands in the form for a product that exists.
+    pub fn of(product: &Product) -> Self {
+        let mut form = Self {
+            name: product.name.clone(),
+            summary: product.summary.clone(),
+            description: product.description.clone(),
+            kind: product.kind.name().to_owned(),
+            category: product
+                .categories
+                .first()
+                .map(|category| category.path.clone())
+                .unwrap_or_default(),
+            code: product.code.clone(),
+            slug: product.slug.clone(),
+            version: product.version.clone(),
+            homepage: product.homepage.clone().unwrap_or_default(),
+            spdx: product.spdx.clone().unwrap_or_default(),
+            seats: product.terms.seats.to_string(),
+            validity_days: optional(product.terms.validity_days),
+            trial_days: optional(product.terms.trial_days),
+            entitlements: entitlement_lines(&product.terms),
+            quotas: quota_lines(&product.terms),
+            ..Self::new()
+        };
+        form.price1_model.clear();
+        for (index, price) in product.prices.iter().take(2).enumerate() {
+            let (model, amount, currency) = match index {
+                0 => (
+                    &mut form.price1_model,
+                    &mut form.price1_amount,
+                    &mut form.price1_currency,
+                ),
+                _ => (
+                    &mut form.price2_model,
+                    &mut form.price2_amount,
+                    &mut form.price2_currency,
+                ),
+            };
+            model_name(price.model, price.period).clone_into(model);
+            let text = price.amount.to_string();
+            text.split(' ')
+                .next()
+                .unwrap_or_default()
+                .clone_into(amount);
+            price.amount.currency().code().clone_into(currency);
+        }
+        for (index, meter) in product.meters.iter().take(2).enumerate() {
+            let (name, unit, tariff) = match index {
+                0 => (
+                    &mut form.meter1_name,
+                    &mut form.meter1_unit,
+                    &mut form.meter1_tariff,
+                ),
+                _ => (
+                    &mut form.meter2_name,
+                    &mut form.meter2_unit,
+                    &mut form.meter2_tariff,
+                ),
+            };
+            name.clone_from(&meter.name);
+            unit.clone_from(&meter.unit);
+            *tariff = meter
+                .tariff
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+        }
+        form
+    }
+
+    /// The draft that the form describes, or what can't be read of it. What the form has no input
+    /// for (third prices, further categories) is kept from `before`.
+    pub fn draft(&self, before: Option<&Product>) -> Result<ProductDraft, Vec<Mistake>> {
+        let mut wrong = Vec::new();
+        let draft = ProductDraft {
+            slug: Some(self.slug.clone()),
+            code: self.code.clone(),
+            kind: Kind::parse(&self.kind).unwrap_or(Kind::Download),
+            name: self.name.clone(),
+            summary: self.summary.clone(),
+            description: self.description.clone(),
+            language: before.map_or_else(|| "en".to_owned(), |product| product.language.clone()),
+            version: self.version.clone(),
+            homepage: Some(self.homepage.clone()),
+            spdx: Some(self.spdx.clone()),
+            categories: self.categories(before),
+            prices: self.prices(before, &mut wrong),
+            meters: self.meters(before),
+            terms: LicenseTerms {
+                entitlements: read_entitlements(&self.entitlements),
+                quotas: read_quotas(&self.quotas, &mut wrong),
+                seats: read_number("seats", &self.seats, &mut wrong).unwrap_or(1),
+                validity_days: read_number("validity_days", &self.validity_days, &mut wrong),
+                trial_days: read_number("trial_days", &self.trial_days, &mut wrong),
+            },
+        };
+        if wrong.is_empty() {
+            Ok(draft)
+        } else {
+            Err(wrong)
+        }
+    }
+
+    fn categories(&self, before: Option<&Product>) -> Vec<String> {
+        let further = before
+            .into_iter()
+            .flat_map(|product| product.categories.iter().skip(1));
+        let mut paths = vec![self.category.clone()];
+        paths.extend(further.map(|category| category.path.clone()));
+        paths
+    }
+
+    fn prices(&self, before: Option<&Product>, wrong: &mut Vec<Mistake>) -> Vec<PriceDraft> {
+        let rows = [
+            (
+                "price1_amount",
+                &self.price1_model,
+                &self.price1_amount,
+                &self.price1_currency,
+            ),
+            (
+                "price2_amount",
+                &self.price2_model,
+                &self.price2_amount,
+                &self.price2_currency,
+            ),
+        ];
+        let mut prices = Vec::new();
+        for (input, model, amount, currency) in rows {
+            let Some((model, period)) = read_model(model) else {
+                continue;
+            };
+            let charged = matches!(model, PriceModel::OneTime | PriceModel::Recurring);
+            let amount_minor = match Currency::parse(currency) {
+                Ok(currency) if charged => {
+                    parse_amount(amount.trim(), currency).unwrap_or_else(|_| {
+                        wrong.push((input, "field-amount"));
+                        0
+                    })
+                }
+                _ => 0,
+            };
+            prices.push(PriceDraft {
+                model,
+                period,
+                amount_minor,
+                currency: currency.clone(),
+            });
+        }
+        let further = before
+            .into_iter()
+            .flat_map(|product| product.prices.iter().skip(2));
+        prices.extend(further.map(|price| PriceDraft {
+            model: price.model,
+            period: price.period,
+            amount_minor: price.amount.minor(),
+            currency: price.amount.currency().code().to_owned(),
+        }));
+        prices
+    }
+
+    fn meters(&self, before: Option<&Product>) -> Vec<MeterDraft> {
+        let rows = [
+            (&self.meter1_name, &self.meter1_unit, &self.meter1_tariff),
+            (&self.meter2_name, &self.meter2_unit, &self.meter2_tariff),
+        ];
+        let written = rows
+            .into_iter()
+            .filter(|(name, _, _)| !name.trim().is_empty());
+        let mut meters: Vec<MeterDraft> = written
+            .map(|(name, unit, tariff)| MeterDraft {
+                name: name.clone(),
+                unit: unit.clone(),
+                tariff: Some(tariff.clone()),
+            })
+            .collect();
+        let further = before
+            .into_iter()
+            .flat_map(|product| product.meters.iter().skip(2));
+        meters.extend(further.map(|meter| MeterDraft {
+            name: meter.name.clone(),
+            unit: meter.unit.clone(),
+            tariff: meter.tariff.as_ref().map(ToString::to_string),
+        }));
+        meters
+    }
+}
+
+fn optional(number: Option<i64>) -> String {
+    number.map(|number| number.to_string()).unwrap_or_default()
+}
+
+fn read_number(input: &'static str, text: &str, wrong: &mut Vec<Mistake>) -> Option<i64> {
+    let text = text.trim();
+    if text.is_empty() {
+        return None;
+    }
+    let number = text.parse().ok();
+    if number.is_none() {
+        wrong.push((input, "field-number"));
+    }
+    number
+}
+
+/// The names in the list of ways to charge.
+pub const MODELS: [&str; 5] = ["free", "one_time", "monthly", "yearly", "metered"];
+
+fn model_name(model: PriceModel, period: Option<Period>) -> &'static str {
+    match (model, period) {
+        (PriceModel::Free, _) => "free",
+        (PriceModel::OneTime, _) => "one_time",
+        (PriceModel::Recurring, Some(Period::Yearly)) => "yearly",
+        (PriceModel::Recurring, _) => "monthly",
+        (PriceModel::Metered, _) => "metered",
+    }
+}
+
+fn read_model(name: &str) -> Option<(PriceModel, Option<Period>)> {
+    match name {
+        "free" => Some((PriceModel::Free, None)),
+        "one_time" => Some((PriceModel::OneTime, None)),
+        "monthly" => Some((PriceModel::Recurring, Some(Period::Monthly))),
+        "yearly" => Some((PriceModel::Recurring, Some(Period::Yearly))),
+        "metered" => Some((PriceModel::Metered, None)),
+        _ => None,
+    }
+}
+
+fn entitlement_lines(terms: &LicenseTerms) -> String {
+    let line = |entitlement: &Entitlement| match &entitlement.value {
+        EntitlementValue::Flag(true) => entitlement.name.clone(),
+        EntitlementValue::Flag(false) => format!("{} = off", entitlement.name),
+        EntitlementValue::Limit(most) => format!("{} = {most}", entitlement.name),
+        EntitlementValue::Text(text) => format!("{} = {text}", entitlement.name),
+    };
+    terms
+        .entitlements
+        .iter()
+        .map(line)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// One a line: `export`, `projects = 10`, `tier = gold`.
+fn read_entitlements(text: &str) -> Vec<Entitlement> {
+    let read = |line: &str| {
+        let (name, value) = line.split_once('=').unwrap_or((line, "on"));
+        let value = value.trim();
+        let value = match (value, value.parse()) {
+            ("on", _) => EntitlementValue::Flag(true),
+            ("off", _) => EntitlementValue::Flag(false),
+            (_, Ok(most)) => EntitlementValue::Limit(most),
+            (text, Err(_)) => EntitlementValue::Text(text.to_owned()),
+        };
+        Entitlement {
+            name: name.trim().to_owned(),
+            value,
+        }
+    };
+    text.lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(read)
+        .collect()
+}
+
+fn quota_lines(terms: &LicenseTerms) -> String {
+    let line = |quota: &Quota| {
+        format!(
+            "{} = {} / {}",
+            quota.meter,
+            quota.limit,
+            quota.window.name()
+        )
+    };
+    terms.quotas.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// One a line: `api.calls = 1000 / month`.
+fn read_quotas(text: &str, wrong: &mut Vec<Mistake>) -> Vec<Quota> {
+    let read = |line: &str| {
+        let (meter, rest) = line.split_once('=')?;
+        let (limit, window) = rest.split_once('/').unwrap_or((rest, "lifetime"));
+        Some(Quota {
+            meter: meter.trim().to_owned(),
+            limit: limit.trim().parse().ok()?,
+            window: Window::parse(window.trim())?,
+        })
+    };
+    let mut quotas = Vec::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        match read(line) {
+            Some(quota) => quotas.push(quota),
+            None => wrong.push(("quotas", "field-quota")),
+        }
+    }
+    quotas
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_survive_their_lines() {
+        let text = "export\nbeta = off\nprojects = 10\ntier = gold";
+        let terms = LicenseTerms {
+            entitlements: read_entitlements(text),
+            ..LicenseTerms::default()
+        };
+        assert_eq!(entitlement_lines(&terms), text);
+        let mut wrong = Vec::new();
+        let quotas = read_quotas(
+            "api.calls = 1000 / month\nrenders = 5 / lifetime\n",
+            &mut wrong,
+        );
+        assert_eq!(quotas.len(), 2);
+        let terms = LicenseTerms {
+            quotas,
+            ..LicenseTerms::default()
+        };
+        assert_eq!(
+            quota_lines(&terms),
+            "api.calls = 1000 / month\nrenders = 5 / lifetime"
+        );
+        assert!(wrong.is_empty());
+        read_quotas("api.calls 1000", &mut wrong);
+        assert_eq!(wrong, [("quotas", "field-quota")]);
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_named_at_its_input() {
+        let form = ProductForm {
+            price1_amount: "a lot".to_owned(),
+            seats: "many".to_owned(),
+            ..ProductForm::new()
+        };
+        let wrong = form.draft(None).expect_err("two mistakes");
+        assert_eq!(
+            wrong,
+            [("price1_amount", "field-amount"), ("seats", "field-number")]
+        );
+    }
+}

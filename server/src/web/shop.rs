@@ -1,0 +1,78 @@
+//! Browsing: the front page, categories, search and products.
+
+use super::ask::{Answer, Ask, html};
+use super::listing::{HomePage, ListPage, Narrow, category_address};
+use super::product::ProductPage;
+use crate::domains::catalog::ops::{
+    Home, ProductAt, home as shelves, listing, product_at, search as find,
+};
+use crate::problem::Problem;
+use crate::wire::Query;
+use axum::extract::Path;
+
+/// `GET /`.
+pub async fn home(ask: Ask) -> Answer {
+    let found = ask.app.read(&ask.visitor.caller, Home, shelves).await?;
+    let mut page = ask.page("home-window-title");
+    page.canonical = format!("{}/", ask.base());
+    page.description = page.say("home-lead");
+    html(&HomePage::new(page, &found))
+}
+
+/// `GET /c/{path}`.
+pub async fn category(
+    ask: Ask,
+    Path(path): Path<String>,
+    narrow: Result<Query<Narrow>, Problem>,
+) -> Answer {
+    let Query(narrow) = narrow?;
+    let found = ask
+        .app
+        .read(&ask.visitor.caller, narrow.listing(&path), listing)
+        .await?;
+    let mut page = ask.page("home");
+    let name = found.view.category.name.as_str();
+    page.title = name.to_owned();
+    page.description = page.say_one("category-description", "category", name);
+    if narrow.is_plain() {
+        page.canonical = format!(
+            "{}{}",
+            ask.base(),
+            category_address(&found.view.category.path)
+        );
+    }
+    html(&ListPage::category(page, &found, &narrow))
+}
+
+/// `GET /search`: without words, everything there is.
+pub async fn search(ask: Ask, narrow: Result<Query<Narrow>, Problem>) -> Answer {
+    let Query(narrow) = narrow?;
+    let mut page = ask.page("search-title");
+    page.query.clone_from(&narrow.q);
+    if narrow.q.trim().is_empty() {
+        let path = narrow.category.clone().unwrap_or_default();
+        let found = ask
+            .app
+            .read(&ask.visitor.caller, narrow.listing(&path), listing)
+            .await?;
+        return html(&ListPage::everything(page, &found, &narrow));
+    }
+    let found = ask
+        .app
+        .read(&ask.visitor.caller, narrow.search("en"), find)
+        .await?;
+    html(&ListPage::search(page, &found, &narrow))
+}
+
+/// `GET /p/{slug}`.
+pub async fn product(ask: Ask, Path(slug): Path<String>) -> Answer {
+    let query = ProductAt { slug };
+    let found = ask.app.read(&ask.visitor.caller, query, product_at).await?;
+    let page = ask.page("home");
+    html(&ProductPage::new(
+        page,
+        &found,
+        ask.visitor.caller.account,
+        ask.base(),
+    ))
+}

@@ -1,0 +1,324 @@
+//! Usage and what it costs: a chart a meter, the bill so far and where it is heading, invoices.
+
+use super::ask::{Answer, Ask, html};
+use super::page::{Page, Section};
+use super::parts::{Badge, Bar, Chart, ChartWords, Figure, Point, Tone};
+use super::product::tariff_text;
+use crate::app::ReadCx;
+use crate::domains::billing::{
+    self, BillingError, LicenseUsage, MeterUsage, MyUsage, Plan, UsageOfLicense,
+};
+use crate::domains::catalog;
+use crate::domains::invoicing::{self, Invoice, InvoiceLine, InvoiceQuery};
+use crate::domains::metering::{Day, Grain, Window};
+use crate::problem::Problem;
+use crate::wire::Query;
+use askama::Template;
+use axum::extract::Path;
+use mintreu::id::{InvoiceId, LicenseId};
+use mintreu::price::Tariff;
+use serde::Deserialize;
+
+/// Days in a chart.
+pub const DAYS: i64 = 30;
+
+#[derive(Template)]
+#[template(path = "usage.html")]
+struct UsagePage {
+    page: Page,
+    tabs: Vec<Tab>,
+    plan: Option<PlanView>,
+}
+
+struct Tab {
+    name: String,
+    address: String,
+    chosen: bool,
+}
+
+struct PlanView {
+    period: String,
+    figures: Vec<Figure>,
+    meters: Vec<MeterView>,
+    invoices: Vec<InvoiceRow>,
+}
+
+struct MeterView {
+    name: String,
+    price: String,
+    chart: Chart,
+    bar: Option<Bar>,
+    facts: Vec<(String, String)>,
+}
+
+struct InvoiceRow {
+    address: String,
+    number: String,
+    date: String,
+    state: Badge,
+    total: String,
+}
+
+/// Which license's usage is looked at.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Which {
+    license: Option<String>,
+}
+
+/// The caller's plans with the names of their products.
+fn plans(cx: &mut ReadCx<'_>, query: &MyUsage) -> Result<Vec<(Plan, String)>, BillingError> {
+    let plans = billing::my_plans(cx, query)?;
+    let mut rows = Vec::with_capacity(plans.len());
+    for plan in plans {
+        let product = catalog::product(cx.tx, cx.caller.tenant, plan.product)?;
+        let name = product.map_or_else(|| plan.product.to_string(), |product| product.name);
+        rows.push((plan, name));
+    }
+    Ok(rows)
+}
+
+/// `GET /usage`.
+pub async fn show(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
+    ask.account()?;
+    let Query(which) = which?;
+    let plans = ask.app.read(&ask.visitor.caller, MyUsage, plans).await?;
+    let nothing = || Problem::not_found("There is no such license.");
+    let asked = which.license.as_deref().map(LicenseId::parse).transpose();
+    let asked = asked.map_err(|_| nothing())?;
+    let license = asked.or_else(|| plans.first().map(|(plan, _)| plan.license));
+    let page = ask.section_page("usage-title", Section::Usage);
+    let tab = |(plan, name): &(Plan, String)| Tab {
+        name: name.clone(),
+        address: format!("/usage?license={}", plan.license),
+        chosen: Some(plan.license) == license,
+    };
+    let tabs = plans.iter().map(tab).collect();
+    let plan = match license {
+        Some(license) => {
+            let window = Window::ending_at(ask.app.now(), Grain::Day, DAYS);
+            let query = UsageOfLicense { license, window };
+            let usage = ask
+                .app
+                .read(&ask.visitor.caller, query, billing::license_usage)
+                .await?;
+            Some(plan_view(&page, &usage))
+        }
+        None => None,
+    };
+    html(&UsagePage { page, tabs, plan })
+}
+
+fn plan_view(page: &Page, usage: &LicenseUsage) -> PlanView {
+    let money = |amount| page.format.money(amount);
+    let (from, until) = usage.plan.bounds;
+    let values = [
+        ("from", page.format.date(from).into()),
+        ("until", page.format.date(until).into()),
+    ];
+    let figure = |label: &str, value: String, remark: &str| Figure {
+        label: page.words.say(label),
+        value,
+        remark: page.words.say(remark),
+    };
+    PlanView {
+        period: page.words.say_with("usage-period", values),
+        figures: vec![
+            figure("usage-cost", money(usage.cost), "usage-cost-text"),
+            figure("usage-open", money(usage.open), "usage-open-text"),
+            figure(
+                "usage-projected",
+                money(usage.projected),
+                "usage-projected-text",
+            ),
+        ],
+        meters: usage
+            .meters
+            .iter()
+            .map(|meter| meter_view(page, meter))
+            .collect(),
+        invoices: usage
+            .invoices
+            .iter()
+            .map(|invoice| invoice_row(page, invoice))
+            .collect(),
+    }
+}
+
+fn meter_view(page: &Page, meter: &MeterUsage) -> MeterView {
+    let number = |units: u64| page.format.number(units);
+    let tariff = meter.tariff.parse::<Tariff>();
+    let (free, used) = (meter.free_units, meter.period_units);
+    let bar = (free > 0).then(|| {
+        let values = [("used", number(used).into()), ("free", number(free).into())];
+        let text = page.words.say_with("usage-free-text", values);
+        Bar::new(page.say("usage-free"), text, used, free)
+    });
+    let mut facts = vec![
+        (page.say("usage-this-period"), number(used)),
+        (
+            page.say("usage-all-time"),
+            page.format.signed(meter.total_units),
+        ),
+        (page.say("usage-cost"), page.format.money(meter.cost)),
+        (
+            page.say("usage-projected"),
+            page.format.money(meter.projected_cost),
+        ),
+    ];
+    if meter.disputed_units > 0 {
+        facts.push((
+            page.say("usage-disputed"),
+            page.format.signed(meter.disputed_units),
+        ));
+    }
+    MeterView {
+        name: meter.name.clone(),
+        price: tariff.map_or_else(
+            |_| meter.tariff.clone(),
+            |tariff| tariff_text(page, &tariff, &meter.unit),
+        ),
+        chart: days_chart(page, &meter.name, &meter.series),
+        bar,
+        facts,
+    }
+}
+
+/// Units by day as bars.
+pub fn days_chart(page: &Page, meter: &str, days: &[Day]) -> Chart {
+    let words = ChartWords {
+        title: page.say_one("chart-usage", "meter", meter),
+        as_table: page.say("chart-as-table"),
+        step: page.say("chart-day"),
+        value: page.say("chart-units"),
+    };
+    let point = |day: &Day| {
+        let units = u64::try_from(day.units).unwrap_or(0);
+        Point {
+            label: page.format.day(day.at),
+            value: units,
+            text: page.format.number(units),
+        }
+    };
+    Chart::bars(words, days.iter().map(point).collect(), None)
+}
+
+fn invoice_row(page: &Page, invoice: &Invoice) -> InvoiceRow {
+    InvoiceRow {
+        address: format!("/invoices/{}", invoice.id),
+        number: invoice.number_text(),
+        date: page.format.date(invoice.finalized_at),
+        state: invoice_badge(page, invoice.state),
+        total: page.format.money(invoice.total),
+    }
+}
+
+fn invoice_badge(page: &Page, state: invoicing::State) -> Badge {
+    match state {
+        invoicing::State::Open => Badge::new(Tone::Wait, page.say("invoice-open")),
+        invoicing::State::Paid => Badge::new(Tone::Good, page.say("invoice-paid")),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "invoice.html")]
+struct InvoicePage {
+    page: Page,
+    heading: String,
+    state: Badge,
+    period: String,
+    facts: Vec<(String, String)>,
+    lines: Vec<LineView>,
+    total: String,
+    /// The arithmetic of each line, as it was rated.
+    how: Vec<String>,
+    back: String,
+}
+
+struct LineView {
+    what: String,
+    quantity: String,
+    unit: String,
+    amount: String,
+}
+
+/// `GET /invoices/{id}`.
+pub async fn invoice(ask: Ask, Path(id): Path<String>) -> Answer {
+    ask.account()?;
+    let missing = || Problem::not_found("There is no such invoice.");
+    let id = InvoiceId::parse(&id).map_err(|_| missing())?;
+    let query = InvoiceQuery { id };
+    let (invoice, lines) = ask
+        .app
+        .read(&ask.visitor.caller, query, invoicing::invoice)
+        .await?;
+    let page = ask.section_page("invoice", Section::Usage);
+    html(&InvoicePage::new(page, &invoice, &lines))
+}
+
+impl InvoicePage {
+    fn new(mut page: Page, invoice: &Invoice, lines: &[InvoiceLine]) -> Self {
+        let number = invoice.number_text();
+        let heading = page.say_one("invoice-heading", "number", number.as_str());
+        page.title.clone_from(&heading);
+        let date = |at| page.format.date(at);
+        let values = [
+            ("from", date(invoice.period.0).into()),
+            ("until", date(invoice.period.1).into()),
+        ];
+        let mut facts = vec![
+            (page.say("invoice-date"), date(invoice.finalized_at)),
+            (page.say("invoice-due"), date(invoice.due_at)),
+        ];
+        facts.extend(
+            invoice
+                .paid_at
+                .map(|at| (page.say("invoice-paid"), date(at))),
+        );
+        facts.extend(
+            invoice
+                .license
+                .map(|license| (page.say("invoice-license"), license.to_string())),
+        );
+        let back = invoice
+            .license
+            .map(|license| format!("/usage?license={license}"));
+        Self {
+            heading,
+            state: invoice_badge(&page, invoice.state),
+            period: page.words.say_with("usage-period", values),
+            facts,
+            lines: lines.iter().map(|line| line_view(&page, line)).collect(),
+            total: page.format.money(invoice.total),
+            how: lines.iter().map(|line| line.explanation.clone()).collect(),
+            back: back.unwrap_or_else(|| "/usage".to_owned()),
+            page,
+        }
+    }
+}
+
+fn line_view(page: &Page, line: &InvoiceLine) -> LineView {
+    let meter = line.meter.clone().unwrap_or_default();
+    let key = match line.kind.as_str() {
+        "free" => "line-free",
+        "minimum" => "line-minimum",
+        "maximum" => "line-maximum",
+        "already_invoiced" => "line-already",
+        _ => "line-usage",
+    };
+    let quantity = u64::try_from(line.quantity).unwrap_or(0);
+    let currency = line.amount.currency();
+    let unit = line
+        .unit_price_nanos
+        .map(|nanos| page.format.unit_price(nanos, currency));
+    LineView {
+        what: page.words.say_one(key, "meter", meter),
+        quantity: if quantity == 0 {
+            String::new()
+        } else {
+            page.format.number(quantity)
+        },
+        unit: unit.unwrap_or_default(),
+        amount: page.format.money(line.amount),
+    }
+}
