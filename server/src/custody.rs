@@ -77,7 +77,7 @@ impl Custody {
 
     /// HMAC-SHA-256 under a key derived for `purpose`: look-up hashes of codes and tokens.
     pub fn mac(&self, purpose: &str, data: &[u8]) -> [u8; 32] {
-        hmac(&*self.derive("mac", purpose), &[data])
+        hmac(&self.derive("mac", purpose), &[data])
     }
 
     fn cipher(&self, purpose: &str) -> Aes256Gcm {
@@ -88,7 +88,7 @@ impl Custody {
     /// The key of one use and purpose; the use's NUL keeps ("a", "bc") and ("ab", "c") apart.
     fn derive(&self, usage: &str, purpose: &str) -> Zeroizing<[u8; 32]> {
         let label = [b"mintreu ", usage.as_bytes(), b"\0", purpose.as_bytes()];
-        Zeroizing::new(hmac(&*self.kek, &label))
+        Zeroizing::new(hmac(&self.kek, &label))
     }
 }
 

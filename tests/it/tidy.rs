@@ -107,9 +107,12 @@ fn machinery_knows_no_domain() {
     });
 }
 
+/// A name, and whether a file (by its path) may name it.
+type Rule = (&'static str, fn(&str) -> bool);
+
 #[test]
 fn names_stay_where_they_belong() {
-    let rules: &[(&str, fn(&str) -> bool)] = &[
+    let rules: &[Rule] = &[
         ("rusqlite", |path| path.contains("/store/")),
         ("tokio_postgres", |path| path.contains("/store/")),
         ("std::env", |path| path.ends_with("src/config.rs")),

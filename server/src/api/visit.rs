@@ -44,7 +44,10 @@ impl Visits {
         }
         let caller = Caller::guest(tenants::DEFAULT);
         let find = tenants::tenant_of_host;
-        let tenant = self.app.read(&caller, host.to_owned(), find).await?;
+        let query = tenants::OfHost {
+            host: host.to_owned(),
+        };
+        let tenant = self.app.read(&caller, query, find).await?;
         self.tenants.insert(host.to_owned(), tenant);
         Ok(tenant)
     }

@@ -31,8 +31,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
+/// Hears of a fact, in the commit that ends its dispatch.
+pub type Subscriber = fn(&mut Cx<'_>, &Event) -> Result<(), JobError>;
+
 /// Who hears of every fact, in this order.
-pub const SUBSCRIBERS: &[fn(&mut Cx<'_>, &Event) -> Result<(), JobError>] = &[notify::on_fact];
+pub const SUBSCRIBERS: &[Subscriber] = &[notify::on_fact];
 
 /// What runs which kind of job, one line each.
 pub fn table() -> Table {

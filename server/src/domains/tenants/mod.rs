@@ -14,7 +14,7 @@
 mod ops;
 pub mod sql;
 
-pub use ops::{AddTenant, EnsureDefault, add_tenant, ensure_default, tenant_of_host};
+pub use ops::{AddTenant, EnsureDefault, OfHost, add_tenant, ensure_default, tenant_of_host};
 
 use mintreu::id::TenantId;
 

@@ -54,7 +54,14 @@ pub fn add_tenant(
     Ok(tenant)
 }
 
-/// Whose shop `host` is: the default tenant's when nobody else's.
-pub fn tenant_of_host(cx: &mut ReadCx<'_>, host: &String) -> Result<TenantId, StoreError> {
-    Ok(sql::find_by_host(cx, host)?.unwrap_or(DEFAULT))
+/// Asks whose shop a host is.
+#[derive(Debug, Clone)]
+pub struct OfHost {
+    /// In lower case and without its port.
+    pub host: String,
+}
+
+/// Whose shop the host is: the default tenant's when nobody else's.
+pub fn tenant_of_host(cx: &mut ReadCx<'_>, query: &OfHost) -> Result<TenantId, StoreError> {
+    Ok(sql::find_by_host(cx, &query.host)?.unwrap_or(DEFAULT))
 }
