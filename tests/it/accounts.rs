@@ -1,5 +1,6 @@
 //! People sign up, in and out over HTTP, on both engines.
 
+use mintreu_server::domains::accounts::{MakeAdminLink, make_admin_link};
 use mintreu_tests::{Browser, TestApp};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -216,6 +217,37 @@ async fn foreign_pages_and_unknown_hosts_are_refused() {
             !headers.contains_key("strict-transport-security"),
             "only over HTTPS"
         );
+        server.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_administrator_is_made_once_by_a_token_that_ends() {
+    TestApp::both(async |test| {
+        let server = test.serve().await;
+        let (ada, eve) = (server.browser(), server.browser());
+        for (browser, email) in [(&ada, "ada@example.org"), (&eve, "eve@example.org")] {
+            assert_eq!(sign_up(browser, email).await.0, 201);
+            assert_eq!(sign_in(browser, email, PASSWORD).await.0, 201);
+        }
+        let make = async || {
+            let house = test.system();
+            let made = test.app.transact(&house, MakeAdminLink, make_admin_link);
+            made.await.expect("a token")
+        };
+        let token = json!({ "token": make().await });
+        assert_eq!(
+            server.browser().post_json("/v1/me/admin", &token).await.0,
+            401
+        );
+        assert_eq!(ada.post_json("/v1/me/admin", &token).await.0, 204);
+        let (_, me) = ada.get_json("/v1/me").await;
+        assert_eq!(me["roles"], json!(["customer", "admin"]));
+        assert_eq!(eve.post_json("/v1/me/admin", &token).await.0, 410, "used");
+        let late = json!({ "token": make().await });
+        test.clock.advance(60 * 60 * 1000);
+        assert_eq!(eve.post_json("/v1/me/admin", &late).await.0, 410, "ended");
         server.stop().await;
     })
     .await;

@@ -11,7 +11,7 @@ use std::path::Path;
 /// Look after people
 #[derive(Debug, clap::Subcommand)]
 pub enum Admin {
-    /// Make a one-time link: whoever opens it, signed in, becomes an administrator
+    /// Make a one-time token: whoever uses it, signed in, becomes an administrator
     Create,
 }
 
@@ -31,8 +31,11 @@ fn create(file: Option<&Path>, out: &Output) -> Result<(), CliError> {
         let token = app.transact(&caller, MakeAdminLink, make_admin_link).await;
         let failed = |error: AccountError| CliError::new("admin_failed", error.to_string());
         let token = token.map_err(failed)?;
-        let url = format!("{}/admin/join?t={token}", app.config.server.base_url);
-        let text = format!("Sign in, then open this within an hour; it works once:\n{url}");
+        let url = format!("{}/v1/me/admin", app.config.server.base_url);
+        let text = format!(
+            "Sign in, then send {{\"token\": \"{token}\"}}\nwith POST to {url} within an hour; \
+             it works once."
+        );
         out.result(&serde_json::json!({ "url": url, "token": token }), &text)
     })
 }

@@ -2,8 +2,8 @@
 
 use super::entry::{SignUpForm, sign_in_with, sign_up_with};
 use super::{
-    AccountError, BecomeDeveloper, ListSessions, RevokeSession, become_developer, find_account,
-    list_sessions, model, revoke_session,
+    AccountError, BecomeDeveloper, ListSessions, RevokeSession, UseAdminLink, become_developer,
+    find_account, list_sessions, model, revoke_session, use_admin_link,
 };
 use crate::app::App;
 use crate::problem::Problem;
@@ -27,6 +27,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(delete_other_session))
         .routes(routes!(me))
         .routes(routes!(post_developer))
+        .routes(routes!(post_admin))
 }
 
 impl From<AccountError> for Problem {
@@ -205,6 +206,28 @@ async fn post_developer(
     visitor: Visitor,
 ) -> Result<StatusCode, Problem> {
     app.transact(&visitor.caller, BecomeDeveloper, become_developer)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A one-time token, as `mintreu admin create` prints it.
+#[derive(Deserialize, ToSchema)]
+pub struct AdminTokenIn {
+    token: String,
+}
+
+/// Become an administrator with a one-time token.
+#[utoipa::path(post, path = "/v1/me/admin", tag = "accounts", request_body = AdminTokenIn,
+    responses((status = 204), (status = 401), (status = 410)))]
+async fn post_admin(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    body: JsonBody<AdminTokenIn>,
+) -> Result<StatusCode, Problem> {
+    let command = UseAdminLink {
+        token: body.value.token,
+    };
+    app.transact(&visitor.caller, command, use_admin_link)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
