@@ -1,12 +1,12 @@
 //! From counted usage to invoices that are right to the cent, once a period, without gaps.
 
 use crate::metered::{Device, SELLER, Sold, person, report, sold};
-use mintreu::id::InvoiceId;
-use mintreu_server::app::ReadCx;
-use mintreu_server::caller::Role;
+use mintreu::id::{InvoiceId, PaymentId};
+use mintreu_server::app::{Command, Cx, ReadCx};
+use mintreu_server::caller::{Capability, Role};
 use mintreu_server::domains::billing::{
     BillNow, Billed, BillingError, ClosePeriod, UsageOfLicense, bill_now, close_period,
-    license_usage,
+    license_usage, settle_invoice,
 };
 use mintreu_server::domains::invoicing::{
     Invoice, InvoiceError, InvoiceLine, InvoiceQuery, ListInvoices, invoice, list,
@@ -374,6 +374,63 @@ async fn a_plan_remembers_the_tariff_it_was_bought_by() {
             .await
             .expect("is believed");
         assert_eq!(cents(&bill(test, &sold).await.expect("bills")), Some(100));
+    })
+    .await;
+}
+
+struct Settle {
+    invoice: InvoiceId,
+    payment: PaymentId,
+}
+
+impl Command for Settle {
+    const NAME: &'static str = "test.settle_invoice";
+    const CAPABILITY: Capability = Capability::Operate;
+}
+
+fn settle(cx: &mut Cx<'_>, paid: &Settle) -> Result<Invoice, BillingError> {
+    settle_invoice(cx, paid.invoice, paid.payment)
+}
+
+#[tokio::test]
+async fn an_invoice_is_paid_once() {
+    TestApp::both(async |test| {
+        use mintreu_server::domains::invoicing::State;
+        use mintreu_server::domains::ledger::trial_balance;
+        let sold = sold(test, TARIFFS).await;
+        let mut device = Device::activated(test, 1, sold.license).await;
+        report(test, &device.seal(test, 2_000, 0))
+            .await
+            .expect("is believed");
+        bill(test, &sold).await.expect("bills");
+        let invoice = invoices(test, &sold).await[0].id;
+        let pay = |payment| Settle {
+            invoice,
+            payment: PaymentId::from_bytes([payment; 16]),
+        };
+        for _ in 0..3 {
+            let paid = test
+                .app
+                .transact(&test.system(), pay(1), settle)
+                .await
+                .expect("is paid");
+            assert_eq!(
+                (paid.state, paid.paid_at),
+                (State::Paid, Some(test.app.now()))
+            );
+        }
+        let again = test.app.transact(&test.system(), pay(2), settle).await;
+        assert!(matches!(
+            again,
+            Err(BillingError::Invoice(InvoiceError::AlreadyPaid))
+        ));
+        let trial = test
+            .app
+            .read(&test.system(), (), trial_balance)
+            .await
+            .expect("balances");
+        // The invoice in four entries, its payment in two; every further attempt in none.
+        assert_eq!((trial[0].sum.minor(), trial[0].entries), (0, 6));
     })
     .await;
 }

@@ -132,6 +132,9 @@ pub struct MeterOut {
     /// In the running period.
     period_units: u64,
     free_units: u64,
+    /// What the license lets each device use in a window; absent without limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<LimitOut>,
     /// Reported by a copy of a device: shown, never billed by themselves.
     disputed_units: i64,
     cost: MoneyOut,
@@ -139,6 +142,14 @@ pub struct MeterOut {
     projected_units: u64,
     projected_cost: MoneyOut,
     series: Vec<StepOut>,
+}
+
+/// A limit on usage.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LimitOut {
+    units: i64,
+    /// `lifetime`, `hour`, `day`, `week` or `month`.
+    window: &'static str,
 }
 
 /// One license's running period. Instants are milliseconds since 1970 (UTC).
@@ -166,6 +177,10 @@ impl From<LicenseUsage> for LicenseUsageOut {
             total_units: meter.total_units,
             period_units: meter.period_units,
             free_units: meter.free_units,
+            limit: meter.limit.map(|(units, window)| LimitOut {
+                units,
+                window: window.name(),
+            }),
             disputed_units: meter.disputed_units,
             cost: meter.cost.into(),
             projected_units: meter.projected_units,

@@ -31,7 +31,7 @@ pub mod sql;
 pub use model::{Billed, BillingError, Plan, PlanMeter};
 pub use ops::{
     BillNow, CLOSE_JOB, ClosePeriod, StartPlan, bill_now, close_period, close_period_job,
-    start_plan,
+    settle_invoice, start_plan,
 };
 pub use overview::{
     LicenseUsage, MeterUsage, MyUsage, ProductUsage, UsageOfLicense, UsageOfProduct, license_usage,

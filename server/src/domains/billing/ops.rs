@@ -8,12 +8,12 @@ use super::sql;
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::ledger::{
-    Account, AccountKind, Balanced, FeePolicy, Hold, PaymentTariff, Posting, Reason, Split,
+    Account, AccountKind, Balanced, FeePolicy, Hold, PaymentTariff, Posted, Posting, Reason, Split,
     SplitLine, Tax, Traffic, hold, post, split_sale,
 };
 use crate::domains::{catalog, invoicing, metering};
 use mintreu::Money;
-use mintreu::id::{AccountId, LicenseId, OrderId, ProductId};
+use mintreu::id::{AccountId, InvoiceId, LicenseId, OrderId, PaymentId, ProductId};
 use serde::{Deserialize, Serialize};
 
 /// The job that closes a period when it is over.
@@ -313,4 +313,35 @@ fn postings(invoice: &invoicing::Invoice, split: &Split) -> Result<Vec<Posting>,
         }
     }
     Ok(postings)
+}
+
+/// Settles an invoice by a payment that succeeded: paid, and the receivable turned into money at
+/// the provider, in one commit. The same payment again changes nothing.
+pub fn settle_invoice(
+    cx: &mut Cx<'_>,
+    invoice: InvoiceId,
+    payment: PaymentId,
+) -> Result<invoicing::Invoice, BillingError> {
+    let invoice = invoicing::mark_paid(cx, invoice, Some(payment))?;
+    let receivable = Account {
+        kind: AccountKind::Receivable,
+        owner: invoice.customer,
+    };
+    let postings = vec![
+        Posting {
+            account: Account::platform(AccountKind::PspClearing),
+            amount: invoice.total,
+        },
+        Posting {
+            account: receivable,
+            amount: invoice.total.checked_neg()?,
+        },
+    ];
+    let reference = invoice.id.to_string();
+    let key = format!("invoice_payment:{reference}");
+    let balanced = Balanced::new(key, Reason::InvoicePayment, reference.clone(), postings)?;
+    if let Posted::New(_) = post(cx, &balanced)? {
+        crate::events::record(cx, "invoice.paid", &reference, &())?;
+    }
+    Ok(invoice)
 }

@@ -3,7 +3,9 @@
 use super::model::{BillingError, Plan, due, may_see, open_total, projected_units};
 use super::sql;
 use crate::app::ReadCx;
+use crate::domains::catalog;
 use crate::domains::invoicing::{self, Invoice};
+use crate::domains::licensing::{self, License};
 use crate::domains::metering::{self, Day, Grain, Window};
 use mintreu::Money;
 use mintreu::id::{LicenseId, ProductId};
@@ -35,6 +37,8 @@ pub struct MeterUsage {
     pub period_units: u64,
     /// Units that cost nothing in every period.
     pub free_units: u64,
+    /// What the license lets each device use, and in which window; `None` is without limit.
+    pub limit: Option<(i64, catalog::model::Window)>,
     /// The tariff, as text.
     pub tariff: String,
     /// What the period's units cost so far.
@@ -81,6 +85,7 @@ fn usage_of(cx: &mut ReadCx<'_>, plan: Plan, window: Window) -> Result<LicenseUs
     let totals = metering::totals(cx.tx, tenant, plan.license)?;
     let disputed = metering::disputed(cx.tx, tenant, plan.license)?;
     let mut series = metering::series_of_license(cx.tx, tenant, plan.license, window)?;
+    let license = licensing::by_id(cx.tx, tenant, plan.license)?;
     let (mut meters, mut dues) = (Vec::new(), Vec::new());
     for meter in sql::meters(cx.tx, tenant, plan.license)? {
         let total_units = totals.get(&meter.name).copied().unwrap_or(0);
@@ -93,6 +98,7 @@ fn usage_of(cx: &mut ReadCx<'_>, plan: Plan, window: Window) -> Result<LicenseUs
             total_units,
             period_units: due.units,
             free_units: due.meter.tariff.free_units(),
+            limit: limit_of(license.as_ref(), &due.meter.name),
             tariff: due.meter.tariff.to_string(),
             cost: due.rated.total,
             projected_units,
@@ -119,6 +125,12 @@ fn usage_of(cx: &mut ReadCx<'_>, plan: Plan, window: Window) -> Result<LicenseUs
         plan,
         meters,
     })
+}
+
+fn limit_of(license: Option<&License>, meter: &str) -> Option<(i64, catalog::model::Window)> {
+    let mut quotas = license?.terms.quotas.iter();
+    let quota = quotas.find(|quota| quota.meter == meter)?;
+    Some((quota.limit, quota.window))
 }
 
 /// Asks for the plans that the caller pays for.

@@ -2,8 +2,9 @@
 
 use super::model::FulfilmentError;
 use crate::app::Cx;
-use crate::domains::billing::{self, StartPlan};
+use crate::domains::billing::{self, BillingError, StartPlan};
 use crate::domains::catalog::{Period, PriceModel};
+use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::{
     self, Account, AccountKind, Balanced, Hold, LedgerError, Posting, Reason,
 };
@@ -12,7 +13,7 @@ use crate::domains::orders::{self, Line, Order, OrderEvent, Step};
 use crate::domains::payments::{
     self, EventKind, Payment, PaymentEvent, SettlePayload, model::Settled,
 };
-use mintreu::id::{OrderId, PaymentEventId};
+use mintreu::id::{InvoiceId, OrderId, PaymentEventId};
 use mintreu::{Money, Timestamp};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -52,6 +53,9 @@ fn decide(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<&'static str, Fulfilm
         Settled::AmountDiffers => return refuse(cx, event, "amount_differs"),
         Settled::Moved(_) => {}
     }
+    if let Ok(invoice) = InvoiceId::parse(&payment.payable) {
+        return settle_invoice(cx, event, invoice, &payment);
+    }
     let Ok(order) = OrderId::parse(&payment.payable) else {
         return refuse(cx, event, "payable_unknown");
     };
@@ -60,6 +64,24 @@ fn decide(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<&'static str, Fulfilm
         EventKind::Succeeded => paid(cx, event, &mut order),
         EventKind::Failed => failed(cx, &mut order, &payment),
         EventKind::ActionRequired | EventKind::Other => Ok("noted"),
+    }
+}
+
+fn settle_invoice(
+    cx: &mut Cx<'_>,
+    event: &PaymentEvent,
+    invoice: InvoiceId,
+    payment: &Payment,
+) -> Result<&'static str, FulfilmentError> {
+    if event.kind != EventKind::Succeeded {
+        return Ok("noted");
+    }
+    match billing::settle_invoice(cx, invoice, payment.id) {
+        Ok(_) => Ok("paid"),
+        Err(BillingError::Invoice(InvoiceError::AlreadyPaid)) => {
+            refuse(cx, event, "invoice_paid_before")
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
