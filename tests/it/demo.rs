@@ -6,13 +6,18 @@ use mintreu_server::domains::accounts::entry::sign_in_with;
 use mintreu_server::domains::accounts::{SESSION_PURPOSE, session_of_token};
 use mintreu_server::domains::catalog::model::{Kind, SearchQuery};
 use mintreu_server::domains::catalog::ops::{Home, home, search};
+use mintreu_server::domains::invoicing::{ListInvoices, list as invoices};
+use mintreu_server::domains::licensing::{Licenses, list as licenses};
+use mintreu_server::domains::orders::{History, OrderState, history};
 use mintreu_tests::TestApp;
 
 #[tokio::test]
 async fn a_demo_is_filled_once_and_shows_every_kind() {
     TestApp::both(async |test| {
-        assert!(demo::seed(&test.app).await.expect("the shop is filled"));
-        assert!(!demo::seed(&test.app).await.expect("it is left alone"));
+        let people = demo::seed(&test.app).await.expect("the shop is filled");
+        assert!(people.is_some());
+        let again = demo::seed(&test.app).await.expect("it is left alone");
+        assert!(again.is_none());
         let guest = test.guest();
         let shelves = test
             .app
@@ -61,4 +66,63 @@ async fn everybody_signs_in_with_the_printed_password_and_has_their_role() {
     .await;
     assert!(wrong.is_err());
     test.finish().await;
+}
+
+#[tokio::test]
+async fn people_order_and_a_bill_for_usage_is_right_to_the_cent() {
+    TestApp::both(async |test| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let people = demo::seed(&test.app).await.expect("filled").expect("fresh");
+        demo::trade(&test.app, &people, folder.path())
+            .await
+            .expect("people trade");
+        // What costs nothing now is licensed at once; the rest waits for its webhooks.
+        for (email, placed, licensed) in [
+            ("priya@customer.example", 3, 1),
+            ("jonas@customer.example", 5, 2),
+            ("tomasz@northbeam.example", 1, 0),
+        ] {
+            let caller = people.caller(email).expect("somebody");
+            let page = History {
+                before: None,
+                limit: 0,
+            };
+            let orders = test.app.read(&caller, page, history).await.expect("orders");
+            assert_eq!(orders.len(), placed, "{email}");
+            let paid = orders
+                .iter()
+                .filter(|order| order.state == OrderState::Paid);
+            assert_eq!(paid.count(), licensed, "{email}");
+            let page = Licenses {
+                as_seller: false,
+                before: None,
+                limit: 0,
+            };
+            let held = test
+                .app
+                .read(&caller, page, licenses)
+                .await
+                .expect("licenses");
+            assert_eq!(held.len(), licensed, "{email}");
+        }
+        let priya = people.caller("priya@customer.example").expect("somebody");
+        let page = ListInvoices {
+            as_seller: false,
+            before: None,
+            limit: 10,
+        };
+        let page = test
+            .app
+            .read(&priya, page, invoices)
+            .await
+            .expect("invoices");
+        let totals: Vec<String> = page
+            .invoices
+            .iter()
+            .map(|one| one.total.to_string())
+            .collect();
+        // 212,480 + 640,115 + 431,905 characters, 50,000 of them free, at 0.000018 EUR.
+        assert_eq!(totals, ["22.22 EUR"]);
+    })
+    .await;
 }

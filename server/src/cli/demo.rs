@@ -2,12 +2,15 @@
 
 use super::server::{asked_to_stop, listen, logging, runtime};
 use super::{CliError, Output};
+use crate::app::App;
 use crate::config::{Config, Secret};
+use crate::demo::People;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Start a shop to look at
 #[derive(Debug, clap::Args)]
@@ -40,13 +43,23 @@ pub fn run(demo: &Demo, out: &Output) -> Result<(), CliError> {
         config.server.base_url = format!("http://{address}");
         let app = crate::open(config, "mintreu demo").await?;
         let seeded = crate::demo::seed(&app).await;
-        seeded.map_err(|error| CliError::new("demo_not_filled", error.to_string()))?;
+        let people = seeded.map_err(|error| CliError::new("demo_not_filled", error.to_string()))?;
+        if let Some(people) = people {
+            tokio::spawn(trade(app.clone(), people, demo.folder.clone()));
+        }
         let banner = banner(&app.config.server.base_url, &demo.folder);
         let result = serde_json::json!({ "url": app.config.server.base_url });
         out.result(&result, &banner)?;
         crate::run(app, listener, asked_to_stop()).await;
         Ok(())
     })
+}
+
+/// Lets people buy and count while the server answers already.
+async fn trade(app: Arc<App>, people: People, folder: PathBuf) {
+    if let Err(error) = crate::demo::trade(&app, &people, &folder).await {
+        tracing::error!(%error, "the demonstration's orders and usage are incomplete");
+    }
 }
 
 fn banner(url: &str, folder: &Path) -> String {

@@ -1,12 +1,17 @@
 //! The demonstration shop: sellers, products of every kind, and people for each role.
 //!
 //! Everything is written by the use cases that people and programs use, each as the person who
-//! would do it, and all of it in one commit: a demo has its whole shop or nothing, and a second
-//! start finds it there. What is sold is in `shop.toml`.
+//! would do it. The shop and its people are one commit, so that a demo has all of it or nothing
+//! and a second start finds it there; orders and usage ([`trade`]) follow while the server
+//! answers. What is sold is in `shop.toml`.
 //!
 //! Invariants
 //! * Nothing here reaches the database but through a use case.
 //! * Only `mintreu demo` and tests call it: everybody knows the password.
+
+mod trade;
+
+pub use trade::trade;
 
 use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability, Denied, Role};
@@ -15,14 +20,19 @@ use crate::domains::accounts::{
     AccountError, BecomeDeveloper, Email, MakeAdminLink, SignUp, UseAdminLink, become_developer,
     make_admin_link, sign_up, use_admin_link,
 };
+use crate::domains::billing::BillingError;
 use crate::domains::catalog::model::ProductDraft;
 use crate::domains::catalog::ops::{
     AddCategory, CatalogError, CreateProduct, OpenShop, PublishProduct, add_category,
     create_product, has_categories, open_shop, publish_product,
 };
+use crate::domains::fulfilment::FulfilmentError;
+use crate::domains::licensing::LicensingError;
+use crate::domains::metering::MeteringError;
 use crate::domains::tenants;
+use crate::gateways::sandbox::ops::SandboxError;
 use crate::store::StoreError;
-use mintreu::id::AccountId;
+use mintreu::id::{AccountId, TenantId};
 use serde::Deserialize;
 
 /// Everybody's password in a demo.
@@ -97,9 +107,53 @@ pub enum SeedError {
     /// The caller may not do this.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// A purchase was refused.
+    #[error(transparent)]
+    Fulfilment(#[from] FulfilmentError),
+    /// The sandbox refused a choice.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// A license or an activation was refused.
+    #[error(transparent)]
+    Licensing(#[from] LicensingError),
+    /// Usage was refused.
+    #[error(transparent)]
+    Metering(#[from] MeteringError),
+    /// A bill was refused.
+    #[error(transparent)]
+    Billing(#[from] BillingError),
+    /// A device's engine refused something.
+    #[error(transparent)]
+    Engine(#[from] mintreu::Error),
+    /// A device's folder can't be written.
+    #[error(transparent)]
+    Folder(#[from] std::io::Error),
+    /// Something that the steps before should have left isn't there.
+    #[error("the demonstration lacks {0}")]
+    Incomplete(&'static str),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Whose account is whose, and in which tenant.
+#[derive(Debug, Clone)]
+pub struct People {
+    tenant: TenantId,
+    accounts: Vec<(String, AccountId)>,
+}
+
+impl People {
+    /// The person with that address, signed in as a customer.
+    pub fn caller(&self, email: &str) -> Result<Caller, SeedError> {
+        let known = self.accounts.iter().find(|(known, _)| known == email);
+        let (_, account) = known.ok_or(SeedError::Incomplete("a person"))?;
+        Ok(Caller {
+            tenant: self.tenant,
+            account: Some(*account),
+            roles: vec![Role::Customer],
+        })
+    }
 }
 
 /// Writes the shop and its people.
@@ -113,8 +167,8 @@ impl Command for OpenDoors {
     const CAPABILITY: Capability = Capability::Operate;
 }
 
-/// Fills an empty shop; `false` when there was something in it already.
-pub async fn seed(app: &App) -> Result<bool, SeedError> {
+/// Fills an empty shop and answers its people; `None` when there was something in it already.
+pub async fn seed(app: &App) -> Result<Option<People>, SeedError> {
     let shop: Shop = toml::from_str(SHOP)?;
     let mut salt = [0; 16];
     (app.entropy)(&mut salt);
@@ -132,28 +186,34 @@ pub async fn seed(app: &App) -> Result<bool, SeedError> {
         .await
 }
 
-fn open_doors(cx: &mut Cx<'_>, command: &OpenDoors) -> Result<bool, SeedError> {
+fn open_doors(cx: &mut Cx<'_>, command: &OpenDoors) -> Result<Option<People>, SeedError> {
     if has_categories(cx)? {
-        return Ok(false);
+        return Ok(None);
     }
     for (path, name) in &command.shop.categories {
         let (path, name) = (path.clone(), name.clone());
         add_category(cx, &AddCategory { path, name })?;
     }
     let hash = &command.password_hash;
+    let mut people = People {
+        tenant: cx.caller.tenant,
+        accounts: Vec::new(),
+    };
     for seller in &command.shop.shops {
         let account = join(cx, &seller.owner, &seller.email, hash)?;
         fill_shop(cx, account, seller)?;
+        people.accounts.push((seller.email.clone(), account));
     }
     for person in PEOPLE.iter().filter(|person| person.role != "developer") {
         let account = join(cx, person.name, person.email, hash)?;
+        people.accounts.push((person.email.to_owned(), account));
         if person.role == "admin" {
             let token = make_admin_link(cx, &MakeAdminLink)?;
             let caller = signed_in(cx, account, &[Role::Customer]);
             use_admin_link(&mut acting(cx, &caller), &UseAdminLink { token })?;
         }
     }
-    Ok(true)
+    Ok(Some(people))
 }
 
 fn join(cx: &mut Cx<'_>, name: &str, email: &str, hash: &str) -> Result<AccountId, SeedError> {
