@@ -90,22 +90,20 @@ impl Window {
     ///
     /// Instants before 1970 fall into window 0, those past what 24 bits hold into the last one.
     pub fn at(self, at: Timestamp) -> (u32, Option<Timestamp>) {
+        let number = self.number(at);
+        (number, self.end_of(number))
+    }
+
+    fn number(self, at: Timestamp) -> u32 {
         let ms = at.ms().max(0);
-        let (number, end) = match self {
-            Self::Lifetime => return (0, None),
-            Self::Hour => (ms / HOUR_MS, (ms / HOUR_MS + 1) * HOUR_MS),
-            Self::Day => (ms / DAY_MS, (ms / DAY_MS + 1) * DAY_MS),
-            Self::Week => {
-                let week = (ms + MONDAY_OFFSET_MS) / WEEK_MS;
-                (week, (week + 1) * WEEK_MS - MONDAY_OFFSET_MS)
-            }
-            Self::Month => {
-                let month = month_of_day(ms / DAY_MS);
-                (month, first_day_of_month(month + 1) * DAY_MS)
-            }
+        let number = match self {
+            Self::Lifetime => 0,
+            Self::Hour => ms / HOUR_MS,
+            Self::Day => ms / DAY_MS,
+            Self::Week => (ms + MONDAY_OFFSET_MS) / WEEK_MS,
+            Self::Month => month_of_day(ms / DAY_MS),
         };
-        let number = u32::try_from(number).unwrap_or(u32::MAX).min((1 << 24) - 1);
-        (number, Some(Timestamp::from_ms(end)))
+        u32::try_from(number).unwrap_or(u32::MAX).min((1 << 24) - 1)
     }
 
     /// The instant window `number` ends.
@@ -177,7 +175,7 @@ impl Quota {
     /// Any number of threads, and processes that share the word, may call this at once: together
     /// they are granted exactly the limit.
     pub fn take(self, word: &AtomicU64, n: u64, now: Timestamp) -> Decision {
-        let (current, _) = self.window.at(now);
+        let current = self.window.number(now);
         let mut seen = word.load(Ordering::Acquire);
         loop {
             let (number, used) = self.position(seen, current);
@@ -204,7 +202,7 @@ impl Quota {
 
     /// Gives `n` units back, if the window they came from is still the open one.
     pub fn give_back(self, word: &AtomicU64, n: u64, now: Timestamp) {
-        let (current, _) = self.window.at(now);
+        let current = self.window.number(now);
         let mut seen = word.load(Ordering::Acquire);
         loop {
             let (number, used) = unpack(seen);
@@ -221,7 +219,7 @@ impl Quota {
 
     /// What is left at `now`, without taking anything.
     pub fn remaining(self, word: &AtomicU64, now: Timestamp) -> u64 {
-        let (current, _) = self.window.at(now);
+        let current = self.window.number(now);
         let (_, used) = self.position(word.load(Ordering::Acquire), current);
         self.limit.saturating_sub(used)
     }
