@@ -1,6 +1,7 @@
 //! The shared test harness: a Mintreu per test, on both engines, audited at its end.
 
 pub mod audit;
+pub mod audit_commerce;
 pub mod source;
 pub mod test_app;
 pub mod test_server;

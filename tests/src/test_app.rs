@@ -9,6 +9,7 @@ use mintreu_server::caller::Caller;
 use mintreu_server::config::{Config, Secret};
 use mintreu_server::custody::Custody;
 use mintreu_server::store::{Engine, Store, StoreOptions};
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -31,6 +32,9 @@ pub struct TestApp {
     pub clock: Arc<FixedClock>,
     /// Where this app's mail goes, in the folder `mail`.
     pub files: TempDir,
+    /// Where the app says that it is: what it tells others (a provider's webhooks) arrives there
+    /// once it is served.
+    listener: TcpListener,
     database: Database,
     finished: bool,
 }
@@ -94,7 +98,10 @@ impl TestApp {
         let store = Store::open(options).await.expect("the store opens");
         let clock = Arc::new(FixedClock::at(START));
         let files = tempfile::tempdir().expect("a temporary folder");
-        let config = settings(files.path());
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let mut config = settings(files.path());
+        let address = listener.local_addr().expect("an address");
+        config.server.base_url = format!("http://{address}");
         let mut app = App::new(config, store, Custody::new([7; 32]));
         app.clock = clock.clone();
         mintreu_server::prepare(&app)
@@ -104,6 +111,7 @@ impl TestApp {
             app: Arc::new(app),
             clock,
             files,
+            listener,
             database,
             finished: false,
         }
@@ -148,9 +156,11 @@ impl TestApp {
         files.map(read).collect()
     }
 
-    /// Serves this app on a free port of this machine until the returned server is stopped.
+    /// Serves this app at its address, a free port of this machine, until the returned server is
+    /// stopped.
     pub async fn serve(&self) -> TestServer {
-        TestServer::start(self.app.clone()).await
+        let listener = self.listener.try_clone().expect("one more handle");
+        TestServer::start(self.app.clone(), listener)
     }
 
     /// Runs every due job, checks the books, and removes the database.

@@ -18,8 +18,11 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    pub(crate) async fn start(app: Arc<App>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    pub(crate) fn start(app: Arc<App>, listener: std::net::TcpListener) -> Self {
+        listener
+            .set_nonblocking(true)
+            .expect("a listener that doesn't block");
+        let listener = TcpListener::from_std(listener).expect("a listener of the runtime");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(async move {

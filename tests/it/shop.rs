@@ -1,0 +1,148 @@
+//! A shop with something to sell, and somebody who buys it over HTTP.
+
+use mintreu::activation::{Fingerprint, Request, Wanted};
+use mintreu::document::SigningKey;
+use mintreu::id::{AccountId, PriceId, ProductId};
+use mintreu::{Timestamp, id};
+use mintreu_server::caller::{Caller, Role};
+use mintreu_server::domains::catalog;
+use mintreu_server::domains::catalog::ops::{
+    AddCategory, CreateProduct, OpenShop, PublishProduct, add_category, create_product, open_shop,
+    publish_product,
+};
+use mintreu_tests::{Browser, TestApp};
+use serde_json::{Value, json};
+
+pub const SELLER: AccountId = AccountId::from_bytes(*b"shop seller acct");
+pub const CODE: &str = "acme.editor";
+
+/// A published product with a price of 49.00 EUR, one that is free, and two seats.
+pub struct Shop {
+    pub seller: Caller,
+    pub product: ProductId,
+    pub price: PriceId,
+    pub free: PriceId,
+}
+
+pub fn person(test: &TestApp, account: AccountId, role: Role) -> Caller {
+    Caller {
+        tenant: test.tenant(),
+        account: Some(account),
+        roles: vec![role],
+    }
+}
+
+pub async fn shop(test: &TestApp) -> Shop {
+    let app = &test.app;
+    let seller = person(test, SELLER, Role::Developer);
+    let open: OpenShop = serde_json::from_str(r#"{"name":"Acme"}"#).expect("a shop");
+    app.transact(&seller, open, open_shop).await.expect("opens");
+    let tools: AddCategory =
+        serde_json::from_str(r#"{"path":"tools","name":"Tools"}"#).expect("a category");
+    let added = app.transact(&test.system(), tools, add_category).await;
+    added.expect("is added");
+    let draft = serde_json::from_value(json!({
+        "code": CODE, "kind": "download", "name": "Acme Editor", "summary": "Edits.",
+        "categories": ["tools"],
+        "prices": [
+            {"model": "one_time", "amount_minor": 4900, "currency": "EUR"},
+            {"model": "free", "currency": "EUR"},
+        ],
+        "terms": {
+            "seats": 2,
+            "entitlements": [{"name": "export-4k", "value": true}, {"name": "gpus", "value": 4}],
+        },
+    }));
+    let draft = draft.expect("a draft");
+    let made = app.transact(&seller, CreateProduct { draft }, create_product);
+    let product = made.await.expect("is written").id;
+    let publish = PublishProduct { product };
+    let published = app.transact(&seller, publish, publish_product).await;
+    published.expect("is published");
+    let tenant = test.tenant();
+    let found = app
+        .store
+        .read(move |tx| catalog::product(tx, tenant, product));
+    let found = found
+        .await
+        .expect("reads")
+        .expect("reads")
+        .expect("is there");
+    Shop {
+        seller,
+        product,
+        price: found.prices[0].id,
+        free: found.prices[1].id,
+    }
+}
+
+/// What a guest sends to buy at `amount_minor`.
+pub fn order_of(price: PriceId, amount_minor: i64) -> Value {
+    json!({
+        "price_id": price.to_string(), "amount_minor": amount_minor, "currency": "EUR",
+        "email": "guest@example.org",
+    })
+}
+
+/// A guest's order, by its id and token.
+pub struct Bought {
+    pub order: String,
+    pub token: String,
+    pub pay_url: String,
+}
+
+impl Bought {
+    pub fn path(&self) -> String {
+        format!("/v1/orders/{}?token={}", self.order, self.token)
+    }
+}
+
+/// Checks out and answers what to pay.
+pub async fn check_out(guest: &Browser, shop: &Shop) -> Bought {
+    let (status, started) = guest
+        .post_json("/v1/checkouts", &order_of(shop.price, 4900))
+        .await;
+    assert_eq!(status, 201, "{started}");
+    bought(&started)
+}
+
+pub fn bought(started: &Value) -> Bought {
+    let text = |name: &str| started[name].as_str().unwrap_or_default().to_owned();
+    Bought {
+        order: text("order_id"),
+        token: text("token"),
+        pay_url: text("pay_url"),
+    }
+}
+
+/// Chooses on the sandbox's page; answers where the page sends the buyer.
+pub async fn choose(guest: &Browser, bought: &Bought, choice: &str) -> String {
+    let form = [("choice", choice)];
+    let sent = guest.client.post(&bought.pay_url).form(&form).send().await;
+    let answer = sent.expect("an answer");
+    assert_eq!(answer.status(), 303, "{choice}");
+    let location = &answer.headers()["location"];
+    location.to_str().expect("an address").to_owned()
+}
+
+/// A device's request for a seat of the license.
+pub fn request(device: u8, wanted: Wanted) -> Vec<u8> {
+    let request = Request {
+        product: CODE.to_owned(),
+        issued_at: Timestamp::from_secs(1_800_000_000),
+        nonce: [device; 16],
+        wanted,
+        fingerprint: Fingerprint::default(),
+        version: None,
+    };
+    request.seal(&device_key(device)).expect("seals")
+}
+
+pub fn device_key(device: u8) -> SigningKey {
+    SigningKey::from_seed(&[device; 32])
+}
+
+/// Wants a seat of the license with this id.
+pub fn of_license(license: &str) -> Wanted {
+    Wanted::License(id::LicenseId::parse(license).expect("an id"))
+}

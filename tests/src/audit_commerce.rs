@@ -1,0 +1,125 @@
+//! What must be true of money, orders and licenses at the end of every test.
+
+use mintreu::id::{OrderId, OrderLineId};
+use mintreu_server::store::{Row, StoreError, Tx};
+use std::collections::BTreeMap;
+
+const UNBALANCED: &str =
+    "SELECT currency, CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) AS left_over
+    FROM ledger_entry GROUP BY tenant_id, ledger_transaction_id, currency
+    HAVING SUM(amount_minor) <> 0";
+const ORDERS: &str = "SELECT order_id, state, total_minor, paid_at FROM customer_order";
+const LINES: &str = "SELECT l.order_line_id, o.paid_at FROM order_line l
+    JOIN customer_order o ON o.tenant_id = l.tenant_id AND o.order_id = l.order_id";
+const LICENSES: &str = "SELECT source FROM license";
+const SALES: &str = "SELECT t.reference, COUNT(DISTINCT t.ledger_transaction_id) AS sales,
+        CAST(COALESCE(SUM(e.amount_minor), 0) AS BIGINT) AS taken_minor
+    FROM ledger_transaction t
+    JOIN ledger_entry e
+        ON e.tenant_id = t.tenant_id AND e.ledger_transaction_id = t.ledger_transaction_id
+    JOIN ledger_account a
+        ON a.tenant_id = e.tenant_id AND a.ledger_account_id = e.ledger_account_id
+    WHERE t.kind = 'sale' AND a.kind = 'psp_clearing' GROUP BY t.reference";
+const HELD_BY_BOOKS: &str = "SELECT e.currency,
+        CAST(COALESCE(SUM(-e.amount_minor), 0) AS BIGINT) AS amount_minor
+    FROM ledger_entry e
+    JOIN ledger_account a
+        ON a.tenant_id = e.tenant_id AND a.ledger_account_id = e.ledger_account_id
+    WHERE a.kind = 'seller_held' GROUP BY e.currency";
+const HELD_BY_ESCROW: &str = "SELECT currency,
+        CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) AS amount_minor
+    FROM ledger_escrow WHERE state = 'held' GROUP BY currency";
+const OVERFULL: &str = "SELECT l.seats, COUNT(*) AS taken FROM license l
+    JOIN activation a ON a.tenant_id = l.tenant_id AND a.license_id = l.license_id
+    WHERE a.seat IS NOT NULL GROUP BY l.tenant_id, l.license_id, l.seats
+    HAVING COUNT(*) > l.seats";
+
+/// Every complaint about money, orders and licenses.
+pub fn look(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreError> {
+    for row in tx.query(UNBALANCED, &[])? {
+        let (left, currency) = (row.int("left_over")?, row.text("currency")?);
+        complaints.push(format!("a ledger transaction is off by {left} {currency}"));
+    }
+    for row in tx.query(OVERFULL, &[])? {
+        let (taken, seats) = (row.int("taken")?, row.int("seats")?);
+        complaints.push(format!("{taken} devices hold {seats} seats"));
+    }
+    sales(tx, complaints)?;
+    licenses(tx, complaints)?;
+    escrow(tx, complaints)
+}
+
+/// A paid order was posted once, for its total; any other never.
+fn sales(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreError> {
+    let mut posted = BTreeMap::new();
+    for row in tx.query(SALES, &[])? {
+        let of_order = (row.int("sales")?, row.int("taken_minor")?);
+        posted.insert(row.text("reference")?, of_order);
+    }
+    for row in tx.query(ORDERS, &[])? {
+        let order = row.id("order_id", OrderId::from_bytes)?.to_string();
+        let total = row.int("total_minor")?;
+        let due = row.opt_int("paid_at")?.is_some() && total > 0;
+        let expected = due.then_some((1, total));
+        let found = posted.remove(&order);
+        if found != expected {
+            let state = row.text("state")?;
+            complaints.push(format!(
+                "order {order} ({state}) is posted {found:?} instead of {expected:?}"
+            ));
+        }
+    }
+    complaints.extend(
+        posted
+            .keys()
+            .map(|key| format!("a sale of no order: {key}")),
+    );
+    Ok(())
+}
+
+/// Every line of a paid order has its license, and no license came of an unpaid one.
+fn licenses(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreError> {
+    let sources = tx.query(LICENSES, &[])?;
+    let sources = sources.iter().map(|row| row.text("source"));
+    let mut sources = sources.collect::<Result<Vec<_>, _>>()?;
+    // What came otherwise than by an order line isn't judged here.
+    sources.retain(|source| OrderLineId::parse(source).is_ok());
+    for row in tx.query(LINES, &[])? {
+        let line = row
+            .id("order_line_id", OrderLineId::from_bytes)?
+            .to_string();
+        let expected = usize::from(row.opt_int("paid_at")?.is_some());
+        let before = sources.len();
+        sources.retain(|source| *source != line);
+        let found = before - sources.len();
+        if found != expected {
+            complaints.push(format!(
+                "line {line} has {found} licenses instead of {expected}"
+            ));
+        }
+    }
+    complaints.extend(
+        sources
+            .iter()
+            .map(|source| format!("a license of no line: {source}")),
+    );
+    Ok(())
+}
+
+/// What sellers may not withdraw yet is the same in the books and in escrow.
+fn escrow(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreError> {
+    let mut sums = |sql: &str| -> Result<BTreeMap<String, i64>, StoreError> {
+        let pair = |row: &Row| Ok((row.text("currency")?, row.int("amount_minor")?));
+        let rows = tx.query(sql, &[])?;
+        let sums: Result<BTreeMap<_, _>, StoreError> = rows.iter().map(pair).collect();
+        Ok(sums?
+            .into_iter()
+            .filter(|(_, amount)| *amount != 0)
+            .collect())
+    };
+    let (books, escrow) = (sums(HELD_BY_BOOKS)?, sums(HELD_BY_ESCROW)?);
+    if books != escrow {
+        complaints.push(format!("the books hold {books:?}, escrow holds {escrow:?}"));
+    }
+    Ok(())
+}
