@@ -57,6 +57,7 @@ pub fn open_session(cx: &mut Cx<'_>, cmd: &OpenSession) -> Result<String, Sandbo
 }
 
 /// The session behind a page's address.
+#[expect(clippy::ptr_arg, reason = "a query is given as it was sent")]
 pub fn session(cx: &mut ReadCx<'_>, session: &String) -> Result<StoredSession, SandboxError> {
     sql::find(cx.tx, cx.caller.tenant, session)?.ok_or(SandboxError::NotFound)
 }
@@ -117,6 +118,7 @@ fn tell(cx: &mut Cx<'_>, session: &StoredSession, outcome: Outcome) -> Result<()
 }
 
 /// The body of an event, as it is delivered each time.
+#[expect(clippy::ptr_arg, reason = "a query is given as it was sent")]
 pub(super) fn event_body(cx: &mut ReadCx<'_>, event: &String) -> Result<String, SandboxError> {
     sql::event_body(cx.tx, cx.caller.tenant, event)?.ok_or(SandboxError::NotFound)
 }
