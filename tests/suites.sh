@@ -130,7 +130,7 @@ suite_clients() {
   cargo build -q --locked -p mintreu-server --bin mintreu
   export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu
   "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/clients
-  NODE_PATH=$NODE_TOOLS/node_modules node --test --test-reporter=spec tests/clients/*.test.mjs
+  NODE_TOOLS=$NODE_TOOLS node --test --test-reporter=spec tests/clients/*.test.mjs
 }
 
 suite_web() {

@@ -1,1 +1,58 @@
-//! Shared bench fixtures.
+//! A small harness: ours beside a bare primitive, in the same run, as a ratio.
+//!
+//! Absolute times say more about the machine than about the code, so what is kept is the ratio of
+//! the fastest rounds, taken in turns: what slows the machine down slows both.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+const ROUNDS: usize = 9;
+
+/// How long `work` takes.
+#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+pub fn time(work: impl FnOnce()) -> Duration {
+    let started = std::time::Instant::now();
+    work();
+    started.elapsed()
+}
+
+/// Nanoseconds a call of `ours` and of `bare`: the fastest of several rounds, in turns.
+pub fn compare<A, B>(
+    calls: u32,
+    mut ours: impl FnMut() -> A,
+    mut bare: impl FnMut() -> B,
+) -> (f64, f64) {
+    let mut fastest = (f64::MAX, f64::MAX);
+    for _ in 0..ROUNDS {
+        fastest.0 = fastest.0.min(per_call(calls, &mut ours));
+        fastest.1 = fastest.1.min(per_call(calls, &mut bare));
+    }
+    fastest
+}
+
+fn per_call<T>(calls: u32, work: &mut impl FnMut() -> T) -> f64 {
+    let took = time(|| {
+        for _ in 0..calls {
+            black_box(work());
+        }
+    });
+    took.as_nanos() as f64 / f64::from(calls)
+}
+
+/// Prints one line of the table: both times, their ratio and the goal.
+pub fn report(what: &str, (ours, bare): (f64, f64), beside: &str, goal: &str) {
+    println!(
+        "{what:<34} {:>12}  {beside:<26} {:>12}  ratio {:>7.2}  goal {goal}",
+        readable(ours),
+        readable(bare),
+        ours / bare,
+    );
+}
+
+fn readable(ns: f64) -> String {
+    match ns {
+        ns if ns < 1e3 => format!("{ns:.1} ns"),
+        ns if ns < 1e6 => format!("{:.1} µs", ns / 1e3),
+        ns => format!("{:.2} ms", ns / 1e6),
+    }
+}

@@ -1,0 +1,91 @@
+//! The engine beside the bare primitives it is made of.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mintreu::cache::VerifiedCache;
+use mintreu::document::{Kind, SigningKey, open};
+use mintreu::id::LicenseId;
+use mintreu::license::{Claims, Entitlement, QuotaClaim, Trust, issue, verify};
+use mintreu::meter::Window;
+use mintreu::{Engine, Timestamp};
+use mintreu_benches::{compare, report};
+
+const ISSUED: Timestamp = Timestamp::from_secs(1_790_000_000);
+
+fn license(key: &SigningKey) -> Vec<u8> {
+    let id = LicenseId::from_bytes([7; 16]);
+    let mut claims = Claims::new(id, "acme.editor", ISSUED);
+    for name in ["pro", "export-4k", "team", "api", "offline"] {
+        let name = name.parse().expect("a name");
+        claims.entitlements.insert(name, Entitlement::Granted);
+    }
+    for name in ["renders", "tokens"] {
+        let quota = QuotaClaim::new(1 << 39, Window::Lifetime);
+        claims.quotas.insert(name.parse().expect("a name"), quota);
+    }
+    issue(&claims, key, &[]).expect("a license")
+}
+
+fn main() {
+    let key = SigningKey::from_seed(&[1; 32]);
+    let trust = Trust::new("acme.editor", *key.public()).expect("a trust");
+    let bundle = license(&key);
+    verifying(&key, &trust, &bundle);
+    counting(trust, &bundle);
+}
+
+fn verifying(key: &SigningKey, trust: &Trust, bundle: &[u8]) {
+    let bare = ed25519_dalek::VerifyingKey::from_bytes(key.public().as_bytes()).expect("a key");
+    // As long as what a document's signature covers: its bytes but the signature, and its context.
+    let message = vec![0x5a; bundle.len() - 64 + 40];
+    let signature = ed25519_dalek::Signature::from_bytes(&key.sign(&message));
+    let strict = || bare.verify_strict(&message, &signature).is_ok();
+    let beside = "bare verify_strict";
+    let opened = compare(
+        200,
+        || open(Kind::License, bundle, &[key.public()]).is_ok(),
+        strict,
+    );
+    report("open a document", opened, beside, "≤ 0.90");
+    report(
+        "verify a license",
+        compare(200, || verify(bundle, trust).is_ok(), strict),
+        beside,
+        "-",
+    );
+    let cache = VerifiedCache::new(trust.clone(), 100);
+    cache.verify(bundle).expect("verifies");
+    let again = compare(2_000, || cache.verify(bundle).is_ok(), strict);
+    report("verify a license again", again, beside, "≤ 300 ns");
+}
+
+fn counting(trust: Trust, bundle: &[u8]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = Engine::open(folder.path(), trust).expect("an engine");
+    engine.install_bytes(bundle).expect("installs");
+    let meter = engine.meter("api.calls").expect("a meter");
+    let renders = engine.meter("renders").expect("a meter");
+    let word = AtomicU64::new(0);
+    let add = || black_box(&word).fetch_add(1, Ordering::Relaxed);
+    let swap = || take_one(black_box(&word));
+    let calls = 100_000;
+    report(
+        "record by handle",
+        compare(calls, || meter.record(1), add),
+        "atomic add",
+        "≤ 2.5",
+    );
+    let named = compare(calls, || engine.record("api.calls", 1).is_ok(), add);
+    report("record by name", named, "atomic add", "≤ 5");
+    let taken = compare(calls, || renders.consume(1).is_ok(), swap);
+    report("consume by handle", taken, "compare-and-swap", "≤ 2.5");
+    let checked = compare(calls, || engine.check("export-4k").is_ok(), add);
+    report("check a feature", checked, "atomic add", "≤ 50 ns");
+}
+
+fn take_one(word: &AtomicU64) -> bool {
+    let taken = |used: u64| used.checked_add(1);
+    word.fetch_update(Ordering::AcqRel, Ordering::Acquire, taken)
+        .is_ok()
+}
