@@ -73,11 +73,16 @@ suite_portable() {
   ok
 }
 
-suite_python() {
+# Builds the wheel and installs it where the tools are.
+python_package() {
   rm -rf "$WORK/dist"
   "$VENV/bin/maturin" build -q --locked -m bindings/python/Cargo.toml -o "$WORK/dist" \
     --compatibility linux
   "$VENV/bin/pip" -q --disable-pip-version-check install --no-deps --force-reinstall "$WORK"/dist/*.whl
+}
+
+suite_python() {
+  python_package
   cd bindings/python
   "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests
   "$VENV/bin/mypy" --cache-dir "$WORK/mypy" --strict tests/typed_use.py
@@ -103,10 +108,13 @@ suite_node() {
   ok
 }
 
-suite_wasm() {
-  wasm/build.sh "$WORK/wasm"
+wasm_package() {
   mkdir -p "$WORK/browser/node_modules"
-  mv "$WORK/wasm" "$WORK/browser/node_modules/mintreu-wasm"
+  wasm/build.sh "$WORK/browser/node_modules/mintreu-wasm"
+}
+
+suite_wasm() {
+  wasm_package
   cp -r wasm/test wasm/README.md "$WORK/browser/"
   cp bindings/node/test/{vectors,tamper}.mjs "$WORK/browser/test/"
   NODE_TOOLS=$NODE_TOOLS MINTREU_VECTORS=$ROOT/tests/vectors \
@@ -137,6 +145,16 @@ suite_web() {
   cargo build -q --locked -p mintreu-server --bin mintreu
   export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu NODE_TOOLS
   node --test --test-reporter=spec --test-concurrency=1 tests/web/*.test.mjs
+}
+
+suite_journey() {
+  cargo build -q --locked -p mintreu-server --bin mintreu
+  python_package
+  node_package
+  wasm_package
+  export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu PYTHON=$VENV/bin/python NODE_TOOLS
+  export NODE_PATH=$WORK/node_modules:$WORK/browser/node_modules
+  node --test --test-reporter=spec tests/journey/*.test.mjs
 }
 
 suite_bench() {

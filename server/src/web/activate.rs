@@ -67,9 +67,10 @@ pub async fn activate(ask: Ask, form: Multipart) -> Answer {
     let page = ask.section_page("activate-title", Section::Activate);
     match activated(&ask, &sent).await {
         Ok(done) => {
+            let armor = document::to_armor(&done.document)?;
             let answer = Some(Signed {
-                armor: document::to_armor(&done.document)?,
-                base64: STANDARD.encode(&done.document),
+                base64: STANDARD.encode(&armor),
+                armor,
                 qr: Qr::parts(&done.document),
             });
             let field = field(&page, "", None);

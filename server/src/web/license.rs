@@ -421,10 +421,14 @@ pub fn document_file(name: &str, stem: &str, document: &[u8]) -> Answer {
         .strip_prefix(stem)
         .and_then(|rest| rest.strip_prefix('.'));
     let (kind, bytes) = match ending {
-        Some("mtl") => ("application/cose", document.to_vec()),
+        // Armoured, so that a file that is opened and pasted works as well as one that is loaded.
+        Some("mtl") => (
+            "application/octet-stream",
+            document::to_armor(document)?.into_bytes(),
+        ),
         Some("txt") => (
             "text/plain; charset=utf-8",
-            document::to_armor(document)?.into_bytes(),
+            document::to_text(document).into_bytes(),
         ),
         Some("svg") => {
             let too_long = || Problem::new(422, "qr_too_long", "This is too long for one QR code.");

@@ -133,15 +133,15 @@ impl Verify {
         Self {
             trust: trust.to_owned(),
             python: format!(
-                "import mintreu\n\ntrust = mintreu.Trust({trust:?})\n\
-                 license = mintreu.verify(open(\"license.mtl\", \"rb\").read(), trust)\n\
-                 print(license.product, license.entitlements)"
+                "import mintreu\n\nTRUST = {trust:?}\n\
+                 license = mintreu.verify(open(\"license.mtl\").read(), TRUST)\n\
+                 print(license.verdict.sentence, license.entitlements)"
             ),
             node: format!(
-                "import {{ readFileSync }} from \"node:fs\";\nimport {{ Trust, verify }} from \"mintreu\";\n\n\
-                 const trust = new Trust({trust:?});\n\
-                 const license = verify(readFileSync(\"license.mtl\"), trust);\n\
-                 console.log(license.product, license.entitlements);"
+                "import {{ readFileSync }} from \"node:fs\";\nimport {{ verify }} from \"mintreu\";\n\n\
+                 const TRUST = {trust:?};\n\
+                 const license = verify(readFileSync(\"license.mtl\", \"utf8\"), TRUST);\n\
+                 console.log(license.verdict.sentence, license.entitlements);"
             ),
             command: format!("mintreu license verify license.mtl --trust '{trust}'"),
         }
