@@ -27,9 +27,11 @@ impl Tile {
     pub fn new(page: &Page, card: &ProductCard) -> Self {
         let price = card.price.as_ref().map(|price| {
             let text = price_text(page, price);
-            match card.more_prices {
-                true => page.say_one("price-from", "price", text),
-                false => text,
+            match (card.more_prices, price.model) {
+                (false, _) => text,
+                (true, PriceModel::Free) => page.say("price-from-free"),
+                (true, PriceModel::Metered) => page.say("price-from-metered"),
+                (true, _) => page.say_one("price-from", "price", text),
             }
         });
         Self {
