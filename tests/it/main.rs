@@ -17,3 +17,4 @@ mod store_jobs;
 mod store_schema;
 mod store_transactions;
 mod tidy;
+mod web_pages;
