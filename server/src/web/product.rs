@@ -166,18 +166,23 @@ fn quotas(page: &Page, product: &Product) -> Vec<String> {
         let unit = product
             .meter(&quota.meter)
             .map_or(quota.meter.as_str(), |meter| &meter.unit);
-        let limit = page.format.signed(quota.limit);
-        let values = [("limit", limit.into()), ("unit", unit.into())];
-        let key = match quota.window {
-            Window::Lifetime => "quota-lifetime",
-            Window::Hour => "quota-hour",
-            Window::Day => "quota-day",
-            Window::Week => "quota-week",
-            Window::Month => "quota-month",
-        };
-        page.words.say_with(key, values)
+        quota_text(page, quota.limit, unit, quota.window)
     };
     product.terms.quotas.iter().map(line).collect()
+}
+
+/// A limit on usage in words.
+pub fn quota_text(page: &Page, limit: i64, unit: &str, window: Window) -> String {
+    let limit = page.format.signed(limit);
+    let key = match window {
+        Window::Lifetime => "quota-lifetime",
+        Window::Hour => "quota-hour",
+        Window::Day => "quota-day",
+        Window::Week => "quota-week",
+        Window::Month => "quota-month",
+    };
+    let values = [("limit", limit.into()), ("unit", unit.into())];
+    page.words.say_with(key, values)
 }
 
 fn meter_row(page: &Page, meter: &Meter) -> MeterRow {

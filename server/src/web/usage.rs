@@ -3,7 +3,7 @@
 use super::ask::{Answer, Ask, html};
 use super::page::{Page, Section};
 use super::parts::{Badge, Bar, Chart, ChartWords, Figure, Point, Tone};
-use super::product::tariff_text;
+use super::product::{quota_text, tariff_text};
 use crate::app::ReadCx;
 use crate::domains::billing::{
     self, BillingError, LicenseUsage, MeterUsage, MyUsage, Plan, UsageOfLicense,
@@ -166,6 +166,20 @@ fn meter_view(page: &Page, meter: &MeterUsage) -> MeterView {
             page.format.money(meter.projected_cost),
         ),
     ];
+    let limit = meter.limit.map(|(most, window)| {
+        let text = quota_text(page, most, &meter.unit, window);
+        (
+            most,
+            window,
+            page.say_one("usage-limit-text", "limit", text),
+        )
+    });
+    if let Some((_, _, text)) = &limit {
+        facts.push((page.say("usage-limit"), text.clone()));
+    }
+    // The chart's steps are days, so only a daily limit is a line in it.
+    let line = limit.filter(|(_, window, _)| *window == catalog::model::Window::Day);
+    let line = line.and_then(|(most, _, text)| Some((u64::try_from(most).ok()?, text)));
     if meter.disputed_units > 0 {
         facts.push((
             page.say("usage-disputed"),
@@ -178,14 +192,14 @@ fn meter_view(page: &Page, meter: &MeterUsage) -> MeterView {
             |_| meter.tariff.clone(),
             |tariff| tariff_text(page, &tariff, &meter.unit),
         ),
-        chart: days_chart(page, &meter.name, &meter.series),
+        chart: days_chart(page, &meter.name, &meter.series, line),
         bar,
         facts,
     }
 }
 
-/// Units by day as bars.
-pub fn days_chart(page: &Page, meter: &str, days: &[Day]) -> Chart {
+/// Units by day as bars, with a limit and its name across them.
+pub fn days_chart(page: &Page, meter: &str, days: &[Day], limit: Option<(u64, String)>) -> Chart {
     let words = ChartWords {
         title: page.say_one("chart-usage", "meter", meter),
         as_table: page.say("chart-as-table"),
@@ -200,7 +214,7 @@ pub fn days_chart(page: &Page, meter: &str, days: &[Day]) -> Chart {
             text: page.format.number(units),
         }
     };
-    Chart::bars(words, days.iter().map(point).collect(), None)
+    Chart::bars(words, days.iter().map(point).collect(), limit)
 }
 
 fn invoice_row(page: &Page, invoice: &Invoice) -> InvoiceRow {

@@ -396,7 +396,7 @@ pub async fn usage(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
             MeterView {
                 name: name.clone(),
                 total: page.say_one("sell-usage-total", "count", total),
-                chart: days_chart(page, name, days),
+                chart: days_chart(page, name, days, None),
             }
         };
         view.meters = used.meters.iter().map(meter).collect();
