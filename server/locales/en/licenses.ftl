@@ -87,6 +87,7 @@ usage-open = Not invoiced yet
 usage-open-text = Goes on the next invoice
 usage-projected = Projected bill
 usage-projected-text = If usage goes on as it began
+usage-projected-early = From the period’s second day on
 usage-free = Free units
 usage-free-text = { $used } of { $free }
 usage-this-period = This period

@@ -15,12 +15,15 @@ use crate::problem::Problem;
 use crate::wire::Query;
 use askama::Template;
 use axum::extract::Path;
+use mintreu::Timestamp;
 use mintreu::id::{InvoiceId, LicenseId};
 use mintreu::price::Tariff;
 use serde::Deserialize;
 
 /// Days in a chart.
 pub const DAYS: i64 = 30;
+/// How long a period must have run before it is projected: a day.
+const EARLY_MS: i64 = 24 * 60 * 60 * 1000;
 
 #[derive(Template)]
 #[template(path = "usage.html")]
@@ -102,14 +105,14 @@ pub async fn show(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
                 .app
                 .read(&ask.visitor.caller, query, billing::license_usage)
                 .await?;
-            Some(plan_view(&page, &usage))
+            Some(plan_view(&page, &usage, ask.app.now()))
         }
         None => None,
     };
     html(&UsagePage { page, tabs, plan })
 }
 
-fn plan_view(page: &Page, usage: &LicenseUsage) -> PlanView {
+fn plan_view(page: &Page, usage: &LicenseUsage, now: Timestamp) -> PlanView {
     let money = |amount| page.format.money(amount);
     let (from, until) = usage.plan.bounds;
     let values = [
@@ -126,16 +129,24 @@ fn plan_view(page: &Page, usage: &LicenseUsage) -> PlanView {
         figures: vec![
             figure("usage-cost", money(usage.cost), "usage-cost-text"),
             figure("usage-open", money(usage.open), "usage-open-text"),
-            figure(
-                "usage-projected",
-                money(usage.projected),
-                "usage-projected-text",
-            ),
+            match now.since_ms(from) < EARLY_MS {
+                // A few minutes say nothing about a month.
+                true => figure(
+                    "usage-projected",
+                    "\u{2013}".to_owned(),
+                    "usage-projected-early",
+                ),
+                false => figure(
+                    "usage-projected",
+                    money(usage.projected),
+                    "usage-projected-text",
+                ),
+            },
         ],
         meters: usage
             .meters
             .iter()
-            .map(|meter| meter_view(page, meter))
+            .map(|meter| meter_view(page, meter, now.since_ms(from) >= EARLY_MS))
             .collect(),
         invoices: usage
             .invoices
@@ -145,7 +156,7 @@ fn plan_view(page: &Page, usage: &LicenseUsage) -> PlanView {
     }
 }
 
-fn meter_view(page: &Page, meter: &MeterUsage) -> MeterView {
+fn meter_view(page: &Page, meter: &MeterUsage, projects: bool) -> MeterView {
     let number = |units: u64| page.format.number(units);
     let tariff = meter.tariff.parse::<Tariff>();
     let (free, used) = (meter.free_units, meter.period_units);
@@ -161,11 +172,13 @@ fn meter_view(page: &Page, meter: &MeterUsage) -> MeterView {
             page.format.signed(meter.total_units),
         ),
         (page.say("usage-cost"), page.format.money(meter.cost)),
-        (
+    ];
+    if projects {
+        facts.push((
             page.say("usage-projected"),
             page.format.money(meter.projected_cost),
-        ),
-    ];
+        ));
+    }
     let limit = meter.limit.map(|(most, window)| {
         let text = quota_text(page, most, &meter.unit, window);
         (

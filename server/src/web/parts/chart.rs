@@ -3,11 +3,9 @@
 use askama::Template;
 use askama::filters::HtmlSafe;
 
-/// The drawing's inner size; the page scales it.
+/// The drawing's inner size; the page stretches it, and so its labels stand outside.
 const WIDTH: u32 = 640;
-const HEIGHT: u32 = 180;
-/// Room for the labels below.
-const FOOT: u32 = 22;
+const HEIGHT: u32 = 160;
 
 /// One step of a chart.
 #[derive(Debug, Clone)]
@@ -48,10 +46,10 @@ pub struct Chart {
     words: ChartWords,
     points: Vec<Point>,
     columns: Vec<Column>,
-    ground: u32,
     top_text: String,
     limit: Option<(u32, String)>,
-    marks: Vec<(u32, &'static str, String)>,
+    /// Names of the first, the middle and the last step.
+    marks: Vec<String>,
 }
 
 impl HtmlSafe for Chart {}
@@ -59,23 +57,22 @@ impl HtmlSafe for Chart {}
 impl Chart {
     /// A bar a point. `limit` is a value and its label, drawn as a line across.
     pub fn bars(words: ChartWords, points: Vec<Point>, limit: Option<(u64, String)>) -> Self {
-        let ground = HEIGHT - FOOT;
         let highest = points.iter().max_by_key(|point| point.value);
         let top_text = highest.map(|point| point.text.clone()).unwrap_or_default();
         let top = highest.map_or(0, |point| point.value);
         // The scale reaches the limit only when it is near: a far limit would flatten every bar.
         let near = limit.filter(|(value, _)| *value <= top.saturating_mul(3).max(1));
         let top = top.max(near.as_ref().map_or(0, |(value, _)| *value)).max(1);
-        let limit = near.map(|(value, text)| (ground - scaled(value, top, ground), text));
+        let limit = near.map(|(value, text)| (HEIGHT - scaled(value, top, HEIGHT), text));
         let step = WIDTH
             / u32::try_from(points.len().max(1))
                 .unwrap_or(u32::MAX)
                 .max(1);
         let columns = (0_u32..).zip(&points).map(|(index, point)| {
-            let height = scaled(point.value, top, ground);
+            let height = scaled(point.value, top, HEIGHT);
             Column {
                 x: index * step,
-                y: ground - height,
+                y: HEIGHT - height,
                 width: step.saturating_sub(2).max(1),
                 height,
                 tip: format!("{}: {}", point.label, point.text),
@@ -83,8 +80,7 @@ impl Chart {
         });
         Self {
             columns: columns.collect(),
-            marks: marks(&points, step),
-            ground,
+            marks: marks(&points),
             top_text,
             limit,
             words,
@@ -100,26 +96,15 @@ fn scaled(value: u64, top: u64, room: u32) -> u32 {
     if value > 0 { height.max(2) } else { 0 }
 }
 
-/// Labels below the first, the middle and the last bar.
-fn marks(points: &[Point], step: u32) -> Vec<(u32, &'static str, String)> {
+/// Names of the first, the middle and the last step, each once.
+fn marks(points: &[Point]) -> Vec<String> {
     let last = points.len().saturating_sub(1);
-    let place = |index: usize| u32::try_from(index).unwrap_or(0) * step;
-    let mut marks = Vec::new();
-    let shown = [(0, "start"), (last / 2, "middle"), (last, "end")];
-    for (index, anchor) in shown {
-        let Some(point) = points.get(index) else {
-            continue;
-        };
-        let x = match anchor {
-            "start" => 0,
-            "middle" => place(index) + step / 2,
-            _ => place(index) + step,
-        };
-        if marks.iter().all(|(_, _, label)| *label != point.label) {
-            marks.push((x, anchor, point.label.clone()));
-        }
-    }
-    marks
+    let shown = [0, last / 2, last].into_iter();
+    let mut labels: Vec<String> = shown
+        .filter_map(|index| points.get(index).map(|point| point.label.clone()))
+        .collect();
+    labels.dedup();
+    labels
 }
 
 /// How much of something is used, as a line that fills.
@@ -175,12 +160,12 @@ mod tests {
             None,
         );
         let heights: Vec<u32> = chart.columns.iter().map(|column| column.height).collect();
-        assert_eq!(heights, [0, 2, 2, HEIGHT - FOOT]);
+        assert_eq!(heights, [0, 2, 2, HEIGHT]);
         assert!(
             chart
                 .columns
                 .iter()
-                .all(|column| column.y + column.height == chart.ground)
+                .all(|column| column.y + column.height == HEIGHT)
         );
     }
 
