@@ -9,7 +9,9 @@ suite_fmt() {
 }
 
 suite_clippy() {
-  cargo clippy -q --locked --workspace --all-targets -- -D warnings
+  # What the Node macros export is reachable only outside test builds.
+  cargo clippy -q --locked --workspace --exclude mintreu-node --all-targets -- -D warnings
+  cargo clippy -q --locked -p mintreu-node -- -D warnings
   ok
 }
 

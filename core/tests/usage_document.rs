@@ -24,13 +24,18 @@ fn shows(blocks: &[(&str, &[u8])]) {
             missing.push_str(&format!("{what}:\n{block}\n"));
         }
     }
-    assert!(missing.is_empty(), "docs/usage-protocol.md should show the\n{missing}");
+    assert!(
+        missing.is_empty(),
+        "docs/usage-protocol.md should show the\n{missing}"
+    );
 }
 
 fn example() -> Result<(SigningKey, Segment)> {
     let device = SigningKey::from_seed(&[0x11; 32]);
     let license = LicenseId::from_bytes([0x22; 16]);
-    let calls = CellKey::new("api.calls")?.subject("c-1")?.dimension("region", "eu")?;
+    let calls = CellKey::new("api.calls")?
+        .subject("c-1")?
+        .dimension("region", "eu")?;
     let segment = Segment {
         product: "acme.editor".into(),
         device: *device.public(),
@@ -40,8 +45,14 @@ fn example() -> Result<(SigningKey, Segment)> {
         seq: 1,
         prev: GENESIS,
         totals: vec![
-            Total { key: CellKey::new("renders")?, units: 7 },
-            Total { key: calls, units: 1000 },
+            Total {
+                key: CellKey::new("renders")?,
+                units: 7,
+            },
+            Total {
+                key: calls,
+                units: 1000,
+            },
         ],
         sealed_at: Timestamp::from_ms(1_800_000_000_250),
         time_quality: TimeQuality::Plausible,
@@ -72,13 +83,20 @@ fn the_receipt_of_the_document_is_what_is_written() -> Result<()> {
     let receipt = Receipt {
         product: segment.product,
         stream: segment.stream,
-        position: Position { epoch: 1, seq: 1, head },
+        position: Position {
+            epoch: 1,
+            seq: 1,
+            head,
+        },
         issued_at: Timestamp::from_ms(1_800_000_001_500),
         server_epoch: 1,
     };
     shows(&[
         ("receipt's claims", &receipt.to_claims()?),
-        ("receipt", &receipt.seal(&SigningKey::from_seed(&[0x33; 32]), &[])?),
+        (
+            "receipt",
+            &receipt.seal(&SigningKey::from_seed(&[0x33; 32]), &[])?,
+        ),
     ]);
     assert_eq!(Receipt::from_claims(&receipt.to_claims()?)?, receipt);
     Ok(())

@@ -83,7 +83,8 @@ pub async fn prepare(app: &App) -> Result<(), StartError> {
         tenants::ensure_default(cx, command)?;
         worker::plan_sweep(cx).map_err(crate::queue::JobError::from)
     });
-    let failed = |error: crate::queue::JobError| OpenError::new("database_failed", error.to_string());
+    let failed =
+        |error: crate::queue::JobError| OpenError::new("database_failed", error.to_string());
     Ok(prepared.await.map_err(failed)?)
 }
 

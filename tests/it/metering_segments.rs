@@ -175,7 +175,7 @@ async fn lost_doubled_and_reordered_segments_count_once() {
             }
             let new = seq > accepted;
             accepted = seq;
-            if next(&mut chance) % 3 != 0 {
+            if !next(&mut chance).is_multiple_of(3) {
                 watermark = seq;
             } else if new {
                 // The answer was lost: the same bytes again get the same receipt.
@@ -458,7 +458,7 @@ async fn every_statement_prepares() {
             .chain(invoicing::sql::ALL)
             .chain(mintreu_server::notify::sql::ALL);
         for statement in all {
-            let prepared = test.app.store.prepare(*statement).await;
+            let prepared = test.app.store.prepare(statement).await;
             assert!(prepared.is_ok(), "{statement}: {prepared:?}");
         }
     })

@@ -2,7 +2,7 @@
 
 use mintreu::activation::{Fingerprint, Request, Wanted};
 use mintreu::document::SigningKey;
-use mintreu::id::{AccountId, PriceId, ProductId};
+use mintreu::id::{AccountId, PriceId};
 use mintreu::{Timestamp, id};
 use mintreu_server::caller::{Caller, Role};
 use mintreu_server::domains::catalog;
@@ -19,7 +19,6 @@ pub const CODE: &str = "acme.editor";
 /// A published product with a price of 49.00 EUR, one that is free, and two seats.
 pub struct Shop {
     pub seller: Caller,
-    pub product: ProductId,
     pub price: PriceId,
     pub free: PriceId,
 }
@@ -70,7 +69,6 @@ pub async fn shop(test: &TestApp) -> Shop {
         .expect("is there");
     Shop {
         seller,
-        product,
         price: found.prices[0].id,
         free: found.prices[1].id,
     }

@@ -322,9 +322,7 @@ pub(crate) fn is_slug(text: &str) -> bool {
 }
 
 fn is_code(text: &str) -> bool {
-    (3..=80).contains(&text.len())
-        && text.contains('.')
-        && text.split('.').all(|word| is_slug(word))
+    (3..=80).contains(&text.len()) && text.contains('.') && text.split('.').all(is_slug)
 }
 
 /// A name a program uses: `api.calls`, `gpu-hours`.
