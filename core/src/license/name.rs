@@ -7,7 +7,7 @@ use crate::document::cbor::Value;
 use crate::error::{Error, Result};
 
 /// The most bytes of a product code, a name or a value.
-pub(super) const MAX_NAME: usize = 64;
+pub(super) const MAX_NAME: usize = 80;
 
 /// The name of an entitlement or quota: a text, or a number that the product's schema explains.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,13 +39,13 @@ impl Name {
 fn unfit() -> Error {
     Error::new(
         "malformed",
-        "a name has 1 to 64 letters, digits or . _ - : / characters",
+        "a name has 1 to 80 letters, digits or . _ - + : / characters",
     )
 }
 
-/// Passes names of 1 to 64 bytes without spaces, quotes or control characters.
+/// Passes names of 1 to 80 bytes without spaces, quotes or control characters.
 pub(super) fn check_name(text: &str) -> Result<&str> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:/".contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+:/".contains(&byte);
     if text.is_empty() || text.len() > MAX_NAME || !text.bytes().all(plain) {
         return Err(unfit());
     }
@@ -124,8 +124,10 @@ mod tests {
     #[test]
     fn names_are_plain() {
         assert_eq!("#3".parse(), Ok(Name::Number(3)));
-        assert_eq!("export-4k".parse(), Ok(Name::Text("export-4k".into())));
-        for bad in ["", "a b", "ü", "#", "#x", "a\"b", &"x".repeat(65)] {
+        for good in ["export-4k", "debian.g++", &"x".repeat(80)] {
+            assert_eq!(good.parse(), Ok(Name::Text(good.into())));
+        }
+        for bad in ["", "a b", "ü", "#", "#x", "a\"b", &"x".repeat(81)] {
             assert!(bad.parse::<Name>().is_err(), "{bad}");
         }
     }

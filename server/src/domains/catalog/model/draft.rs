@@ -572,6 +572,14 @@ mod tests {
         .unwrap()
     }
 
+    #[test]
+    fn what_is_a_product_code_here_fits_a_license_too() {
+        for code in ["acme.editor", "debian.g++", &format!("a.{}", "b".repeat(78))] {
+            assert!(is_code(code), "{code}");
+            assert!(code.parse::<mintreu::license::Name>().is_ok(), "{code}");
+        }
+    }
+
     fn fields(draft: &ProductDraft) -> Vec<(&'static str, &'static str)> {
         let found = check(draft).map(|_| ()).unwrap_err();
         found.iter().map(|e| (e.field, e.code)).collect()
