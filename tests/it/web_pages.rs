@@ -460,3 +460,65 @@ async fn search_engines_are_told_what_there_is() {
     server.stop().await;
     test.finish().await;
 }
+
+#[tokio::test]
+async fn a_key_is_redeemed_and_a_device_activated_without_a_network_of_its_own() {
+    TestApp::both(async |test| {
+        demo::seed(&test.app).await.expect("the shop is filled");
+        let server = test.serve().await;
+        let owner = server.browser();
+        sign_in(&owner, CUSTOMER).await;
+        let wrong = send(&owner, "/redeem", "/redeem", &[("code", "no such key")]).await;
+        assert_eq!(wrong.0, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(wrong.2.contains("value=\"no such key\"") && wrong.2.contains("id=\"code-error\""));
+        // What is free is there at once.
+        let checkout = "/checkout/pocket-palette";
+        let price = hidden(&page(&owner, checkout).await, "price");
+        let fields = [("price", price.as_str()), ("seen", "0"), ("key", "one")];
+        let got = send(&owner, checkout, checkout, &fields).await;
+        assert_eq!(got.0, StatusCode::SEE_OTHER, "{}", got.2);
+        assert!(page(&owner, &got.1).await.contains("It’s yours"));
+        let list = page(&owner, "/licenses").await;
+        let license = links(&list)
+            .into_iter()
+            .find(|link| link.starts_with("/licenses/lic_"));
+        let license = license.expect("the license is listed");
+        let shown = page(&owner, &license).await;
+        let key = shown.split_once("<output id=\"code\"").expect("the key").1;
+        let key = key.split_once('>').expect("its text").1;
+        let key = key.split('<').next().expect("its end").to_owned();
+        let redeemed = send(&owner, "/redeem", "/redeem", &[("code", key.as_str())]).await;
+        assert_eq!(redeemed.0, StatusCode::OK);
+        assert!(
+            redeemed.2.contains(&format!("href=\"{license}\"")),
+            "{}",
+            redeemed.2
+        );
+        let broken = activate(&owner, "MT1-notadocument").await;
+        assert_eq!(broken.0, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(broken.1.contains("MT1-notadocument") && broken.1.contains("id=\"request-error\""));
+        server.stop().await;
+    })
+    .await;
+}
+
+/// Sends an activation request as pasted text; the status and the page.
+async fn activate(browser: &Browser, request: &str) -> (StatusCode, String) {
+    let token = hidden(&page(browser, "/activate").await, "csrf");
+    let part = |name: &str, value: &str| {
+        format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let body = format!(
+        "{}{}--x--\r\n",
+        part("csrf", &token),
+        part("request", request)
+    );
+    let sent = browser
+        .request(Method::POST, "/activate")
+        .header(CONTENT_TYPE, "multipart/form-data; boundary=x")
+        .body(body)
+        .send()
+        .await
+        .expect("an answer");
+    (sent.status(), sent.text().await.expect("a body"))
+}

@@ -121,14 +121,10 @@ pub struct Bar {
 impl HtmlSafe for Bar {}
 
 impl Bar {
-    /// `used` of `limit`; `text` says both. Near from 80 in a hundred, over from 100.
+    /// `used` of `limit`; `text` says both. Near from 80 in a hundred.
     pub fn new(label: String, text: String, used: u64, limit: u64) -> Self {
         let percent = u128::from(used) * 100 / u128::from(limit.max(1));
-        let class = match percent {
-            0..80 => "",
-            80..100 => "near",
-            _ => "over",
-        };
+        let class = if percent < 80 { "" } else { "near" };
         let filled = u64::try_from(percent.min(100)).unwrap_or(100);
         Self {
             label,
@@ -185,6 +181,6 @@ mod tests {
         );
         assert!(chart.to_string().contains("<svg"));
         let bar = Bar::new("calls".to_owned(), "5 of 0".to_owned(), 5, 0);
-        assert_eq!((bar.class, bar.filled), ("over", 100));
+        assert_eq!((bar.class, bar.filled), ("near", 100));
     }
 }
