@@ -91,7 +91,6 @@ edit-seats = Devices at a time
 edit-seats-hint = How many devices one license may activate.
 edit-validity = Valid for days
 edit-validity-hint = Leave it empty for no end.
-edit-trial = Trial days
 edit-entitlements = Features
 edit-entitlements-hint = One a line: export, or projects = 10, or tier = gold
 edit-quotas = Quotas

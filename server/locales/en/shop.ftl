@@ -53,8 +53,8 @@ price-none = No price yet
 meaning-free = No payment, no card.
 meaning-metered = Nothing now. You pay for what you use, at the end of each month.
 meaning-one-time = Paid once.
-meaning-monthly = Charged every month until you cancel.
-meaning-yearly = Charged every year until you cancel.
+meaning-monthly = Paid for one month. It doesn’t renew by itself.
+meaning-yearly = Paid for one year. It doesn’t renew by itself.
 
 product-by = by { $seller }
 product-own = This is your product.
@@ -86,10 +86,7 @@ grant-days = { $count ->
    *[other] Valid for { $count } days
 }
 grant-for-ever = Doesn’t expire by itself
-grant-trial = { $count ->
-    [one] 1 day to try it first
-   *[other] { $count } days to try it first
-}
+grant-while-paid = Works for as long as it is paid, and a week of grace
 grant-feature = Includes { $name }
 grant-value = { $name }: { $value }
 grant-offline = Checked on your device, no network needed

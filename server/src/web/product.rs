@@ -126,15 +126,12 @@ fn choice(page: &Page, price: &Price) -> PriceChoice {
 pub fn grants(page: &Page, product: &Product) -> Vec<String> {
     let terms = &product.terms;
     let mut lines = vec![page.say_one("grant-devices", "count", terms.seats)];
+    let by_period = |price: &Price| price.model == PriceModel::Recurring;
     lines.push(match terms.validity_days {
         Some(days) => page.say_one("grant-days", "count", days),
+        None if product.prices.iter().any(by_period) => page.say("grant-while-paid"),
         None => page.say("grant-for-ever"),
     });
-    lines.extend(
-        terms
-            .trial_days
-            .map(|days| page.say_one("grant-trial", "count", days)),
-    );
     lines.extend(entitlements(page, terms));
     lines.extend(quotas(page, product));
     lines.push(page.say("grant-offline"));

@@ -250,7 +250,6 @@ fn license(draw: &Draw<'_>, form: &ProductForm) -> Part {
                 "edit-validity-hint",
                 &form.validity_days,
             ),
-            number("trial_days", "edit-trial", "", &form.trial_days),
             draw.area(
                 "entitlements",
                 "edit-entitlements",

@@ -32,7 +32,6 @@ pub struct ProductForm {
     pub price2_currency: String,
     pub seats: String,
     pub validity_days: String,
-    pub trial_days: String,
     pub entitlements: String,
     pub quotas: String,
     pub meter1_name: String,
@@ -103,7 +102,6 @@ impl ProductForm {
             spdx: product.spdx.clone().unwrap_or_default(),
             seats: product.terms.seats.to_string(),
             validity_days: optional(product.terms.validity_days),
-            trial_days: optional(product.terms.trial_days),
             entitlements: entitlement_lines(&product.terms),
             quotas: quota_lines(&product.terms),
             ..Self::new()
@@ -177,7 +175,6 @@ impl ProductForm {
                 quotas: read_quotas(&self.quotas, &mut wrong),
                 seats: read_number("seats", &self.seats, &mut wrong).unwrap_or(1),
                 validity_days: read_number("validity_days", &self.validity_days, &mut wrong),
-                trial_days: read_number("trial_days", &self.trial_days, &mut wrong),
             },
         };
         if wrong.is_empty() {

@@ -515,13 +515,8 @@ fn check_terms(found: &mut Mistakes, terms: &LicenseTerms, meters: &[MeterDraft]
     found.at_most("terms", terms.entitlements.len());
     found.at_most("terms", terms.quotas.len());
     found.within("terms", "the number of devices", terms.seats, 1_000_000);
-    for (what, days) in [
-        ("validity", terms.validity_days),
-        ("the trial", terms.trial_days),
-    ] {
-        if let Some(days) = days {
-            found.within("terms", &format!("{what} in days"), days, MAX_DAYS);
-        }
+    if let Some(days) = terms.validity_days {
+        found.within("terms", "validity in days", days, MAX_DAYS);
     }
     let mut names = Vec::new();
     for entitlement in &terms.entitlements {
@@ -574,7 +569,11 @@ mod tests {
 
     #[test]
     fn what_is_a_product_code_here_fits_a_license_too() {
-        for code in ["acme.editor", "debian.g++", &format!("a.{}", "b".repeat(78))] {
+        for code in [
+            "acme.editor",
+            "debian.g++",
+            &format!("a.{}", "b".repeat(78)),
+        ] {
             assert!(is_code(code), "{code}");
             assert!(code.parse::<mintreu::license::Name>().is_ok(), "{code}");
         }

@@ -183,9 +183,6 @@ pub struct LicenseTerms {
     /// Days from issue to expiry; `None` is for ever, or as long as a subscription is paid.
     #[serde(default)]
     pub validity_days: Option<i64>,
-    /// Days a new customer may try before the first charge.
-    #[serde(default)]
-    pub trial_days: Option<i64>,
 }
 
 impl Default for LicenseTerms {
@@ -196,7 +193,6 @@ impl Default for LicenseTerms {
             quotas: Vec::new(),
             seats: 1,
             validity_days: None,
-            trial_days: None,
         }
     }
 }
