@@ -5,6 +5,7 @@ home = Shop
 crumbs = Where you are
 skip-to-content = Skip to the content
 demo-banner = This is a demonstration: the money is play money and the data may go.
+demo-people = Sign in as one of { $people }, and look around. The password is: { $password }
 footer-promise = Software with licenses that work without asking anyone.
 copy = Copy
 copied = Copied

@@ -4,6 +4,7 @@ use super::ask::{Answer, Ask, go_to, html, refused};
 use super::listing::encoded;
 use super::page::Page;
 use super::parts::{Field, Notice, Tone};
+use crate::demo::{PASSWORD, PEOPLE};
 use crate::domains::accounts::{AccountError, RevokeSession, entry, revoke_session};
 use crate::problem::Problem;
 use crate::wire::cookies::Cookie;
@@ -48,9 +49,19 @@ pub struct DoorForm {
 
 /// Only pages of this shop: `/licenses`, never `//elsewhere` or `https://elsewhere`.
 fn local(next: &str) -> &str {
-    let ours =
-        next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+    // Browsers read a backslash as a slash and skip tabs and line breaks.
+    let odd = |c: char| c == '\\' || c.is_control();
+    let ours = next.starts_with('/') && !next.starts_with("//") && !next.contains(odd);
     if ours { next } else { "/licenses" }
+}
+
+/// In the demo: whom to sign in as.
+fn who_is_here(page: &Page) -> Option<Notice> {
+    let people = PEOPLE.iter().map(|person| person.email);
+    let people = people.collect::<Vec<_>>().join(", ");
+    let values = [("people", people.into()), ("password", PASSWORD.into())];
+    let text = page.words.say_with("demo-people", values);
+    page.demo.then(|| Notice::new(Tone::Info, text))
 }
 
 /// What was refused, as a sentence at its field or over the form.
@@ -68,7 +79,9 @@ impl DoorPage {
             heading: page.say("sign-in"),
             lead: page.say("sign-in-lead"),
             action: "/sign-in",
-            notice: at(refused, "").map(|text| Notice::new(Tone::Bad, text)),
+            notice: at(refused, "")
+                .map(|text| Notice::new(Tone::Bad, text))
+                .or_else(|| who_is_here(&page)),
             fields: vec![
                 email
                     .value(&form.email)
@@ -249,6 +262,7 @@ mod tests {
             ("//evil.example", "/licenses"),
             ("https://evil.example", "/licenses"),
             ("/\\evil.example", "/licenses"),
+            ("/\t/evil.example", "/licenses"),
             ("", "/licenses"),
         ] {
             assert_eq!(local(next), expected, "{next}");

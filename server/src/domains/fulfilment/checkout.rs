@@ -105,7 +105,7 @@ fn new_payment(order: &Order, provider: &str) -> NewPayment {
 /// Tries again to pay an order whose last attempt failed.
 #[derive(Debug, Clone)]
 pub struct RetryPayment {
-    /// Which order; whether the caller may is asked by [`orders::may_see`].
+    /// Which order; whether the caller may is asked by `orders::may_see`.
     pub order: OrderId,
     /// A guest's token.
     pub token: Option<String>,
