@@ -65,8 +65,8 @@ install_python_tools() {
 
 install_node_tools() {
   mkdir -p "$NODE_TOOLS"
-  cp tests/tools/package.json "$NODE_TOOLS/package.json"
-  once_for "$NODE_TOOLS/.installed" tests/tools/package.json \
+  cp tests/tools/package.json tests/tools/package-lock.json "$NODE_TOOLS/"
+  once_for "$NODE_TOOLS/.installed" tests/tools/package-lock.json \
     npm --prefix "$NODE_TOOLS" install --silent --ignore-scripts --no-audit --no-fund
 }
 
