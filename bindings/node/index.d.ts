@@ -172,6 +172,11 @@ export class Engine {
   flush(): void;
   /** What every meter has counted, sealed and seen acknowledged. */
   usage(): Usage[];
+  /**
+   * The activation request as text, for a machine without internet: paste it, or carry it as a file
+   * or QR code; the answer goes into `install`. The same text until it is answered.
+   */
+  activationRequest(): string;
   /** The kept segments and receipts, for `mintreu usage verify`. */
   exportUsage(): Uint8Array;
   /** What to send to the server next, or `null` when this sync is done. */

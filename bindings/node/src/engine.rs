@@ -115,6 +115,13 @@ impl Engine {
         Ok(usage.iter().map(Usage::from).collect())
     }
 
+    /// The activation request as text, for a machine without internet: paste it, or carry it as a
+    /// file or QR code; the answer goes into `install`. The same text until it is answered.
+    #[napi]
+    pub fn activation_request(&self) -> Result<String, Thrown> {
+        self.inner.activation_request().map_err(thrown)
+    }
+
     /// The kept segments and receipts, for `mintreu usage verify`.
     #[napi]
     pub fn export_usage(&self) -> Result<Buffer, Thrown> {

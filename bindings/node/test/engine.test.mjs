@@ -32,6 +32,15 @@ test('without a license nothing is allowed', () => {
   assert.equal(engine.consume('renders').granted, false);
 });
 
+test('a code asks for its activation offline', () => {
+  const engine = Engine.open(folder(), { trust: forever.trust });
+  assert.throws(() => engine.activationRequest(), { code: 'nothing_to_activate' });
+  engine.install('ACMHG-G20XB-B91JV-M18AA');
+  const asked = engine.activationRequest();
+  assert.match(asked, /^MT1-/);
+  assert.equal(asked, engine.activationRequest());
+});
+
 test('a quota ends', () => {
   const engine = licensed();
   const decision = engine.consume('renders', 499);

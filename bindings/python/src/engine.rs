@@ -132,6 +132,12 @@ impl Engine {
         Ok(usage.iter().map(Usage::from).collect())
     }
 
+    /// The activation request as text, for a machine without internet: paste it, or carry it as a
+    /// file or QR code; the answer goes into `install`. The same text until it is answered.
+    fn activation_request(&self, py: Python<'_>) -> PyResult<String> {
+        self.detached(py, Inner::activation_request)
+    }
+
     /// The kept segments and receipts, for `mintreu usage verify`.
     fn export_usage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let export = self.detached(py, Inner::export_usage)?;

@@ -41,6 +41,16 @@ def test_without_a_license_nothing_is_allowed(tmp_path, forever):
     assert not engine.consume("renders")
 
 
+def test_a_code_asks_for_its_activation_offline(tmp_path, forever):
+    engine = mintreu.Engine.open(tmp_path, trust=forever["trust"])
+    with pytest.raises(mintreu.MintreuError, match="nothing_to_activate"):
+        engine.activation_request()
+    engine.install("ACMHG-G20XB-B91JV-M18AA")
+    asked = engine.activation_request()
+    assert asked.startswith("MT1-")
+    assert asked == engine.activation_request()
+
+
 def test_a_quota_ends(engine):
     decision = engine.consume("renders", 499)
     assert decision and decision.remaining == 1 and decision.resets_at is not None

@@ -29,6 +29,14 @@ class EngineTest < Minitest::Test
     assert_empty @engine.recovered
   end
 
+  def test_a_code_asks_for_its_activation_offline
+    refused("nothing_to_activate") { @engine.activation_request }
+    @engine.install("ACMHG-G20XB-B91JV-M18AA")
+    asked = @engine.activation_request
+    assert asked.start_with?("MT1-")
+    assert_equal asked, @engine.activation_request
+  end
+
   def test_a_quota_ends_and_a_reservation_gives_back
     @engine.install(LASTING["license"])
     renders = @engine.meter("renders")

@@ -104,6 +104,12 @@ impl Engine {
         Ok(self.inner.usage()?.iter().map(Usage::from).collect())
     }
 
+    /// The activation request as text, for a machine without internet: paste it, or carry it as a
+    /// file or QR code; the answer goes into `install`. The same text until it is answered.
+    pub fn activation_request(&self) -> Result<String, MintreuError> {
+        Ok(self.inner.activation_request()?)
+    }
+
     /// The kept segments and receipts, for `mintreu usage verify`.
     pub fn export_usage(&self) -> Result<Vec<u8>, MintreuError> {
         Ok(self.inner.export_usage()?)
