@@ -1,4 +1,5 @@
-//! Offline licences and metering that both sides can believe, embedded in your product.
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 pub mod activation;
 #[cfg(feature = "cache")]
