@@ -2,8 +2,8 @@
 //! cut.
 //!
 //! A folder belongs to one engine at a time. It holds `counters` (memory-mapped, see
-//! [`counters`]), `journal.db` (SQLite in WAL mode with `synchronous=FULL`, see [`store`]),
-//! `journal.lock` and `counters.lock`. Reading starts at [`Journal::open`].
+//! `counters.rs`), `journal.db` (SQLite in WAL mode with `synchronous=FULL`, see `store.rs`),
+//! `journal.lock` and `counters.lock`. Reading starts at `Journal::open`.
 //!
 //! # Invariants
 //!

@@ -7,7 +7,7 @@
 //! # Invariants
 //! * Everything works without JavaScript; the one script only adds comfort.
 //! * No inline script or style: the pages live under a strict content security policy.
-//! * Every sentence comes from the locale files; money, numbers and dates from [`format`].
+//! * Every sentence comes from the locale files; money, numbers and dates from [`mod@format`].
 //! * Every form that changes something carries its visitor's token.
 //! * A refused form comes back with what was typed and the mistake at its field.
 //! * What a person may not see and what doesn't exist look the same.

@@ -13,7 +13,7 @@
 //! # Tables
 //! None of its own.
 //!
-//! Start reading at [`checkout`], then [`settle`]; the way through the gateway is in [`flow`].
+//! Start reading at [`mod@checkout`], then [`settle`]; the way through the gateway is in [`flow`].
 
 pub mod checkout;
 pub mod flow;
