@@ -2,7 +2,7 @@
 //!
 //! The witness is the pipe between the two processes: the child writes a byte before each unit it
 //! counts and another after. What is in a pipe outlives the writer, so that after every kill
-//! *acknowledged ≤ counted ≤ started* must hold. `MINTREU_KILLS` sets how many kills there are.
+//! *acknowledged ≤ counted ≤ started* must hold. `MINTREU_TEST_KILLS` sets how many kills there are.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]

@@ -1,6 +1,6 @@
 //! Syncing over a network that loses, repeats and reorders, with restarts in between, by seed.
 //!
-//! `MINTREU_SYNC_SEEDS` sets how many seeds are run; a failure names its seed.
+//! `MINTREU_TEST_SYNC_SEEDS` sets how many seeds are run; a failure names its seed.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
