@@ -1,0 +1,54 @@
+//! Every example runs to its end and says what it is there to show.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+use std::process::Command;
+
+fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{errors}");
+    said
+}
+
+#[test]
+fn a_desktop_program_runs_for_ever_and_updates_for_a_year() {
+    let said = run(env!("CARGO_BIN_EXE_desktop"), &[]);
+    assert!(said.contains("20 years on     runs   valid"), "{said}");
+    assert!(said.contains("stops  wrong_version"), "{said}");
+    assert!(
+        said.contains("half of the line pasted      malformed"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_subscription_warns_waits_ends_and_is_renewed() {
+    let said = run(env!("CARGO_BIN_EXE_subscription"), &[]);
+    for status in [
+        "expiring_soon",
+        "in_grace",
+        "expired",
+        "renewed              runs   valid",
+    ] {
+        assert!(said.contains(status), "{status} is missing in {said}");
+    }
+    assert_eq!(said.matches("rendered; left").count(), 3, "{said}");
+    assert!(said.contains("not rendered: quota_spent"), "{said}");
+}
+
+#[test]
+fn a_trial_ends_and_a_sale_takes_its_place() {
+    let said = run(env!("CARGO_BIN_EXE_trial"), &[]);
+    assert!(said.contains("stops  expired"), "{said}");
+    assert!(said.contains(r#"Value("clean")"#), "{said}");
+}
+
+#[test]
+fn a_backend_verifies_each_key_once() {
+    let said = run(env!("CARGO_BIN_EXE_backend"), &["500"]);
+    assert!(said.contains("500 verified and judged"), "{said}");
+    assert!(said.contains("500 known and judged again"), "{said}");
+    assert!(said.contains("one character changed: Err"), "{said}");
+}
