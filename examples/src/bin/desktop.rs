@@ -45,7 +45,7 @@ fn main() -> Result<()> {
             "{:<28} {}: {}",
             "half of the line pasted",
             error.code(),
-            error
+            error.detail()
         );
     }
     today.engine.check("export-4k")?;
