@@ -54,6 +54,7 @@ fn shown() -> Vec<(&'static str, String)> {
         signs_from: at(1_795_000_000),
         signs_until: Some(at(1_830_000_000)),
         delegate: false,
+        licenses: None,
     };
     let certificate = certificate.issue(&root).expect("certifies");
     let payload = claims().to_cbor().expect("encodes");

@@ -39,6 +39,7 @@ impl Vendor {
             signs_from: START,
             signs_until: Some(START.plus_ms(365 * DAY_MS)),
             delegate: false,
+            licenses: None,
         };
         let certificate = certificate.issue(&root)?;
         Ok(Self {

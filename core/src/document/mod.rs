@@ -24,8 +24,9 @@
 //!   the same header, claims and signature is refused before its signature is looked at.
 //! * A document of one kind is never taken for another: its kind is in the protected header and
 //!   in the external data that is signed, and both must agree with what the caller asked for.
-//! * Claims come out of [`open`] only, after the signature was verified. The one exception is
-//!   [`open_self_signed`], which looks at the key claim alone.
+//! * Claims come out of [`open`] only, after the signature was verified. The exceptions look only
+//!   for who should have signed: [`open_self_signed`] at the key claim, and key sets at the key set
+//!   before them.
 //! * Every key that verifies is a [`PublicKey`], and so is neither weak nor ambiguous.
 //! * Sizes and depths are limited before anything is allocated.
 
@@ -41,6 +42,7 @@ pub use bundle::{Bundle, MAX_CERTIFICATES};
 pub use keys::{Kid, PublicKey, SigningKey};
 pub use kind::Kind;
 pub use sign1::{cose_key, key_from_cose, kind_of, open, open_self_signed, seal};
+pub(crate) use sign1::{open_by, unverified};
 pub use text::{MAX_QR_CHARS, from_text, to_armor, to_qr, to_text};
 
 /// CWT label of the audience: the product's code.
@@ -62,17 +64,26 @@ pub const PRIVATE: i64 = -65537;
 
 /// The map under the private label of a document's claims, if it has one.
 ///
-/// Its keys are whole numbers. Negative ones are critical: this version knows none, so a document
-/// that has one means something we can't judge, and is refused as `unsupported`. Unknown keys that
+/// Its keys are whole numbers. Negative ones are critical: a document with one that isn't
+/// known means something we can't judge, and is refused as `unsupported`. Unknown keys that
 /// are not negative are optional and ignored.
 pub fn private_claims<'v, 'a>(
     claims: &'v cbor::Value<'a>,
+) -> crate::Result<Option<&'v cbor::Value<'a>>> {
+    private_claims_with(claims, &[])
+}
+
+/// As [`private_claims`], for a kind whose critical keys `known` lists.
+pub(crate) fn private_claims_with<'v, 'a>(
+    claims: &'v cbor::Value<'a>,
+    known: &[i64],
 ) -> crate::Result<Option<&'v cbor::Value<'a>>> {
     let Some(private) = claims.at(PRIVATE) else {
         return Ok(None);
     };
     for (key, _) in private.as_map()? {
-        if key.as_int()? < 0 {
+        let key = key.as_int()?;
+        if key < 0 && !known.contains(&key) {
             return Err(crate::Error::new(
                 "unsupported",
                 "the document needs a newer version of the product",

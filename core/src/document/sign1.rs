@@ -48,9 +48,23 @@ pub fn seal(kind: Kind, claims: &[u8], key: &SigningKey) -> Result<Vec<u8>> {
 /// Keys are matched by the document's key id, at most four are tried. Errors, in this order:
 /// `too_large`, `malformed`, `unsupported`, `wrong_kind`, `unknown_key`, `bad_signature`.
 pub fn open<'a>(kind: Kind, bytes: &'a [u8], keys: &[&PublicKey]) -> Result<&'a [u8]> {
+    open_by(kind, bytes, keys).map(|opened| opened.1)
+}
+
+/// As [`open`], and tells which of the keys it was.
+pub(crate) fn open_by<'a>(
+    kind: Kind,
+    bytes: &'a [u8],
+    keys: &[&PublicKey],
+) -> Result<(PublicKey, &'a [u8])> {
     let parts = whole(kind, bytes)?;
-    parts.verify(keys)?;
-    Ok(parts.payload)
+    let key = parts.verify(keys)?;
+    Ok((key, parts.payload))
+}
+
+/// The claims of a document that nobody vouches for yet: only to find who should.
+pub(crate) fn unverified(kind: Kind, bytes: &[u8]) -> Result<&[u8]> {
+    whole(kind, bytes).map(|parts| parts.payload)
 }
 
 /// Verifies a document that is signed by the very key it names in its confirmation claim.
@@ -92,7 +106,7 @@ pub fn key_from_cose(claim: &Value<'_>) -> Result<PublicKey> {
 }
 
 impl Parts<'_> {
-    fn verify(&self, keys: &[&PublicKey]) -> Result<()> {
+    fn verify(&self, keys: &[&PublicKey]) -> Result<PublicKey> {
         let mut known = keys.iter().filter(|key| key.kid() == self.kid).peekable();
         if known.peek().is_none() {
             return Err(Error::new(
@@ -101,9 +115,9 @@ impl Parts<'_> {
             ));
         }
         let message = to_be_signed(self.kind, &self.kid, self.payload)?;
-        let mut outcome = Ok(());
+        let mut outcome = Err(malformed("no key was tried"));
         for key in known.take(MAX_CANDIDATES) {
-            outcome = key.verify(&message, &self.signature);
+            outcome = key.verify(&message, &self.signature).map(|()| **key);
             if outcome.is_ok() {
                 break;
             }

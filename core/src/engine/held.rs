@@ -153,6 +153,7 @@ impl Judged {
                 version: host.version,
                 released_at: host.released_at,
                 device: Some(device),
+                ..Facts::default()
             };
             all.unite(license, judge(license, &facts));
         }

@@ -4,10 +4,11 @@ use super::codec::instant;
 use super::name::check_name;
 use crate::document::cbor::{self, Value};
 use crate::document::{
-    CONFIRMATION, ISSUED_AT, Kind, PRIVATE, PublicKey, SigningKey, cose_key, key_from_cose, open,
-    private_claims, seal,
+    CONFIRMATION, ISSUED_AT, Kind, PRIVATE, PublicKey, SigningKey, cose_key, key_from_cose,
+    open_by, private_claims_with, seal,
 };
 use crate::error::{Error, Result};
+use crate::id::LicenseId;
 use crate::time::Timestamp;
 
 const KINDS: i64 = 1;
@@ -15,7 +16,10 @@ const PRODUCTS: i64 = 2;
 const SIGNS_FROM: i64 = 3;
 const SIGNS_UNTIL: i64 = 4;
 const DELEGATE: i64 = 5;
+/// Critical: who doesn't know this limit must not take the key for one without it.
+const LICENSES: i64 = -1;
 const MAX_PRODUCTS: usize = 32;
+const MAX_LICENSES: usize = 16;
 
 /// Which products a key may sign for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +31,7 @@ pub enum Products {
 }
 
 impl Products {
-    fn contains(&self, product: &str) -> bool {
+    pub(super) fn contains(&self, product: &str) -> bool {
         match self {
             Self::Any => true,
             Self::Only(list) => list.iter().any(|known| known == product),
@@ -62,6 +66,8 @@ pub struct Certificate {
     pub signs_until: Option<Timestamp>,
     /// Whether it may certify other keys, never more widely than itself.
     pub delegate: bool,
+    /// The only licenses for which it may sign, 1 to 16; every license when absent.
+    pub licenses: Option<Vec<LicenseId>>,
 }
 
 fn out_of_scope(detail: &'static str) -> Error {
@@ -76,7 +82,13 @@ impl Certificate {
 
     /// Verifies a certificate that one of `parents` signed; errors as for [`open`].
     pub fn verify(bytes: &[u8], parents: &[&PublicKey]) -> Result<Self> {
-        Self::from_cbor(open(Kind::Certificate, bytes, parents)?)
+        Self::verify_by(bytes, parents).map(|verified| verified.1)
+    }
+
+    /// As [`Certificate::verify`], and tells which parent it was.
+    pub(super) fn verify_by(bytes: &[u8], parents: &[&PublicKey]) -> Result<(PublicKey, Self)> {
+        let (parent, claims) = open_by(Kind::Certificate, bytes, parents)?;
+        Ok((parent, Self::from_cbor(claims)?))
     }
 
     fn to_cbor(&self) -> Result<Vec<u8>> {
@@ -91,6 +103,10 @@ impl Certificate {
                 list.iter().map(|code| Value::text(code)).collect(),
             )),
         };
+        let licenses = self.licenses.as_ref().map(|list| {
+            let ids = list.iter().map(|id| Value::bytes(id.as_bytes()));
+            ids.collect()
+        });
         let private = Value::labelled([
             (KINDS, Some(Value::Int(bits))),
             (PRODUCTS, products),
@@ -100,6 +116,7 @@ impl Certificate {
                 self.signs_until.map(|at| Value::Int(at.secs())),
             ),
             (DELEGATE, self.delegate.then_some(Value::Bool(true))),
+            (LICENSES, licenses.map(Value::Array)),
         ]);
         cbor::encode(&Value::labelled([
             (ISSUED_AT, Some(Value::Int(self.issued_at.secs()))),
@@ -112,7 +129,7 @@ impl Certificate {
     fn from_cbor(bytes: &[u8]) -> Result<Self> {
         let claims = cbor::decode(bytes)?;
         let missing = || Error::new("malformed", "the certificate says nothing");
-        let private = private_claims(&claims)?.ok_or_else(missing)?;
+        let private = private_claims_with(&claims, &[LICENSES])?.ok_or_else(missing)?;
         let bits = private.need(KINDS, "kinds")?.as_count()?;
         let products = match private.at(PRODUCTS) {
             None => Products::Any,
@@ -137,6 +154,7 @@ impl Certificate {
                 .map(Value::as_bool)
                 .transpose()?
                 .unwrap_or(false),
+            licenses: private.at(LICENSES).map(read_licenses).transpose()?,
         };
         certificate.check()?;
         Ok(certificate)
@@ -152,6 +170,13 @@ impl Certificate {
                 "the certificate ends before it starts",
             ));
         }
+        let licenses = self.licenses.as_ref().map_or(1, Vec::len);
+        if licenses == 0 || licenses > MAX_LICENSES {
+            return Err(Error::new(
+                "malformed",
+                "a certificate names 1 to 16 licenses",
+            ));
+        }
         let Products::Only(list) = &self.products else {
             return Ok(());
         };
@@ -162,6 +187,14 @@ impl Certificate {
             ));
         }
         list.iter().try_for_each(|code| check_name(code).map(drop))
+    }
+
+    fn licenses_within(&self, parent: &Certificate) -> bool {
+        match (&self.licenses, &parent.licenses) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(list), Some(parents)) => list.iter().all(|id| parents.contains(id)),
+        }
     }
 
     fn in_window(&self, issued_at: Timestamp) -> bool {
@@ -188,6 +221,16 @@ impl Certificate {
         Ok(())
     }
 
+    /// Refuses what is about a license that this key may not sign for.
+    pub(super) fn allows_license(&self, license: LicenseId) -> Result<()> {
+        match &self.licenses {
+            Some(list) if !list.contains(&license) => Err(out_of_scope(
+                "the key that signed this may not sign for this license",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses a child that is wider than this certificate, or any child if it doesn't delegate.
     pub(super) fn allows_child(&self, child: &Certificate) -> Result<()> {
         if !self.delegate {
@@ -203,6 +246,7 @@ impl Certificate {
             (Some(child), Some(parent)) => child <= parent,
         };
         let narrower = kinds && start && end && child.products.within(&self.products);
+        let narrower = narrower && child.licenses_within(self);
         if !narrower || !self.in_window(child.issued_at) {
             return Err(out_of_scope(
                 "a certificate is wider than the one that vouches for it",
@@ -210,4 +254,9 @@ impl Certificate {
         }
         Ok(())
     }
+}
+
+fn read_licenses(value: &Value<'_>) -> Result<Vec<LicenseId>> {
+    let id = |value: &Value<'_>| value.as_exact().map(LicenseId::from_bytes);
+    value.as_array()?.iter().map(id).collect()
 }

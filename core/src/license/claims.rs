@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::name::{MAX_NAME, check_name};
+use super::revocations::MAX_BITS;
 use super::{Name, Version};
 use crate::document::PublicKey;
 use crate::error::{Error, Result};
@@ -55,6 +56,42 @@ pub struct Claims {
     pub warn_secs: Option<u32>,
     /// Seconds of running under a suspect clock that are tolerated; 72 hours when absent.
     pub suspect_secs: Option<u32>,
+    /// Where revocation lists tell about it; it can't be revoked offline when absent.
+    pub status: Option<ListEntry>,
+    /// How old a revocation list may be; lists may be of any age when absent.
+    pub freshness: Option<Freshness>,
+}
+
+/// The place of a license in a revocation list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListEntry {
+    /// The list's number.
+    pub list: u64,
+    /// The bit in it; drawn at random, so that it doesn't count customers.
+    pub index: u32,
+}
+
+/// How old the newest revocation list may be, and what happens when it is older.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freshness {
+    /// The age in seconds from which a list is stale.
+    pub max_age_secs: u32,
+    /// What a stale list does.
+    pub action: StaleAction,
+    /// Seconds for which [`StaleAction::Lock`] only warns.
+    pub grace_secs: u32,
+}
+
+/// What a stale revocation list does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StaleAction {
+    /// Nothing.
+    #[default]
+    Ignore,
+    /// The product goes on and warns.
+    Warn,
+    /// It warns for the grace, then stops until a newer list is there.
+    Lock,
 }
 
 /// What an entitlement grants.
@@ -79,6 +116,8 @@ pub struct QuotaClaim {
     pub per_device: bool,
     /// Whether use beyond the limit is allowed and charged, instead of refused.
     pub overage: bool,
+    /// The most units beyond the limit; without a bound when absent.
+    pub overage_cap: Option<u64>,
 }
 
 impl QuotaClaim {
@@ -89,6 +128,7 @@ impl QuotaClaim {
             window,
             per_device: false,
             overage: false,
+            overage_cap: None,
         }
     }
 }
@@ -193,6 +233,8 @@ impl Claims {
             customer: None,
             warn_secs: None,
             suspect_secs: None,
+            status: None,
+            freshness: None,
         }
     }
 
@@ -218,10 +260,24 @@ impl Claims {
                 bounded("an entitlement's value", value.len(), 256)?;
             }
         }
-        self.quotas.keys().try_for_each(check_named)?;
+        for (name, quota) in &self.quotas {
+            check_named(name)?;
+            if quota.overage_cap.is_some() && !quota.overage {
+                return Err(Error::new(
+                    "malformed",
+                    "a quota without overage has no cap of it",
+                ));
+            }
+        }
         bounded("the list of entitlements", self.entitlements.len(), 256)?;
         bounded("the list of quotas", self.quotas.len(), 64)?;
         bounded("the list of superseded licenses", self.supersedes.len(), 16)?;
+        if self.status.is_some_and(|entry| entry.index >= MAX_BITS) {
+            return Err(Error::new(
+                "malformed",
+                "the license's place is beyond the end of any revocation list",
+            ));
+        }
         let over = self.expires_at.zip(self.not_before);
         if over.is_some_and(|(end, start)| end <= start) {
             return Err(Error::new("malformed", "the license ends before it starts"));

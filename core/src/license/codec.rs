@@ -1,7 +1,8 @@
 //! License claims as CBOR. Labels are append-only: `docs/license-document.md` lists them.
 
 use super::{
-    Binding, Claims, Entitlement, Matching, Name, OnExpiry, QuotaClaim, Version, VersionRange,
+    Binding, Claims, Entitlement, Freshness, ListEntry, Matching, Name, OnExpiry, QuotaClaim,
+    StaleAction, Version, VersionRange,
 };
 use crate::document::cbor::{self, Value};
 use crate::document::{
@@ -28,6 +29,8 @@ const SUPERSEDES: i64 = 12;
 const CUSTOMER: i64 = 13;
 const WARN: i64 = 14;
 const SUSPECT: i64 = 15;
+const STATUS: i64 = 16;
+const FRESHNESS: i64 = 17;
 
 /// Bits of a quota's third element.
 const PER_DEVICE: i64 = 1;
@@ -35,6 +38,7 @@ const OVERAGE: i64 = 2;
 
 const ON_EXPIRY_CODES: [OnExpiry; 3] = [OnExpiry::Restrict, OnExpiry::Maintain, OnExpiry::Allow];
 const BINDING_CODES: [Binding; 3] = [Binding::None, Binding::NodeLocked, Binding::Floating];
+const STALE_CODES: [StaleAction; 3] = [StaleAction::Ignore, StaleAction::Warn, StaleAction::Lock];
 const MATCHING_CODES: [Matching; 5] = [
     Matching::Ignore,
     Matching::Any,
@@ -82,6 +86,8 @@ impl Claims {
             (CUSTOMER, text(&self.customer)),
             (WARN, int(self.warn_secs)),
             (SUSPECT, int(self.suspect_secs)),
+            (STATUS, self.status.map(status).transpose()?),
+            (FRESHNESS, self.freshness.map(freshness)),
         ]);
         Ok(Some(private).filter(|private| *private != Value::Map(Vec::new())))
     }
@@ -109,6 +115,7 @@ impl Claims {
             if flags != 0 {
                 items.push(Value::Int(flags));
             }
+            items.extend(quota.overage_cap.map(count).transpose()?);
             entries.push((name.to_value(), Value::Array(items)));
         }
         Ok(some_entries(entries))
@@ -155,6 +162,8 @@ impl Claims {
         self.on_expiry = coded(private.at(ON_EXPIRY), &ON_EXPIRY_CODES)?;
         self.binding = coded(private.at(BINDING), &BINDING_CODES)?;
         self.matching = coded(private.at(MATCHING), &MATCHING_CODES)?;
+        self.status = private.at(STATUS).map(read_status).transpose()?;
+        self.freshness = private.at(FRESHNESS).map(read_freshness).transpose()?;
         if let Some(range) = private.at(VERSIONS) {
             self.versions = read_versions(range)?;
         }
@@ -252,6 +261,38 @@ fn read_versions(value: &Value<'_>) -> Result<VersionRange> {
     })
 }
 
+fn status(entry: ListEntry) -> Result<Value<'static>> {
+    let list = count(entry.list)?;
+    Ok(Value::Array(vec![list, Value::Int(i64::from(entry.index))]))
+}
+
+fn read_status(value: &Value<'_>) -> Result<ListEntry> {
+    let [list, index] = value.as_array()? else {
+        return Err(malformed("a status is a list and a place in it"));
+    };
+    Ok(ListEntry {
+        list: list.as_count()?,
+        index: u32_of(index)?,
+    })
+}
+
+fn freshness(rule: Freshness) -> Value<'static> {
+    let action = code_of(rule.action, &STALE_CODES).unwrap_or(Value::Int(0));
+    let secs = |secs: u32| Value::Int(i64::from(secs));
+    Value::Array(vec![secs(rule.max_age_secs), action, secs(rule.grace_secs)])
+}
+
+fn read_freshness(value: &Value<'_>) -> Result<Freshness> {
+    let [max_age, action, grace] = value.as_array()? else {
+        return Err(malformed("freshness is an age, an action and a grace"));
+    };
+    Ok(Freshness {
+        max_age_secs: u32_of(max_age)?,
+        action: coded(Some(action), &STALE_CODES)?,
+        grace_secs: u32_of(grace)?,
+    })
+}
+
 fn read_entitlement(value: &Value<'_>) -> Result<Entitlement> {
     match value {
         Value::Bool(true) => Ok(Entitlement::Granted),
@@ -261,14 +302,15 @@ fn read_entitlement(value: &Value<'_>) -> Result<Entitlement> {
 }
 
 fn read_quota(value: &Value<'_>) -> Result<QuotaClaim> {
-    let (limit, window, flags) = match value.as_array()? {
-        [limit, window] => (limit, window, 0),
-        [limit, window, flags] => (limit, window, flags.as_int()?),
+    let (limit, window, flags, cap) = match value.as_array()? {
+        [limit, window] => (limit, window, 0, &Value::Null),
+        [limit, window, flags] => (limit, window, flags.as_int()?, &Value::Null),
+        [limit, window, flags, cap] => (limit, window, flags.as_int()?, cap),
         _ => return Err(unsupported()),
     };
-    let limit = match limit {
-        Value::Null => None,
-        limit => Some(limit.as_count()?),
+    let bound = |value: &Value<'_>| match value {
+        Value::Null => Ok(None),
+        bound => bound.as_count().map(Some),
     };
     let window = u8::try_from(window.as_int()?)
         .ok()
@@ -277,10 +319,11 @@ fn read_quota(value: &Value<'_>) -> Result<QuotaClaim> {
         return Err(unsupported());
     }
     Ok(QuotaClaim {
-        limit,
+        limit: bound(limit)?,
         window: window.ok_or_else(unsupported)?,
         per_device: flags & PER_DEVICE != 0,
         overage: flags & OVERAGE != 0,
+        overage_cap: bound(cap)?,
     })
 }
 
@@ -288,6 +331,7 @@ fn read_quota(value: &Value<'_>) -> Result<QuotaClaim> {
 mod tests {
     use super::*;
     use crate::document::SigningKey;
+    use crate::license::revocations::MAX_BITS;
 
     fn everything() -> Claims {
         let id = LicenseId::from_bytes([5; 16]);
@@ -315,6 +359,7 @@ mod tests {
             window: Window::Day,
             per_device: true,
             overage: true,
+            overage_cap: Some(40),
         };
         claims.quotas.insert(name("#1"), metered);
         claims.seats = Some(3);
@@ -333,6 +378,15 @@ mod tests {
         claims.customer = Some("cus_81".into());
         claims.warn_secs = Some(3_600);
         claims.suspect_secs = Some(7_200);
+        claims.status = Some(ListEntry {
+            list: 4,
+            index: 81_920,
+        });
+        claims.freshness = Some(Freshness {
+            max_age_secs: 604_800,
+            action: StaleAction::Lock,
+            grace_secs: 86_400,
+        });
         claims
     }
 
@@ -374,5 +428,20 @@ mod tests {
             Err("unsupported")
         );
         assert_eq!(refused(quota(vec![int(-5), int(1)])), Err("malformed"));
+        let capped = |flags, cap| refused(quota(vec![int(5), int(1), int(flags), cap])).is_ok();
+        assert!(capped(OVERAGE, int(3)) && capped(0, Value::Null));
+        assert!(!capped(PER_DEVICE, int(3)), "a cap of what is not allowed");
+        assert!(!capped(OVERAGE, int(-3)));
+        let five = vec![int(5), int(1), int(2), int(3), int(0)];
+        assert_eq!(refused(quota(five)), Err("unsupported"));
+        let array = |label, items| vec![(int(label), Value::Array(items))];
+        let stale = |action| refused(array(FRESHNESS, vec![int(60), int(action), int(0)]));
+        assert_eq!(stale(3), Err("unsupported"));
+        assert!(stale(2).is_ok());
+        assert_eq!(refused(array(FRESHNESS, vec![int(60)])), Err("malformed"));
+        let place = |index| refused(array(STATUS, vec![int(1), int(index)]));
+        assert!(place(i64::from(MAX_BITS) - 1).is_ok());
+        assert_eq!(place(i64::from(MAX_BITS)), Err("malformed"));
+        assert_eq!(place(-1), Err("malformed"));
     }
 }

@@ -4,19 +4,26 @@
 //!
 //! | # | status | applies when | allowed |
 //! |---|---|---|---|
-//! | 1 | `clock_refused` | dates matter and the clock was suspect for longer than tolerated | no |
-//! | 2 | `not_yet_valid` | now is before the start | no |
-//! | 3 | `expired` | the end and its grace are over | by strategy |
-//! | 4 | `wrong_version` | the version isn't in range, or was released too late | no |
-//! | 5 | `wrong_device` | bound to another key, or the activation is for another license, device or host | no |
-//! | 6 | `device_not_activated` | a device or activation is needed and there is none | no |
-//! | 7 | `lease_over` | the activation has ended | no |
-//! | 8 | `in_grace` | the end is over, its grace isn't | yes |
-//! | 9 | `clock_suspect` | dates matter and the clock is suspect | yes |
-//! | 10 | `expiring_soon` | the end is near | yes |
-//! | 11 | `valid` | nothing above | yes |
+//! | 1 | `key_revoked` | a key that vouches for it is revoked from now or before | no |
+//! | 2 | `revoked` | a revocation list says so | no |
+//! | 3 | `clock_refused` | dates matter and the clock was suspect for longer than tolerated | no |
+//! | 4 | `not_yet_valid` | now is before the start | no |
+//! | 5 | `expired` | the end and its grace are over | by strategy |
+//! | 6 | `wrong_version` | the version isn't in range, or was released too late | no |
+//! | 7 | `wrong_device` | bound to another key, or the activation is for another license, device or host | no |
+//! | 8 | `device_not_activated` | a device or activation is needed and there is none | no |
+//! | 9 | `lease_over` | the activation has ended | no |
+//! | 10 | `revocations_stale` | the newest list is too old, the license locks, and its grace is over | no |
+//! | 11 | `in_grace` | the end is over, its grace isn't | yes |
+//! | 12 | `replace_by` | a key that vouches for it will be revoked | yes |
+//! | 13 | `revocations_stale` | the newest list is too old | yes |
+//! | 14 | `clock_suspect` | dates matter and the clock is suspect | yes |
+//! | 15 | `expiring_soon` | the end is near | yes |
+//! | 16 | `valid` | nothing above | yes |
+//!
+//! A license that a sunset freed is judged as one without an end, activation, lease or freshness.
 
-use super::{Binding, Claims, OnExpiry, Status, Verdict, VerifiedLicense, Version};
+use super::{Binding, Claims, OnExpiry, StaleAction, Status, Verdict, VerifiedLicense, Version};
 use crate::document::PublicKey;
 use crate::id::LicenseId;
 use crate::time::Timestamp;
@@ -76,6 +83,32 @@ pub struct Facts {
     pub released_at: Option<Timestamp>,
     /// The device; absent where products ask before there is one.
     pub device: Option<DeviceFacts>,
+    /// What a key set and revocation lists say about the license.
+    pub standing: Standing,
+}
+
+/// What a key set and revocation lists say about one license: [`Ring::standing`].
+///
+/// [`Ring::standing`]: super::Ring::standing
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Whether a list says that it is withdrawn.
+    pub revoked: bool,
+    /// From when a key that vouches for it is revoked.
+    pub replace_by: Option<Timestamp>,
+    /// When the newest list that tells about it was issued.
+    pub listed_at: Option<Timestamp>,
+    /// When its product's licenses were set free.
+    pub sunset: Option<Timestamp>,
+}
+
+impl Standing {
+    /// The same, where a key of the activation may be revoked too.
+    #[must_use]
+    pub fn with_revoked_from(self, from: Option<Timestamp>) -> Self {
+        let replace_by = self.replace_by.into_iter().chain(from).min();
+        Self { replace_by, ..self }
+    }
 }
 
 impl Facts {
@@ -90,21 +123,171 @@ impl Facts {
 
 /// Whether `license` holds under `facts`. Pure: equal input gives an equal verdict.
 pub fn judge(license: &VerifiedLicense, facts: &Facts) -> Verdict {
-    let claims = license.claims();
-    let stages = [clock, start, end, version, device, grace, suspect];
+    match freed(license.claims(), facts) {
+        Some((claims, facts)) => judge_claims(&claims, &facts),
+        None => judge_claims(license.claims(), facts),
+    }
+}
+
+fn judge_claims(claims: &Claims, facts: &Facts) -> Verdict {
+    let stages = [
+        key_revoked,
+        revoked,
+        clock,
+        start,
+        end,
+        version,
+        device,
+        locked,
+        grace,
+        replace_by,
+        stale,
+        suspect,
+    ];
     stages
         .iter()
         .find_map(|stage| stage(claims, facts))
         .unwrap_or_else(|| holds(claims, facts))
+        .until(next_change(claims, facts))
+}
+
+/// A license that its product's sunset freed, without what it is freed of: its end, activation,
+/// lease and fresh lists. One that was over by then stays over.
+fn freed(claims: &Claims, facts: &Facts) -> Option<(Claims, Facts)> {
+    let sunset = facts.standing.sunset?;
+    let over = |end| sunset >= grace_end(claims, end);
+    if claims.expires_at.is_some_and(over) {
+        return None;
+    }
+    let claims = Claims {
+        expires_at: None,
+        binding: Binding::None,
+        freshness: None,
+        ..claims.clone()
+    };
+    let key_only = |device: DeviceFacts| DeviceFacts {
+        activation: None,
+        ..device
+    };
+    let facts = Facts {
+        device: facts.device.map(key_only),
+        ..*facts
+    };
+    Some((claims, facts))
+}
+
+/// The first instant after now at which any check may come out differently.
+fn next_change(claims: &Claims, facts: &Facts) -> Option<Timestamp> {
+    let end = claims.expires_at;
+    let instants = [
+        claims.not_before,
+        end.map(|end| warn_from(claims, end)),
+        end,
+        end.map(|end| grace_end(claims, end)),
+        lease(facts),
+        facts.standing.replace_by,
+        Stale::of(claims, facts).map(|stale| stale.from),
+        Stale::of(claims, facts).and_then(|stale| stale.locks_at),
+    ];
+    instants
+        .into_iter()
+        .flatten()
+        .filter(|&at| at > facts.now)
+        .min()
 }
 
 /// Whether the verdict depends on the date at all.
 fn dated(claims: &Claims, facts: &Facts) -> bool {
-    let lease = facts
-        .device
-        .and_then(|device| device.activation)
-        .and_then(|a| a.expires_at);
-    claims.expires_at.is_some() || claims.not_before.is_some() || lease.is_some()
+    let by_license = claims.expires_at.is_some() || claims.not_before.is_some();
+    let by_lists = Stale::of(claims, facts).is_some() || facts.standing.replace_by.is_some();
+    by_license || by_lists || lease(facts).is_some()
+}
+
+fn lease(facts: &Facts) -> Option<Timestamp> {
+    facts.device?.activation?.expires_at
+}
+
+fn key_revoked(_: &Claims, facts: &Facts) -> Option<Verdict> {
+    let from = facts
+        .standing
+        .replace_by
+        .filter(|&from| facts.now >= from)?;
+    let sentence = format!(
+        "A key that signed this license was revoked on {}; ask the seller for its replacement.",
+        day(from)
+    );
+    Some(Verdict::refused(Status::KeyRevoked, sentence))
+}
+
+fn revoked(_: &Claims, facts: &Facts) -> Option<Verdict> {
+    facts.standing.revoked.then(|| {
+        Verdict::refused(
+            Status::Revoked,
+            "This license was withdrawn; ask the seller why.",
+        )
+    })
+}
+
+fn replace_by(_: &Claims, facts: &Facts) -> Option<Verdict> {
+    let from = facts.standing.replace_by?;
+    let sentence = format!(
+        "A key that signed this license ends on {}; install its replacement before.",
+        day(from)
+    );
+    Some(Verdict::allowed(Status::ReplaceBy, sentence))
+}
+
+/// When the newest word on whether a license is withdrawn is too old, for licenses that mind.
+struct Stale {
+    from: Timestamp,
+    locks_at: Option<Timestamp>,
+}
+
+impl Stale {
+    /// A license vouches for itself at its issue, a list for it at the list's.
+    fn of(claims: &Claims, facts: &Facts) -> Option<Self> {
+        let rule = claims.status.and(claims.freshness)?;
+        let word = claims
+            .issued_at
+            .max(facts.standing.listed_at.unwrap_or_default());
+        let from = word.plus_ms(i64::from(rule.max_age_secs) * 1000);
+        let locks_at = from.plus_ms(i64::from(rule.grace_secs) * 1000);
+        match rule.action {
+            StaleAction::Ignore => None,
+            StaleAction::Warn => Some(Self {
+                from,
+                locks_at: None,
+            }),
+            StaleAction::Lock => Some(Self {
+                from,
+                locks_at: Some(locks_at),
+            }),
+        }
+    }
+}
+
+fn locked(claims: &Claims, facts: &Facts) -> Option<Verdict> {
+    let stale = Stale::of(claims, facts)?;
+    stale.locks_at.filter(|&at| facts.now >= at)?;
+    Some(Verdict::refused(
+        Status::RevocationsStale,
+        "This device has not heard from the seller for too long; go online or load their newest list.",
+    ))
+}
+
+fn stale(claims: &Claims, facts: &Facts) -> Option<Verdict> {
+    let stale = Stale::of(claims, facts).filter(|stale| facts.now >= stale.from)?;
+    let sentence = match stale.locks_at {
+        Some(at) => format!(
+            "This device needs word from the seller by {}; go online or load their newest list.",
+            day(at)
+        ),
+        None => {
+            "This device has not heard from the seller for long; go online or load their newest list."
+                .to_owned()
+        }
+    };
+    Some(Verdict::allowed(Status::RevocationsStale, sentence))
 }
 
 fn clock(claims: &Claims, facts: &Facts) -> Option<Verdict> {
@@ -123,7 +306,7 @@ fn clock(claims: &Claims, facts: &Facts) -> Option<Verdict> {
 fn start(claims: &Claims, facts: &Facts) -> Option<Verdict> {
     let start = claims.not_before.filter(|&start| facts.now < start)?;
     let sentence = format!("This license begins on {}.", day(start));
-    Some(Verdict::refused(Status::NotYetValid, sentence).until(Some(start)))
+    Some(Verdict::refused(Status::NotYetValid, sentence))
 }
 
 fn grace_end(claims: &Claims, end: Timestamp) -> Timestamp {
@@ -150,6 +333,7 @@ fn end(claims: &Claims, facts: &Facts) -> Option<Verdict> {
         OnExpiry::Allow => Some(
             version(claims, facts)
                 .or_else(|| device(claims, facts))
+                .or_else(|| locked(claims, facts))
                 .unwrap_or_else(|| Verdict::allowed(Status::Expired, over("please renew it."))),
         ),
     }
@@ -222,7 +406,7 @@ fn grace(claims: &Claims, facts: &Facts) -> Option<Verdict> {
     (facts.now < last).then(|| {
         let (end, stop) = (day(end), day(last));
         let sentence = format!("This license ended on {end} and still works until {stop}.");
-        Verdict::allowed(Status::InGrace, sentence).until(Some(last))
+        Verdict::allowed(Status::InGrace, sentence)
     })
 }
 
@@ -235,23 +419,21 @@ fn suspect(claims: &Claims, facts: &Facts) -> Option<Verdict> {
     })
 }
 
-fn holds(claims: &Claims, facts: &Facts) -> Verdict {
-    let lease = facts
-        .device
-        .and_then(|device| device.activation)
-        .and_then(|a| a.expires_at);
-    let Some(end) = claims.expires_at.filter(|&end| facts.now < end) else {
-        return Verdict::allowed(Status::Valid, "This license is valid.").until(lease);
-    };
+fn warn_from(claims: &Claims, end: Timestamp) -> Timestamp {
     let warn = claims.warn_secs.map_or(DEFAULT_WARN_SECS, i64::from);
-    let soon = end.plus_ms(-warn.saturating_mul(1000));
-    let first = |at: Timestamp| Some(lease.map_or(at, |lease| lease.min(at)));
-    if facts.now < soon {
+    end.plus_ms(-warn.saturating_mul(1000))
+}
+
+fn holds(claims: &Claims, facts: &Facts) -> Verdict {
+    let Some(end) = claims.expires_at.filter(|&end| facts.now < end) else {
+        return Verdict::allowed(Status::Valid, "This license is valid.");
+    };
+    if facts.now < warn_from(claims, end) {
         let sentence = format!("This license is valid until {}.", day(end));
-        return Verdict::allowed(Status::Valid, sentence).until(first(soon));
+        return Verdict::allowed(Status::Valid, sentence);
     }
     let sentence = format!("This license ends on {}; renew it soon.", day(end));
-    Verdict::allowed(Status::ExpiringSoon, sentence).until(first(end))
+    Verdict::allowed(Status::ExpiringSoon, sentence)
 }
 
 /// The day of an instant in UTC, `2027-01-31`.

@@ -6,6 +6,10 @@
 //! version, is [`judge`]'s answer: a [`Verdict`] with a stable code and one sentence to show.
 //! Other signed documents under the same trust are opened by [`open_bundle`].
 //!
+//! What happens after the product was built comes as two more documents: a [`KeySet`] adds and
+//! revokes keys, changes roots and sets licenses free; [`Revocations`] withdraw licenses. A
+//! [`Ring`] holds the newest of both and stands wherever a trust does.
+//!
 //! ```
 //! use mintreu::document::SigningKey;
 //! use mintreu::id::LicenseId;
@@ -35,6 +39,8 @@
 //! * A [`VerifiedLicense`] exists only after every signature from a pinned root down was verified.
 //! * Certificate dates bound the instant of issue of what they sign; a license outlives them.
 //! * A child certificate is never wider than its parent, and only a delegating one has children.
+//! * Versions of key sets and revocation lists only rise: a [`Ring`] never takes an older one.
+//! * No instant of issue vouches for a revoked key.
 //! * Judging is pure: the same license, facts and instant give the same verdict in every language.
 //! * Claims hold no names and no addresses: a customer is an opaque id.
 
@@ -42,15 +48,24 @@ mod certificate;
 mod claims;
 mod codec;
 mod judge;
+mod key_set;
 mod name;
+mod revocations;
+mod ring;
 mod trust;
 mod verdict;
 mod verify;
 
 pub use certificate::{Certificate, Products};
-pub use claims::{Binding, Claims, Entitlement, Matching, OnExpiry, QuotaClaim, VersionRange};
-pub use judge::{ActivationFacts, ClockState, DeviceFacts, Facts, judge};
+pub use claims::{
+    Binding, Claims, Entitlement, Freshness, ListEntry, Matching, OnExpiry, QuotaClaim,
+    StaleAction, VersionRange,
+};
+pub use judge::{ActivationFacts, ClockState, DeviceFacts, Facts, Standing, judge};
+pub use key_set::{KeySet, RevokedKey};
 pub use name::{Name, Version};
+pub use revocations::Revocations;
+pub use ring::{Anchor, Ring};
 pub use trust::Trust;
 pub use verdict::{Status, Verdict};
-pub use verify::{Opened, VerifiedLicense, issue, open_bundle, verify, verify_text};
+pub use verify::{Opened, Signers, VerifiedLicense, issue, open_bundle, verify, verify_text};

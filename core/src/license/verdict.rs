@@ -27,6 +27,10 @@ pub enum Status {
     WrongProduct,
     /// Signed by a key that may not sign this.
     CertificateOutOfScope,
+    /// A key that vouches for it has been revoked.
+    KeyRevoked,
+    /// It has been withdrawn.
+    Revoked,
     /// The clock has been wrong for too long.
     ClockRefused,
     /// It begins later.
@@ -41,8 +45,13 @@ pub enum Status {
     DeviceNotActivated,
     /// The activation's lease has ended.
     LeaseOver,
+    /// The revocation list is too old. Where the license only warns, or for its grace, this is
+    /// allowed and comes after [`Status::ReplaceBy`].
+    RevocationsStale,
     /// Over, but still working for a while.
     InGrace,
+    /// A key that vouches for it will be revoked.
+    ReplaceBy,
     /// The clock looks wrong; tolerated for now.
     ClockSuspect,
     /// It ends soon.
@@ -52,7 +61,7 @@ pub enum Status {
 }
 
 /// Every status with its stable code.
-const CODES: [(Status, &str); 20] = [
+const CODES: [(Status, &str); 24] = [
     (Status::TooLarge, "too_large"),
     (Status::Malformed, "malformed"),
     (Status::Unsupported, "unsupported"),
@@ -62,6 +71,8 @@ const CODES: [(Status, &str); 20] = [
     (Status::BadSignature, "bad_signature"),
     (Status::WrongProduct, "wrong_product"),
     (Status::CertificateOutOfScope, "certificate_out_of_scope"),
+    (Status::KeyRevoked, "key_revoked"),
+    (Status::Revoked, "revoked"),
     (Status::ClockRefused, "clock_refused"),
     (Status::NotYetValid, "not_yet_valid"),
     (Status::Expired, "expired"),
@@ -69,7 +80,9 @@ const CODES: [(Status, &str); 20] = [
     (Status::WrongDevice, "wrong_device"),
     (Status::DeviceNotActivated, "device_not_activated"),
     (Status::LeaseOver, "lease_over"),
+    (Status::RevocationsStale, "revocations_stale"),
     (Status::InGrace, "in_grace"),
+    (Status::ReplaceBy, "replace_by"),
     (Status::ClockSuspect, "clock_suspect"),
     (Status::ExpiringSoon, "expiring_soon"),
     (Status::Valid, "valid"),

@@ -1,9 +1,13 @@
 //! From bytes to belief: the chain of signatures from a pinned root down to a document.
 
-use super::{Certificate, Claims, Facts, Trust, Verdict, judge};
-use crate::document::cbor;
-use crate::document::{AUDIENCE, Bundle, ISSUED_AT, Kind, SigningKey, from_text, open, seal};
+use super::{Anchor, Certificate, Claims, Facts, Ring, Trust, Verdict, judge};
+use crate::document::cbor::{self, Value};
+use crate::document::{
+    AUDIENCE, Bundle, DOCUMENT_ID, ISSUED_AT, Kind, PRIVATE, PublicKey, SigningKey, from_text,
+    open, open_by, seal,
+};
 use crate::error::{Error, Result};
+use crate::id::LicenseId;
 use crate::time::Timestamp;
 
 /// A document whose signatures hold up to a pinned root, of any kind.
@@ -12,6 +16,8 @@ pub struct Opened {
     claims: Vec<u8>,
     product: String,
     issued_at: Timestamp,
+    signers: Signers,
+    revoked_from: Option<Timestamp>,
 }
 
 impl Opened {
@@ -29,18 +35,53 @@ impl Opened {
     pub const fn issued_at(&self) -> Timestamp {
         self.issued_at
     }
+
+    /// The keys it hangs on.
+    pub const fn signers(&self) -> &Signers {
+        &self.signers
+    }
+
+    /// `key_revoked` from the instant on from which one of its keys is revoked.
+    ///
+    /// Licenses and activations are judged; whatever else is believed at once asks here.
+    pub fn holds_at(&self, now: Timestamp) -> Result<()> {
+        match self.revoked_from {
+            Some(from) if now >= from => Err(Error::new(
+                "key_revoked",
+                "a key that vouches for this was revoked; ask for it again",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The keys that a document hangs on: the root's, its certificates' and its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signers(Vec<[u8; 32]>);
+
+impl Signers {
+    /// Whether `key` is one of them.
+    pub fn contains(&self, key: &PublicKey) -> bool {
+        self.0.iter().any(|signer| signer == key.as_bytes())
+    }
 }
 
 /// A license whose signatures hold up to a pinned root and whose product is ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedLicense {
     claims: Claims,
+    signers: Signers,
 }
 
 impl VerifiedLicense {
     /// What it says.
     pub const fn claims(&self) -> &Claims {
         &self.claims
+    }
+
+    /// The keys it hangs on.
+    pub const fn signers(&self) -> &Signers {
+        &self.signers
     }
 }
 
@@ -52,27 +93,41 @@ pub fn issue(claims: &Claims, key: &SigningKey, certificates: &[&[u8]]) -> Resul
     Ok(Bundle::new(certificates.to_vec(), &document)?.to_bytes())
 }
 
-/// Verifies a license bundle against what the product pins.
+/// Verifies a license bundle against what the product pins, or what a ring has learned since.
 ///
 /// The error's code is that of a [`Status`](super::Status), in the same precedence.
-pub fn verify(bundle: &[u8], trust: &Trust) -> Result<VerifiedLicense> {
-    let opened = open_bundle(Kind::License, bundle, trust)?;
+pub fn verify(bundle: &[u8], anchor: &dyn Anchor) -> Result<VerifiedLicense> {
+    let opened = open_bundle(Kind::License, bundle, anchor)?;
     let claims = Claims::from_cbor(&opened.claims)?;
-    Ok(VerifiedLicense { claims })
+    Ok(VerifiedLicense {
+        claims,
+        signers: opened.signers,
+    })
 }
 
 /// Reads, verifies and judges a license in any of its text forms: the whole way in one call.
-pub fn verify_text(text: &str, trust: &Trust, facts: &Facts) -> Verdict {
-    match from_text(text).and_then(|bundle| verify(&bundle, trust)) {
-        Ok(license) => judge(&license, facts),
+///
+/// With a ring, what `facts` say of the license's standing is taken from it.
+pub fn verify_text(text: &str, anchor: &dyn Anchor, facts: &Facts) -> Verdict {
+    match from_text(text).and_then(|bundle| verify(&bundle, anchor)) {
+        Ok(license) => judge_under(&license, anchor, facts),
         Err(error) => Verdict::from(&error),
     }
+}
+
+fn judge_under(license: &VerifiedLicense, anchor: &dyn Anchor, facts: &Facts) -> Verdict {
+    let Some(ring) = anchor.ring() else {
+        return judge(license, facts);
+    };
+    let license = ring.newest(license);
+    let standing = ring.standing(license);
+    judge(license, &Facts { standing, ..*facts })
 }
 
 /// Opens a bundle of any kind that is issued under a root: its signatures, scope and product.
 ///
 /// Every such document names its product (`aud`) and its instant of issue (`iat`).
-pub fn open_bundle(kind: Kind, bundle: &[u8], trust: &Trust) -> Result<Opened> {
+pub fn open_bundle(kind: Kind, bundle: &[u8], anchor: &dyn Anchor) -> Result<Opened> {
     let bundle = Bundle::from_bytes(bundle)?;
     if bundle.kind() != kind {
         let (found, asked) = (bundle.kind().name(), kind.name());
@@ -81,44 +136,177 @@ pub fn open_bundle(kind: Kind, bundle: &[u8], trust: &Trust) -> Result<Opened> {
             format!("this is a {found}, not a {asked}"),
         ));
     }
-    let signer = signer(bundle.certificates(), trust)?;
-    let payload = match &signer {
-        Some(certificate) => open(kind, bundle.document(), &[&certificate.key])?,
-        None => open(kind, bundle.document(), &trust.roots().collect::<Vec<_>>())?,
+    let (payload, chains) = match bundle.certificates() {
+        [] => by_known_key(kind, bundle.document(), anchor)?,
+        certificates => by_certificates(kind, certificates, bundle.document(), anchor)?,
     };
     let claims = cbor::decode(payload)?;
     let product = claims.need(AUDIENCE, "product")?.as_text()?.to_owned();
     let issued_at = super::codec::instant(claims.need(ISSUED_AT, "issued at")?)?;
-    if let Some(ours) = trust.product().filter(|&ours| ours != product) {
+    if let Some(ours) = anchor.trust().product().filter(|&ours| ours != product) {
         return Err(Error::new(
             "wrong_product",
             format!("this is for the product {product}, not for {ours}"),
         ));
     }
-    if let Some(certificate) = &signer {
-        certificate.allows(kind, &product, issued_at)?;
-    }
+    let license = license_of(kind, &claims)?;
+    let signers = first_that_allows(chains, |chain| {
+        chain.allows(kind, &product, issued_at, license)
+    })?;
     Ok(Opened {
         claims: payload.to_vec(),
         product,
         issued_at,
+        revoked_from: anchor.ring().and_then(|ring| ring.revoked_from(&signers)),
+        signers,
     })
 }
 
-/// The last certificate of a chain that starts at a root; `None` when there are no certificates.
-fn signer(certificates: &[&[u8]], trust: &Trust) -> Result<Option<Certificate>> {
-    let mut parent: Option<Certificate> = None;
-    for bytes in certificates {
-        let certificate = match &parent {
-            Some(parent) => Certificate::verify(bytes, &[&parent.key])?,
-            None => Certificate::verify(bytes, &trust.roots().collect::<Vec<_>>())?,
-        };
-        if let Some(parent) = &parent {
-            parent.allows_child(&certificate)?;
-        }
-        parent = Some(certificate);
+/// The license that a document is about, where its kind is about one.
+fn license_of(kind: Kind, claims: &Value<'_>) -> Result<Option<LicenseId>> {
+    /// In activations and leases.
+    const LICENSE: i64 = 2;
+    let id = match kind {
+        Kind::License => claims.at(DOCUMENT_ID),
+        Kind::Activation | Kind::Lease => claims.at(PRIVATE).and_then(|own| own.at(LICENSE)),
+        _ => None,
+    };
+    let bytes = id.map(Value::as_exact).transpose()?;
+    Ok(bytes.map(LicenseId::from_bytes))
+}
+
+/// A root key, and the instant of issue from which another took its place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Root {
+    pub key: PublicKey,
+    pub until: Option<Timestamp>,
+}
+
+impl Root {
+    pub fn pinned(trust: &Trust) -> Vec<Self> {
+        let root = |&key: &PublicKey| Self { key, until: None };
+        trust.roots().map(root).collect()
     }
-    Ok(parent)
+
+    fn allows(&self, issued_at: Timestamp) -> Result<()> {
+        if self.until.is_none_or(|until| issued_at < until) {
+            return Ok(());
+        }
+        Err(Error::new(
+            "certificate_out_of_scope",
+            "the root key that signed this had been replaced when it was issued",
+        ))
+    }
+}
+
+fn roots(anchor: &dyn Anchor) -> Vec<Root> {
+    match anchor.ring() {
+        Some(ring) => ring.roots().to_vec(),
+        None => Root::pinned(anchor.trust()),
+    }
+}
+
+/// Opens a certificate that a root signed, and tells which root it was.
+pub(super) fn root_certificate(bytes: &[u8], roots: &[Root]) -> Result<(PublicKey, Certificate)> {
+    let keys: Vec<_> = roots.iter().map(|root| &root.key).collect();
+    let (key, certificate) = Certificate::verify_by(bytes, &keys)?;
+    let root = roots.iter().filter(|root| root.key == key);
+    root.map(|root| root.allows(certificate.issued_at))
+        .collect::<Result<()>>()?;
+    Ok((key, certificate))
+}
+
+/// One way from a root down to a document's key.
+struct Chain {
+    signers: Vec<[u8; 32]>,
+    /// What bounds the last key: a certificate, or the root's own end.
+    bound: Bound,
+}
+
+enum Bound {
+    Root(Root),
+    Certificate(Certificate),
+}
+
+impl Chain {
+    fn allows(
+        &self,
+        kind: Kind,
+        product: &str,
+        issued_at: Timestamp,
+        license: Option<LicenseId>,
+    ) -> Result<()> {
+        match &self.bound {
+            Bound::Root(root) => root.allows(issued_at),
+            Bound::Certificate(certificate) => {
+                certificate.allows(kind, product, issued_at)?;
+                license.map_or(Ok(()), |license| certificate.allows_license(license))
+            }
+        }
+    }
+}
+
+/// The signers of the first chain that `allows`; the first one's refusal where none does.
+fn first_that_allows(chains: Vec<Chain>, allows: impl Fn(&Chain) -> Result<()>) -> Result<Signers> {
+    let mut refusal = None;
+    for chain in chains {
+        match allows(&chain) {
+            Ok(()) => return Ok(Signers(chain.signers)),
+            Err(error) => refusal = refusal.or(Some(error)),
+        }
+    }
+    Err(refusal.unwrap_or_else(|| Error::new("unknown_key", "nobody vouches for the document")))
+}
+
+/// A document with its certificates: there is one chain.
+fn by_certificates<'a>(
+    kind: Kind,
+    certificates: &[&[u8]],
+    document: &'a [u8],
+    anchor: &dyn Anchor,
+) -> Result<(&'a [u8], Vec<Chain>)> {
+    let (first, rest) = certificates
+        .split_first()
+        .ok_or_else(|| Error::new("malformed", "a chain has a first certificate"))?;
+    let (root, mut parent) = root_certificate(first, &roots(anchor))?;
+    let mut signers = vec![*root.as_bytes(), *parent.key.as_bytes()];
+    for bytes in rest {
+        let certificate = Certificate::verify(bytes, &[&parent.key])?;
+        parent.allows_child(&certificate)?;
+        signers.push(*certificate.key.as_bytes());
+        parent = certificate;
+    }
+    let payload = open(kind, document, &[&parent.key])?;
+    let bound = Bound::Certificate(parent);
+    Ok((payload, vec![Chain { signers, bound }]))
+}
+
+/// A document alone: a root signed it, or a key that the key set added, perhaps more than once.
+fn by_known_key<'a>(
+    kind: Kind,
+    document: &'a [u8],
+    anchor: &dyn Anchor,
+) -> Result<(&'a [u8], Vec<Chain>)> {
+    let roots = roots(anchor);
+    let added = anchor.ring().map_or(&[][..], Ring::added);
+    let mut keys: Vec<_> = roots.iter().map(|root| &root.key).collect();
+    for known in added {
+        if !keys.contains(&&known.certificate.key) {
+            keys.push(&known.certificate.key);
+        }
+    }
+    let (key, payload) = open_by(kind, document, &keys)?;
+    let by_root = roots.iter().filter(|root| root.key == key);
+    let by_root = by_root.map(|root| Chain {
+        signers: vec![*key.as_bytes()],
+        bound: Bound::Root(*root),
+    });
+    let by_added = added.iter().filter(|known| known.certificate.key == key);
+    let by_added = by_added.map(|known| Chain {
+        signers: vec![*known.root.as_bytes(), *key.as_bytes()],
+        bound: Bound::Certificate(known.certificate.clone()),
+    });
+    Ok((payload, by_root.chain(by_added).collect()))
 }
 
 #[cfg(test)]

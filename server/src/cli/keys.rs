@@ -166,6 +166,7 @@ fn issue(certify: &Certify, out: &Output) -> Result<(), CliError> {
         signs_from: certify.from.map_or(now, |from| from.0),
         signs_until: certify.until.map(|until| until.0),
         delegate: certify.delegate,
+        licenses: None,
     };
     write_certificate(&certify.out, &certificate, &root)?;
     let people = format!(

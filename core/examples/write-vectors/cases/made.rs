@@ -72,6 +72,7 @@ pub fn certificate(seed: u8) -> Certificate {
         signs_from: at(ISSUED - DAY),
         signs_until: Some(at(ISSUED + DAY)),
         delegate: false,
+        licenses: None,
     }
 }
 

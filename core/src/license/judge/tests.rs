@@ -80,6 +80,7 @@ fn all_wrong_from(first: Status) -> (VerifiedLicense, Facts) {
         version: "2.1".parse().ok(),
         released_at: Some(at(END)),
         device: device(9, seat),
+        ..Facts::default()
     };
     (license, facts)
 }

@@ -27,6 +27,7 @@ fn certificate(seed: u8) -> Certificate {
         signs_from: at(NOW - 1_000),
         signs_until: Some(at(NOW + 1_000)),
         delegate: false,
+        licenses: None,
     }
 }
 

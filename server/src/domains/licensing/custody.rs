@@ -131,6 +131,7 @@ fn certified(
             signs_from: now,
             signs_until: None,
             delegate: false,
+            licenses: None,
         };
         certificate.issue(&root.key).map(Some)
     })

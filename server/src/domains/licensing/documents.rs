@@ -61,6 +61,7 @@ fn quotas(terms: &[catalog::Quota]) -> Result<BTreeMap<Name, QuotaClaim>, Error>
             // Devices that share a limit need leases; each has its own until it holds one.
             per_device: true,
             overage: false,
+            overage_cap: None,
         };
         Ok((term.meter.parse()?, claim))
     };
