@@ -9,6 +9,8 @@ pub mod document;
 pub mod engine;
 pub mod error;
 pub mod id;
+#[cfg(feature = "import")]
+pub mod import;
 #[cfg(feature = "journal")]
 pub mod journal;
 pub mod license;
