@@ -8,7 +8,7 @@ use crate::document::{
 };
 use crate::error::{Error, Result};
 use crate::id::{ActivationId, LicenseId};
-use crate::license::{ActivationFacts, Matching, Trust, open_bundle};
+use crate::license::{ActivationFacts, Anchor, Matching, Signers, open_bundle};
 use crate::time::Timestamp;
 
 const CODE: i64 = 1;
@@ -126,7 +126,10 @@ pub struct Activation {
 
 /// An activation whose signatures hold up to a pinned root.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifiedActivation(Activation);
+pub struct VerifiedActivation {
+    activation: Activation,
+    signers: Signers,
+}
 
 impl Activation {
     /// Signs with a key certified for activations: the bytes of the bundle.
@@ -156,8 +159,8 @@ impl Activation {
     }
 
     /// Verifies a bundle against what the product pins; errors as for a license.
-    pub fn verify(bundle: &[u8], trust: &Trust) -> Result<VerifiedActivation> {
-        let opened = open_bundle(Kind::Activation, bundle, trust)?;
+    pub fn verify(bundle: &[u8], anchor: &dyn Anchor) -> Result<VerifiedActivation> {
+        let opened = open_bundle(Kind::Activation, bundle, anchor)?;
         let claims = cbor::decode(opened.claims())?;
         let private =
             private_claims(&claims)?.ok_or_else(|| malformed("the activation says nothing"))?;
@@ -166,7 +169,7 @@ impl Activation {
             .at(LICENSE_BUNDLE)
             .map(Value::as_bytes)
             .transpose()?;
-        Ok(VerifiedActivation(Self {
+        let activation = Self {
             id: ActivationId::from_bytes(claims.need(DOCUMENT_ID, "activation id")?.as_exact()?),
             license: LicenseId::from_bytes(private.need(LICENSE, "license")?.as_exact()?),
             product: opened.product().to_owned(),
@@ -176,23 +179,32 @@ impl Activation {
             nonce: claims.need(NONCE, "nonce")?.as_exact()?,
             fingerprint: Fingerprint::from_value(private.at(FINGERPRINT))?,
             license_bundle: license_bundle.map(<[u8]>::to_vec),
-        }))
+        };
+        Ok(VerifiedActivation {
+            activation,
+            signers: opened.signers().clone(),
+        })
     }
 }
 
 impl VerifiedActivation {
     /// What it says.
     pub const fn claims(&self) -> &Activation {
-        &self.0
+        &self.activation
+    }
+
+    /// The keys it hangs on.
+    pub const fn signers(&self) -> &Signers {
+        &self.signers
     }
 
     /// What judging needs of it, with the host as it is `now` under the license's policy.
     pub fn facts(&self, matching: Matching, now: &Fingerprint) -> ActivationFacts {
-        let known = &self.0.fingerprint;
+        let known = &self.activation.fingerprint;
         ActivationFacts {
-            license: self.0.license,
-            device: self.0.device,
-            expires_at: self.0.expires_at,
+            license: self.activation.license,
+            device: self.activation.device,
+            expires_at: self.activation.expires_at,
             host_matches: matching.satisfied(known.matched(now), known.len()),
         }
     }
@@ -203,7 +215,7 @@ mod tests {
     use super::*;
     use crate::activation::{Presented, judge_texts};
     use crate::document::{to_armor, to_text};
-    use crate::license::{Binding, Claims, Facts, Status, issue};
+    use crate::license::{Binding, Claims, Facts, Status, Trust, issue};
 
     const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
 
@@ -279,6 +291,7 @@ mod tests {
                 activation,
                 device: Some(*key(device).public()),
                 fingerprint: host(disk),
+                ..Presented::default()
             };
             judge_texts(&presented, &trust, &Facts::at(NOW)).status()
         };
@@ -291,7 +304,7 @@ mod tests {
             license: &license,
             activation: Some(&activation),
             device: Some(*key(5).public()),
-            fingerprint: Fingerprint::default(),
+            ..Presented::default()
         };
         let verdict = judge_texts(&elsewhere, &trust, &Facts::at(NOW));
         assert_eq!(verdict.status(), Status::WrongDevice);

@@ -1,6 +1,6 @@
 //! From bytes to belief: the chain of signatures from a pinned root down to a document.
 
-use super::{Anchor, Certificate, Claims, Facts, Ring, Trust, Verdict, judge};
+use super::{Anchor, Certificate, Claims, Facts, Ring, Schema, Trust, Verdict, judge};
 use crate::document::cbor::{self, Value};
 use crate::document::{
     AUDIENCE, Bundle, DOCUMENT_ID, ISSUED_AT, Kind, PRIVATE, PublicKey, SigningKey, from_text,
@@ -82,6 +82,13 @@ impl VerifiedLicense {
     /// The keys it hangs on.
     pub const fn signers(&self) -> &Signers {
         &self.signers
+    }
+
+    /// The same license with names in place of the schema's numbers; `malformed` when that would
+    /// make two claims into one.
+    pub fn lengthened(self, schema: &Schema) -> Result<Self> {
+        let claims = self.claims.lengthened(schema)?;
+        Ok(Self { claims, ..self })
     }
 }
 
@@ -210,9 +217,10 @@ fn roots(anchor: &dyn Anchor) -> Vec<Root> {
 pub(super) fn root_certificate(bytes: &[u8], roots: &[Root]) -> Result<(PublicKey, Certificate)> {
     let keys: Vec<_> = roots.iter().map(|root| &root.key).collect();
     let (key, certificate) = Certificate::verify_by(bytes, &keys)?;
-    let root = roots.iter().filter(|root| root.key == key);
-    root.map(|root| root.allows(certificate.issued_at))
-        .collect::<Result<()>>()?;
+    roots
+        .iter()
+        .filter(|root| root.key == key)
+        .try_for_each(|root| root.allows(certificate.issued_at))?;
     Ok((key, certificate))
 }
 
