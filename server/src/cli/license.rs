@@ -187,7 +187,7 @@ fn parse_on_expiry(text: &str) -> Result<OnExpiry, String> {
     named(text, &known)
 }
 
-fn parse_binding(text: &str) -> Result<Binding, String> {
+pub(super) fn parse_binding(text: &str) -> Result<Binding, String> {
     let known = [
         ("none", Binding::None),
         ("node-locked", Binding::NodeLocked),

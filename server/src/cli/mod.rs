@@ -14,6 +14,7 @@ mod admin;
 mod catalog;
 mod demo;
 mod files;
+mod import;
 mod keyfile;
 mod keys;
 mod license;
@@ -69,6 +70,9 @@ enum Command {
     /// Issue and check licenses; no server needed
     #[command(subcommand)]
     License(license::License),
+    /// Turn licenses of another vendor into your own; no server needed
+    #[command(subcommand)]
+    Import(import::Import),
     /// Check exported usage with public keys alone; no server needed
     #[command(subcommand)]
     Usage(usage::Usage),
@@ -90,6 +94,7 @@ impl Command {
             Self::Catalog(command) => catalog::run(&command, config.as_deref(), out),
             Self::Keys(command) => keys::run(&command, out),
             Self::License(command) => license::run(&command, out),
+            Self::Import(command) => import::run(&command, out),
             Self::Usage(command) => usage::run(&command, out),
             Self::Completions { shell } => {
                 let mut command = Cli::command();
