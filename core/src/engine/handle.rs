@@ -221,8 +221,11 @@ impl Meter {
 
 /// The quota of a claim, and whether use beyond it is allowed; `None` where nothing is limited.
 fn limited(claim: QuotaClaim) -> Option<(Quota, bool)> {
-    let limit = claim.limit?.min(MAX_LIMIT);
-    Some((Quota::new(limit, claim.window).ok()?, claim.overage))
+    // Up to its cap overage is taken like the rest; without a cap nothing bounds it.
+    let capped = claim.overage_cap.unwrap_or(0);
+    let limit = claim.limit?.saturating_add(capped).min(MAX_LIMIT);
+    let unbounded = claim.overage && claim.overage_cap.is_none();
+    Some((Quota::new(limit, claim.window).ok()?, unbounded))
 }
 
 /// Units taken from a quota and not yet counted.

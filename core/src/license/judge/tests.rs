@@ -1,6 +1,8 @@
 use super::*;
 use crate::document::SigningKey;
-use crate::license::{Trust, VersionRange, issue, verify};
+use crate::license::{Freshness, ListEntry, Trust, VersionRange, issue, verify};
+
+mod pairs;
 
 const ISSUED: i64 = 1_790_000_000;
 const END: i64 = ISSUED + 100 * DAY_SECS;
@@ -29,86 +31,6 @@ fn activation(seed: u8) -> ActivationFacts {
         device: *SigningKey::from_seed(&[seed; 32]).public(),
         expires_at: None,
         host_matches: true,
-    }
-}
-
-/// A license and facts in which every check from `first` on applies, and none before it.
-fn all_wrong_from(first: Status) -> (VerifiedLicense, Facts) {
-    let wrong = |status: Status| status >= first;
-    let license = verified(|claims| {
-        claims.expires_at = Some(at(END));
-        claims.grace_secs = 10 * DAY_SECS as u32;
-        claims.binding = Binding::NodeLocked;
-        let bound = if wrong(Status::WrongDevice) { 8 } else { 9 };
-        claims.device = Some(*SigningKey::from_seed(&[bound; 32]).public());
-        if wrong(Status::NotYetValid) {
-            claims.expires_at = Some(at(END + 1_000 * DAY_SECS));
-            claims.not_before = Some(at(END + 900 * DAY_SECS));
-        }
-        if wrong(Status::WrongVersion) {
-            claims.versions = VersionRange {
-                from: None,
-                below: "2".parse().ok(),
-            };
-        }
-    });
-    let ended = wrong(Status::Expired) && !wrong(Status::NotYetValid);
-    let now = match first {
-        _ if ended => END + 11 * DAY_SECS,
-        Status::ExpiringSoon | Status::ClockSuspect => END - 1,
-        Status::Valid => ISSUED,
-        _ => END + 1,
-    };
-    let ran_ms = if wrong(Status::ClockRefused) {
-        i64::MAX
-    } else {
-        0
-    };
-    let suspect = wrong(Status::ClockSuspect);
-    let lease = wrong(Status::LeaseOver).then(|| at(ISSUED));
-    let seat = (first >= Status::LeaseOver).then(|| ActivationFacts {
-        expires_at: lease,
-        ..activation(9)
-    });
-    let facts = Facts {
-        now: at(now),
-        clock: if suspect {
-            ClockState::Suspect { ran_ms }
-        } else {
-            ClockState::Sound
-        },
-        version: "2.1".parse().ok(),
-        released_at: Some(at(END)),
-        device: device(9, seat),
-        ..Facts::default()
-    };
-    (license, facts)
-}
-
-#[test]
-fn the_first_check_that_applies_is_the_verdict() {
-    let judged = [
-        Status::ClockRefused,
-        Status::NotYetValid,
-        Status::Expired,
-        Status::WrongVersion,
-        Status::WrongDevice,
-        Status::DeviceNotActivated,
-        Status::LeaseOver,
-        Status::InGrace,
-        Status::ClockSuspect,
-        Status::ExpiringSoon,
-        Status::Valid,
-    ];
-    for status in judged {
-        let (license, facts) = all_wrong_from(status);
-        let verdict = judge(&license, &facts);
-        assert_eq!(verdict.status(), status, "{}", verdict.sentence());
-        assert_eq!(
-            verdict.is_allowed(),
-            status >= Status::InGrace,
-            "{status:?}"
-        );
     }
 }
 
@@ -259,4 +181,128 @@ fn days_are_those_of_the_calendar() {
     for (secs, expected) in cases {
         assert_eq!(day(at(secs)), expected);
     }
+}
+
+fn listed(max_age_secs: u32, action: StaleAction, grace_secs: u32) -> VerifiedLicense {
+    verified(|claims| {
+        claims.status = Some(ListEntry { list: 1, index: 5 });
+        claims.freshness = Some(Freshness {
+            max_age_secs,
+            action,
+            grace_secs,
+        });
+    })
+}
+
+#[test]
+fn freshness_is_exact_to_the_second() {
+    let (listed_at, age, grace) = (ISSUED + 1_000, 600, 60);
+    let judged = |action, secs: i64, listed_at: Option<i64>| {
+        let standing = Standing {
+            listed_at: listed_at.map(at),
+            ..Standing::default()
+        };
+        let facts = Facts {
+            standing,
+            ..Facts::at(at(secs))
+        };
+        let verdict = judge(&listed(age, action, grace), &facts);
+        (verdict.status(), verdict.is_allowed(), verdict.changes_at())
+    };
+    let stale = listed_at + 600;
+    let lock = |secs| judged(StaleAction::Lock, secs, Some(listed_at));
+    let (valid, late) = (Status::Valid, Status::RevocationsStale);
+    assert_eq!(lock(stale - 1), (valid, true, Some(at(stale))));
+    assert_eq!(lock(stale), (late, true, Some(at(stale + 60))));
+    assert_eq!(lock(stale + 1), (late, true, Some(at(stale + 60))));
+    assert_eq!(lock(stale + 59), (late, true, Some(at(stale + 60))));
+    assert_eq!(lock(stale + 60), (late, false, None));
+    let warn = |secs| judged(StaleAction::Warn, secs, Some(listed_at));
+    assert_eq!(warn(stale - 1), (valid, true, Some(at(stale))));
+    assert_eq!(warn(stale), (late, true, None));
+    assert_eq!(warn(stale * 2), (late, true, None));
+    let ignore = judged(StaleAction::Ignore, stale * 2, None);
+    assert_eq!(ignore, (valid, true, None));
+    // Without a list the license's own issue is the last word; an older list changes nothing.
+    for listed_at in [None, Some(ISSUED - 500)] {
+        let lock = |secs| judged(StaleAction::Lock, secs, listed_at).0;
+        assert_eq!(lock(ISSUED + 599), valid);
+        assert_eq!(lock(ISSUED + 600), late);
+    }
+}
+
+#[test]
+fn a_key_ends_at_its_second() {
+    let license = verified(|_| ());
+    let judged = |secs: i64| {
+        let standing = Standing {
+            replace_by: Some(at(END)),
+            ..Standing::default()
+        };
+        let facts = Facts {
+            standing,
+            ..Facts::at(at(secs))
+        };
+        let verdict = judge(&license, &facts);
+        (verdict.status(), verdict.is_allowed(), verdict.changes_at())
+    };
+    assert_eq!(judged(END - 1), (Status::ReplaceBy, true, Some(at(END))));
+    assert_eq!(judged(END), (Status::KeyRevoked, false, None));
+    assert_eq!(judged(END + 1), (Status::KeyRevoked, false, None));
+}
+
+#[test]
+fn a_sunset_frees_what_was_not_over() {
+    let license = verified(|claims| {
+        claims.expires_at = Some(at(END));
+        claims.grace_secs = 60;
+        claims.binding = Binding::Floating;
+        claims.status = Some(ListEntry { list: 1, index: 5 });
+        claims.freshness = Some(Freshness {
+            max_age_secs: 60,
+            action: StaleAction::Lock,
+            grace_secs: 0,
+        });
+    });
+    let judged = |sunset: Option<i64>, revoked: bool, device| {
+        let standing = Standing {
+            sunset: sunset.map(at),
+            revoked,
+            ..Standing::default()
+        };
+        let facts = Facts {
+            standing,
+            device,
+            ..Facts::at(at(END * 2))
+        };
+        judge(&license, &facts).status()
+    };
+    let over = ActivationFacts {
+        expires_at: Some(at(ISSUED)),
+        ..activation(9)
+    };
+    for device in [None, device(9, None), device(9, Some(over))] {
+        assert_eq!(judged(None, false, device), Status::Expired);
+        assert_eq!(judged(Some(ISSUED), false, device), Status::Valid);
+        assert_eq!(judged(Some(END + 59), false, device), Status::Valid);
+        assert_eq!(judged(Some(END + 60), false, device), Status::Expired);
+        assert_eq!(judged(Some(ISSUED), true, device), Status::Revoked);
+    }
+}
+
+#[test]
+fn a_revoked_key_of_the_activation_counts_too() {
+    let standing = |license, activation| {
+        let standing = Standing {
+            replace_by: license,
+            ..Standing::default()
+        };
+        standing.with_revoked_from(activation).replace_by
+    };
+    let (early, late) = (Some(at(1)), Some(at(2)));
+    assert_eq!(standing(None, None), None);
+    assert_eq!(standing(early, None), early);
+    assert_eq!(standing(None, late), late);
+    assert_eq!(standing(late, early), early);
+    assert_eq!(standing(early, late), early);
 }
