@@ -93,3 +93,6 @@ fn or_older(installed: Result<bool>, ring: &Ring) -> Result<()> {
         other => other.map(drop),
     }
 }
+
+#[cfg(test)]
+mod tests;

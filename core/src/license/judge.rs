@@ -23,12 +23,18 @@
 //!
 //! A license that a sunset freed is judged as one without an end, activation, lease or freshness.
 
-use super::{Binding, Claims, OnExpiry, StaleAction, Status, Verdict, VerifiedLicense, Version};
+mod day;
+mod standing;
+
+use day::{DAY_SECS, day};
+pub use standing::Standing;
+use standing::{Stale, key_revoked, locked, replace_by, revoked, stale};
+
+use super::{Binding, Claims, OnExpiry, Status, Verdict, VerifiedLicense, Version};
 use crate::document::PublicKey;
 use crate::id::LicenseId;
 use crate::time::Timestamp;
 
-const DAY_SECS: i64 = 86_400;
 /// From when the end is near, where the license doesn't say.
 const DEFAULT_WARN_SECS: i64 = 14 * DAY_SECS;
 /// How long a suspect clock is tolerated, where the license doesn't say.
@@ -85,30 +91,6 @@ pub struct Facts {
     pub device: Option<DeviceFacts>,
     /// What a key set and revocation lists say about the license.
     pub standing: Standing,
-}
-
-/// What a key set and revocation lists say about one license: [`Ring::standing`].
-///
-/// [`Ring::standing`]: super::Ring::standing
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Standing {
-    /// Whether a list says that it is withdrawn.
-    pub revoked: bool,
-    /// From when a key that vouches for it is revoked.
-    pub replace_by: Option<Timestamp>,
-    /// When the newest list that tells about it was issued.
-    pub listed_at: Option<Timestamp>,
-    /// When its product's licenses were set free.
-    pub sunset: Option<Timestamp>,
-}
-
-impl Standing {
-    /// The same, where a key of the activation may be revoked too.
-    #[must_use]
-    pub fn with_revoked_from(self, from: Option<Timestamp>) -> Self {
-        let replace_by = self.replace_by.into_iter().chain(from).min();
-        Self { replace_by, ..self }
-    }
 }
 
 impl Facts {
@@ -205,89 +187,6 @@ fn dated(claims: &Claims, facts: &Facts) -> bool {
 
 fn lease(facts: &Facts) -> Option<Timestamp> {
     facts.device?.activation?.expires_at
-}
-
-fn key_revoked(_: &Claims, facts: &Facts) -> Option<Verdict> {
-    let from = facts
-        .standing
-        .replace_by
-        .filter(|&from| facts.now >= from)?;
-    let sentence = format!(
-        "A key that signed this license was revoked on {}; ask the seller for its replacement.",
-        day(from)
-    );
-    Some(Verdict::refused(Status::KeyRevoked, sentence))
-}
-
-fn revoked(_: &Claims, facts: &Facts) -> Option<Verdict> {
-    facts.standing.revoked.then(|| {
-        Verdict::refused(
-            Status::Revoked,
-            "This license was withdrawn; ask the seller why.",
-        )
-    })
-}
-
-fn replace_by(_: &Claims, facts: &Facts) -> Option<Verdict> {
-    let from = facts.standing.replace_by?;
-    let sentence = format!(
-        "A key that signed this license ends on {}; install its replacement before.",
-        day(from)
-    );
-    Some(Verdict::allowed(Status::ReplaceBy, sentence))
-}
-
-/// When the newest word on whether a license is withdrawn is too old, for licenses that mind.
-struct Stale {
-    from: Timestamp,
-    locks_at: Option<Timestamp>,
-}
-
-impl Stale {
-    /// A license vouches for itself at its issue, a list for it at the list's.
-    fn of(claims: &Claims, facts: &Facts) -> Option<Self> {
-        let rule = claims.status.and(claims.freshness)?;
-        let word = claims
-            .issued_at
-            .max(facts.standing.listed_at.unwrap_or_default());
-        let from = word.plus_ms(i64::from(rule.max_age_secs) * 1000);
-        let locks_at = from.plus_ms(i64::from(rule.grace_secs) * 1000);
-        match rule.action {
-            StaleAction::Ignore => None,
-            StaleAction::Warn => Some(Self {
-                from,
-                locks_at: None,
-            }),
-            StaleAction::Lock => Some(Self {
-                from,
-                locks_at: Some(locks_at),
-            }),
-        }
-    }
-}
-
-fn locked(claims: &Claims, facts: &Facts) -> Option<Verdict> {
-    let stale = Stale::of(claims, facts)?;
-    stale.locks_at.filter(|&at| facts.now >= at)?;
-    Some(Verdict::refused(
-        Status::RevocationsStale,
-        "This device has not heard from the seller for too long; go online or load their newest list.",
-    ))
-}
-
-fn stale(claims: &Claims, facts: &Facts) -> Option<Verdict> {
-    let stale = Stale::of(claims, facts).filter(|stale| facts.now >= stale.from)?;
-    let sentence = match stale.locks_at {
-        Some(at) => format!(
-            "This device needs word from the seller by {}; go online or load their newest list.",
-            day(at)
-        ),
-        None => {
-            "This device has not heard from the seller for long; go online or load their newest list."
-                .to_owned()
-        }
-    };
-    Some(Verdict::allowed(Status::RevocationsStale, sentence))
 }
 
 fn clock(claims: &Claims, facts: &Facts) -> Option<Verdict> {
@@ -434,20 +333,6 @@ fn holds(claims: &Claims, facts: &Facts) -> Verdict {
     }
     let sentence = format!("This license ends on {}; renew it soon.", day(end));
     Verdict::allowed(Status::ExpiringSoon, sentence)
-}
-
-/// The day of an instant in UTC, `2027-01-31`.
-fn day(at: Timestamp) -> String {
-    // Counting years from 1 March puts the leap day last (proleptic Gregorian calendar).
-    let days = at.secs().div_euclid(DAY_SECS) + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let march = (5 * of_year + 2) / 153;
-    let date = of_year - (153 * march + 2) / 5 + 1;
-    let month = if march < 10 { march + 3 } else { march - 9 };
-    let year = era * 400 + year + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{date:02}")
 }
 
 #[cfg(test)]

@@ -174,12 +174,14 @@ fn license_of(kind: Kind, claims: &Value<'_>) -> Result<Option<LicenseId>> {
     /// In activations and leases.
     const LICENSE: i64 = 2;
     let id = match kind {
-        Kind::License => claims.at(DOCUMENT_ID),
-        Kind::Activation | Kind::Lease => claims.at(PRIVATE).and_then(|own| own.at(LICENSE)),
-        _ => None,
+        Kind::License => claims.need(DOCUMENT_ID, "license id")?,
+        Kind::Activation | Kind::Lease => {
+            let private = claims.need(PRIVATE, "private")?;
+            private.need(LICENSE, "license")?
+        }
+        _ => return Ok(None),
     };
-    let bytes = id.map(Value::as_exact).transpose()?;
-    Ok(bytes.map(LicenseId::from_bytes))
+    Ok(Some(LicenseId::from_bytes(id.as_exact()?)))
 }
 
 /// A root key, and the instant of issue from which another took its place.

@@ -4,6 +4,7 @@
 mod activations;
 mod codes;
 mod forged;
+mod grown;
 mod licenses;
 mod made;
 mod trusts;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 /// File names and contents.
 pub fn files() -> Vec<(&'static str, String)> {
     let mut licenses = licenses::cases();
+    licenses.extend(grown::cases());
     licenses.extend(forged::cases());
     [
         ("licenses.json", "license", licenses),

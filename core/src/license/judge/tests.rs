@@ -1,6 +1,6 @@
 use super::*;
 use crate::document::SigningKey;
-use crate::license::{Freshness, ListEntry, Trust, VersionRange, issue, verify};
+use crate::license::{Freshness, ListEntry, StaleAction, Trust, VersionRange, issue, verify};
 
 mod pairs;
 
