@@ -80,7 +80,7 @@ impl Certificate {
         seal(Kind::Certificate, &self.to_cbor()?, parent)
     }
 
-    /// Verifies a certificate that one of `parents` signed; errors as for [`open`].
+    /// Verifies a certificate that one of `parents` signed; errors as for every document.
     pub fn verify(bytes: &[u8], parents: &[&PublicKey]) -> Result<Self> {
         Self::verify_by(bytes, parents).map(|verified| verified.1)
     }
