@@ -33,34 +33,43 @@
 //! * Nothing here opens a socket, and nothing but [`Clock`] reads the time.
 //! * `check`, `record` and `consume` never wait for a disk.
 //! * What a document says is used only after its signatures held up to the pinned roots.
-//! * The time that signed documents have shown only rises: a clock that is set back is noticed.
+//! * A clock that is set back is noticed, tolerated for a while and never locks anybody out for
+//!   good: see [`clock`](crate::clock).
+//! * Key sets and revocation lists are taken from any channel and never exchanged for older ones.
 
 mod enrol;
 mod handle;
 mod held;
+mod keeper;
+mod news;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use enrol::{ACTIVATION, LEASE};
 use handle::MeterCore;
 pub use handle::{Meter, Reservation};
 use held::{Held, Host, Judged, Now};
+use keeper::Keeper;
+use news::{Channel, Turn};
 
 use crate::activation::{Activation, Fingerprint, RedeemCode, Wanted};
 use crate::document::{Bundle, Kind, PublicKey, from_text, to_text};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
 use crate::journal::{CellUsage, DEFAULT_CELLS, Damage, Journal, SealTime};
-use crate::license::{Entitlement, Trust, Verdict, Version, open_bundle, verify};
+use crate::license::{
+    Entitlement, Revocations, Ring, Trust, Verdict, Version, open_bundle, verify,
+};
 use crate::meter::{CellKey, Decision, Export, Receipt, TimeQuality};
-use crate::sync::{ACTIVATIONS, Answer, Request, SEGMENTS, sort_response};
+use crate::sync::{ACTIVATIONS, Answer, DEACTIVATIONS, Request, SEGMENTS, sort_response};
 use crate::time::{Clock, SystemClock, Timestamp};
 
-const TRUSTED_MS: &str = "trusted_ms";
-const LICENSE_PREFIX: &str = "license ";
-const ACTIVATION: &str = "activation";
+const LICENSE: &str = "license";
+const KEY_SET: &str = "keyset";
+const REVOCATIONS: &str = "revocations";
 
 /// How an engine is opened, where the defaults do not fit.
 #[derive(Clone)]
@@ -76,6 +85,18 @@ pub struct Options {
     pub cells: usize,
     /// The host, for licenses that are bound to one; see [`Fingerprint`].
     pub fingerprint: Fingerprint,
+    /// What several licenses on one device come to.
+    pub stacking: Stacking,
+}
+
+/// What the limits and quotas of several licenses on one device come to. Features unite anyhow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stacking {
+    /// The largest counts.
+    #[default]
+    Largest,
+    /// Limits add up, and so do quotas of the same window.
+    AddUp,
 }
 
 impl Default for Options {
@@ -86,6 +107,7 @@ impl Default for Options {
             released_at: None,
             cells: DEFAULT_CELLS,
             fingerprint: Fingerprint::default(),
+            stacking: Stacking::default(),
         }
     }
 }
@@ -100,6 +122,14 @@ pub enum Installed {
     Activation(LicenseId),
     /// A redeem code: the next request, or [`Engine::activation_request`], exchanges it.
     Code,
+    /// A lease: this device's seat of the license is kept for longer.
+    Lease(LicenseId),
+    /// A key set, by its version.
+    KeySet(u64),
+    /// A revocation list, by its number.
+    Revocations(u64),
+    /// The time, in answer to [`Engine::time_request`]; or that a seat given back is free.
+    Time,
 }
 
 /// A product's licenses and meters on one device.
@@ -111,15 +141,13 @@ pub struct Engine {
 struct Shared {
     journal: Journal,
     trust: Trust,
-    clock: Arc<dyn Clock>,
+    keeper: Keeper,
     host: Host,
     held: RwLock<Held>,
-    trusted_ms: AtomicI64,
     meters: RwLock<HashMap<String, Arc<MeterCore>>>,
-    /// Rises whenever a license or an activation is taken up.
+    /// Rises whenever something that is judged was taken up.
     generation: AtomicU64,
-    /// Whether this sync has sealed already: a loop seals once.
-    sealed: AtomicBool,
+    turn: Mutex<Turn>,
     recovered: Vec<Damage>,
 }
 
@@ -148,29 +176,34 @@ impl Engine {
             version: options.version,
             released_at: options.released_at,
             fingerprint: options.fingerprint,
+            stacking: options.stacking,
         };
-        let trusted_ms = AtomicI64::new(journal.number(TRUSTED_MS)?);
         let engine = Self {
             shared: Arc::new(Shared {
+                keeper: Keeper::new(options.clock, journal.clock()?),
                 journal,
+                held: RwLock::new(Held::new(Ring::new(trust.clone()))),
                 trust,
-                clock: options.clock,
                 host,
-                held: RwLock::default(),
-                trusted_ms,
                 meters: RwLock::default(),
                 generation: AtomicU64::new(0),
-                sealed: AtomicBool::new(false),
+                turn: Mutex::default(),
                 recovered,
             }),
         };
-        let mut documents = engine.shared.journal.documents()?;
-        // Licenses first: the activation is for one of them.
-        documents.sort_by_key(|(name, _)| name == ACTIVATION);
-        for (_, bundle) in documents {
-            engine.take_up(&bundle)?;
-        }
+        engine.hold_documents()?;
         Ok(engine)
+    }
+
+    /// Takes up what the folder holds, each kind after those that it is judged by.
+    fn hold_documents(&self) -> Result<()> {
+        let documents = self.shared.journal.documents()?;
+        for kind in [KEY_SET, REVOCATIONS, LICENSE, ACTIVATION, LEASE] {
+            for (_, bytes) in documents.iter().filter(|(name, _)| is_a(name, kind)) {
+                self.take_up(bytes)?;
+            }
+        }
+        Ok(())
     }
 
     /// What was found wrong when the folder was opened, and what was done about it.
@@ -183,9 +216,11 @@ impl Engine {
         self.shared.host.device
     }
 
-    /// Installs a license, an activation or a redeem code in any text form: key, file or QR text.
+    /// Installs whatever a seller gives a customer, in any text form: key, file or QR text.
     ///
-    /// The error's code says what is wrong and its sentence what to do; nothing is installed then.
+    /// That is a license, an activation, a lease, a redeem code, a key set, a revocation list or
+    /// the time. The error's code says what is wrong and its sentence what to do; nothing is
+    /// installed then. An older key set or list than the one held is `keyset_old` or `list_old`.
     pub fn install(&self, text: &str) -> Result<Installed> {
         match text.parse::<RedeemCode>() {
             Ok(code) => {
@@ -196,23 +231,25 @@ impl Engine {
         }
     }
 
-    /// Installs the bytes of a license or activation bundle.
+    /// Installs the bytes of a bundle; see [`install`](Self::install).
     pub fn install_bytes(&self, bundle: &[u8]) -> Result<Installed> {
-        if Bundle::from_bytes(bundle)?.kind() == Kind::Activation {
-            enrol::check_answer(&self.shared, bundle)?;
+        let journal = &self.shared.journal;
+        match Bundle::from_bytes(bundle)?.kind() {
+            Kind::Activation => return enrol::install(&self.shared, bundle),
+            Kind::Lease => return enrol::install_lease(&self.shared, bundle),
+            Kind::Challenge => {
+                return news::prove(&self.shared, bundle).map(|()| Installed::Time);
+            }
+            _ => {}
         }
         let installed = self.take_up(bundle)?;
         match installed {
-            Installed::License(id) => {
-                self.shared
-                    .journal
-                    .keep_document(&format!("{LICENSE_PREFIX}{id}"), bundle)?;
+            Installed::License(id) => journal.keep_document(&enrol::named(LICENSE, id), bundle)?,
+            Installed::KeySet(_) => journal.keep_document(KEY_SET, bundle)?,
+            Installed::Revocations(list) => {
+                journal.keep_document(&format!("{REVOCATIONS} {list}"), bundle)?;
             }
-            Installed::Activation(_) => {
-                self.shared.journal.keep_document(ACTIVATION, bundle)?;
-                enrol::answered(&self.shared)?;
-            }
-            Installed::Code => {}
+            _ => {}
         }
         Ok(installed)
     }
@@ -229,6 +266,49 @@ impl Engine {
                 "install a redeem code or a license first",
             )
         })
+    }
+
+    /// Gives this device's seat back, so that another may take it; the license stays installed.
+    ///
+    /// The seat is forgotten here at once. The signed text says so to whoever keeps the seats: the
+    /// next requests carry it, or a person does by file, paste or QR. `license` is needed only
+    /// where the device holds several seats (`license_ambiguous`); `nothing_activated` when it
+    /// holds none. [`activate`](Self::activate) takes a seat again.
+    pub fn deactivate(&self, license: Option<LicenseId>) -> Result<String> {
+        enrol::give_up(&self.shared, license).map(|bytes| to_text(&bytes))
+    }
+
+    /// Asks for a seat again, after [`deactivate`](Self::deactivate).
+    pub fn activate(&self, license: LicenseId) -> Result<()> {
+        let held = |held: &Held| held.licenses().iter().any(|l| l.claims().id == license);
+        if self.shared.held(held) {
+            return enrol::ask(&self.shared, Wanted::License(license));
+        }
+        Err(Error::new(
+            "not_licensed",
+            "this license is not installed here; install it first",
+        ))
+    }
+
+    /// Asks to keep a floating seat for `seconds`, to work without a network for so long.
+    ///
+    /// The next requests, or [`activation_request`](Self::activation_request), carry the wish; how
+    /// long it is granted for is the seller's to say: [`seat_ends_at`](Self::seat_ends_at).
+    pub fn borrow(&self, license: Option<LicenseId>, seconds: u32) -> Result<()> {
+        enrol::borrow(&self.shared, license, seconds)
+    }
+
+    /// Until when this device's seat of a license is kept; `None` without one, or for as long as
+    /// the license holds.
+    pub fn seat_ends_at(&self, license: LicenseId) -> Option<Timestamp> {
+        self.shared.held(|held| held.seat(license)?.ends_at())
+    }
+
+    /// A question for the time as text, for a device whose clock is in doubt and that has no
+    /// network; the answer goes into [`install`](Self::install) within a day, and before the
+    /// machine is started again.
+    pub fn time_request(&self) -> Result<String> {
+        news::question(&self.shared, Channel::Text).map(|bytes| to_text(&bytes))
     }
 
     /// What the licenses come to now: the best verdict, or `not_licensed`.
@@ -279,6 +359,7 @@ impl Engine {
 
     /// Writes every count to the disk: after this a power cut loses nothing counted so far.
     pub fn flush(&self) -> Result<()> {
+        self.shared.keeper.keep(&self.shared.journal)?;
         self.shared.journal.flush()
     }
 
@@ -291,7 +372,11 @@ impl Engine {
     pub fn export_usage(&self) -> Result<Vec<u8>> {
         let (segments, receipts) = self.shared.journal.chain()?;
         let documents = self.shared.journal.documents()?;
-        let activation = documents.into_iter().find(|(name, _)| name == ACTIVATION);
+        let counted = self.shared.journal.counted_license()?;
+        let counted = counted.map(|license| enrol::named(ACTIVATION, license));
+        let activation = documents
+            .into_iter()
+            .find(|(name, _)| Some(name) == counted.as_ref());
         let export = Export {
             device: *self.device().as_bytes(),
             activation: activation.map(|(_, bundle)| bundle),
@@ -304,20 +389,23 @@ impl Engine {
     /// What to send to the server next, or `None` when this sync is done.
     ///
     /// Call it in a loop with [`on_response`](Self::on_response) until it gives `None`. New usage
-    /// is sealed at most once in a loop, so that a busy product's loop ends too.
+    /// is sealed at most once in a loop, so that a busy product's loop ends too. Once a day, and
+    /// whenever the clock is in doubt, it also asks for the time, the newest key set and the
+    /// revocation lists.
     pub fn next_request(&self) -> Result<Option<Request>> {
-        let sealed = &self.shared.sealed;
-        let may_seal = !sealed.load(Ordering::Acquire);
-        let next = self
-            .shared
-            .journal
-            .next_segment(self.shared.seal_time(), may_seal)?;
-        if let Some((bytes, just_sealed)) = next {
-            sealed.fetch_or(just_sealed, Ordering::AcqRel);
+        let shared = &self.shared;
+        shared.turn().forget_last();
+        if let Some(bytes) = shared.next_segment()? {
             return Ok(Some(Request::post(SEGMENTS, bytes)));
         }
-        let activation = enrol::pending(&self.shared)?;
-        sealed.store(false, Ordering::Release);
+        if let Some(bytes) = enrol::given_up(shared)? {
+            return Ok(Some(Request::post(DEACTIVATIONS, bytes)));
+        }
+        if let Some(request) = news::next(shared)? {
+            return Ok(Some(request));
+        }
+        let activation = enrol::pending(shared)?;
+        news::end(shared)?;
         Ok(activation.map(|bytes| Request::post(ACTIVATIONS, bytes)))
     }
 
@@ -326,79 +414,145 @@ impl Engine {
     /// Repeated, late and reordered answers are harmless. `server_unavailable` means: later;
     /// `sync_refused`: somebody must look. In both cases nothing is lost.
     pub fn on_response(&self, status: u16, body: &[u8]) -> Result<()> {
-        let (bundle, refused) = match sort_response(status, body)? {
-            Answer::Taken(bundle) => (bundle, false),
-            Answer::NotTaken(bundle) => (bundle, true),
-        };
-        if Bundle::from_bytes(bundle)?.kind() != Kind::Receipt {
-            return self.install_bytes(bundle).map(|_| ());
+        let optional = self.shared.turn().asks_for_news();
+        let taken = self.take_response(status, body, optional);
+        if taken.is_err() {
+            self.shared.turn().refused();
         }
-        let opened = open_bundle(Kind::Receipt, bundle, &self.shared.trust)?;
+        taken
+    }
+
+    fn take_response(&self, status: u16, body: &[u8], optional: bool) -> Result<()> {
+        match sort_response(status, body, optional)? {
+            Answer::Taken(bundle) | Answer::NotTaken(bundle)
+                if Bundle::from_bytes(bundle)?.kind() == Kind::Receipt =>
+            {
+                self.acknowledge(bundle, status == 409)
+            }
+            Answer::Taken(bundle) | Answer::NotTaken(bundle) => {
+                self.install_bytes(bundle)?;
+                self.shared.turn().heard();
+                Ok(())
+            }
+            Answer::Nothing if self.shared.turn().heard() => Ok(()),
+            Answer::Nothing => enrol::heard_given_up(&self.shared),
+        }
+    }
+
+    fn acknowledge(&self, bundle: &[u8], refused: bool) -> Result<()> {
+        let shared = &self.shared;
+        let opened = shared.verify(|ring| open_bundle(Kind::Receipt, bundle, ring))?;
+        opened.holds_at(shared.now().at)?;
         let receipt = Receipt::from_claims(opened.claims())?;
-        self.shared.trust_time(receipt.issued_at)?;
-        let now = self.shared.now().at;
-        self.shared
-            .journal
-            .acknowledge(&receipt, bundle, refused, now)
+        shared.trust_time(receipt.issued_at)?;
+        let now = shared.now().at;
+        shared.journal.acknowledge(&receipt, bundle, refused, now)
     }
 
     /// Verifies a bundle and holds it.
     fn take_up(&self, bundle: &[u8]) -> Result<Installed> {
+        let shared = &self.shared;
         match Bundle::from_bytes(bundle)?.kind() {
             Kind::License => {
-                let license = verify(bundle, &self.shared.trust)?;
+                let license = shared.verify(|ring| verify(bundle, ring))?;
                 let id = license.claims().id;
-                self.shared.trust_time(license.claims().issued_at)?;
-                self.shared.hold(|held| held.add(license));
+                shared.trust_time(license.claims().issued_at)?;
+                shared.hold(|held| held.add(license));
                 Ok(Installed::License(id))
             }
             Kind::Activation => {
-                let activation = Activation::verify(bundle, &self.shared.trust)?;
-                enrol::take_up(&self.shared, activation).map(Installed::Activation)
+                let activation = shared.verify(|ring| Activation::verify(bundle, ring))?;
+                let license = activation.claims().license;
+                enrol::hold(shared, activation)?;
+                Ok(Installed::Activation(license))
             }
+            Kind::Lease => enrol::hold_lease(shared, bundle).map(Installed::Lease),
+            Kind::KeySet => shared.take_key_set(bundle).map(Installed::KeySet),
+            Kind::Revocations => shared.take_list(bundle).map(Installed::Revocations),
             other => Err(Error::new(
                 "wrong_kind",
-                format!("this is a {}, not a license or an activation", other.name()),
+                format!("a {} is nothing that is installed", other.name()),
             )),
         }
     }
 }
 
+/// Whether a document is kept under a name of this kind.
+fn is_a(name: &str, kind: &str) -> bool {
+    name.strip_prefix(kind)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+}
+
 impl Shared {
     #[inline]
     fn now(&self) -> Now {
-        let trusted = Timestamp::from_ms(self.trusted_ms.load(Ordering::Relaxed));
-        Now::new(self.clock.now(), trusted)
+        self.keeper.now(&self.journal)
     }
 
     /// Remembers that it is at least `at`, as a verified document has shown.
     fn trust_time(&self, at: Timestamp) -> Result<()> {
-        let raised = self.journal.raise(TRUSTED_MS, at.ms())?;
-        self.trusted_ms.fetch_max(raised, Ordering::Relaxed);
-        Ok(())
+        self.keeper.raise(at, &self.journal)
     }
 
     fn seal_time(&self) -> SealTime {
-        let never = self.trusted_ms.load(Ordering::Relaxed) == 0;
-        let now = self.now();
-        let quality = match (never, now.suspect) {
+        let never = self.keeper.floor() == Timestamp::default();
+        let quality = match (never, self.now().is_suspect()) {
             (true, _) => TimeQuality::Unknown,
             (false, true) => TimeQuality::Suspect,
             (false, false) => TimeQuality::Plausible,
         };
         SealTime {
-            at: self.clock.now(),
+            at: self.keeper.wall(),
             quality,
         }
+    }
+
+    fn next_segment(&self) -> Result<Option<Vec<u8>>> {
+        let may_seal = !self.turn().sealed;
+        let next = self.journal.next_segment(self.seal_time(), may_seal)?;
+        Ok(next.map(|(bytes, just_sealed)| {
+            self.turn().sealed |= just_sealed;
+            bytes
+        }))
+    }
+
+    fn take_key_set(&self, bytes: &[u8]) -> Result<u64> {
+        let version = self.hold(|held| {
+            held.judge_again();
+            held.ring.install_key_set(bytes)?;
+            Ok(held.ring.key_set().map(|set| (set.version, set.issued_at)))
+        })?;
+        let (version, issued_at) = version.unwrap_or_default();
+        self.trust_time(issued_at)?;
+        Ok(version)
+    }
+
+    fn take_list(&self, bundle: &[u8]) -> Result<u64> {
+        let now = self.now().at;
+        let (list, issued_at) = self.hold(|held| {
+            held.judge_again();
+            let (opened, list) = Revocations::verify_by(bundle, &held.ring)?;
+            opened.holds_at(now)?;
+            held.ring.install_revocations(bundle)?;
+            Ok((list.list(), list.issued_at()))
+        })?;
+        self.trust_time(issued_at)?;
+        Ok(list)
+    }
+
+    /// Verifies something by what is known of keys by now.
+    fn verify<T>(&self, check: impl FnOnce(&Ring) -> Result<T>) -> Result<T> {
+        self.held(|held| check(&held.ring))
     }
 
     fn held<T>(&self, read: impl FnOnce(&Held) -> T) -> T {
         read(&self.held.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn hold(&self, change: impl FnOnce(&mut Held)) {
-        change(&mut self.held.write().unwrap_or_else(PoisonError::into_inner));
+    fn hold<T>(&self, change: impl FnOnce(&mut Held) -> T) -> T {
+        let changed = change(&mut self.held.write().unwrap_or_else(PoisonError::into_inner));
         self.generation.fetch_add(1, Ordering::AcqRel);
+        changed
     }
 
     #[inline]

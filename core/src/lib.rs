@@ -4,6 +4,7 @@
 pub mod activation;
 #[cfg(feature = "cache")]
 pub mod cache;
+pub mod clock;
 pub mod document;
 #[cfg(feature = "journal")]
 pub mod engine;
@@ -21,7 +22,7 @@ pub mod sync;
 pub mod time;
 
 #[cfg(feature = "journal")]
-pub use engine::{Engine, Installed, Meter, Options, Reservation};
+pub use engine::{Engine, Installed, Meter, Options, Reservation, Stacking};
 pub use error::{Error, Result};
 pub use money::{Currency, Money};
 pub use time::{Clock, FixedClock, SystemClock, Timestamp};

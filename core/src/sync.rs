@@ -7,14 +7,42 @@
 
 use crate::error::{Error, Result};
 
-/// Where activation requests go.
+/// Where activation requests and requests for a longer seat go.
 pub const ACTIVATIONS: &str = "/v1/activations";
+/// Where seats are given back.
+pub const DEACTIVATIONS: &str = "/v1/deactivations";
+/// Where questions for the time go.
+pub const TIME: &str = "/v1/time";
+/// Where the newest key set is asked for; see [`keyset_path`].
+pub const KEYSET: &str = "/v1/keyset";
+/// Where revocation lists are asked for; see [`revocations_path`].
+pub const REVOCATIONS: &str = "/v1/revocations";
 /// Where usage segments go.
 pub const SEGMENTS: &str = "/v1/usage/segments";
 /// The media type of every request and of every signed answer (RFC 9052 §11.1).
 pub const CONTENT_TYPE: &str = "application/cose";
 /// The longest answer that is looked at, in bytes.
-pub const MAX_RESPONSE: usize = 128 << 10;
+pub const MAX_RESPONSE: usize = 2 << 20;
+
+/// Where the key set of a product's seller is, unless the one with version `have` is the newest.
+///
+/// A product's code needs no escaping but for its plus signs.
+pub fn keyset_path(product: &str, have: u64) -> String {
+    format!("{KEYSET}?product={}&have={have}", escaped(product))
+}
+
+/// Where a revocation list of a product is, unless the one held, with this version and instant of
+/// issue in seconds, is the newest.
+pub fn revocations_path(product: &str, list: u64, held: (u64, i64)) -> String {
+    let (version, since) = held;
+    let product = escaped(product);
+    format!("{REVOCATIONS}?product={product}&list={list}&have={version}&since={since}")
+}
+
+/// A plus sign in a query is a space to most servers.
+fn escaped(product: &str) -> String {
+    product.replace('+', "%2B")
+}
 
 /// What the host's own HTTP client is to send to the server.
 ///
@@ -25,11 +53,11 @@ pub const MAX_RESPONSE: usize = 128 << 10;
 pub struct Request {
     /// The HTTP method: `POST`.
     pub method: &'static str,
-    /// The path on the server.
-    pub path: &'static str,
+    /// The path on the server, with its query.
+    pub path: String,
     /// The media type of the body.
     pub content_type: &'static str,
-    /// The body.
+    /// The body; empty where the path says it all.
     pub body: Vec<u8>,
 }
 
@@ -38,10 +66,10 @@ impl Request {
         not(feature = "journal"),
         expect(dead_code, reason = "made by the engine alone")
     )]
-    pub(crate) fn post(path: &'static str, body: Vec<u8>) -> Self {
+    pub(crate) fn post(path: impl Into<String>, body: Vec<u8>) -> Self {
         Self {
             method: "POST",
-            path,
+            path: path.into(),
             content_type: CONTENT_TYPE,
             body,
         }
@@ -55,6 +83,8 @@ pub(crate) enum Answer<'a> {
     Taken(&'a [u8]),
     /// A signed receipt that says why the segment was not taken (409).
     NotTaken(&'a [u8]),
+    /// There is nothing to say (204), or nothing of the kind (404).
+    Nothing,
 }
 
 /// Sorts a response; what carries nothing signed becomes an error and changes nothing.
@@ -62,7 +92,9 @@ pub(crate) enum Answer<'a> {
     not(feature = "journal"),
     expect(dead_code, reason = "used by the engine alone")
 )]
-pub(crate) fn sort_response(status: u16, body: &[u8]) -> Result<Answer<'_>> {
+///
+/// `optional` is whether the request asked for something that need not exist.
+pub(crate) fn sort_response(status: u16, body: &[u8], optional: bool) -> Result<Answer<'_>> {
     if body.len() > MAX_RESPONSE {
         return Err(Error::new(
             "response_too_large",
@@ -75,6 +107,8 @@ pub(crate) fn sort_response(status: u16, body: &[u8]) -> Result<Answer<'_>> {
     let is_problem = body.first() == Some(&b'{');
     match status {
         200 | 201 => Ok(Answer::Taken(body)),
+        204 => Ok(Answer::Nothing),
+        404 if optional => Ok(Answer::Nothing),
         409 if !is_problem => Ok(Answer::NotTaken(body)),
         408 | 425 | 429 | 500..=599 => Err(Error::new(
             "server_unavailable",
@@ -109,15 +143,21 @@ mod tests {
 
     #[test]
     fn answers_are_sorted_and_strangers_change_nothing() {
-        assert_eq!(sort_response(200, b"x"), Ok(Answer::Taken(b"x")));
-        assert_eq!(sort_response(409, b"\xd2"), Ok(Answer::NotTaken(b"\xd2")));
-        let code = |status, body: &[u8]| sort_response(status, body).unwrap_err().code();
+        assert_eq!(sort_response(200, b"x", false), Ok(Answer::Taken(b"x")));
+        assert_eq!(
+            sort_response(409, b"\xd2", false),
+            Ok(Answer::NotTaken(b"\xd2"))
+        );
+        assert_eq!(sort_response(204, b"", true), Ok(Answer::Nothing));
+        assert_eq!(sort_response(404, b"{}", true), Ok(Answer::Nothing));
+        let code = |status, body: &[u8]| sort_response(status, body, false).unwrap_err().code();
+        assert_eq!(code(404, b"{}"), "sync_refused");
         assert_eq!(code(503, b""), "server_unavailable");
         assert_eq!(code(429, b""), "server_unavailable");
         assert_eq!(code(302, b"<html>"), "sync_refused");
         assert_eq!(code(200, &vec![0; MAX_RESPONSE + 1]), "response_too_large");
         let problem = br#"{"type":"about:blank","code": "seat_limit","status":409}"#;
-        let refused = sort_response(409, problem).unwrap_err();
+        let refused = sort_response(409, problem, false).unwrap_err();
         assert!(refused.detail().ends_with("409 seat_limit"), "{refused}");
     }
 }

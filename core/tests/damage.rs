@@ -215,7 +215,7 @@ fn outcome(dir: &Path, server: &Server, file: &str, at: u64) -> bool {
     let recovered = !engine.recovered().is_empty();
     let done = (0..20).try_for_each(|_| match engine.next_request() {
         Ok(Some(request)) => {
-            let (status, body) = server.handle(request.path, &request.body);
+            let (status, body) = server.handle(&request.path, &request.body);
             engine.on_response(status, &body)
         }
         Ok(None) => Ok(()),

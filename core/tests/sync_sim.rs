@@ -64,7 +64,7 @@ fn exchange(
         return;
     };
     for _ in 0..random.below(3) {
-        let (status, body) = server.handle(request.path, &request.body);
+        let (status, body) = server.handle(&request.path, &request.body);
         match random.below(3) {
             0 => late.push((status, body)),
             1 => hear(engine, status, &body),
@@ -76,7 +76,8 @@ fn exchange(
 /// A late answer to a request that was answered already may be refused; it must do no harm.
 fn hear(engine: &Engine, status: u16, body: &[u8]) {
     if let Err(refused) = engine.on_response(status, body) {
-        assert_eq!(refused.code(), "activation_mismatch");
+        let late = ["activation_mismatch", "challenge_mismatch"];
+        assert!(late.contains(&refused.code()), "{refused}");
     }
 }
 

@@ -155,7 +155,7 @@ impl From<EngineRequest> for Request {
     fn from(request: EngineRequest) -> Self {
         Self {
             method: request.method.to_owned(),
-            path: request.path.to_owned(),
+            path: request.path,
             content_type: request.content_type.to_owned(),
             body: request.body.into(),
         }

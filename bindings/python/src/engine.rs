@@ -168,8 +168,8 @@ impl Request {
     }
 
     #[getter]
-    fn path(&self) -> &'static str {
-        self.0.path
+    fn path(&self) -> &str {
+        &self.0.path
     }
 
     #[getter]

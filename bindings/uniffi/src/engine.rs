@@ -143,7 +143,7 @@ impl From<mintreu::sync::Request> for Request {
     fn from(request: mintreu::sync::Request) -> Self {
         Self {
             method: request.method.to_owned(),
-            path: request.path.to_owned(),
+            path: request.path,
             content_type: request.content_type.to_owned(),
             body: request.body,
         }

@@ -16,6 +16,9 @@ const LICENSE: i64 = 2;
 const FINGERPRINT: i64 = 3;
 const VERSION: i64 = 4;
 const LICENSE_BUNDLE: i64 = 5;
+const TIME: i64 = 5;
+const RENEWS: i64 = 7;
+const LEND_SECS: i64 = 8;
 
 /// What a device asks to be activated for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub enum Wanted {
     Code(RedeemCode),
     /// A license it already holds.
     License(LicenseId),
+    /// The time and nothing else: a [`TimeProof`](super::TimeProof) answers.
+    Time,
 }
 
 /// A device asks for its activation.
@@ -41,6 +46,10 @@ pub struct Request {
     pub fingerprint: Fingerprint,
     /// The product's version, at most 64 bytes.
     pub version: Option<String>,
+    /// The activation whose seat is to be kept for longer: a [`Lease`](super::Lease) answers.
+    pub renews: Option<ActivationId>,
+    /// For how many seconds a floating seat is wanted; whoever issues decides when absent.
+    pub lend_secs: Option<u32>,
 }
 
 fn malformed(detail: &'static str) -> Error {
@@ -50,19 +59,19 @@ fn malformed(detail: &'static str) -> Error {
 impl Request {
     /// Signs with the device's key, which the request then names.
     pub fn seal(&self, device: &SigningKey) -> Result<Vec<u8>> {
-        let code = match &self.wanted {
-            Wanted::Code(code) => Some(Value::Text(code.canonical().into())),
-            Wanted::License(_) => None,
+        let (label, wanted) = match &self.wanted {
+            Wanted::Code(code) => (CODE, Value::Text(code.canonical().into())),
+            Wanted::License(id) => (LICENSE, Value::bytes(id.as_bytes())),
+            Wanted::Time => (TIME, Value::Bool(true)),
         };
-        let license = match &self.wanted {
-            Wanted::License(id) => Some(Value::bytes(id.as_bytes())),
-            Wanted::Code(_) => None,
-        };
+        let lend_secs = self.lend_secs.map(|secs| Value::Int(i64::from(secs)));
+        let renews = self.renews.as_ref().map(|id| Value::bytes(id.as_bytes()));
         let private = Value::labelled([
-            (CODE, code),
-            (LICENSE, license),
+            (label, Some(wanted)),
             (FINGERPRINT, self.fingerprint.to_value()),
             (VERSION, self.version.as_deref().map(Value::text)),
+            (RENEWS, renews),
+            (LEND_SECS, lend_secs),
         ]);
         let claims = cbor::encode(&Value::labelled([
             (AUDIENCE, Some(Value::text(&self.product))),
@@ -80,11 +89,15 @@ impl Request {
         let claims = cbor::decode(payload)?;
         let private =
             private_claims(&claims)?.ok_or_else(|| malformed("the request asks for nothing"))?;
-        let wanted = match (private.at(CODE), private.at(LICENSE)) {
-            (Some(code), None) => Wanted::Code(code.as_text()?.parse()?),
-            (None, Some(id)) => Wanted::License(LicenseId::from_bytes(id.as_exact()?)),
-            _ => return Err(malformed("a request has a code or a license, and not both")),
+        let wanted = match (private.at(CODE), private.at(LICENSE), private.at(TIME)) {
+            (Some(code), None, None) => Wanted::Code(code.as_text()?.parse()?),
+            (None, Some(id), None) => Wanted::License(LicenseId::from_bytes(id.as_exact()?)),
+            (None, None, Some(Value::Bool(true))) => Wanted::Time,
+            _ => return Err(malformed("a request asks for exactly one thing")),
         };
+        let renews = private.at(RENEWS).map(Value::as_exact).transpose()?;
+        let lend_secs = private.at(LEND_SECS).map(Value::as_int).transpose()?;
+        let lend_secs = lend_secs.map(u32::try_from).transpose();
         let version = private.at(VERSION).map(Value::as_text).transpose()?;
         if version.is_some_and(|version| version.len() > 64) {
             return Err(malformed("a version has at most 64 bytes"));
@@ -96,6 +109,8 @@ impl Request {
             wanted,
             fingerprint: Fingerprint::from_value(private.at(FINGERPRINT))?,
             version: version.map(str::to_owned),
+            renews: renews.map(ActivationId::from_bytes),
+            lend_secs: lend_secs.map_err(|_| malformed("a seat is lent for 32-bit seconds"))?,
         };
         Ok((device, request))
     }
@@ -199,6 +214,8 @@ impl VerifiedActivation {
     }
 
     /// What judging needs of it, with the host as it is `now` under the license's policy.
+    ///
+    /// A [`Lease`](super::Lease) may have moved its end since.
     pub fn facts(&self, matching: Matching, now: &Fingerprint) -> ActivationFacts {
         let known = &self.activation.fingerprint;
         ActivationFacts {
@@ -236,6 +253,8 @@ mod tests {
             wanted: Wanted::Code(RedeemCode::new("acme", [5; 10])),
             fingerprint: host("d"),
             version: Some("2.1".into()),
+            renews: None,
+            lend_secs: None,
         }
     }
 
@@ -270,6 +289,22 @@ mod tests {
         };
         let bytes = held.seal(&key(5)).expect("seals");
         assert_eq!(Request::verify(&bytes).expect("verifies").1, held);
+        let longer = Request {
+            renews: Some(ActivationId::from_bytes([2; 16])),
+            lend_secs: Some(86_400),
+            ..held
+        };
+        let bytes = longer.seal(&key(5)).expect("seals");
+        assert_eq!(Request::verify(&bytes).expect("verifies").1, longer);
+        let time = Request {
+            wanted: Wanted::Time,
+            fingerprint: Fingerprint::default(),
+            version: None,
+            ..request()
+        };
+        let bytes = time.seal(&key(5)).expect("seals");
+        assert_eq!(Request::verify(&bytes).expect("verifies").1, time);
+        assert!(to_text(&bytes).len() < 300, "a small code");
     }
 
     #[test]

@@ -5,24 +5,38 @@
 //! the request's nonce. The activation may carry the license itself, so that one answer is all a
 //! device without a network needs. [`judge_texts`] takes both the whole way to a verdict.
 //!
+//! A floating seat is held for a while only; a [`Lease`] keeps it for longer. A [`Deactivation`]
+//! gives a seat back. A device whose clock is in doubt asks for the time and gets a [`TimeProof`].
+//!
 //! # Invariants
 //!
 //! * A request proves that whoever made it holds the device key it names.
 //! * An activation is good for one license, one device and one request.
+//! * A lease moves the end of one activation and nothing else.
+//! * A proof of the time answers one question of one device.
 //! * Fingerprints are keyed hashes: the values they are made of never leave the device.
 //! * A redeem code with one wrong character, or two swapped, is never taken for another code.
 
 mod code;
+mod deactivation;
 mod document;
 mod fingerprint;
+mod lease;
+mod time_proof;
 
 pub use code::RedeemCode;
+pub use deactivation::Deactivation;
 pub use document::{Activation, Request, VerifiedActivation, Wanted};
 pub use fingerprint::Fingerprint;
+pub use lease::{Lease, VerifiedLease};
+pub use time_proof::TimeProof;
 
 use crate::document::{PublicKey, from_text};
 use crate::error::Result;
-use crate::license::{self, DeviceFacts, Facts, Ring, Trust, Verdict, judge};
+use crate::license::{
+    self, ActivationFacts, DeviceFacts, Facts, Matching, Ring, Trust, Verdict, judge,
+};
+use crate::time::Timestamp;
 
 /// What a device holds, in any text form.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +45,8 @@ pub struct Presented<'a> {
     pub license: &'a str,
     /// The activation, if there is one.
     pub activation: Option<&'a str>,
+    /// The newest lease of the activation's seat, if there is one.
+    pub lease: Option<&'a str>,
     /// The device's key, if it has one.
     pub device: Option<PublicKey>,
     /// The host as it is now; compared where the license asks for it.
@@ -57,14 +73,17 @@ fn judged(presented: &Presented<'_>, trust: &Trust, facts: &Facts) -> Result<Ver
         Some(text) => Some(Activation::verify(&from_text(text)?, &ring)?),
         None => None,
     };
-    let signers = activation.as_ref().map(VerifiedActivation::signers);
-    let standing = ring
-        .standing(license)
-        .with_revoked_from(signers.and_then(|signers| ring.revoked_from(signers)));
+    let lease = match (presented.lease, &activation) {
+        (Some(text), Some(held)) => Some(Lease::verify(&from_text(text)?, held, &ring)?),
+        _ => None,
+    };
+    let seat = activation.map(|activation| Seat { activation, lease });
+    let revoked_from = seat.as_ref().and_then(|seat| seat.revoked_from(&ring));
+    let standing = ring.standing(license).with_revoked_from(revoked_from);
     let matching = license.claims().matching;
     let device = presented.device.map(|key| DeviceFacts {
         key,
-        activation: activation.map(|known| known.facts(matching, &presented.fingerprint)),
+        activation: seat.map(|seat| seat.facts(matching, &presented.fingerprint)),
     });
     let facts = Facts {
         device,
@@ -72,6 +91,37 @@ fn judged(presented: &Presented<'_>, trust: &Trust, facts: &Facts) -> Result<Ver
         ..*facts
     };
     Ok(judge(license, &facts))
+}
+
+/// An activation and what keeps its seat for longer.
+#[derive(Debug, Clone)]
+pub(crate) struct Seat {
+    pub activation: VerifiedActivation,
+    pub lease: Option<VerifiedLease>,
+}
+
+impl Seat {
+    /// When the seat is no longer kept; `None` where it is for as long as the license.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        let end = self.activation.claims().expires_at?;
+        let lent = self.lease.as_ref().map(VerifiedLease::ends_at);
+        Some(lent.map_or(end, |lent| lent.max(end)))
+    }
+
+    /// From when a key is revoked that the seat hangs on.
+    pub fn revoked_from(&self, ring: &Ring) -> Option<Timestamp> {
+        let of_lease = self.lease.as_ref().map(VerifiedLease::signers);
+        let all = of_lease.into_iter().chain([self.activation.signers()]);
+        all.filter_map(|signers| ring.revoked_from(signers)).min()
+    }
+
+    /// What judging needs of it, with the host as it is `now` under the license's policy.
+    pub fn facts(&self, matching: Matching, now: &Fingerprint) -> ActivationFacts {
+        ActivationFacts {
+            expires_at: self.ends_at(),
+            ..self.activation.facts(matching, now)
+        }
+    }
 }
 
 fn ring_of(presented: &Presented<'_>, trust: &Trust) -> Result<Ring> {

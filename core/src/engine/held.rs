@@ -1,18 +1,16 @@
 //! The licenses a device holds, and what they come to right now.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::activation::{Fingerprint, VerifiedActivation};
+use super::Stacking;
+use crate::activation::{Fingerprint, Seat, VerifiedActivation, VerifiedLease};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
 use crate::license::{
-    Binding, ClockState, DeviceFacts, Entitlement, Facts, QuotaClaim, Verdict, VerifiedLicense,
-    Version, judge,
+    Binding, ClockState, DeviceFacts, Entitlement, Facts, QuotaClaim, Ring, Verdict,
+    VerifiedLicense, Version, judge,
 };
 use crate::time::Timestamp;
-
-/// How far the wall clock may lie behind a signed time before it counts as set back.
-const CLOCK_TOLERANCE_MS: i64 = 5 * 60 * 1000;
 
 /// What does not change while an engine is open.
 #[derive(Debug, Clone)]
@@ -21,30 +19,30 @@ pub(super) struct Host {
     pub version: Option<Version>,
     pub released_at: Option<Timestamp>,
     pub fingerprint: Fingerprint,
+    pub stacking: Stacking,
 }
 
-/// The instant to judge at: never before a signed time that this device has seen.
+/// The instant to judge at, and whether it can be believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Now {
     pub at: Timestamp,
-    pub suspect: bool,
+    pub clock: ClockState,
 }
 
 impl Now {
     #[inline]
-    pub fn new(wall: Timestamp, trusted: Timestamp) -> Self {
-        Self {
-            at: wall.max(trusted),
-            suspect: wall.plus_ms(CLOCK_TOLERANCE_MS) < trusted,
-        }
+    pub fn is_suspect(self) -> bool {
+        self.clock != ClockState::Sound
     }
 }
 
-/// Verified licenses and activation, with what they came to when last judged.
-#[derive(Debug, Default)]
+/// Verified licenses, the seats they are used from, and what was learned of keys and revocations,
+/// with what it all came to when last judged.
+#[derive(Debug)]
 pub(super) struct Held {
+    pub ring: Ring,
     licenses: Vec<VerifiedLicense>,
-    activation: Option<VerifiedActivation>,
+    seats: BTreeMap<LicenseId, Seat>,
     judged: Option<Judged>,
 }
 
@@ -59,7 +57,7 @@ impl Validity {
     #[inline]
     pub fn holds(&self, now: Now) -> bool {
         now.at >= self.from.at
-            && now.suspect == self.from.suspect
+            && now.clock == self.from.clock
             && self.until.is_none_or(|until| now.at < until)
     }
 }
@@ -74,6 +72,15 @@ pub(super) struct Judged {
 }
 
 impl Held {
+    pub fn new(ring: Ring) -> Self {
+        Self {
+            ring,
+            licenses: Vec::new(),
+            seats: BTreeMap::new(),
+            judged: None,
+        }
+    }
+
     /// Adds a license, in place of an older issue of the same.
     pub fn add(&mut self, license: VerifiedLicense) {
         self.licenses
@@ -83,19 +90,55 @@ impl Held {
     }
 
     pub fn activate(&mut self, activation: VerifiedActivation) {
-        self.activation = Some(activation);
+        let seat = Seat {
+            activation,
+            lease: None,
+        };
+        self.seats.insert(seat.activation.claims().license, seat);
         self.judged = None;
     }
 
-    /// The license that this device still needs an activation for: the one installed last, when
-    /// nothing is activated yet or it asks for an activation of its own.
-    pub fn to_activate(&self) -> Option<LicenseId> {
-        let claims = self.licenses.last()?.claims();
-        match &self.activation {
-            None => Some(claims.id),
-            Some(held) if held.claims().license == claims.id => None,
-            Some(_) => (claims.binding != Binding::None).then_some(claims.id),
+    /// Takes a lease, unless the one that is held lasts longer.
+    pub fn lend(&mut self, license: LicenseId, lease: VerifiedLease) {
+        if let Some(seat) = self.seats.get_mut(&license) {
+            let held = seat.lease.as_ref().map(VerifiedLease::ends_at);
+            if held.is_none_or(|end| end < lease.ends_at()) {
+                seat.lease = Some(lease);
+            }
         }
+        self.judged = None;
+    }
+
+    pub fn vacate(&mut self, license: LicenseId) {
+        self.seats.remove(&license);
+        self.judged = None;
+    }
+
+    /// Forgets what was judged: key sets and lists change it.
+    pub fn judge_again(&mut self) {
+        self.judged = None;
+    }
+
+    pub fn licenses(&self) -> &[VerifiedLicense] {
+        &self.licenses
+    }
+
+    pub fn seats(&self) -> impl Iterator<Item = &Seat> {
+        self.seats.values()
+    }
+
+    pub fn seat(&self, license: LicenseId) -> Option<&Seat> {
+        self.seats.get(&license)
+    }
+
+    /// The license that this device still needs an activation for, the one installed last first:
+    /// any when nothing is activated yet, else one that asks for a seat of its own.
+    pub fn to_activate(&self, given_up: impl Fn(LicenseId) -> bool) -> Option<LicenseId> {
+        let wanting = self.licenses.iter().rev().map(VerifiedLicense::claims);
+        wanting
+            .filter(|claims| !self.seats.contains_key(&claims.id) && !given_up(claims.id))
+            .find(|claims| self.seats.is_empty() || claims.binding != Binding::None)
+            .map(|claims| claims.id)
     }
 
     /// What the licenses come to, if that was judged and still stands at `now`.
@@ -108,21 +151,18 @@ impl Held {
 
     /// Judges every license at `now`.
     pub fn judge(&mut self, host: &Host, now: Now) -> &Judged {
-        let judged = Judged::of(&self.licenses, self.activation.as_ref(), host, now);
+        let judged = Judged::of(self, host, now);
         self.judged.insert(judged)
     }
 }
 
 impl Judged {
-    fn of(
-        licenses: &[VerifiedLicense],
-        activation: Option<&VerifiedActivation>,
-        host: &Host,
-        now: Now,
-    ) -> Self {
-        let replaced: HashSet<_> = licenses
+    fn of(held: &Held, host: &Host, now: Now) -> Self {
+        let current = held.licenses.iter().map(|known| held.ring.newest(known));
+        let current: Vec<_> = current.collect();
+        let replaced: HashSet<_> = current
             .iter()
-            .flat_map(|l| &l.claims().supersedes)
+            .flat_map(|known| &known.claims().supersedes)
             .collect();
         let mut all = Self {
             validity: Validity {
@@ -133,47 +173,30 @@ impl Judged {
             entitlements: HashMap::new(),
             quotas: HashMap::new(),
         };
-        for license in licenses
-            .iter()
-            .filter(|l| !replaced.contains(&l.claims().id))
-        {
-            let matching = license.claims().matching;
-            let activation = activation.map(|held| held.facts(matching, &host.fingerprint));
-            let device = DeviceFacts {
-                key: host.device,
-                activation,
-            };
-            let clock = match now.suspect {
-                true => ClockState::Suspect { ran_ms: 0 },
-                false => ClockState::Sound,
-            };
-            let facts = Facts {
-                now: now.at,
-                clock,
-                version: host.version,
-                released_at: host.released_at,
-                device: Some(device),
-                ..Facts::default()
-            };
-            all.unite(license, judge(license, &facts));
+        for license in &current {
+            if !replaced.contains(&license.claims().id) {
+                let facts = facts(held, host, now, license);
+                all.unite(license, judge(license, &facts), host.stacking);
+            }
         }
         all
     }
 
-    fn unite(&mut self, license: &VerifiedLicense, verdict: Verdict) {
+    fn unite(&mut self, license: &VerifiedLicense, verdict: Verdict, stacking: Stacking) {
         if let Some(change) = verdict.changes_at() {
             let until = &mut self.validity.until;
             *until = Some(until.map_or(change, |known| known.min(change)));
         }
         if verdict.is_allowed() {
             for (name, entitlement) in &license.claims().entitlements {
-                larger(self.entitlements.entry(name.to_string()), entitlement);
+                let slot = self.entitlements.entry(name.to_string());
+                slot.and_modify(|known| stacking.unite(known, entitlement))
+                    .or_insert_with(|| entitlement.clone());
             }
             for (name, quota) in &license.claims().quotas {
-                let known = self.quotas.entry(name.to_string()).or_insert(*quota);
-                if quota.limit.is_none() || quota.overage || quota.limit > known.limit {
-                    *known = *quota;
-                }
+                let slot = self.quotas.entry(name.to_string());
+                slot.and_modify(|known| stacking.unite_quota(known, quota))
+                    .or_insert(*quota);
             }
         }
         let better = match &self.verdict {
@@ -221,13 +244,67 @@ impl Judged {
     }
 }
 
-fn larger(slot: std::collections::hash_map::Entry<'_, String, Entitlement>, other: &Entitlement) {
-    slot.and_modify(|known| match (&*known, other) {
-        (Entitlement::Limit(a), Entitlement::Limit(b)) if b > a => *known = other.clone(),
-        (Entitlement::Granted, _) => *known = other.clone(),
-        _ => {}
-    })
-    .or_insert_with(|| other.clone());
+/// What one license is judged against on this device.
+fn facts(held: &Held, host: &Host, now: Now, license: &VerifiedLicense) -> Facts {
+    let claims = license.claims();
+    let seat = held.seats.get(&claims.id);
+    let revoked_from = seat.and_then(|seat| seat.revoked_from(&held.ring));
+    Facts {
+        now: now.at,
+        clock: now.clock,
+        version: host.version,
+        released_at: host.released_at,
+        device: Some(DeviceFacts {
+            key: host.device,
+            activation: seat.map(|seat| seat.facts(claims.matching, &host.fingerprint)),
+        }),
+        standing: held.ring.standing(license).with_revoked_from(revoked_from),
+    }
+}
+
+impl Stacking {
+    /// Two licenses that both have an entitlement.
+    fn unite(self, known: &mut Entitlement, other: &Entitlement) {
+        match (&*known, other) {
+            (Entitlement::Limit(a), Entitlement::Limit(b)) => {
+                *known = Entitlement::Limit(match self {
+                    Self::Largest => *a.max(b),
+                    Self::AddUp => a.saturating_add(*b),
+                });
+            }
+            (Entitlement::Granted, _) => *known = other.clone(),
+            _ => {}
+        }
+    }
+
+    /// Two licenses that both have a quota; only those of the same window can add up.
+    fn unite_quota(self, known: &mut QuotaClaim, other: &QuotaClaim) {
+        let sum = match (known.limit, other.limit) {
+            (Some(a), Some(b)) if self == Self::AddUp && known.window == other.window => {
+                Some(a.saturating_add(b))
+            }
+            _ => None,
+        };
+        if let Some(limit) = sum {
+            let overage_cap = match (known.overage_cap, other.overage_cap) {
+                (Some(a), Some(b)) => Some(a.saturating_add(b)),
+                (one, other) => one.or(other),
+            };
+            let unbounded = |quota: &QuotaClaim| quota.overage && quota.overage_cap.is_none();
+            *known = QuotaClaim {
+                limit: Some(limit),
+                overage: known.overage || other.overage,
+                overage_cap: overage_cap.filter(|_| !unbounded(known) && !unbounded(other)),
+                ..*known
+            };
+            return;
+        }
+        // Without a limit nothing is larger.
+        let larger = other.limit.is_none() || other.overage || other.limit > known.limit;
+        if known.limit.is_some() && larger {
+            *known = *other;
+        }
+    }
 }
 
 fn not_licensed() -> Error {

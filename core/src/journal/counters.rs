@@ -4,6 +4,7 @@
 //! |---|---|
 //! | 0..64 | magic, version, cell size, capacity, digest of these |
 //! | 64..192, 192..320 | two marks: generation, epoch, sequence, chain head, stream, zeros, digest |
+//! | 320..448, 448..576 | two copies of the clock: generation, its words, zeros, digest |
 //! | 4096.. | cells of 256 bytes: state, value, key length, key digest, key |
 //!
 //! The file is written out in full before it is mapped, because a page without a block behind it
@@ -20,6 +21,7 @@ use memmap2::{MmapOptions, MmapRaw};
 use sha2::{Digest, Sha256};
 
 use super::{Damage, damaged, io_error};
+use crate::clock::Watch;
 use crate::error::{Error, Result};
 use crate::meter::{ChainHash, MAX_TOTAL};
 
@@ -29,6 +31,7 @@ const HEADER_BYTES: usize = 4096;
 const CELL_BYTES: usize = 256;
 const KEY_WORDS: usize = 28;
 const MARK_AT: [usize; 2] = [8, 24];
+const CLOCK_AT: [usize; 2] = [40, 56];
 const MARK_WORDS: usize = 16;
 
 /// The most bytes of key one cell holds.
@@ -200,30 +203,59 @@ impl Counters {
 
     /// The newest whole mark; a torn one falls back to the one before it.
     pub fn mark(&self) -> Mark {
-        let newest = MARK_AT
-            .iter()
-            .filter_map(|&at| self.read_mark(at))
-            .max_by_key(|(g, _)| *g);
-        newest.map_or(Mark::START, |(_, mark)| mark)
+        let Some(words) = self.newest(MARK_AT) else {
+            return Mark::START;
+        };
+        let mut mark = Mark {
+            epoch: words[1],
+            seq: words[2],
+            ..Mark::START
+        };
+        read_words(&words[3..7], &mut mark.head);
+        read_words(&words[7..9], &mut mark.stream);
+        mark
     }
 
     /// Writes a mark over the older of the two.
     pub fn set_mark(&self, mark: &Mark) {
-        let [a, b] = MARK_AT.map(|at| self.read_mark(at).map_or(0, |(generation, _)| generation));
-        let (at, generation) = if a <= b {
-            (MARK_AT[0], b + 1)
-        } else {
-            (MARK_AT[1], a + 1)
-        };
         let mut words = [0u64; MARK_WORDS];
-        words[0] = generation;
         words[1] = mark.epoch;
         words[2] = mark.seq;
         fill_words(&mut words[3..7], &mark.head);
         fill_words(&mut words[7..9], &mark.stream);
+        self.replace_older(MARK_AT, words);
+    }
+
+    /// The newest whole copy of the clock.
+    pub fn clock(&self) -> Option<Watch> {
+        let words = self.newest(CLOCK_AT)?;
+        let words = words[1..].first_chunk::<{ Watch::WORDS }>()?;
+        Some(Watch::from_words(words))
+    }
+
+    /// Writes the clock over the older of its two copies; no system call.
+    pub fn set_clock(&self, watch: &Watch) {
+        let mut words = [0u64; MARK_WORDS];
+        words[1..=Watch::WORDS].copy_from_slice(&watch.to_words());
+        self.replace_older(CLOCK_AT, words);
+    }
+
+    fn newest(&self, places: [usize; 2]) -> Option<[u64; MARK_WORDS]> {
+        let whole = places.iter().filter_map(|&at| self.read_whole(at));
+        whole.max_by_key(|words| words[0])
+    }
+
+    fn replace_older(&self, places: [usize; 2], mut words: [u64; MARK_WORDS]) {
+        let [a, b] = places.map(|at| self.read_whole(at).map_or(0, |words| words[0]));
+        let (at, generation) = if a <= b {
+            (places[0], b + 1)
+        } else {
+            (places[1], a + 1)
+        };
+        words[0] = generation;
         words[MARK_WORDS - 1] = digest_words(&words[..MARK_WORDS - 1]);
         let place = &self.words()[at..at + MARK_WORDS];
-        // The digest is spoiled first, so that a half-written mark is never taken for a whole one.
+        // The digest is spoiled first, so that a half-written one is never taken for a whole one.
         place[MARK_WORDS - 1].store(!words[MARK_WORDS - 1], Ordering::SeqCst);
         for (slot, word) in place.iter().zip(words) {
             slot.store(word, Ordering::SeqCst);
@@ -240,23 +272,14 @@ impl Counters {
         })
     }
 
-    fn read_mark(&self, at: usize) -> Option<(u64, Mark)> {
+    fn read_whole(&self, at: usize) -> Option<[u64; MARK_WORDS]> {
         let place = &self.words()[at..at + MARK_WORDS];
         let mut words = [0u64; MARK_WORDS];
         for (word, slot) in words.iter_mut().zip(place) {
             *word = slot.load(Ordering::SeqCst);
         }
-        if words[0] == 0 || words[MARK_WORDS - 1] != digest_words(&words[..MARK_WORDS - 1]) {
-            return None;
-        }
-        let mut mark = Mark {
-            epoch: words[1],
-            seq: words[2],
-            ..Mark::START
-        };
-        read_words(&words[3..7], &mut mark.head);
-        read_words(&words[7..9], &mut mark.stream);
-        Some((words[0], mark))
+        let whole = words[MARK_WORDS - 1] == digest_words(&words[..MARK_WORDS - 1]);
+        (words[0] != 0 && whole).then_some(words)
     }
 
     fn check_header(&self) -> Result<()> {

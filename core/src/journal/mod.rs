@@ -35,11 +35,12 @@ pub(crate) use counters::add;
 use counters::{CellKind, Counters, Slot};
 pub use sealing::CellUsage;
 pub(crate) use sealing::SealTime;
-use store::{Cells, Chain, Store, StreamRow};
+use store::{Cells, Chain, Store, StreamRow, Write};
 
+use crate::clock::Watch;
 use crate::document::SigningKey;
 use crate::error::{Error, Result};
-use crate::id::StreamId;
+use crate::id::{LicenseId, StreamId};
 use crate::meter::{CellKey, MAX_KEY_BYTES, Quota};
 
 /// How many cells a folder has room for unless the caller says otherwise; also the most.
@@ -215,27 +216,42 @@ impl Journal {
 
     /// Remembers or (with `None`) forgets small named values, on the disk when this returns.
     pub fn set_states(&self, values: &[(&str, Option<&[u8]>)]) -> Result<()> {
-        self.lock()?.store.write(|tx| {
-            values.iter().try_for_each(|(name, value)| match value {
-                Some(value) => tx.state(name, value),
-                None => tx.clear(name),
-            })
-        })
-    }
-
-    /// Raises a named number to `at_least`; it never falls.
-    pub fn raise(&self, name: &str, at_least: i64) -> Result<i64> {
-        let mut inner = self.lock()?;
-        let known = inner.store.number(name)?;
-        if at_least > known {
-            inner.store.write(|tx| tx.number(name, at_least))?;
-        }
-        Ok(known.max(at_least))
+        self.lock()?.store.write(|tx| write_states(tx, values))
     }
 
     /// A named number; 0 when it was never set.
     pub fn number(&self, name: &str) -> Result<i64> {
         self.lock()?.store.number(name)
+    }
+
+    /// Remembers a named number.
+    pub fn set_number(&self, name: &str, value: i64) -> Result<()> {
+        self.set_states(&[(name, Some(&value.to_be_bytes()))])
+    }
+
+    /// The clock as it was when it was looked at last.
+    pub fn clock(&self) -> Result<Watch> {
+        let kept = kept_clock(&self.lock()?.store)?;
+        Ok(self
+            .counters
+            .clock()
+            .map_or(kept, |watch| watch.merged(kept)))
+    }
+
+    /// Remembers the clock where a killed process doesn't lose it; no system call.
+    pub fn note_clock(&self, watch: &Watch) {
+        // Two processes would write over each other: the one that opened does it.
+        if std::process::id() == self.pid {
+            self.counters.set_clock(watch);
+        }
+    }
+
+    /// Remembers the clock on the disk.
+    pub fn keep_clock(&self, watch: &Watch) -> Result<()> {
+        self.note_clock(watch);
+        let words = watch.to_words();
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+        self.set_states(&[(CLOCK, Some(&bytes))])
     }
 
     /// Every installed document with its name.
@@ -246,6 +262,29 @@ impl Journal {
     /// Keeps a document under a name, in place of the one before.
     pub fn keep_document(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.lock()?.store.write(|tx| tx.document(name, bytes))
+    }
+
+    /// Forgets documents, keeps others and changes small named values, all in one transaction.
+    pub fn replace_documents(
+        &self,
+        forget: &[&str],
+        keep: &[(&str, &[u8])],
+        states: &[(&str, Option<&[u8]>)],
+    ) -> Result<()> {
+        self.lock()?.store.write(|tx| {
+            forget
+                .iter()
+                .try_for_each(|name| tx.forget_document(name))?;
+            keep.iter()
+                .try_for_each(|(name, bytes)| tx.document(name, bytes))?;
+            write_states(tx, states)
+        })
+    }
+
+    /// The license whose use is being counted.
+    pub fn counted_license(&self) -> Result<Option<LicenseId>> {
+        let inner = self.lock()?;
+        Ok(inner.stream.as_ref().map(|row| row.license))
     }
 
     /// Every kept segment and receipt, oldest first.
@@ -262,6 +301,26 @@ impl Journal {
             ));
         }
         Ok(self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn write_states(tx: &Write<'_>, values: &[(&str, Option<&[u8]>)]) -> Result<()> {
+    values.iter().try_for_each(|(name, value)| match value {
+        Some(value) => tx.state(name, value),
+        None => tx.clear(name),
+    })
+}
+
+/// The clock as it was when it was written to the disk last.
+fn kept_clock(store: &Store) -> Result<Watch> {
+    let Some(bytes) = store.state(CLOCK)? else {
+        return Ok(Watch::default());
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    let words: Vec<u64> = words.iter().map(|word| u64::from_be_bytes(*word)).collect();
+    match <[u64; Watch::WORDS]>::try_from(words) {
+        Ok(words) if rest.is_empty() => Ok(Watch::from_words(&words)),
+        _ => Err(damaged("the stored clock has a wrong length")),
     }
 }
 
@@ -341,6 +400,8 @@ fn io_error(what: &str, path: &Path, error: &std::io::Error) -> Error {
     )
 }
 
+/// The name under which the clock is kept.
+const CLOCK: &str = "clock";
 /// The name under which the current stream's id is kept.
 const CURRENT_STREAM: &str = "stream";
 

@@ -82,7 +82,7 @@ pub(super) fn reconcile(
 }
 
 fn row_time(inner: &Inner) -> Result<Timestamp> {
-    Ok(Timestamp::from_ms(inner.store.number("trusted_ms")?))
+    Ok(super::kept_clock(&inner.store)?.floor())
 }
 
 /// Raises every cell that lies behind what was sealed of it, and makes those that are missing.

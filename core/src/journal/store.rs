@@ -42,6 +42,7 @@ const DELETE_STATE: &str = "DELETE FROM state WHERE name = ?1";
 const SELECT_DOCUMENTS: &str = "SELECT name, bytes FROM document ORDER BY name";
 const UPSERT_DOCUMENT: &str = "INSERT INTO document (name, bytes) VALUES (?1, ?2)
     ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes";
+const DELETE_DOCUMENT: &str = "DELETE FROM document WHERE name = ?1";
 const SELECT_STREAM: &str = "SELECT stream, license, product, epoch, seq, head, acked, send, digest
     FROM stream WHERE stream = ?1";
 const UPSERT_STREAM: &str = "INSERT INTO stream
@@ -310,12 +311,12 @@ impl Write<'_> {
         self.run(DELETE_STATE, [name])
     }
 
-    pub fn number(&self, name: &str, value: i64) -> Result<()> {
-        self.state(name, &value.to_be_bytes())
-    }
-
     pub fn document(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.run(UPSERT_DOCUMENT, params![name, bytes])
+    }
+
+    pub fn forget_document(&self, name: &str) -> Result<()> {
+        self.run(DELETE_DOCUMENT, [name])
     }
 
     pub fn stream(&self, row: &StreamRow) -> Result<()> {

@@ -70,4 +70,5 @@ pub use ring::{Anchor, Ring};
 pub use schema::Schema;
 pub use trust::Trust;
 pub use verdict::{Status, Verdict};
+pub(crate) use verify::open_under;
 pub use verify::{Opened, Signers, VerifiedLicense, issue, open_bundle, verify, verify_text};

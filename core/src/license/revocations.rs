@@ -4,7 +4,7 @@ use miniz_oxide::deflate::compress_to_vec_zlib;
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 
 use super::name::check_name;
-use super::{Anchor, ListEntry, open_bundle};
+use super::{Anchor, ListEntry, Opened, open_bundle};
 use crate::document::cbor::{self, Value};
 use crate::document::{
     AUDIENCE, Bundle, ISSUED_AT, Kind, PRIVATE, SigningKey, private_claims, seal,
@@ -132,6 +132,11 @@ impl Revocations {
 
     /// Verifies a list's bundle; errors as for a license.
     pub fn verify(bundle: &[u8], anchor: &dyn Anchor) -> Result<Self> {
+        Self::verify_by(bundle, anchor).map(|verified| verified.1)
+    }
+
+    /// As [`Revocations::verify`], and tells how far its signature can be believed.
+    pub(crate) fn verify_by(bundle: &[u8], anchor: &dyn Anchor) -> Result<(Opened, Self)> {
         let opened = open_bundle(Kind::Revocations, bundle, anchor)?;
         let claims = cbor::decode(opened.claims())?;
         let private =
@@ -145,7 +150,8 @@ impl Revocations {
         )?;
         list.bitmap = inflate(private.need(BITMAP, "bitmap")?.as_bytes()?, bits)?;
         let version = private.need(VERSION, "version")?.as_count()?;
-        Ok(list.at(version, opened.issued_at()))
+        let list = list.at(version, opened.issued_at());
+        Ok((opened, list))
     }
 }
 

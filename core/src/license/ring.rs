@@ -42,7 +42,14 @@ pub struct Ring {
     key_set: Option<KeySet>,
     added: Vec<Added>,
     signed_again: BTreeMap<LicenseId, VerifiedLicense>,
-    lists: BTreeMap<u64, Revocations>,
+    lists: BTreeMap<u64, Listed>,
+}
+
+/// A revocation list, and the keys it hangs on.
+#[derive(Debug, Clone)]
+struct Listed {
+    list: Revocations,
+    signers: Signers,
 }
 
 /// A certificate that the key set adds, and the root that signed it.
@@ -82,7 +89,7 @@ impl Ring {
 
     /// The newest of each revocation list.
     pub fn lists(&self) -> impl Iterator<Item = &Revocations> {
-        self.lists.values()
+        self.lists.values().map(|held| &held.list)
     }
 
     /// Takes a key set; tells whether it was newer than the one held.
@@ -122,10 +129,15 @@ impl Ring {
 
     /// Takes a revocation list; tells whether it was newer than the one held.
     ///
-    /// `list_old` when its version or its instant of issue is before the held one's.
+    /// `list_old` when its version or its instant of issue is before the held one's, unless the
+    /// latter hangs on a revoked key: then whoever had that key may have chosen both.
     pub fn install_revocations(&mut self, bundle: &[u8]) -> Result<bool> {
-        let list = Revocations::verify(bundle, self)?;
-        if let Some(held) = self.lists.get(&list.list()) {
+        let (opened, list) = Revocations::verify_by(bundle, self)?;
+        let signers = opened.signers().clone();
+        let held = self.lists.get(&list.list());
+        let tainted = held.is_some_and(|held| self.revoked_from(&held.signers).is_some());
+        let replaces = tainted && self.revoked_from(&signers).is_none();
+        if let Some(Listed { list: held, .. }) = held.filter(|_| !replaces) {
             let (new, known) = (
                 (list.version(), list.issued_at()),
                 (held.version(), held.issued_at()),
@@ -139,13 +151,13 @@ impl Ring {
             if new == known {
                 return Ok(false);
             }
-        } else if self.lists.len() >= MAX_LISTS {
+        } else if held.is_none() && self.lists.len() >= MAX_LISTS {
             return Err(Error::new(
                 "too_large",
                 "a product has at most 64 revocation lists",
             ));
         }
-        self.lists.insert(list.list(), list);
+        self.lists.insert(list.list(), Listed { list, signers });
         Ok(true)
     }
 
@@ -154,7 +166,7 @@ impl Ring {
         let claims = license.claims();
         let entry = claims.status;
         let list = entry.and_then(|entry| {
-            let list = self.lists.get(&entry.list)?;
+            let list = &self.lists.get(&entry.list)?.list;
             list.covers(entry).then_some(list)
         });
         let revoked = entry

@@ -133,49 +133,93 @@ fn judge_under(license: &VerifiedLicense, anchor: &dyn Anchor, facts: &Facts) ->
 
 /// Opens a bundle of any kind that is issued under a root: its signatures, scope and product.
 ///
-/// Every such document names its product (`aud`) and its instant of issue (`iat`).
+/// Every such document names its product (`aud`) and its instant of issue (`iat`); a lease is
+/// opened with its activation, by [`Lease::verify`](crate::activation::Lease::verify).
 pub fn open_bundle(kind: Kind, bundle: &[u8], anchor: &dyn Anchor) -> Result<Opened> {
-    let bundle = Bundle::from_bytes(bundle)?;
-    if bundle.kind() != kind {
-        let (found, asked) = (bundle.kind().name(), kind.name());
+    if kind == Kind::Lease {
         return Err(Error::new(
             "wrong_kind",
-            format!("this is a {found}, not a {asked}"),
+            "a lease says nothing without its activation",
         ));
     }
-    let (payload, chains) = match bundle.certificates() {
-        [] => by_known_key(kind, bundle.document(), anchor)?,
-        certificates => by_certificates(kind, certificates, bundle.document(), anchor)?,
-    };
-    let claims = cbor::decode(payload)?;
-    let product = claims.need(AUDIENCE, "product")?.as_text()?.to_owned();
-    let issued_at = super::codec::instant(claims.need(ISSUED_AT, "issued at")?)?;
-    if let Some(ours) = anchor.trust().product().filter(|&ours| ours != product) {
-        return Err(Error::new(
-            "wrong_product",
-            format!("this is for the product {product}, not for {ours}"),
-        ));
-    }
+    let signed = Signed::of(kind, bundle, anchor)?;
+    let claims = cbor::decode(signed.payload)?;
+    let product = claims.need(AUDIENCE, "product")?.as_text()?;
     let license = license_of(kind, &claims)?;
-    let signers = first_that_allows(chains, |chain| {
-        chain.allows(kind, &product, issued_at, license)
-    })?;
-    Ok(Opened {
-        claims: payload.to_vec(),
-        product,
-        issued_at,
-        revoked_from: anchor.ring().and_then(|ring| ring.revoked_from(&signers)),
-        signers,
-    })
+    signed.scoped(kind, &claims, anchor, product, license)
+}
+
+/// Opens a bundle that is about a license of a product without naming either.
+pub(crate) fn open_under(
+    kind: Kind,
+    bundle: &[u8],
+    anchor: &dyn Anchor,
+    product: &str,
+    license: LicenseId,
+) -> Result<Opened> {
+    let signed = Signed::of(kind, bundle, anchor)?;
+    let claims = cbor::decode(signed.payload)?;
+    signed.scoped(kind, &claims, anchor, product, Some(license))
+}
+
+/// A document whose signature holds, and the ways from a root down to it.
+struct Signed<'a> {
+    payload: &'a [u8],
+    chains: Vec<Chain>,
+}
+
+impl<'a> Signed<'a> {
+    fn of(kind: Kind, bundle: &'a [u8], anchor: &dyn Anchor) -> Result<Self> {
+        let bundle = Bundle::from_bytes(bundle)?;
+        if bundle.kind() != kind {
+            let (found, asked) = (bundle.kind().name(), kind.name());
+            return Err(Error::new(
+                "wrong_kind",
+                format!("this is a {found}, not a {asked}"),
+            ));
+        }
+        let (payload, chains) = match bundle.certificates() {
+            [] => by_known_key(kind, bundle.document(), anchor)?,
+            certificates => by_certificates(kind, certificates, bundle.document(), anchor)?,
+        };
+        Ok(Self { payload, chains })
+    }
+
+    fn scoped(
+        self,
+        kind: Kind,
+        claims: &Value<'_>,
+        anchor: &dyn Anchor,
+        product: &str,
+        license: Option<LicenseId>,
+    ) -> Result<Opened> {
+        let issued_at = super::codec::instant(claims.need(ISSUED_AT, "issued at")?)?;
+        if let Some(ours) = anchor.trust().product().filter(|&ours| ours != product) {
+            return Err(Error::new(
+                "wrong_product",
+                format!("this is for the product {product}, not for {ours}"),
+            ));
+        }
+        let signers = first_that_allows(self.chains, |chain| {
+            chain.allows(kind, product, issued_at, license)
+        })?;
+        Ok(Opened {
+            claims: self.payload.to_vec(),
+            product: product.to_owned(),
+            issued_at,
+            revoked_from: anchor.ring().and_then(|ring| ring.revoked_from(&signers)),
+            signers,
+        })
+    }
 }
 
 /// The license that a document is about, where its kind is about one.
 fn license_of(kind: Kind, claims: &Value<'_>) -> Result<Option<LicenseId>> {
-    /// In activations and leases.
+    /// In activations.
     const LICENSE: i64 = 2;
     let id = match kind {
         Kind::License => claims.need(DOCUMENT_ID, "license id")?,
-        Kind::Activation | Kind::Lease => {
+        Kind::Activation => {
             let private = claims.need(PRIVATE, "private")?;
             private.need(LICENSE, "license")?
         }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use mintreu::activation::{Activation, Request, Wanted};
+use mintreu::activation::{Activation, Deactivation, Lease, Request, TimeProof, Wanted};
 use mintreu::document::SigningKey;
 use mintreu::id::{ActivationId, LicenseId, StreamId};
 use mintreu::license::{Claims, Name, QuotaClaim, Trust, issue};
@@ -46,6 +46,15 @@ pub struct Server {
     pub license: Claims,
     pub streams: HashMap<StreamId, Stream>,
     pub epoch: u64,
+    /// The server's own clock.
+    pub now: Timestamp,
+    /// For how long a seat is kept; as long as the license when absent.
+    pub seat_secs: Option<u32>,
+    /// What it tells to whoever asks for it.
+    pub key_set: Option<Vec<u8>>,
+    pub lists: HashMap<u64, Vec<u8>>,
+    /// Seats that were given back.
+    pub given_back: Vec<ActivationId>,
     fault: Fault,
 }
 
@@ -62,6 +71,11 @@ impl Server {
             license,
             streams: HashMap::new(),
             epoch: 1,
+            now: NOW,
+            seat_secs: None,
+            key_set: None,
+            lists: HashMap::new(),
+            given_back: Vec::new(),
             fault,
         }
     }
@@ -76,22 +90,67 @@ impl Server {
 
     /// The answer to one request: status and body.
     pub fn handle(&mut self, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let found = |document: Option<&Vec<u8>>| match document {
+            Some(bytes) => (200, bytes.clone()),
+            None => (204, Vec::new()),
+        };
         match path {
             sync::ACTIVATIONS => self.activate(body),
             sync::SEGMENTS => self.segment(body),
+            sync::TIME => {
+                let (device, request) = Request::verify(body).unwrap();
+                assert_eq!(request.wanted, Wanted::Time);
+                (200, self.proof(device, request.nonce))
+            }
+            sync::DEACTIVATIONS => {
+                let (device, said) = Deactivation::verify(body).unwrap();
+                if !self.given_back.contains(&said.activation) {
+                    self.given_back.push(said.activation);
+                }
+                (200, self.proof(device, said.nonce))
+            }
+            sync::KEYSET => found(self.key_set.as_ref()),
+            sync::REVOCATIONS => {
+                let number = query.split('&').find_map(|pair| pair.strip_prefix("list="));
+                found(self.lists.get(&number.unwrap().parse().unwrap()))
+            }
             _ => (404, Vec::new()),
         }
     }
 
+    pub fn root(&self) -> &SigningKey {
+        &self.root
+    }
+
+    pub fn proof(&self, device: mintreu::document::PublicKey, nonce: [u8; 16]) -> Vec<u8> {
+        let proof = TimeProof {
+            product: PRODUCT.into(),
+            at: self.now,
+            device,
+            nonce,
+        };
+        proof.issue(&self.root, &[]).unwrap()
+    }
+
     fn activate(&self, body: &[u8]) -> (u16, Vec<u8>) {
         let (device, request) = Request::verify(body).unwrap();
+        if let Some(activation) = request.renews {
+            let lease = Lease {
+                issued_at: self.now,
+                activation,
+                seconds: request.lend_secs.or(self.seat_secs).unwrap(),
+            };
+            return (200, lease.issue(&self.root, &[]).unwrap());
+        }
         let carries = matches!(request.wanted, Wanted::Code(_));
+        let kept = self.seat_secs.map(|secs| i64::from(secs) * 1000);
         let activation = Activation {
-            id: ActivationId::from_bytes([4; 16]),
+            id: ActivationId::from_bytes(request.nonce),
             license: self.license.id,
             product: request.product,
-            issued_at: NOW,
-            expires_at: None,
+            issued_at: self.now,
+            expires_at: kept.map(|ms| self.now.plus_ms(ms)),
             device,
             nonce: request.nonce,
             fingerprint: request.fingerprint,
@@ -209,7 +268,7 @@ pub fn sync(engine: &Engine, server: &mut Server) {
         let Some(request) = engine.next_request().unwrap() else {
             return;
         };
-        let (status, body) = server.handle(request.path, &request.body);
+        let (status, body) = server.handle(&request.path, &request.body);
         engine.on_response(status, &body).unwrap();
     }
     panic!("the sync does not end");

@@ -6,7 +6,7 @@ import urllib.request
 from ._errors import MintreuError
 from ._native import Engine
 
-_LONGEST_ANSWER = 128 * 1024
+_LONGEST_ANSWER = 2 * 1024 * 1024
 _MOST_REQUESTS = 10_000
 
 

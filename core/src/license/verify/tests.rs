@@ -133,12 +133,21 @@ fn a_key_certified_for_some_licenses_signs_for_no_other() {
         let bundle = Bundle::new(vec![&leaf], &document)
             .expect("fits")
             .to_bytes();
-        open_bundle(kind, &bundle, &trust()).map_or_else(|error| error.code(), |_| "ok")
+        let id = LicenseId::from_bytes(license);
+        let opened = match kind {
+            // A lease doesn't say which license it is about: its activation does.
+            Kind::Lease => open_under(kind, &bundle, &trust(), "acme.editor", id),
+            _ => open_bundle(kind, &bundle, &trust()),
+        };
+        opened.map_or_else(|error| error.code(), |_| "ok")
     };
     for kind in [Kind::Activation, Kind::Lease] {
         assert_eq!(about(kind, 7), "ok", "{kind:?}");
         assert_eq!(about(kind, 6), scope, "{kind:?}");
     }
+    let alone = seal(Kind::Lease, &[0xa0], &key(1)).expect("seals");
+    let refused = open_bundle(Kind::Lease, &alone, &trust()).map_err(|error| error.code());
+    assert_eq!(refused.map(drop), Err("wrong_kind"));
     assert_eq!(
         about(Kind::Receipt, 6),
         "ok",
