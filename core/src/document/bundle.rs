@@ -26,15 +26,23 @@ impl<'a> Bundle<'a> {
     /// Puts certificates before a document; `malformed` when there are too many or they aren't
     /// certificates.
     pub fn new(certificates: Vec<&'a [u8]>, document: &'a [u8]) -> Result<Self> {
+        let kinds = certificates.iter().map(|certificate| kind_of(certificate));
+        let kinds = kinds.collect::<Result<Vec<_>>>()?;
+        Self::of(certificates, &kinds, document, kind_of(document)?)
+    }
+
+    fn of(
+        certificates: Vec<&'a [u8]>,
+        kinds: &[Kind],
+        document: &'a [u8],
+        kind: Kind,
+    ) -> Result<Self> {
         if certificates.len() > MAX_CERTIFICATES {
             return Err(malformed("a bundle holds at most two certificates"));
         }
-        for certificate in &certificates {
-            if kind_of(certificate)? != Kind::Certificate {
-                return Err(malformed("only certificates may come before the document"));
-            }
+        if kinds.iter().any(|&kind| kind != Kind::Certificate) {
+            return Err(malformed("only certificates may come before the document"));
         }
-        let kind = kind_of(document)?;
         Ok(Self {
             certificates,
             document,
@@ -44,20 +52,20 @@ impl<'a> Bundle<'a> {
 
     /// Takes a bundle apart. Nothing of it is believed yet.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self> {
-        let mut items = Vec::with_capacity(MAX_CERTIFICATES + 1);
+        let (mut items, mut kinds) = (Vec::new(), Vec::new());
         let mut rest = bytes;
         while items.is_empty() || !rest.is_empty() {
             if items.len() > MAX_CERTIFICATES {
                 return Err(malformed("a bundle holds at most two certificates"));
             }
-            let after = split_first(rest)?.1;
+            let (parts, after) = split_first(rest)?;
             items.push(&rest[..rest.len() - after.len()]);
+            kinds.push(parts.kind);
             rest = after;
         }
-        let document = items
-            .pop()
-            .ok_or_else(|| malformed("the bundle is empty"))?;
-        Self::new(items, document)
+        let last = items.pop().zip(kinds.pop());
+        let (document, kind) = last.ok_or_else(|| malformed("the bundle is empty"))?;
+        Self::of(items, &kinds, document, kind)
     }
 
     /// The bytes of the whole bundle.

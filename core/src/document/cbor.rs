@@ -194,125 +194,148 @@ fn write_map(encoder: &mut Encoder<Vec<u8>>, entries: &[(Value<'_>, Value<'_>)])
 /// `input` is at most the size limit of its document, which its reader has checked. `malformed`
 /// says what was wrong.
 pub fn decode(input: &[u8]) -> Result<Value<'_>> {
-    let mut decoder = Decoder::new(input);
-    let value = read(&mut decoder, MAX_DEPTH)?;
-    if decoder.position() != input.len() {
+    let mut reader = Reader {
+        decoder: Decoder::new(input),
+        owed: 0,
+    };
+    let value = reader.read(MAX_DEPTH)?;
+    if reader.decoder.position() != input.len() {
         return Err(malformed("bytes follow the end of the claims"));
     }
     Ok(value)
+}
+
+/// The bytes of an item's head with this argument, in its shortest form (RFC 8949 §4.2.1).
+pub(super) const fn head_bytes(argument: u64) -> usize {
+    match argument {
+        0..=23 => 1,
+        24..=0xff => 2,
+        0x100..=0xffff => 3,
+        0x1_0000..=0xffff_ffff => 5,
+        _ => 9,
+    }
 }
 
 fn unreadable(_: minicbor::decode::Error) -> Error {
     malformed("the CBOR is broken or ends too early")
 }
 
-fn read<'a>(decoder: &mut Decoder<'a>, depth: usize) -> Result<Value<'a>> {
-    let start = decoder.position();
-    let value = match decoder.datatype().map_err(unreadable)? {
-        Type::Bool => Value::Bool(decoder.bool().map_err(unreadable)?),
-        Type::Null => {
-            decoder.null().map_err(unreadable)?;
-            Value::Null
-        }
-        Type::Bytes => {
-            let bytes = decoder.bytes().map_err(unreadable)?;
-            shortest(decoder, start, bytes.len() as u64, bytes.len())?;
-            Value::bytes(bytes)
-        }
-        Type::String => {
-            let text = decoder.str().map_err(unreadable)?;
-            shortest(decoder, start, text.len() as u64, text.len())?;
-            Value::text(text)
-        }
-        Type::Array => read_array(decoder, start, depth)?,
-        Type::Map => read_map(decoder, start, depth)?,
-        Type::BytesIndef | Type::StringIndef | Type::ArrayIndef | Type::MapIndef => {
-            return Err(malformed("an indefinite length is not deterministic"));
-        }
-        Type::U8 | Type::U16 | Type::U32 | Type::U64 => read_int(decoder, start)?,
-        Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::Int => read_int(decoder, start)?,
-        _ => return Err(malformed("a kind of CBOR item that claims never hold")),
-    };
-    Ok(value)
+struct Reader<'a> {
+    decoder: Decoder<'a>,
+    /// Items that the lists and maps around the current one have promised and that are still to
+    /// come. Each has a byte at least, so that all room taken for items is never more than there
+    /// are bytes, however often a forged count is nested.
+    owed: usize,
 }
 
-fn read_int<'a>(decoder: &mut Decoder<'a>, start: usize) -> Result<Value<'a>> {
-    let number = decoder.i64().map_err(unreadable)?;
-    let argument = if number < 0 { !number } else { number };
-    shortest(decoder, start, argument.unsigned_abs(), 0)?;
-    Ok(Value::Int(number))
-}
-
-fn read_array<'a>(decoder: &mut Decoder<'a>, start: usize, depth: usize) -> Result<Value<'a>> {
-    let count = definite(decoder.array().map_err(unreadable)?)?;
-    let (depth, count) = enter(decoder, start, depth, count, 1)?;
-    let mut items = Vec::with_capacity(count);
-    for _ in 0..count {
-        items.push(read(decoder, depth)?);
+impl<'a> Reader<'a> {
+    fn read(&mut self, depth: usize) -> Result<Value<'a>> {
+        let start = self.decoder.position();
+        let value = match self.decoder.datatype().map_err(unreadable)? {
+            Type::Bool => Value::Bool(self.decoder.bool().map_err(unreadable)?),
+            Type::Null => {
+                self.decoder.null().map_err(unreadable)?;
+                Value::Null
+            }
+            Type::Bytes => {
+                let bytes = self.decoder.bytes().map_err(unreadable)?;
+                self.shortest(start, bytes.len() as u64, bytes.len())?;
+                Value::bytes(bytes)
+            }
+            Type::String => {
+                let text = self.decoder.str().map_err(unreadable)?;
+                self.shortest(start, text.len() as u64, text.len())?;
+                Value::text(text)
+            }
+            Type::Array => self.read_array(start, depth)?,
+            Type::Map => self.read_map(start, depth)?,
+            Type::BytesIndef | Type::StringIndef | Type::ArrayIndef | Type::MapIndef => {
+                return Err(malformed("an indefinite length is not deterministic"));
+            }
+            Type::U8 | Type::U16 | Type::U32 | Type::U64 => self.read_int(start)?,
+            Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::Int => self.read_int(start)?,
+            _ => return Err(malformed("a kind of CBOR item that claims never hold")),
+        };
+        Ok(value)
     }
-    Ok(Value::Array(items))
-}
 
-fn read_map<'a>(decoder: &mut Decoder<'a>, start: usize, depth: usize) -> Result<Value<'a>> {
-    let count = definite(decoder.map().map_err(unreadable)?)?;
-    let (depth, count) = enter(decoder, start, depth, count, 2)?;
-    let input = decoder.input();
-    let mut entries = Vec::with_capacity(count);
-    let mut last: &[u8] = &[];
-    for _ in 0..count {
-        let from = decoder.position();
-        let key = read(decoder, depth)?;
-        if !matches!(key, Value::Int(_) | Value::Text(_) | Value::Bytes(_)) {
-            return Err(malformed("a map key must be a number, a text or bytes"));
-        }
-        let bytes = &input[from..decoder.position()];
-        if bytes <= last {
-            return Err(malformed("map keys are out of order or repeated"));
-        }
-        last = bytes;
-        entries.push((key, read(decoder, depth)?));
+    /// Reads an item that the list or map around it has promised.
+    fn read_promised(&mut self, depth: usize) -> Result<Value<'a>> {
+        self.owed -= 1;
+        self.read(depth)
     }
-    Ok(Value::Map(entries))
+
+    fn read_int(&mut self, start: usize) -> Result<Value<'a>> {
+        let number = self.decoder.i64().map_err(unreadable)?;
+        let argument = if number < 0 { !number } else { number };
+        self.shortest(start, argument.unsigned_abs(), 0)?;
+        Ok(Value::Int(number))
+    }
+
+    fn read_array(&mut self, start: usize, depth: usize) -> Result<Value<'a>> {
+        let count = definite(self.decoder.array().map_err(unreadable)?)?;
+        let (depth, count) = self.enter(start, depth, count, 1)?;
+        let mut items = Vec::with_capacity(count);
+        for _ in 0..count {
+            items.push(self.read_promised(depth)?);
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn read_map(&mut self, start: usize, depth: usize) -> Result<Value<'a>> {
+        let count = definite(self.decoder.map().map_err(unreadable)?)?;
+        let (depth, count) = self.enter(start, depth, count, 2)?;
+        let input = self.decoder.input();
+        let mut entries = Vec::with_capacity(count);
+        let mut last: &[u8] = &[];
+        for _ in 0..count {
+            let from = self.decoder.position();
+            let key = self.read_promised(depth)?;
+            if !matches!(key, Value::Int(_) | Value::Text(_) | Value::Bytes(_)) {
+                return Err(malformed("a map key must be a number, a text or bytes"));
+            }
+            let bytes = &input[from..self.decoder.position()];
+            if bytes <= last {
+                return Err(malformed("map keys are out of order or repeated"));
+            }
+            last = bytes;
+            entries.push((key, self.read_promised(depth)?));
+        }
+        Ok(Value::Map(entries))
+    }
+
+    /// Checks a container's head: shortest form, depth left, and enough input for `count` entries
+    /// of `each` items beside what is owed already, so that a forged count can't make us allocate.
+    fn enter(
+        &mut self,
+        start: usize,
+        depth: usize,
+        count: u64,
+        each: usize,
+    ) -> Result<(usize, usize)> {
+        self.shortest(start, count, 0)?;
+        let left = self.decoder.input().len() - self.decoder.position();
+        let room = left.saturating_sub(self.owed) / each;
+        let fits = usize::try_from(count).ok().filter(|&count| count <= room);
+        let count = fits.ok_or_else(|| malformed("a length passes the end of the bytes"))?;
+        let depth = depth
+            .checked_sub(1)
+            .ok_or_else(|| malformed("the claims nest too deep"))?;
+        self.owed += count * each;
+        Ok((depth, count))
+    }
+
+    /// Refuses a head longer than its argument needs (RFC 8949 §4.2.1, first rule).
+    fn shortest(&self, start: usize, argument: u64, body: usize) -> Result<()> {
+        if self.decoder.position() - start == head_bytes(argument) + body {
+            return Ok(());
+        }
+        Err(malformed("a number or length is not in its shortest form"))
+    }
 }
 
 fn definite(count: Option<u64>) -> Result<u64> {
     count.ok_or_else(|| malformed("an indefinite length is not deterministic"))
-}
-
-/// Checks a container's head: shortest form, depth left, and enough input for `count` entries of
-/// at least `each` bytes, so that a forged count can't make us allocate.
-fn enter(
-    decoder: &Decoder<'_>,
-    start: usize,
-    depth: usize,
-    count: u64,
-    each: usize,
-) -> Result<(usize, usize)> {
-    shortest(decoder, start, count, 0)?;
-    let left = decoder.input().len() - decoder.position();
-    let fits = usize::try_from(count)
-        .ok()
-        .filter(|&count| count <= left / each);
-    let count = fits.ok_or_else(|| malformed("a length passes the end of the bytes"))?;
-    let depth = depth
-        .checked_sub(1)
-        .ok_or_else(|| malformed("the claims nest too deep"))?;
-    Ok((depth, count))
-}
-
-/// Refuses a head longer than its argument needs (RFC 8949 §4.2.1, first rule).
-fn shortest(decoder: &Decoder<'_>, start: usize, argument: u64, body: usize) -> Result<()> {
-    let head = match argument {
-        0..=23 => 1,
-        24..=0xff => 2,
-        0x100..=0xffff => 3,
-        0x1_0000..=0xffff_ffff => 5,
-        _ => 9,
-    };
-    if decoder.position() - start == head + body {
-        return Ok(());
-    }
-    Err(malformed("a number or length is not in its shortest form"))
 }
 
 #[cfg(test)]
@@ -404,5 +427,15 @@ mod tests {
         assert!(decode(&deep).is_err());
         assert!(decode(&[0x9b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]).is_err());
         assert!(decode(&[0xbb, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]).is_err());
+    }
+
+    #[test]
+    fn nested_counts_share_the_bytes_that_are_there() {
+        // The outer list still owes one item, for which nothing would be left.
+        assert!(decode(&[0x82, 0x82, 0x00, 0x00]).is_err());
+        assert!(decode(&[0x82, 0x82, 0x00, 0x00, 0x00]).is_ok());
+        assert!(decode(&[0xa1, 0x01, 0x81, 0x82, 0x00, 0x00]).is_ok());
+        let error = decode(&[0x83, 0x83, 0x00, 0x00, 0x00, 0x00]).expect_err("one too few");
+        assert!(error.detail().contains("a length passes"), "{error}");
     }
 }

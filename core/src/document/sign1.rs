@@ -17,6 +17,7 @@ const MAX_CANDIDATES: usize = 4;
 pub(super) struct Parts<'a> {
     pub kind: Kind,
     kid: Kid,
+    protected: &'a [u8],
     payload: &'a [u8],
     signature: [u8; 64],
 }
@@ -37,8 +38,9 @@ pub fn seal(kind: Kind, claims: &[u8], key: &SigningKey) -> Result<Vec<u8>> {
     check_size(kind, claims.len())?;
     cbor::decode(claims)?;
     let kid = key.public().kid();
-    let signature = key.sign(&to_be_signed(kind, &kid, claims)?);
-    let document = assemble(kind, &kid, claims, &signature)?;
+    let protected = protected(kind, &kid)?;
+    let signature = key.sign(&to_be_signed(kind, &protected, claims)?);
+    let document = assemble(&protected, claims, &signature)?;
     check_size(kind, document.len())?;
     Ok(document)
 }
@@ -114,7 +116,7 @@ impl Parts<'_> {
                 "the document is signed by a key that this product doesn't trust",
             ));
         }
-        let message = to_be_signed(self.kind, &self.kid, self.payload)?;
+        let message = to_be_signed(self.kind, self.protected, self.payload)?;
         let mut outcome = Err(malformed("no key was tried"));
         for key in known.take(MAX_CANDIDATES) {
             outcome = key.verify(&message, &self.signature).map(|()| **key);
@@ -161,7 +163,8 @@ pub(super) fn split_first(bytes: &[u8]) -> Result<(Parts<'_>, &[u8])> {
     if decoder.array().map_err(broken)? != Some(4) {
         return Err(broken(()));
     }
-    let (kind, kid) = read_protected(decoder.bytes().map_err(broken)?)?;
+    let protected = decoder.bytes().map_err(broken)?;
+    let (kind, kid) = read_protected(protected)?;
     if decoder.map().map_err(broken)? != Some(0) {
         return Err(malformed("the unprotected header must be empty"));
     }
@@ -170,7 +173,7 @@ pub(super) fn split_first(bytes: &[u8]) -> Result<(Parts<'_>, &[u8])> {
     let signature = signature.try_into().map_err(broken)?;
     let (document, rest) = bytes.split_at(decoder.position());
     check_size(kind, document.len())?;
-    if assemble(kind, &kid, payload, &signature)? != document {
+    if document.len() != shortest(protected.len(), payload.len()) {
         return Err(malformed(
             "the document is not in its one deterministic form",
         ));
@@ -178,10 +181,19 @@ pub(super) fn split_first(bytes: &[u8]) -> Result<(Parts<'_>, &[u8])> {
     let parts = Parts {
         kind,
         kid,
+        protected,
         payload,
         signature,
     };
     Ok((parts, rest))
+}
+
+/// The length of a document of such parts when every head is in its shortest form, which leaves
+/// one encoding: a document of these parts and this length has no longer head anywhere.
+const fn shortest(protected: usize, payload: usize) -> usize {
+    let strings = cbor::head_bytes(protected as u64) + cbor::head_bytes(payload as u64);
+    // The tag, the array, the empty map and the signature's head.
+    strings + protected + payload + 64 + 5
 }
 
 fn read_protected(bytes: &[u8]) -> Result<(Kind, Kid)> {
@@ -212,23 +224,25 @@ fn protected(kind: Kind, kid: &Kid) -> Result<Vec<u8>> {
 }
 
 /// The Sig_structure of RFC 9052 §4.4, with the kind as external data.
-fn to_be_signed(kind: Kind, kid: &Kid, payload: &[u8]) -> Result<Vec<u8>> {
-    let (header, external) = (protected(kind, kid)?, kind.media_type());
-    cbor::encode(&Value::Array(vec![
-        Value::text("Signature1"),
-        Value::bytes(&header),
-        Value::bytes(external.as_bytes()),
-        Value::bytes(payload),
-    ]))
+fn to_be_signed(kind: Kind, protected: &[u8], payload: &[u8]) -> Result<Vec<u8>> {
+    let external = kind.media_type().as_bytes();
+    let mut encoder = Encoder::new(Vec::with_capacity(payload.len() + 160));
+    let written = encoder
+        .array(4)
+        .and_then(|encoder| encoder.str("Signature1"))
+        .and_then(|encoder| encoder.bytes(protected))
+        .and_then(|encoder| encoder.bytes(external))
+        .and_then(|encoder| encoder.bytes(payload));
+    written.map_err(broken)?;
+    Ok(encoder.into_writer())
 }
 
-fn assemble(kind: Kind, kid: &Kid, payload: &[u8], signature: &[u8; 64]) -> Result<Vec<u8>> {
-    let header = protected(kind, kid)?;
-    let mut encoder = Encoder::new(Vec::with_capacity(payload.len() + 128));
+fn assemble(protected: &[u8], payload: &[u8], signature: &[u8; 64]) -> Result<Vec<u8>> {
+    let mut encoder = Encoder::new(Vec::with_capacity(shortest(protected.len(), payload.len())));
     let written = encoder
         .tag(minicbor::data::Tag::new(COSE_SIGN1))
         .and_then(|encoder| encoder.array(4))
-        .and_then(|encoder| encoder.bytes(&header))
+        .and_then(|encoder| encoder.bytes(protected))
         .and_then(|encoder| encoder.map(0))
         .and_then(|encoder| encoder.bytes(payload))
         .and_then(|encoder| encoder.bytes(signature));
@@ -292,8 +306,11 @@ mod tests {
         // A header that says "license" over a signature made for a lease must not pass.
         let key = SigningKey::from_seed(&[1; 32]);
         let kid = key.public().kid();
-        let signature = key.sign(&to_be_signed(Kind::Lease, &kid, &claims()).expect("encodes"));
-        let forged = assemble(Kind::License, &kid, &claims(), &signature).expect("encodes");
+        let [lease, license] =
+            [Kind::Lease, Kind::License].map(|kind| protected(kind, &kid).expect("encodes"));
+        let message = to_be_signed(Kind::Lease, &lease, &claims()).expect("encodes");
+        let signature = key.sign(&message);
+        let forged = assemble(&license, &claims(), &signature).expect("encodes");
         assert_eq!(
             code(open(Kind::License, &forged, &[key.public()])),
             "bad_signature"

@@ -122,8 +122,7 @@ impl Claims {
     }
 
     /// Reads verified claims: `malformed`, or `unsupported` when they need a newer version.
-    pub(super) fn from_cbor(bytes: &[u8]) -> Result<Self> {
-        let claims = cbor::decode(bytes)?;
+    pub(super) fn from_value(claims: &Value<'_>) -> Result<Self> {
         let secs = |label| claims.at(label).map(instant).transpose();
         let id = LicenseId::from_bytes(claims.need(DOCUMENT_ID, "license id")?.as_exact()?);
         let product = claims.need(AUDIENCE, "product")?.as_text()?;
@@ -132,7 +131,7 @@ impl Claims {
         license.not_before = secs(NOT_BEFORE)?;
         license.expires_at = secs(EXPIRES)?;
         license.device = claims.at(CONFIRMATION).map(key_from_cose).transpose()?;
-        if let Some(private) = private_claims(&claims)? {
+        if let Some(private) = private_claims(claims)? {
             license.read_private(private)?;
         }
         license.check()?;

@@ -104,11 +104,10 @@ pub fn issue(claims: &Claims, key: &SigningKey, certificates: &[&[u8]]) -> Resul
 ///
 /// The error's code is that of a [`Status`](super::Status), in the same precedence.
 pub fn verify(bundle: &[u8], anchor: &dyn Anchor) -> Result<VerifiedLicense> {
-    let opened = open_bundle(Kind::License, bundle, anchor)?;
-    let claims = Claims::from_cbor(&opened.claims)?;
+    let believed = Believed::open(Kind::License, bundle, anchor, None)?;
     Ok(VerifiedLicense {
-        claims,
-        signers: opened.signers,
+        claims: Claims::from_value(&believed.claims)?,
+        signers: believed.signers,
     })
 }
 
@@ -142,11 +141,7 @@ pub fn open_bundle(kind: Kind, bundle: &[u8], anchor: &dyn Anchor) -> Result<Ope
             "a lease says nothing without its activation",
         ));
     }
-    let signed = Signed::of(kind, bundle, anchor)?;
-    let claims = cbor::decode(signed.payload)?;
-    let product = claims.need(AUDIENCE, "product")?.as_text()?;
-    let license = license_of(kind, &claims)?;
-    signed.scoped(kind, &claims, anchor, product, license)
+    Ok(Believed::open(kind, bundle, anchor, None)?.to_opened(anchor))
 }
 
 /// Opens a bundle that is about a license of a product without naming either.
@@ -157,19 +152,27 @@ pub(crate) fn open_under(
     product: &str,
     license: LicenseId,
 ) -> Result<Opened> {
-    let signed = Signed::of(kind, bundle, anchor)?;
-    let claims = cbor::decode(signed.payload)?;
-    signed.scoped(kind, &claims, anchor, product, Some(license))
+    let about = Some((product, license));
+    Ok(Believed::open(kind, bundle, anchor, about)?.to_opened(anchor))
 }
 
-/// A document whose signature holds, and the ways from a root down to it.
-struct Signed<'a> {
+/// An opened document whose claims are still where they are in its bundle, read once.
+struct Believed<'a> {
     payload: &'a [u8],
-    chains: Vec<Chain>,
+    claims: Value<'a>,
+    product: String,
+    issued_at: Timestamp,
+    signers: Signers,
 }
 
-impl<'a> Signed<'a> {
-    fn of(kind: Kind, bundle: &'a [u8], anchor: &dyn Anchor) -> Result<Self> {
+impl<'a> Believed<'a> {
+    /// `about` is the product and license of a document that doesn't name them itself.
+    fn open(
+        kind: Kind,
+        bundle: &'a [u8],
+        anchor: &dyn Anchor,
+        about: Option<(&str, LicenseId)>,
+    ) -> Result<Self> {
         let bundle = Bundle::from_bytes(bundle)?;
         if bundle.kind() != kind {
             let (found, asked) = (bundle.kind().name(), kind.name());
@@ -182,17 +185,12 @@ impl<'a> Signed<'a> {
             [] => by_known_key(kind, bundle.document(), anchor)?,
             certificates => by_certificates(kind, certificates, bundle.document(), anchor)?,
         };
-        Ok(Self { payload, chains })
-    }
-
-    fn scoped(
-        self,
-        kind: Kind,
-        claims: &Value<'_>,
-        anchor: &dyn Anchor,
-        product: &str,
-        license: Option<LicenseId>,
-    ) -> Result<Opened> {
+        let claims = cbor::decode(payload)?;
+        let product = match about {
+            Some((product, _)) => product,
+            None => claims.need(AUDIENCE, "product")?.as_text()?,
+        };
+        let product = product.to_owned();
         let issued_at = super::codec::instant(claims.need(ISSUED_AT, "issued at")?)?;
         if let Some(ours) = anchor.trust().product().filter(|&ours| ours != product) {
             return Err(Error::new(
@@ -200,16 +198,31 @@ impl<'a> Signed<'a> {
                 format!("this is for the product {product}, not for {ours}"),
             ));
         }
-        let signers = first_that_allows(self.chains, |chain| {
-            chain.allows(kind, product, issued_at, license)
+        let license = match about {
+            Some((_, license)) => Some(license),
+            None => license_of(kind, &claims)?,
+        };
+        let signers = first_that_allows(chains, |chain| {
+            chain.allows(kind, &product, issued_at, license)
         })?;
-        Ok(Opened {
-            claims: self.payload.to_vec(),
-            product: product.to_owned(),
+        Ok(Self {
+            payload,
+            claims,
+            product,
             issued_at,
-            revoked_from: anchor.ring().and_then(|ring| ring.revoked_from(&signers)),
             signers,
         })
+    }
+
+    fn to_opened(&self, anchor: &dyn Anchor) -> Opened {
+        let ring = anchor.ring();
+        Opened {
+            claims: self.payload.to_vec(),
+            product: self.product.clone(),
+            issued_at: self.issued_at,
+            revoked_from: ring.and_then(|ring| ring.revoked_from(&self.signers)),
+            signers: self.signers.clone(),
+        }
     }
 }
 

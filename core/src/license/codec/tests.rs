@@ -2,6 +2,10 @@ use super::*;
 use crate::document::SigningKey;
 use crate::license::revocations::MAX_BITS;
 
+fn decoded(bytes: &[u8]) -> Result<Claims> {
+    Claims::from_value(&cbor::decode(bytes)?)
+}
+
 fn everything() -> Claims {
     let id = LicenseId::from_bytes([5; 16]);
     let at = Timestamp::from_secs;
@@ -63,10 +67,10 @@ fn everything() -> Claims {
 fn every_claim_comes_back() {
     let claims = everything();
     let bytes = claims.to_cbor().expect("encodes");
-    assert_eq!(Claims::from_cbor(&bytes).expect("decodes"), claims);
+    assert_eq!(decoded(&bytes).expect("decodes"), claims);
     let bare = Claims::new(claims.id, "p", claims.issued_at);
     let bytes = bare.to_cbor().expect("encodes");
-    assert_eq!(Claims::from_cbor(&bytes).expect("decodes"), bare);
+    assert_eq!(decoded(&bytes).expect("decodes"), bare);
     assert_eq!(bytes.len(), 28, "nothing is written that says nothing");
 }
 
@@ -78,7 +82,7 @@ fn with_private(entries: Vec<(Value<'_>, Value<'_>)>) -> Result<Claims> {
         (DOCUMENT_ID, Some(Value::bytes(&id))),
         (PRIVATE, Some(Value::Map(entries))),
     ]);
-    Claims::from_cbor(&cbor::encode(&claims)?)
+    decoded(&cbor::encode(&claims)?)
 }
 
 #[test]
