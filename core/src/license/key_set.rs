@@ -161,7 +161,7 @@ impl KeySet {
             version: private.need(VERSION, "version")?.as_count()?,
             issued_at: instant(claims.need(ISSUED_AT, "issued at")?)?,
             certificates: items(private, CERTIFICATES, bytes_of)?,
-            revoked: items(private, REVOKED, revoked_key)?,
+            revoked: revoked_keys(private)?,
             roots: items(private, ROOTS, |key| {
                 PublicKey::from_bytes(&key.as_exact()?)
             })?,
@@ -219,14 +219,20 @@ fn bytes_of(value: &Value<'_>) -> Result<Vec<u8>> {
     value.as_bytes().map(<[u8]>::to_vec)
 }
 
-fn revoked_key(value: &Value<'_>) -> Result<RevokedKey> {
-    let [key, from] = value.as_array()? else {
-        return Err(malformed("a revoked key has an instant and nothing else"));
-    };
-    Ok(RevokedKey {
-        key: PublicKey::from_bytes(&key.as_exact()?)?,
-        from: instant(from)?,
-    })
+/// Passes weak keys over: nothing that is believed hangs on one, and a set that revokes is never
+/// stopped by what it revokes.
+fn revoked_keys(private: &Value<'_>) -> Result<Vec<RevokedKey>> {
+    let revoked = items(private, REVOKED, |value| {
+        let [key, from] = value.as_array()? else {
+            return Err(malformed("a revoked key has an instant and nothing else"));
+        };
+        let (key, from) = (PublicKey::from_bytes(&key.as_exact()?), instant(from)?);
+        Ok(key.ok().map(|key| RevokedKey { key, from }))
+    })?;
+    if revoked.len() > MAX_LISTED {
+        return Err(malformed("the key set revokes too many keys"));
+    }
+    Ok(revoked.into_iter().flatten().collect())
 }
 
 fn sunset(value: &Value<'_>) -> Result<Products> {

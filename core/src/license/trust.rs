@@ -144,8 +144,9 @@ impl FromStr for Trust {
 }
 
 fn key_set_version(text: &str) -> Result<u64> {
-    text.parse()
-        .map_err(|_| malformed("keyset is a whole number"))
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let version = text.parse().ok().filter(|_| digits);
+    version.ok_or_else(|| malformed("keyset is a whole number"))
 }
 
 #[cfg(test)]
@@ -172,6 +173,7 @@ mod tests {
             format!("mt1-trust product=a root={root} colour=red"),
             format!("mt1-trust product=a root={root}x"),
             format!("mt1-trust product=a root={root} keyset=-1"),
+            format!("mt1-trust product=a root={root} keyset=+1"),
         ] {
             assert_eq!(
                 bad.parse::<Trust>().map_err(|e| e.code()),
