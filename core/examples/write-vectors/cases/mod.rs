@@ -2,12 +2,14 @@
 //! gives another verdict, the runner fails.
 
 mod activations;
+mod chains;
 mod codes;
 mod forged;
 mod grown;
 mod licenses;
 mod made;
 mod trusts;
+mod weak;
 
 use serde_json::{Value, json};
 
@@ -18,6 +20,7 @@ pub fn files() -> Vec<(&'static str, String)> {
     licenses.extend(forged::cases());
     [
         ("licenses.json", "license", licenses),
+        ("chains.json", "license", chains::cases()),
         ("activations.json", "activation", activations::cases()),
         ("redeem-codes.json", "redeem_code", codes::cases()),
         ("trusts.json", "trust", trusts::cases()),

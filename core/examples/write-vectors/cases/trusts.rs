@@ -6,6 +6,26 @@ use serde_json::{Value, json};
 use super::made::{key, trust};
 
 pub fn cases() -> Vec<Value> {
+    [plain(), weak()].concat()
+}
+
+/// Roots and spares that no trust may have.
+fn weak() -> Vec<Value> {
+    let case = |name: String, trust: String| json!({ "name": name, "trust": trust, "expect": { "error": "weak_key" } });
+    let keys = super::weak::keys();
+    let numbered = keys.iter().enumerate().flat_map(|(at, bytes)| {
+        let (number, weak) = (at + 1, key_text(bytes));
+        let as_root = format!("mt1-trust product=acme.editor root={weak}");
+        let as_spare = format!("{} spare={weak}", trust());
+        [
+            case(format!("weak key {number} as root"), as_root),
+            case(format!("weak key {number} as spare"), as_spare),
+        ]
+    });
+    numbered.collect()
+}
+
+fn plain() -> Vec<Value> {
     let root: PublicKey = *key(1).public();
     let spare = trust().with_spare(*key(2).public());
     let ok = |name: &str, trust: &str| {
