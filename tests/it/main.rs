@@ -8,6 +8,7 @@ mod commerce_buy;
 mod commerce_control;
 mod commerce_licenses;
 mod demo;
+mod licensing_keys;
 mod metered;
 mod metering_segments;
 mod shop;

@@ -9,7 +9,8 @@ use super::sql::{self, KeyName, StoredKey};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::catalog;
-use mintreu::document::{Kind, SigningKey};
+use mintreu::Timestamp;
+use mintreu::document::{Kind, PublicKey, SigningKey};
 use mintreu::id::{AccountId, KeyId, ProductId};
 use mintreu::license::{Certificate, Products, Trust};
 use std::fmt;
@@ -18,6 +19,16 @@ use zeroize::Zeroizing;
 const ROOT: &str = "root";
 const PRODUCT: &str = "product";
 const RECEIPT: &str = "receipt";
+
+/// What a product's key signs: all that is said day by day about its licenses. It may delegate, so
+/// that a host of floating licenses can be certified for the licenses it hands on.
+pub const PRODUCT_KINDS: [Kind; 5] = [
+    Kind::License,
+    Kind::Activation,
+    Kind::Lease,
+    Kind::Challenge,
+    Kind::Revocations,
+];
 
 /// A key and the certificates that vouch for it.
 pub(super) struct Held {
@@ -102,39 +113,80 @@ pub(super) fn product_key(
         purpose: PRODUCT,
         audience: product_code,
     };
-    let products = Products::Only(vec![product_code.to_owned()]);
-    certified(
-        cx,
-        name,
-        &[Kind::License, Kind::Activation, Kind::Lease],
-        products,
-    )
+    let scope = Scope {
+        kinds: &PRODUCT_KINDS,
+        products: Products::Only(vec![product_code.to_owned()]),
+        delegate: true,
+    };
+    certified(cx, name, scope)
 }
 
-fn certified(
-    cx: &mut Cx<'_>,
-    name: KeyName<'_>,
-    kinds: &[Kind],
+/// What a key is certified for.
+struct Scope {
+    kinds: &'static [Kind],
     products: Products,
-) -> Result<Held, LicensingError> {
+    delegate: bool,
+}
+
+impl Scope {
+    fn certificate(self, key: PublicKey, now: Timestamp) -> Certificate {
+        Certificate {
+            key,
+            kinds: self.kinds.to_vec(),
+            products: self.products,
+            issued_at: now,
+            signs_from: now,
+            signs_until: None,
+            delegate: self.delegate,
+            licenses: None,
+        }
+    }
+
+    fn is_within(&self, certificate: &Certificate) -> bool {
+        let kinds = &certificate.kinds;
+        self.kinds.iter().all(|kind| kinds.contains(kind))
+            && (certificate.delegate || !self.delegate)
+    }
+}
+
+fn certified(cx: &mut Cx<'_>, name: KeyName<'_>, scope: Scope) -> Result<Held, LicensingError> {
     if let Some(stored) = sql::find_key(cx.tx, name)? {
-        return open(cx, stored);
+        let held = open(cx, stored)?;
+        return widened(cx, name.seller, held, scope);
     }
     let root = root(cx, name.seller)?;
     let now = cx.now;
     make(cx, name, |key| {
-        let certificate = Certificate {
-            key: *key.public(),
-            kinds: kinds.to_vec(),
-            products,
-            issued_at: now,
-            signs_from: now,
-            signs_until: None,
-            delegate: false,
-            licenses: None,
-        };
+        let certificate = scope.certificate(*key.public(), now);
         certificate.issue(&root.key).map(Some)
     })
+}
+
+/// A key that was certified before it signed all that it signs today gets a new certificate. What
+/// another root certified is left as it is: only that root may widen it.
+fn widened(
+    cx: &mut Cx<'_>,
+    seller: AccountId,
+    mut held: Held,
+    scope: Scope,
+) -> Result<Held, LicensingError> {
+    let Some(stored) = &held.certificate else {
+        return Ok(held);
+    };
+    let root = root(cx, seller)?;
+    let narrow = match Certificate::verify(stored, &[root.key.public()]) {
+        Ok(old) if !scope.is_within(&old) => old,
+        _ => return Ok(held),
+    };
+    let wider = Certificate {
+        signs_from: narrow.signs_from,
+        signs_until: narrow.signs_until,
+        ..scope.certificate(narrow.key, cx.now)
+    };
+    let wider = wider.issue(&root.key).map_err(LicensingError::Signing)?;
+    sql::set_certificate(cx.tx, cx.caller.tenant, held.id, &wider)?;
+    held.certificate = Some(wider);
+    Ok(held)
 }
 
 /// What signs receipts of usage for a seller's products.
@@ -164,7 +216,12 @@ pub fn signer_for_receipts(
         purpose: RECEIPT,
         audience: "",
     };
-    let held = certified(cx, name, &[Kind::Receipt], Products::Any)?;
+    let scope = Scope {
+        kinds: &[Kind::Receipt],
+        products: Products::Any,
+        delegate: false,
+    };
+    let held = certified(cx, name, scope)?;
     Ok(ReceiptSigner {
         certificates: held.certificate.into_iter().collect(),
         key: held.key,
@@ -214,7 +271,7 @@ pub struct ExportedRoot {
     /// The 32 bytes to keep offline.
     pub seed: Zeroizing<[u8; 32]>,
     /// Its public half.
-    pub public: mintreu::document::PublicKey,
+    pub public: PublicKey,
 }
 
 impl fmt::Debug for ExportedRoot {

@@ -29,7 +29,8 @@ pub mod sql;
 
 pub use activate::{Activate, Activated, Deactivate, Device, activate, deactivate, device, seen};
 pub use custody::{
-    ExportRoot, ExportedRoot, ReceiptSigner, TrustText, export_root, signer_for_receipts, trust,
+    ExportRoot, ExportedRoot, PRODUCT_KINDS, ReceiptSigner, TrustText, export_root,
+    signer_for_receipts, trust,
 };
 pub use model::{Activation, Code, Grant, License, LicenseState, LicenseView, LicensingError};
 pub use ops::{

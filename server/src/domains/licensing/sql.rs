@@ -22,6 +22,9 @@ const MARK_EXPORTED: &str = "\
 UPDATE seller_key SET exported_at = :now
 WHERE tenant_id = :tenant AND key_id = :key AND exported_at IS NULL";
 
+const SET_CERTIFICATE: &str = "\
+UPDATE seller_key SET certificate = :certificate WHERE tenant_id = :tenant AND key_id = :key";
+
 const INSERT_LICENSE: &str = "\
 INSERT INTO license (tenant_id, license_id, source, product_id, product_code, seller_id, owner_id,
     seats, terms, document, redeem_mac, redeem_sealed, issued_at, expires_at, redeemed_at,
@@ -129,6 +132,7 @@ pub const ALL: &[&str] = &[
     FIND_KEY,
     INSERT_KEY,
     MARK_EXPORTED,
+    SET_CERTIFICATE,
     INSERT_LICENSE,
     LICENSE_BY_ID,
     LICENSE_BY_SOURCE,
@@ -226,6 +230,20 @@ pub(super) fn mark_exported(
         ("now", now.into()),
     ];
     Ok(tx.execute(MARK_EXPORTED, &params)? == 1)
+}
+
+pub(super) fn set_certificate(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    key: KeyId,
+    certificate: &[u8],
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("key", key.as_bytes().into()),
+        ("certificate", certificate.into()),
+    ];
+    tx.execute(SET_CERTIFICATE, &params).map(drop)
 }
 
 /// A license's code as it is stored.
