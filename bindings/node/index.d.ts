@@ -156,6 +156,8 @@ export class Engine {
   get recovered(): string[];
   /** Installs a license, an activation or a redeem code, in any of its text forms. */
   install(text: string): void;
+  /** Exchanges a key that the seller gave out before, elsewhere: the next request asks with it. */
+  exchange(key: string): void;
   /** What the installed licenses come to now. */
   verdict(): Verdict;
   /** What the license says of a feature; throws with the reason where it may not be used. */

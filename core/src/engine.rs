@@ -55,7 +55,7 @@ use held::{Held, Host, Judged, Now};
 use keeper::Keeper;
 use news::{Channel, Turn};
 
-use crate::activation::{Activation, Fingerprint, RedeemCode, Wanted};
+use crate::activation::{Activation, Fingerprint, RedeemCode, Wanted, seller_key};
 use crate::document::{Bundle, Kind, PublicKey, from_text, to_text};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
@@ -227,8 +227,19 @@ impl Engine {
                 enrol::ask(&self.shared, Wanted::Code(code))?;
                 Ok(Installed::Code)
             }
+            // Somebody who meant a code learns that it is mistyped, before anything is sent.
+            Err(error) if RedeemCode::resembles(text) => Err(error),
             Err(_) => self.install_bytes(&from_text(text)?),
         }
+    }
+
+    /// Exchanges a key that the seller gave out before, elsewhere: the next request, or
+    /// [`activation_request`](Self::activation_request), asks with it.
+    ///
+    /// Such a key has no check characters, so whether it is right is known only from the answer.
+    /// `seller_key_malformed` for what can't be one.
+    pub fn exchange(&self, key: &str) -> Result<()> {
+        enrol::ask(&self.shared, Wanted::Key(seller_key(key)?.to_owned()))
     }
 
     /// Installs the bytes of a bundle; see [`install`](Self::install).
@@ -263,7 +274,7 @@ impl Engine {
         request.map(|bytes| to_text(&bytes)).ok_or_else(|| {
             Error::new(
                 "nothing_to_activate",
-                "install a redeem code or a license first",
+                "install a redeem code or a license, or exchange a key, first",
             )
         })
     }

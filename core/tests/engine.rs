@@ -8,14 +8,60 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::{Fault, NOW, Server, counted, open, open_at, sync};
-use mintreu::activation::RedeemCode;
-use mintreu::document::to_text;
+use mintreu::activation::{RedeemCode, Request, Wanted};
+use mintreu::document::{from_text, to_text};
 use mintreu::license::{Binding, Entitlement, Status};
 use mintreu::meter::{CellKey, Decision, Export, Receipt, verify_chain};
 use mintreu::{Engine, FixedClock, Installed, Options};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
+}
+
+/// What the engine would ask for.
+fn asked(engine: &Engine) -> Wanted {
+    let bytes = from_text(&engine.activation_request().unwrap()).unwrap();
+    Request::verify(&bytes).unwrap().1.wanted
+}
+
+#[test]
+fn a_mistyped_code_is_refused_before_anything_is_asked() {
+    let (dir, server) = (folder(), Server::new(Fault::None));
+    let engine = open(dir.path(), &server);
+    let code = RedeemCode::new("acme", [7; 10]).to_string();
+    let mut typo = code.clone().into_bytes();
+    typo[12] = if typo[12] == b'7' { b'8' } else { b'7' };
+    let typo = String::from_utf8(typo).unwrap();
+    let swapped = format!("{}{}{}", &code[..7], &code[8..9], &code[7..8]) + &code[9..];
+    assert_ne!(swapped, code);
+    for wrong in [&typo, &swapped, &code[1..], &format!("{code}0")] {
+        assert_eq!(engine.install(wrong).unwrap_err().code(), "code_mistyped");
+    }
+    // What was never meant as a code is told so, in other words.
+    let other = engine.install("no code at all").unwrap_err();
+    assert_eq!(other.code(), "malformed");
+    assert_eq!(engine.next_request().unwrap(), None, "nothing is sent");
+    engine.install(&code).unwrap();
+    assert_eq!(asked(&engine), Wanted::Code(code.parse().unwrap()));
+}
+
+#[test]
+fn a_seller_s_own_key_becomes_a_license() {
+    let (dir, mut server) = (folder(), Server::new(Fault::None));
+    server.license.binding = Binding::NodeLocked;
+    let engine = open(dir.path(), &server);
+    let long = "x".repeat(129);
+    for wrong in ["", "  short  ", "with a\nnew line", &long] {
+        let refused = engine.exchange(wrong).unwrap_err();
+        assert_eq!(refused.code(), "seller_key_malformed");
+    }
+    assert_eq!(engine.next_request().unwrap(), None);
+    engine.exchange(" Old-Shop 4711-AbC \n").unwrap();
+    let wanted = asked(&engine);
+    assert_eq!(wanted, Wanted::Key("Old-Shop 4711-AbC".to_owned()));
+    assert_eq!(format!("{wanted:?}"), "Key(redacted)");
+    sync(&engine, &mut server);
+    assert_eq!(engine.verdict().unwrap().status(), Status::Valid);
 }
 
 #[test]

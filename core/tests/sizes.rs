@@ -2,7 +2,9 @@
 //! them at error correction M. `cargo test -p mintreu --test sizes -- --nocapture` prints the table.
 
 use mintreu::Timestamp;
-use mintreu::activation::{Activation, Fingerprint, RedeemCode, Request, Wanted};
+use mintreu::activation::{
+    Activation, Deactivation, Fingerprint, Lease, RedeemCode, Request, TimeProof, Wanted,
+};
 use mintreu::document::{Kind, SigningKey, to_qr, to_text};
 use mintreu::id::{ActivationId, LicenseId, StreamId};
 use mintreu::license::{
@@ -128,8 +130,54 @@ fn request() -> Vec<u8> {
         wanted: Wanted::Code(RedeemCode::new(PRODUCT, [5; 10])),
         fingerprint: fingerprint(),
         version: Some("2.4.1".into()),
+        renews: None,
+        lend_secs: None,
     };
     request.seal(&key(5)).expect("seals")
+}
+
+fn time_request() -> Vec<u8> {
+    let request = Request {
+        product: PRODUCT.into(),
+        issued_at: NOW,
+        nonce: id(),
+        wanted: Wanted::Time,
+        fingerprint: Fingerprint::default(),
+        version: None,
+        renews: None,
+        lend_secs: None,
+    };
+    request.seal(&key(5)).expect("seals")
+}
+
+fn time_proof() -> Vec<u8> {
+    let proof = TimeProof {
+        product: PRODUCT.into(),
+        at: NOW,
+        device: *key(5).public(),
+        nonce: id(),
+    };
+    proof.issue(&key(3), &[&certificate()]).expect("issues")
+}
+
+fn lease() -> Vec<u8> {
+    let lease = Lease {
+        issued_at: NOW,
+        activation: ActivationId::from_bytes(id()),
+        seconds: 30 * 86_400,
+    };
+    lease.issue(&key(3), &[]).expect("issues")
+}
+
+fn deactivation() -> Vec<u8> {
+    let deactivation = Deactivation {
+        product: PRODUCT.into(),
+        issued_at: NOW,
+        nonce: id(),
+        license: LicenseId::from_bytes(id()),
+        activation: ActivationId::from_bytes(id()),
+    };
+    deactivation.seal(&key(5)).expect("seals")
 }
 
 #[test]
@@ -154,6 +202,10 @@ fn documents_are_as_short_as_they_are_said_to_be() {
         &activation(Some(with(&numbered))),
     );
     line("request, with a code and a fingerprint", &request());
+    line("request for the time", &time_request());
+    line("… its answer, with a certificate", &time_proof());
+    let lent = line("lease", &lease());
+    line("deactivation", &deactivation());
     line("certificate", &certificate);
     line("receipt", &receipt());
     let mut set = KeySet::new(7, NOW);
@@ -168,6 +220,7 @@ fn documents_are_as_short_as_they_are_said_to_be() {
     }
     assert!(license <= 330, "{license} characters with names as text");
     assert!(short <= 245, "{short} characters by schema");
+    assert!(lent <= 180, "{lent} characters of a lease");
     assert!(activated <= 370, "{activated} characters of an activation");
 }
 

@@ -78,7 +78,7 @@ impl Vendor {
         at: Timestamp,
     ) -> Result<Vec<u8>> {
         let (device, request) = Request::verify(request)?;
-        let has_only_a_code = matches!(request.wanted, Wanted::Code(_));
+        let has_only_a_code = !matches!(request.wanted, Wanted::License(_));
         let activation = Activation {
             id: ActivationId::from_bytes(*device.as_bytes().first_chunk().unwrap_or(&[0; 16])),
             license: license.id,

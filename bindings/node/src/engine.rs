@@ -61,6 +61,12 @@ impl Engine {
         self.inner.install(&text).map(drop).map_err(thrown)
     }
 
+    /// Exchanges a key that the seller gave out before, elsewhere: the next request asks with it.
+    #[napi]
+    pub fn exchange(&self, key: String) -> Result<(), Thrown> {
+        self.inner.exchange(&key).map_err(thrown)
+    }
+
     /// What the installed licenses come to now.
     #[napi]
     pub fn verdict(&self) -> Result<Verdict, Thrown> {

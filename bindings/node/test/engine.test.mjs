@@ -41,6 +41,14 @@ test('a code asks for its activation offline', () => {
   assert.equal(asked, engine.activationRequest());
 });
 
+test('a seller’s own key asks too, and a mistyped code does not', () => {
+  const engine = Engine.open(folder(), { trust: forever.trust });
+  engine.exchange(' OLD-KEY-of-another-shop ');
+  assert.match(engine.activationRequest(), /^MT1-/);
+  assert.throws(() => engine.exchange('short'), { code: 'seller_key_malformed' });
+  assert.throws(() => engine.install('ACMHG-G20XB-B91JV-M18AB'), { code: 'code_mistyped' });
+});
+
 test('a quota ends', () => {
   const engine = licensed();
   const decision = engine.consume('renders', 499);

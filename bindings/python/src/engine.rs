@@ -76,6 +76,11 @@ impl Engine {
         self.detached(py, |inner| inner.install(text).map(drop))
     }
 
+    /// Exchanges a key that the seller gave out before, elsewhere: the next request asks with it.
+    fn exchange(&self, py: Python<'_>, key: &str) -> PyResult<()> {
+        self.detached(py, |inner| inner.exchange(key))
+    }
+
     /// What the installed licenses come to now.
     fn verdict(&self) -> PyResult<Verdict> {
         self.inner.verdict().map(Verdict::from).map_err(raised)

@@ -51,6 +51,16 @@ def test_a_code_asks_for_its_activation_offline(tmp_path, forever):
     assert asked == engine.activation_request()
 
 
+def test_a_sellers_own_key_asks_too_and_a_mistyped_code_does_not(tmp_path, forever):
+    engine = mintreu.Engine.open(tmp_path, trust=forever["trust"])
+    engine.exchange(" OLD-KEY-of-another-shop ")
+    assert engine.activation_request().startswith("MT1-")
+    with pytest.raises(mintreu.MintreuError, match="seller_key_malformed"):
+        engine.exchange("short")
+    with pytest.raises(mintreu.MintreuError, match="code_mistyped"):
+        engine.install("ACMHG-G20XB-B91JV-M18AB")
+
+
 def test_a_quota_ends(engine):
     decision = engine.consume("renders", 499)
     assert decision and decision.remaining == 1 and decision.resets_at is not None

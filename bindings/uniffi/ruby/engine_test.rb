@@ -37,6 +37,13 @@ class EngineTest < Minitest::Test
     assert_equal asked, @engine.activation_request
   end
 
+  def test_a_seller_s_own_key_asks_too_and_a_mistyped_code_does_not
+    @engine.exchange(" OLD-KEY-of-another-shop ")
+    assert @engine.activation_request.start_with?("MT1-")
+    refused("seller_key_malformed") { @engine.exchange("short") }
+    refused("code_mistyped") { @engine.install("ACMHG-G20XB-B91JV-M18AB") }
+  end
+
   def test_a_quota_ends_and_a_reservation_gives_back
     @engine.install(LASTING["license"])
     renders = @engine.meter("renders")

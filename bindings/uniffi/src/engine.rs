@@ -62,6 +62,12 @@ impl Engine {
         Ok(())
     }
 
+    /// Exchanges a key that the seller gave out before, elsewhere: the next request asks with it.
+    pub fn exchange(&self, key: &str) -> Result<(), MintreuError> {
+        self.inner.exchange(key)?;
+        Ok(())
+    }
+
     /// What the installed licenses come to now.
     pub fn verdict(&self) -> Result<Verdict, MintreuError> {
         Ok(self.inner.verdict()?.into())

@@ -15,6 +15,8 @@ use crate::error::{Error, Result};
 
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const PREFIX: usize = 3;
+/// Letters and digits of a text that somebody may have meant as a code: two lost or two too many.
+const TYPED: std::ops::RangeInclusive<usize> = 18..=22;
 const DATA: usize = 18;
 const LEN: usize = 20;
 const GROUP: usize = 5;
@@ -56,6 +58,31 @@ impl RedeemCode {
             )
         })?;
         Ok(Self::new(product, random))
+    }
+
+    /// The three characters that a code of `product` begins with; of a text that somebody typed,
+    /// those it seems to begin with.
+    pub fn hint_of(product: &str) -> String {
+        let mut hint = ['0'; PREFIX];
+        let usable = product.bytes().filter_map(symbol);
+        for (slot, symbol) in hint.iter_mut().zip(usable) {
+            *slot = char::from(ALPHABET[usize::from(symbol)]);
+        }
+        hint.iter().collect()
+    }
+
+    /// The three characters of its product: all that can be known of a code without looking it up.
+    pub fn hint(&self) -> String {
+        Self::hint_of(&self.canonical())
+    }
+
+    /// Whether somebody who typed `text` may have meant a code, right or wrong.
+    ///
+    /// What does not even resemble one is better explained in other words than `code_mistyped`.
+    pub fn resembles(text: &str) -> bool {
+        let typed = |byte: &u8| !byte.is_ascii_whitespace() && *byte != b'-';
+        let typed: Vec<u8> = text.bytes().take(101).filter(typed).collect();
+        TYPED.contains(&typed.len()) && typed.iter().all(u8::is_ascii_alphanumeric)
     }
 
     /// The twenty characters without dashes, as they are hashed for looking up.
@@ -129,7 +156,7 @@ impl FromStr for RedeemCode {
         let mistyped = |detail| Error::new("code_mistyped", detail);
         if text.len() > 100 {
             return Err(mistyped(
-                "a code has 20 letters and digits; this is much longer",
+                "a code has 20 letters and digits; this is much longer: copy the code alone",
             ));
         }
         let mut symbols = Vec::with_capacity(LEN);
@@ -138,7 +165,7 @@ impl FromStr for RedeemCode {
             .filter(|byte| !byte.is_ascii_whitespace() && *byte != b'-')
         {
             symbols.push(symbol(byte).ok_or_else(|| {
-                mistyped("a code has only digits and the letters A to Z without U")
+                mistyped("a code has only digits and the letters A to Z without U; compare it with what you type")
             })?);
         }
         let symbols: [u8; LEN] = symbols
@@ -146,7 +173,7 @@ impl FromStr for RedeemCode {
             .map_err(|_| mistyped("a code has 20 letters and digits; count them again"))?;
         if sums(&symbols) != (0, 0) {
             return Err(mistyped(
-                "a character of this code is wrong or two are swapped",
+                "a character of this code is wrong or two are swapped; compare it group by group",
             ));
         }
         Ok(Self(symbols))
@@ -228,6 +255,72 @@ mod tests {
                 swapped.swap(at, with);
                 assert_eq!(holds(&swapped), good[at] == good[with]);
             }
+        }
+    }
+
+    /// Codes of many products, with every kind of first characters.
+    fn many() -> Vec<RedeemCode> {
+        let products = ["acme.editor", "q", "", "10-oil", "zz+top", "U.u"];
+        (0..=255_u8)
+            .step_by(5)
+            .map(|seed| {
+                let random = std::array::from_fn(|at| {
+                    let at = u8::try_from(at).expect("ten bytes");
+                    seed.wrapping_mul(37).wrapping_add(at.wrapping_mul(101)) ^ seed
+                });
+                RedeemCode::new(products[usize::from(seed) % products.len()], random)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_typo_and_every_swap_of_a_printed_code_is_found() {
+        for code in many() {
+            let printed = code.to_string().into_bytes();
+            let typed = |bytes: &[u8]| reads(std::str::from_utf8(bytes).expect("ASCII"));
+            assert_eq!(typed(&printed), Some(code.clone()));
+            let places = (0..printed.len()).filter(|&at| printed[at] != b'-');
+            for at in places.clone() {
+                for byte in (b'0'..=b'9').chain(b'a'..=b'z').chain(b'A'..=b'Z') {
+                    let mut typo = printed.clone();
+                    typo[at] = byte;
+                    let same = symbol(byte) == symbol(printed[at]);
+                    assert_eq!(typed(&typo).is_some(), same, "{byte} at {at}");
+                }
+                for with in places.clone().filter(|&with| with > at) {
+                    let mut swapped = printed.clone();
+                    swapped.swap(at, with);
+                    let same = printed[at] == printed[with];
+                    assert_eq!(typed(&swapped).is_some(), same, "{at} with {with}");
+                }
+                let mut lost = printed.clone();
+                lost.remove(at);
+                assert_eq!(typed(&lost), None);
+                let mut doubled = printed.clone();
+                doubled.insert(at, printed[at]);
+                assert_eq!(typed(&doubled), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_code_tells_its_product_s_hint_and_what_resembles_one() {
+        assert_eq!(RedeemCode::hint_of("acme.editor"), "ACM");
+        assert_eq!(RedeemCode::hint_of("oil"), "011");
+        assert_eq!(RedeemCode::hint_of("u"), "000");
+        assert_eq!(code().hint(), "ACM");
+        let printed = code().to_string();
+        for typed in [&printed, &printed[1..], "acmab u0000 00000 00000"] {
+            assert!(RedeemCode::resembles(typed), "{typed}");
+        }
+        for other in [
+            "",
+            "MT1-",
+            "acme.editor-000000000",
+            "ACMAB",
+            &"A".repeat(200),
+        ] {
+            assert!(!RedeemCode::resembles(other), "{other}");
         }
     }
 

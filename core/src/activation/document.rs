@@ -1,5 +1,7 @@
 //! The request a device signs and the activation it gets back.
 
+use std::fmt;
+
 use super::{Fingerprint, RedeemCode};
 use crate::document::cbor::{self, Value};
 use crate::document::{
@@ -17,11 +19,14 @@ const FINGERPRINT: i64 = 3;
 const VERSION: i64 = 4;
 const LICENSE_BUNDLE: i64 = 5;
 const TIME: i64 = 5;
+const KEY: i64 = 6;
 const RENEWS: i64 = 7;
 const LEND_SECS: i64 = 8;
+/// Bytes of a seller's own key.
+const KEY_BYTES: std::ops::RangeInclusive<usize> = 6..=128;
 
-/// What a device asks to be activated for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a device asks to be activated for. `Debug` prints neither codes nor keys.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Wanted {
     /// The license this code is exchanged for.
     Code(RedeemCode),
@@ -29,6 +34,33 @@ pub enum Wanted {
     License(LicenseId),
     /// The time and nothing else: a [`TimeProof`](super::TimeProof) answers.
     Time,
+    /// The license that this key of the seller's own stands for; see [`seller_key`].
+    Key(String),
+}
+
+impl fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => f.debug_tuple("Code").field(code).finish(),
+            Self::License(id) => f.debug_tuple("License").field(id).finish(),
+            Self::Time => f.write_str("Time"),
+            Self::Key(_) => f.write_str("Key(redacted)"),
+        }
+    }
+}
+
+/// A key that a seller gave out before, as it is compared: without white space around it.
+///
+/// `seller_key_malformed` unless 6 to 128 bytes are left, none of them a control character.
+pub fn seller_key(text: &str) -> Result<&str> {
+    let key = text.trim();
+    if KEY_BYTES.contains(&key.len()) && !key.chars().any(char::is_control) {
+        return Ok(key);
+    }
+    Err(Error::new(
+        "seller_key_malformed",
+        "a license key has 6 to 128 printable characters; copy it again as a whole",
+    ))
 }
 
 /// A device asks for its activation.
@@ -56,6 +88,14 @@ fn malformed(detail: &'static str) -> Error {
     Error::new("malformed", detail)
 }
 
+/// A key as it travels: what would be trimmed has no place there.
+fn exact_key(text: &str) -> Result<String> {
+    match seller_key(text) {
+        Ok(key) if key == text => Ok(text.to_owned()),
+        _ => Err(malformed("a key has 6 to 128 printable characters")),
+    }
+}
+
 impl Request {
     /// Signs with the device's key, which the request then names.
     pub fn seal(&self, device: &SigningKey) -> Result<Vec<u8>> {
@@ -63,6 +103,7 @@ impl Request {
             Wanted::Code(code) => (CODE, Value::Text(code.canonical().into())),
             Wanted::License(id) => (LICENSE, Value::bytes(id.as_bytes())),
             Wanted::Time => (TIME, Value::Bool(true)),
+            Wanted::Key(key) => (KEY, Value::text(seller_key(key)?)),
         };
         let lend_secs = self.lend_secs.map(|secs| Value::Int(i64::from(secs)));
         let renews = self.renews.as_ref().map(|id| Value::bytes(id.as_bytes()));
@@ -89,10 +130,12 @@ impl Request {
         let claims = cbor::decode(payload)?;
         let private =
             private_claims(&claims)?.ok_or_else(|| malformed("the request asks for nothing"))?;
-        let wanted = match (private.at(CODE), private.at(LICENSE), private.at(TIME)) {
-            (Some(code), None, None) => Wanted::Code(code.as_text()?.parse()?),
-            (None, Some(id), None) => Wanted::License(LicenseId::from_bytes(id.as_exact()?)),
-            (None, None, Some(Value::Bool(true))) => Wanted::Time,
+        let asked = [CODE, LICENSE, TIME, KEY].map(|label| private.at(label));
+        let wanted = match asked {
+            [Some(code), None, None, None] => Wanted::Code(code.as_text()?.parse()?),
+            [None, Some(id), None, None] => Wanted::License(LicenseId::from_bytes(id.as_exact()?)),
+            [None, None, Some(Value::Bool(true)), None] => Wanted::Time,
+            [None, None, None, Some(key)] => Wanted::Key(exact_key(key.as_text()?)?),
             _ => return Err(malformed("a request asks for exactly one thing")),
         };
         let renews = private.at(RENEWS).map(Value::as_exact).transpose()?;

@@ -1,6 +1,7 @@
 //! Activation: how a device gets its seat, by network, by file or by code.
 //!
-//! A customer types a [`RedeemCode`] or already holds a license. The device makes a [`Request`],
+//! A customer types a [`RedeemCode`], or a key that the seller gave out elsewhere before, or already
+//! holds a license. The device makes a [`Request`],
 //! signed by its own key; whoever issues answers with an [`Activation`] bound to that key and to
 //! the request's nonce. The activation may carry the license itself, so that one answer is all a
 //! device without a network needs. [`judge_texts`] takes both the whole way to a verdict.
@@ -26,7 +27,7 @@ mod time_proof;
 
 pub use code::RedeemCode;
 pub use deactivation::Deactivation;
-pub use document::{Activation, Request, VerifiedActivation, Wanted};
+pub use document::{Activation, Request, VerifiedActivation, Wanted, seller_key};
 pub use fingerprint::Fingerprint;
 pub use lease::{Lease, VerifiedLease};
 pub use time_proof::TimeProof;

@@ -1,7 +1,10 @@
 //! One pure call with everything a device may hold.
 
 use super::*;
-use crate::document::{Kind, SigningKey, to_text};
+use crate::document::cbor::{self, Value};
+use crate::document::{
+    AUDIENCE, CONFIRMATION, ISSUED_AT, Kind, NONCE, PRIVATE, SigningKey, cose_key, seal, to_text,
+};
 use crate::id::{ActivationId, LicenseId};
 use crate::license::{
     Binding, Certificate, Claims, KeySet, ListEntry, Products, Revocations, RevokedKey, Status,
@@ -146,4 +149,44 @@ fn what_does_not_open_is_the_verdict() {
     assert_eq!(judged(0, &[], &[&set]), Status::WrongKind);
     let stranger = KeySet::new(1, at(NOW)).issue(&key(9)).expect("issues");
     assert_eq!(judged(0, &[&to_text(&stranger)], &[]), Status::UnknownKey);
+}
+
+/// A request by device 5 that asks for all of these at once.
+fn asking(wanted: Vec<(i64, Option<Value<'static>>)>) -> Vec<u8> {
+    let device = key(5);
+    let claims = Value::labelled([
+        (AUDIENCE, Some(Value::text("acme.editor"))),
+        (ISSUED_AT, Some(Value::Int(NOW))),
+        (CONFIRMATION, Some(cose_key(device.public()))),
+        (NONCE, Some(Value::bytes(&[9; 16]))),
+        (PRIVATE, Some(Value::labelled(wanted))),
+    ]);
+    let claims = cbor::encode(&claims).expect("encodes");
+    seal(Kind::Request, &claims, &device).expect("seals")
+}
+
+#[test]
+fn a_request_asks_for_exactly_one_thing() {
+    let code = RedeemCode::new("acme.editor", [3; 10]).canonical();
+    let code = || (1, Some(Value::Text(code.clone().into())));
+    let license = || (2, Some(Value::Bytes(vec![1; 16].into())));
+    let text = |text: &'static str| (6, Some(Value::text(text)));
+    let read = |wanted| Request::verify(&asking(wanted)).map(|(_, request)| request.wanted);
+    let own = Wanted::Key("Old-Shop 4711".into());
+    assert_eq!(read(vec![text("Old-Shop 4711")]), Ok(own));
+    assert!(read(vec![code()]).is_ok() && read(vec![license()]).is_ok());
+    for wanted in [
+        vec![],
+        vec![code(), license()],
+        vec![code(), text("Old-Shop 4711")],
+        vec![license(), text("Old-Shop 4711")],
+        vec![code(), license(), text("Old-Shop 4711")],
+        vec![text("short")],
+        vec![text(" Old-Shop 4711")],
+        vec![text("Old-Shop\t4711")],
+        vec![(6, Some(Value::Int(471_100)))],
+    ] {
+        let refused = read(wanted.clone()).expect_err("one thing alone");
+        assert_eq!(refused.code(), "malformed", "{wanted:?}");
+    }
 }

@@ -143,7 +143,7 @@ impl Server {
             };
             return (200, lease.issue(&self.root, &[]).unwrap());
         }
-        let carries = matches!(request.wanted, Wanted::Code(_));
+        let carries = !matches!(request.wanted, Wanted::License(_));
         let kept = self.seat_secs.map(|secs| i64::from(secs) * 1000);
         let activation = Activation {
             id: ActivationId::from_bytes(request.nonce),

@@ -52,15 +52,17 @@ impl Command for Activate {
     fn contention_keys(&self) -> Vec<String> {
         let wanted = match &self.request.wanted {
             Wanted::License(id) => *id.as_bytes(),
-            Wanted::Code(code) => {
-                let mut short = [0; 16];
-                let hash = Sha256::digest(code.canonical().as_bytes());
-                short.copy_from_slice(&hash[..16]);
-                short
-            }
+            Wanted::Code(code) => short_hash(&code.canonical()),
+            Wanted::Key(key) => short_hash(key),
         };
         vec![format!("activate {}", mintreu::id::encode(&wanted))]
     }
+}
+
+fn short_hash(text: &str) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.copy_from_slice(&Sha256::digest(text.as_bytes())[..16]);
+    short
 }
 
 /// A device's answer.
@@ -106,6 +108,8 @@ fn wanted(cx: &mut Cx<'_>, wanted: &Wanted) -> Result<License, LicensingError> {
         Wanted::License(id) => {
             sql::license_by_id(cx.tx, tenant, *id)?.ok_or(LicensingError::NotFound)
         }
+        // This shop knows no keys but its own codes.
+        Wanted::Key(_) => Err(LicensingError::CodeUnknown),
     }
 }
 
@@ -172,8 +176,8 @@ fn sign(
 ) -> Result<Vec<u8>, LicensingError> {
     let key = custody::product_key(cx, license.seller, &license.product_code)?;
     let bundle = match cmd.request.wanted {
-        // A device that typed a code has no license yet.
-        Wanted::Code(_) => Some(license.document.clone()),
+        // A device that typed a code or a key has no license yet.
+        Wanted::Code(_) | Wanted::Key(_) => Some(license.document.clone()),
         Wanted::License(_) => None,
     };
     let activation = document::Activation {
