@@ -15,6 +15,7 @@ pub mod import;
 #[cfg(feature = "journal")]
 pub mod journal;
 pub mod license;
+pub mod log;
 pub mod meter;
 pub mod money;
 pub mod price;

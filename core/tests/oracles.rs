@@ -206,3 +206,47 @@ fn foreign_cose_is_read_but_not_taken_for_ours() {
         }
     }
 }
+
+#[test]
+fn another_library_builds_and_verifies_the_same_proofs() {
+    use ct_merkle::mem_backed_tree::MemoryBackedTree;
+    use ct_merkle::{ConsistencyProof, InclusionProof, RootHash};
+    use mintreu::log::{Frontier, Hash, Node, consistency, inclusion, leaf_hash};
+    use sha2::Sha256;
+    use std::collections::HashMap;
+
+    let leaf = |number: u64| number.to_be_bytes().to_vec();
+    let (mut ours, mut nodes) = (Frontier::default(), HashMap::<Node, Hash>::new());
+    let mut theirs = MemoryBackedTree::<Sha256, Vec<u8>>::new();
+    let mut roots = vec![theirs.root()];
+    for size in 1..=130_u64 {
+        let grown = ours.push(leaf_hash(&leaf(size - 1))).expect("fits");
+        nodes.extend(grown);
+        theirs.push(leaf(size - 1));
+        let root = theirs.root();
+        assert_eq!(root.as_bytes().as_slice(), ours.root(), "root of {size}");
+        let path = |plan: mintreu::log::Plan| -> Vec<u8> {
+            let fetched = plan.path(|node| nodes.get(&node).copied().ok_or(node));
+            fetched.expect("stored").concat()
+        };
+        for index in 0..size {
+            let path = path(inclusion(index, size).expect("in range"));
+            assert_eq!(theirs.prove_inclusion(index as usize).as_bytes(), path);
+            let proof = InclusionProof::<Sha256>::from_bytes(path);
+            let judged = root.verify_inclusion(&leaf(index), index, &proof);
+            assert!(judged.is_ok(), "{index} of {size}");
+        }
+        for old in 1..=size {
+            let path = path(consistency(old, size).expect("in range"));
+            let proof = theirs.prove_consistency((size - old) as usize);
+            assert_eq!(proof.as_bytes(), path, "{old} to {size}");
+            let proof = ConsistencyProof::<Sha256>::try_from_bytes(path).expect("hashes");
+            let before: &RootHash<Sha256> = roots.get(old as usize).unwrap_or(&root);
+            assert!(
+                root.verify_consistency(before, &proof).is_ok(),
+                "{old} to {size}"
+            );
+        }
+        roots.push(root);
+    }
+}

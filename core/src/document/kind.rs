@@ -30,10 +30,12 @@ pub enum Kind {
     Challenge = 11,
     /// The fold of acknowledged segments.
     Checkpoint = 12,
+    /// The signed head of a transparency log.
+    TreeHead = 13,
 }
 
 /// Kind, the name in armour, the media type, and the most bytes of one document.
-const TABLE: [(Kind, &str, &str, usize); 12] = [
+const TABLE: [(Kind, &str, &str, usize); 13] = [
     (Kind::License, "license", "mintreu/license/1", 16 << 10),
     (
         Kind::Activation,
@@ -71,6 +73,7 @@ const TABLE: [(Kind, &str, &str, usize); 12] = [
         "mintreu/checkpoint/1",
         1 << 20,
     ),
+    (Kind::TreeHead, "treehead", "mintreu/treehead/1", 4 << 10),
 ];
 
 impl Kind {

@@ -44,6 +44,7 @@ pub use kind::Kind;
 pub use sign1::{cose_key, key_from_cose, kind_of, open, open_self_signed, seal};
 pub(crate) use sign1::{open_by, unverified};
 pub use text::{MAX_QR_CHARS, from_text, to_armor, to_qr, to_text};
+pub(crate) use text::{armored, unarmored};
 
 /// CWT label of the audience: the product's code.
 pub const AUDIENCE: i64 = 3;

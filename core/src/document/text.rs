@@ -39,14 +39,19 @@ pub fn to_text(bundle: &[u8]) -> String {
 /// `malformed` when `bundle` is not a bundle.
 pub fn to_armor(bundle: &[u8]) -> Result<String> {
     let name = Bundle::from_bytes(bundle)?.kind().name().to_uppercase();
-    let encoded = BASE64_STANDARD.encode(bundle);
+    Ok(armored(&name, bundle))
+}
+
+/// Any bytes in armour that says `name`.
+pub(crate) fn armored(name: &str, bytes: &[u8]) -> String {
+    let encoded = BASE64_STANDARD.encode(bytes);
     let mut armor = format!("{BEGIN}{name}{DASHES}\n");
     for line in encoded.as_bytes().chunks(64) {
         armor.extend(line.iter().map(|&byte| char::from(byte)));
         armor.push('\n');
     }
     armor.push_str(&format!("{END}{name}{DASHES}\n"));
-    Ok(armor)
+    armor
 }
 
 /// One code, or as many parts as it takes to keep each within [`MAX_QR_CHARS`].
@@ -97,9 +102,14 @@ pub fn from_text(text: &str) -> Result<Vec<u8>> {
         .map_err(|_| malformed("the text was changed or cut; copy it again as a whole"))
 }
 
-fn from_armor(text: &str) -> Result<Vec<u8>> {
-    let torn = || malformed("the BEGIN and END lines of the file don't fit together");
-    let (name, rest) = text[BEGIN.len()..].split_once(DASHES).ok_or_else(torn)?;
+fn torn() -> Error {
+    malformed("the BEGIN and END lines of the file don't fit together")
+}
+
+/// What armour says it holds, and the bytes; `text` begins with it.
+pub(crate) fn unarmored(text: &str) -> Result<(&str, Vec<u8>)> {
+    let inside = text.strip_prefix(BEGIN).ok_or_else(torn)?;
+    let (name, rest) = inside.split_once(DASHES).ok_or_else(torn)?;
     let (body, end) = rest.split_once(END).ok_or_else(torn)?;
     if end.trim_end().strip_suffix(DASHES) != Some(name) {
         return Err(torn());
@@ -108,6 +118,11 @@ fn from_armor(text: &str) -> Result<Vec<u8>> {
     let bytes = BASE64_STANDARD
         .decode(body)
         .map_err(|_| malformed("the file was changed or cut; save it again as a whole"))?;
+    Ok((name, bytes))
+}
+
+fn from_armor(text: &str) -> Result<Vec<u8>> {
+    let (name, bytes) = unarmored(text)?;
     let kind = Kind::from_name(&name.to_lowercase()).map_err(|_| torn())?;
     if kind.name().to_uppercase() != name || Bundle::from_bytes(&bytes)?.kind() != kind {
         return Err(malformed(

@@ -64,6 +64,7 @@ pub use claims::{
 };
 pub use judge::{ActivationFacts, ClockState, DeviceFacts, Facts, Standing, judge};
 pub use key_set::{KeySet, RevokedKey};
+pub(crate) use name::check_name;
 pub use name::{Name, Version};
 pub use revocations::Revocations;
 pub use ring::{Anchor, Ring};

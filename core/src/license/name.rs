@@ -44,7 +44,7 @@ fn unfit() -> Error {
 }
 
 /// Passes names of 1 to 80 bytes without spaces, quotes or control characters.
-pub(super) fn check_name(text: &str) -> Result<&str> {
+pub(crate) fn check_name(text: &str) -> Result<&str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+:/".contains(&byte);
     if text.is_empty() || text.len() > MAX_NAME || !text.bytes().all(plain) {
         return Err(unfit());
