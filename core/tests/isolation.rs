@@ -219,6 +219,8 @@ fn request() -> Request {
         wanted: Wanted::License(id()),
         fingerprint: Fingerprint::default(),
         version: None,
+        renews: None,
+        lend_secs: None,
     }
 }
 

@@ -169,6 +169,8 @@ impl Device {
             wanted: Wanted::License(license),
             fingerprint: Fingerprint::default(),
             version: None,
+            renews: None,
+            lend_secs: None,
         };
         let bytes = request.seal(&device.key).expect("seals");
         let command = Activate::from_bytes(&bytes).expect("reads");

@@ -132,6 +132,8 @@ pub fn request(device: u8, wanted: Wanted) -> Vec<u8> {
         wanted,
         fingerprint: Fingerprint::default(),
         version: None,
+        renews: None,
+        lend_secs: None,
     };
     request.seal(&device_key(device)).expect("seals")
 }

@@ -102,6 +102,10 @@ fn steps(shared: &Shared) -> Vec<Step> {
 }
 
 fn due(shared: &Shared) -> Result<bool> {
+    // Without a license there is nothing to judge.
+    if shared.held(|held| held.licenses().is_empty()) {
+        return Ok(false);
+    }
     let now = shared.now();
     let since = now.at.ms().saturating_sub(shared.journal.number(HEARD_MS)?);
     let stale = shared.with_judged(|judged| {

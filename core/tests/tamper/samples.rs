@@ -1,9 +1,12 @@
 //! Documents of every kind, generated from a number, and who believes them.
 
 use mintreu::Timestamp;
-use mintreu::activation::{Activation, Fingerprint, RedeemCode, Request, Wanted};
+use mintreu::activation::{
+    Activation, Deactivation, Fingerprint, Lease, RedeemCode, Request, TimeProof,
+    VerifiedActivation, Wanted,
+};
 use mintreu::document::cbor::{self, Value};
-use mintreu::document::{Bundle, Kind, PublicKey, SigningKey, open, seal};
+use mintreu::document::{Bundle, Kind, PublicKey, SigningKey, seal};
 use mintreu::id::{ActivationId, LicenseId, StreamId};
 use mintreu::license::{
     Certificate, Claims, Entitlement, KeySet, ListEntry, Products, QuotaClaim, Revocations,
@@ -17,15 +20,18 @@ use mintreu::meter::{
 use crate::common::{NOW, PRODUCT, Random};
 
 /// The kinds that have claims of their own; the others are sealed around a license's claims.
-pub const WITH_CLAIMS: [Kind; 8] = [
+pub const WITH_CLAIMS: [Kind; 11] = [
     Kind::License,
     Kind::Activation,
+    Kind::Lease,
     Kind::Certificate,
     Kind::KeySet,
     Kind::Revocations,
     Kind::Request,
     Kind::Usage,
     Kind::Receipt,
+    Kind::Deactivation,
+    Kind::Challenge,
 ];
 
 pub fn key(seed: u8) -> SigningKey {
@@ -102,6 +108,9 @@ fn bundle_under(kind: Kind, random: &mut Random, chain: &[Vec<u8>], signer: u8) 
         Kind::Request => request(random).seal(&key(5)),
         Kind::Usage => seal_segment(&segment(random), &key(5)),
         Kind::Receipt => receipt(random).seal(&signer, &chain),
+        Kind::Lease => lease(random).issue(&signer, &chain),
+        Kind::Challenge => time_proof(random).issue(&signer, &chain),
+        Kind::Deactivation => deactivation(random).seal(&key(5)),
         other => {
             let claims = license(random).to_cbor().expect("encodes");
             let document = seal(other, &claims, &signer).expect("seals");
@@ -158,6 +167,43 @@ fn activation(random: &mut Random) -> Activation {
     }
 }
 
+/// The activation that every generated lease is for.
+fn lent() -> VerifiedActivation {
+    let activation = Activation {
+        id: ActivationId::from_bytes([7; 16]),
+        ..activation(&mut Random::new(1))
+    };
+    let bundle = activation.issue(&root(), &[]).expect("issues");
+    Activation::verify(&bundle, &trust()).expect("verifies")
+}
+
+fn lease(random: &mut Random) -> Lease {
+    Lease {
+        issued_at: NOW,
+        activation: ActivationId::from_bytes([7; 16]),
+        seconds: random.below(1 << 28) as u32,
+    }
+}
+
+fn time_proof(random: &mut Random) -> TimeProof {
+    TimeProof {
+        product: PRODUCT.into(),
+        at: NOW.plus_ms(random.below(1 << 40) as i64 / 1000 * 1000),
+        device: *key(5).public(),
+        nonce: bytes(random),
+    }
+}
+
+fn deactivation(random: &mut Random) -> Deactivation {
+    Deactivation {
+        product: PRODUCT.into(),
+        issued_at: NOW,
+        nonce: bytes(random),
+        license: LicenseId::from_bytes(bytes(random)),
+        activation: ActivationId::from_bytes(bytes(random)),
+    }
+}
+
 fn fingerprint(random: &mut Random) -> Fingerprint {
     let (machine, disk) = (name(random), name(random));
     let parts = [("machine", machine.as_str()), ("disk", disk.as_str())];
@@ -201,6 +247,8 @@ fn request(random: &mut Random) -> Request {
         wanted,
         fingerprint: fingerprint(random),
         version: Some("2.1".into()),
+        renews: None,
+        lend_secs: None,
     }
 }
 
@@ -257,8 +305,9 @@ pub fn believes(kind: Kind, bytes: &[u8], trust: &Trust) -> Result<(), &'static 
         Kind::Receipt => open_bundle(kind, bytes, trust)
             .and_then(|opened| Receipt::from_claims(opened.claims()))
             .map(drop),
-        // A lease is about a license, which these claims don't name where a lease does.
-        Kind::Lease => open(kind, bytes, &roots(trust)).map(drop),
+        Kind::Lease => Lease::verify(bytes, &lent(), trust).map(drop),
+        Kind::Challenge => TimeProof::verify(bytes, trust).map(drop),
+        Kind::Deactivation => Deactivation::verify(bytes).map(drop),
         _ => open_bundle(kind, bytes, trust).map(drop),
     };
     believed.map_err(|error| error.code())
