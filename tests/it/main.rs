@@ -9,6 +9,7 @@ mod commerce_control;
 mod commerce_licenses;
 mod demo;
 mod licensing_keys;
+mod licensing_lists;
 mod metered;
 mod metering_segments;
 mod shop;

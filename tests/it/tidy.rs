@@ -120,7 +120,8 @@ fn names_stay_where_they_belong() {
         ("unimplemented!", |_| false),
         ("todo!(", |_| false),
         ("axum::", |path| {
-            let below_domains = path.contains("/domains/") && !path.ends_with("http.rs");
+            let is_face = path.ends_with("http.rs") || path.contains("/http/");
+            let below_domains = path.contains("/domains/") && !is_face;
             !(below_domains || path.contains("/store/") || path.contains("/queue/"))
         }),
     ];

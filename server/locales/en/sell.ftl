@@ -95,6 +95,14 @@ edit-entitlements = Features
 edit-entitlements-hint = One a line: export, or projects = 10, or tier = gold
 edit-quotas = Quotas
 edit-quotas-hint = One a line: api.calls = 1000 / month. Also hour, day, week, lifetime.
+edit-stale = Without news of withdrawn licenses
+edit-stale-ignore = The program goes on
+edit-stale-warn = The program goes on and warns
+edit-stale-lock = The program warns, then stops until it was online
+edit-stale-days = After days offline
+edit-stale-days-hint = From how many days without news on. 30 when empty.
+edit-stale-grace = Days of warning
+edit-stale-grace-hint = How long it only warns before it stops.
 edit-meters = Meters
 edit-meters-hint = What your program counts. Leave them empty if nothing is billed by usage.
 edit-meter-1 = First meter

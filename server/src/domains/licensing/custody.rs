@@ -32,7 +32,7 @@ pub const PRODUCT_KINDS: [Kind; 5] = [
 
 /// A key and the certificates that vouch for it.
 pub(super) struct Held {
-    id: KeyId,
+    pub id: KeyId,
     pub key: SigningKey,
     pub certificate: Option<Vec<u8>>,
 }

@@ -4,7 +4,9 @@ use super::custody::Held;
 use super::model::{Grant, LicensingError};
 use crate::domains::catalog::model::{self as catalog, EntitlementValue};
 use mintreu::id::LicenseId;
-use mintreu::license::{Binding, Claims, Entitlement, Name, QuotaClaim};
+use mintreu::license::{
+    Binding, Claims, Entitlement, Freshness, ListEntry, Name, QuotaClaim, StaleAction,
+};
 use mintreu::meter::Window;
 use mintreu::{Error, Timestamp};
 use std::collections::BTreeMap;
@@ -17,10 +19,12 @@ fn unfit(detail: String) -> Error {
 pub(super) fn license(
     grant: &Grant,
     id: LicenseId,
+    place: ListEntry,
     now: Timestamp,
     key: &Held,
 ) -> Result<Vec<u8>, LicensingError> {
-    let claims = claims(grant, id, now).map_err(LicensingError::Signing)?;
+    let mut claims = claims(grant, id, now).map_err(LicensingError::Signing)?;
+    claims.status = Some(place);
     mintreu::license::issue(&claims, &key.key, &key.certificates()).map_err(LicensingError::Signing)
 }
 
@@ -33,9 +37,24 @@ fn claims(grant: &Grant, id: LicenseId, now: Timestamp) -> Result<Claims, Error>
     let seats = u32::try_from(grant.seats);
     claims.seats = Some(seats.map_err(|_| unfit(format!("{} seats", grant.seats)))?);
     claims.binding = Binding::NodeLocked;
+    claims.freshness = grant.terms.freshness.map(freshness);
     // An opaque id: a document never names a person.
     claims.customer = grant.owner.map(|owner| owner.to_string());
     Ok(claims)
+}
+
+fn freshness(terms: catalog::Freshness) -> Freshness {
+    const DAY_SECS: u32 = 24 * 60 * 60;
+    let secs = |days| u32::try_from(days).map_or(u32::MAX, |days| days.saturating_mul(DAY_SECS));
+    Freshness {
+        max_age_secs: secs(terms.days),
+        action: match terms.action {
+            catalog::StaleAction::Ignore => StaleAction::Ignore,
+            catalog::StaleAction::Warn => StaleAction::Warn,
+            catalog::StaleAction::Lock => StaleAction::Lock,
+        },
+        grace_secs: secs(terms.grace_days),
+    }
 }
 
 fn entitlements(terms: &[catalog::Entitlement]) -> Result<BTreeMap<Name, Entitlement>, Error> {

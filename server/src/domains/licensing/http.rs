@@ -1,8 +1,11 @@
 //! Routes of licenses, activations and keys.
 
+mod fetched;
+
 use super::{
     Activate, Deactivate, ExportRoot, License, LicenseView, Licenses, LicensingError, Redeem,
-    Revoke, TrustText, activate, deactivate, export_root, list, redeem, revoke, trust, view,
+    Reinstate, Revoke, TrustText, activate, deactivate, export_root, list, redeem, reinstate,
+    revoke, trust, view,
 };
 use crate::app::App;
 use crate::limits::Rate;
@@ -48,10 +51,12 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(list_licenses))
         .routes(routes!(show_license))
         .routes(routes!(revoke_license))
+        .routes(routes!(reinstate_license))
         .routes(routes!(post_activation))
         .routes(routes!(delete_activation))
         .routes(routes!(show_trust))
         .routes(routes!(export_root_key))
+        .merge(fetched::routes())
 }
 
 impl From<LicensingError> for Problem {
@@ -274,6 +279,20 @@ async fn revoke_license(
     }
     let command = Revoke { license, reason };
     app.transact(&visitor.caller, command, revoke).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Take back the withdrawal of a license of one's own product.
+#[utoipa::path(post, path = "/v1/licenses/{license_id}/reinstate", tag = "licenses",
+    params(("license_id" = String, Path)),
+    responses((status = 204), (status = 403), (status = 404)))]
+async fn reinstate_license(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(license): PathParam<LicenseId>,
+) -> Result<StatusCode, Problem> {
+    let command = Reinstate { license };
+    app.transact(&visitor.caller, command, reinstate).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

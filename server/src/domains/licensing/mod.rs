@@ -12,10 +12,12 @@
 //! * Redeeming is repeatable and takes no seat; activating does.
 //! * A redeem code is stored as a keyed hash and sealed, never in the clear; seeds are sealed.
 //! * A revoked or expired license activates nothing.
+//! * A license has one place in a revocation list, and its bit is set exactly while it is revoked.
+//! * Versions of revocation lists and key sets only rise.
 //! * An owner sees their own licenses, a seller those of their own products.
 //!
 //! # Tables
-//! `seller_key`, `license`, `activation`.
+//! `seller_key`, `key_set`, `license`, `revocation_list`, `activation`.
 //!
 //! Start reading at [`model`], then [`ops`]; keys are in [`custody`], documents in [`documents`].
 
@@ -23,6 +25,7 @@ pub mod activate;
 pub mod custody;
 pub mod documents;
 pub mod http;
+pub mod lists;
 pub mod model;
 pub mod ops;
 pub mod sql;
@@ -32,8 +35,9 @@ pub use custody::{
     ExportRoot, ExportedRoot, PRODUCT_KINDS, ReceiptSigner, TrustText, export_root,
     signer_for_receipts, trust,
 };
+pub use lists::{AskList, Listed, find_list, sign_list};
 pub use model::{Activation, Code, Grant, License, LicenseState, LicenseView, LicensingError};
 pub use ops::{
-    Issued, Licenses, Redeem, Revoke, by_id, by_source, claim, issue, list, redeem, reveal_code,
-    revoke, view,
+    Issued, Licenses, Redeem, Reinstate, Revoke, by_id, by_source, claim, issue, list, redeem,
+    reinstate, reveal_code, revoke, view,
 };

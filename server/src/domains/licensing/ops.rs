@@ -2,8 +2,9 @@
 
 use super::custody;
 use super::documents;
+use super::lists;
 use super::model::{Code, Grant, License, LicenseState, LicenseView, LicensingError};
-use super::sql::{self, StoredCode};
+use super::sql::{self, Signed, StoredCode};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
 use crate::store::{StoreError, Tx};
@@ -38,6 +39,7 @@ pub fn issue(cx: &mut Cx<'_>, grant: &Grant) -> Result<Issued, LicensingError> {
     }
     let key = custody::product_key(cx, grant.seller, &grant.product_code)?;
     let id = cx.make_id(LicenseId::from_bytes);
+    let place = lists::draw(cx, grant.product)?;
     let license = License {
         id,
         source: grant.source.clone(),
@@ -47,14 +49,15 @@ pub fn issue(cx: &mut Cx<'_>, grant: &Grant) -> Result<Issued, LicensingError> {
         owner: grant.owner,
         seats: grant.seats,
         terms: grant.terms.clone(),
-        document: documents::license(grant, id, cx.now, &key)?,
+        document: documents::license(grant, id, place, cx.now, &key)?,
         issued_at: cx.now,
         expires_at: grant.expires_at,
         revoked_at: None,
         revoke_reason: None,
     };
     let code = new_code(cx, &license);
-    sql::insert_license(cx.tx, tenant, &license, &code)?;
+    let signed = Signed { place, key: key.id };
+    sql::insert_license(cx.tx, tenant, &license, &code, &signed)?;
     let source = Source {
         source: &grant.source,
     };
@@ -237,15 +240,61 @@ impl Command for Revoke {
     }
 }
 
-/// Withdraws a license: it activates and redeems no more. Once is enough.
+/// Withdraws a license: it activates and redeems no more, and the next revocation list says so to
+/// devices. Once is enough.
 pub fn revoke(cx: &mut Cx<'_>, cmd: &Revoke) -> Result<(), LicensingError> {
     let tenant = cx.caller.tenant;
     let seller = cx.caller.account.ok_or(LicensingError::NotFound)?;
-    if sql::revoke(cx.tx, tenant, cmd, seller, cx.now)? {
-        crate::events::record(cx, "license.revoked", &cmd.license.to_string(), &())?;
-        return Ok(());
+    if let Some(place) = sql::revoke(cx.tx, tenant, cmd, seller, cx.now)? {
+        return changed(cx, cmd.license, place, true);
     }
     let before = sql::license_by_id(cx.tx, tenant, cmd.license)?;
     let revoked = before.filter(|license| license.seller == seller && license.revoked_at.is_some());
     revoked.map(drop).ok_or(LicensingError::NotFound)
+}
+
+/// Takes back the withdrawal of a license of one's own product.
+#[derive(Debug, Clone, Copy)]
+pub struct Reinstate {
+    /// Which.
+    pub license: LicenseId,
+}
+
+impl Command for Reinstate {
+    const NAME: &'static str = "licensing.reinstate";
+    const CAPABILITY: Capability = Capability::Sell;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.license.to_string())
+    }
+}
+
+/// Takes a withdrawal back: the license works again, and the next revocation list frees devices.
+/// A license that isn't withdrawn stays as it is.
+pub fn reinstate(cx: &mut Cx<'_>, cmd: &Reinstate) -> Result<(), LicensingError> {
+    let tenant = cx.caller.tenant;
+    let seller = cx.caller.account.ok_or(LicensingError::NotFound)?;
+    if let Some(place) = sql::reinstate(cx.tx, tenant, cmd.license, seller)? {
+        return changed(cx, cmd.license, place, false);
+    }
+    let found = sql::license_by_id(cx.tx, tenant, cmd.license)?;
+    let own = found.filter(|license| license.seller == seller);
+    own.map(drop).ok_or(LicensingError::NotFound)
+}
+
+fn changed(
+    cx: &mut Cx<'_>,
+    license: LicenseId,
+    (product, place): sql::Place,
+    revoked: bool,
+) -> Result<(), LicensingError> {
+    if let Some(place) = place {
+        lists::mark(cx, product, place, revoked)?;
+    }
+    let fact = match revoked {
+        true => "license.revoked",
+        false => "license.reinstated",
+    };
+    crate::events::record(cx, fact, &license.to_string(), &())?;
+    Ok(())
 }

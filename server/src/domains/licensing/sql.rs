@@ -1,9 +1,12 @@
 //! SQL of licensing's tables.
 
+pub mod lists;
+
 use super::model::{Activation, License};
 use crate::store::{Row, StoreError, Tx};
 use mintreu::Timestamp;
 use mintreu::id::{AccountId, ActivationId, KeyId, LicenseId, ProductId, TenantId};
+use mintreu::license::ListEntry;
 
 const FIND_KEY: &str = "\
 SELECT key_id, seed_sealed, certificate FROM seller_key
@@ -28,10 +31,10 @@ UPDATE seller_key SET certificate = :certificate WHERE tenant_id = :tenant AND k
 const INSERT_LICENSE: &str = "\
 INSERT INTO license (tenant_id, license_id, source, product_id, product_code, seller_id, owner_id,
     seats, terms, document, redeem_mac, redeem_sealed, issued_at, expires_at, redeemed_at,
-    revoked_at, revoke_reason)
+    revoked_at, revoke_reason, list, list_index, key_id)
 VALUES (:tenant, :license, :source, :product, :code, :seller, :owner, :seats, :terms, :document,
-    :mac, :sealed, :now, :expires, NULL, NULL, NULL)
-ON CONFLICT (tenant_id, source) DO NOTHING
+    :mac, :sealed, :now, :expires, NULL, NULL, NULL, :list, :index, :key)
+ON CONFLICT DO NOTHING
 RETURNING license_id";
 
 const LICENSE_BY_ID: &str = "\
@@ -74,7 +77,14 @@ WHERE tenant_id = :tenant AND license_id = :license";
 const REVOKE: &str = "\
 UPDATE license SET revoked_at = :now, revoke_reason = :reason
 WHERE tenant_id = :tenant AND license_id = :license AND seller_id = :seller
-    AND revoked_at IS NULL";
+    AND revoked_at IS NULL
+RETURNING product_id, list, list_index";
+
+const REINSTATE: &str = "\
+UPDATE license SET revoked_at = NULL, revoke_reason = NULL
+WHERE tenant_id = :tenant AND license_id = :license AND seller_id = :seller
+    AND revoked_at IS NOT NULL
+RETURNING product_id, list, list_index";
 
 const ACTIVATIONS: &str = "\
 SELECT activation_id, license_id, device_key, seat, document, activated_at, last_seen_at,
@@ -142,6 +152,7 @@ pub const ALL: &[&str] = &[
     SEALED_CODE,
     MARK_REDEEMED,
     REVOKE,
+    REINSTATE,
     ACTIVATIONS,
     LIVE_OF_DEVICE,
     ACTIVATION_BY_ID,
@@ -252,12 +263,21 @@ pub(super) struct StoredCode {
     pub sealed: Vec<u8>,
 }
 
+/// Where a new license stands: its place in a list, and the key that signed it.
+pub(super) struct Signed {
+    pub place: ListEntry,
+    pub key: KeyId,
+}
+
 pub(super) fn insert_license(
     tx: &mut dyn Tx,
     tenant: TenantId,
     new: &License,
     code: &StoredCode,
+    signed: &Signed,
 ) -> Result<(), StoreError> {
+    let list = i64::try_from(signed.place.list)
+        .map_err(|_| StoreError::shape(format!("list {}", signed.place.list)))?;
     let terms =
         serde_json::to_string(&new.terms).map_err(|error| StoreError::shape(error.to_string()))?;
     let params = [
@@ -275,6 +295,9 @@ pub(super) fn insert_license(
         ("sealed", code.sealed.as_slice().into()),
         ("now", new.issued_at.into()),
         ("expires", new.expires_at.into()),
+        ("list", list.into()),
+        ("index", i64::from(signed.place.index).into()),
+        ("key", signed.key.as_bytes().into()),
     ];
     won(tx.query_one(INSERT_LICENSE, &params)?)
 }
@@ -392,14 +415,17 @@ pub(super) fn mark_redeemed(
     tx.execute(MARK_REDEEMED, &params).map(drop)
 }
 
-/// Whether there was a license of this seller to revoke.
+/// The product and the place of a license that changed.
+pub(super) type Place = (ProductId, Option<ListEntry>);
+
+/// Withdraws a license of this seller; `None` when there is none to withdraw.
 pub(super) fn revoke(
     tx: &mut dyn Tx,
     tenant: TenantId,
     cmd: &super::ops::Revoke,
     seller: AccountId,
     now: Timestamp,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Place>, StoreError> {
     let params = [
         ("tenant", tenant.as_bytes().into()),
         ("license", cmd.license.as_bytes().into()),
@@ -407,7 +433,24 @@ pub(super) fn revoke(
         ("reason", cmd.reason.as_str().into()),
         ("now", now.into()),
     ];
-    Ok(tx.execute(REVOKE, &params)? == 1)
+    let row = tx.query_one(REVOKE, &params)?;
+    row.as_ref().map(lists::place).transpose()
+}
+
+/// Takes a withdrawal back; `None` when there is none to take back.
+pub(super) fn reinstate(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    license: LicenseId,
+    seller: AccountId,
+) -> Result<Option<Place>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("license", license.as_bytes().into()),
+        ("seller", seller.as_bytes().into()),
+    ];
+    let row = tx.query_one(REINSTATE, &params)?;
+    row.as_ref().map(lists::place).transpose()
 }
 
 /// An activation with the request that asked for it.

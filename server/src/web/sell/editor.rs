@@ -257,8 +257,41 @@ fn license(draw: &Draw<'_>, form: &ProductForm) -> Part {
                 &form.entitlements,
             ),
             draw.area("quotas", "edit-quotas", "edit-quotas-hint", &form.quotas),
+            draw.select(
+                "stale_action",
+                "edit-stale",
+                stale_choices(draw),
+                &form.stale_action,
+            )
+            .full(),
+            number(
+                "stale_days",
+                "edit-stale-days",
+                "edit-stale-days-hint",
+                &form.stale_days,
+            ),
+            number(
+                "stale_grace_days",
+                "edit-stale-grace",
+                "edit-stale-grace-hint",
+                &form.stale_grace_days,
+            ),
         ],
     )
+}
+
+/// What a program does that hasn't heard of withdrawn licenses for long.
+fn stale_choices(draw: &Draw<'_>) -> Vec<Choice> {
+    let choices = [
+        ("", "edit-stale-ignore"),
+        ("warn", "edit-stale-warn"),
+        ("lock", "edit-stale-lock"),
+    ];
+    let choice = |(value, key): (&str, &str)| Choice {
+        value: value.to_owned(),
+        text: draw.page.say(key),
+    };
+    choices.into_iter().map(choice).collect()
 }
 
 fn meters(draw: &Draw<'_>, form: &ProductForm) -> Part {

@@ -1,8 +1,8 @@
 //! The product form: its inputs as text, to and from a product draft.
 
 use crate::domains::catalog::model::{
-    Entitlement, EntitlementValue, FieldError, LicenseTerms, MeterDraft, PriceDraft, ProductDraft,
-    Quota, Window,
+    Entitlement, EntitlementValue, FieldError, Freshness, LicenseTerms, MeterDraft, PriceDraft,
+    ProductDraft, Quota, StaleAction, Window,
 };
 use crate::domains::catalog::{Kind, Period, PriceModel, Product};
 use mintreu::Currency;
@@ -34,6 +34,9 @@ pub struct ProductForm {
     pub validity_days: String,
     pub entitlements: String,
     pub quotas: String,
+    pub stale_action: String,
+    pub stale_days: String,
+    pub stale_grace_days: String,
     pub meter1_name: String,
     pub meter1_unit: String,
     pub meter1_tariff: String,
@@ -44,6 +47,15 @@ pub struct ProductForm {
 
 /// A mistake at an input: its name and the key of the sentence.
 pub type Mistake = (&'static str, &'static str);
+
+/// How the form names what old lists do; empty where they do nothing.
+fn stale_name(action: StaleAction) -> &'static str {
+    match action {
+        StaleAction::Ignore => "",
+        StaleAction::Warn => "warn",
+        StaleAction::Lock => "lock",
+    }
+}
 
 /// The sentence of a mistake's code.
 pub fn error_key(code: &str) -> &'static str {
@@ -106,6 +118,11 @@ impl ProductForm {
             quotas: quota_lines(&product.terms),
             ..Self::new()
         };
+        if let Some(freshness) = product.terms.freshness {
+            stale_name(freshness.action).clone_into(&mut form.stale_action);
+            form.stale_days = freshness.days.to_string();
+            form.stale_grace_days = freshness.grace_days.to_string();
+        }
         form.price1_model.clear();
         for (index, price) in product.prices.iter().take(2).enumerate() {
             let (model, amount, currency) = match index {
@@ -175,6 +192,7 @@ impl ProductForm {
                 quotas: read_quotas(&self.quotas, &mut wrong),
                 seats: read_number("seats", &self.seats, &mut wrong).unwrap_or(1),
                 validity_days: read_number("validity_days", &self.validity_days, &mut wrong),
+                freshness: self.freshness(&mut wrong),
             },
         };
         if wrong.is_empty() {
@@ -182,6 +200,22 @@ impl ProductForm {
         } else {
             Err(wrong)
         }
+    }
+
+    /// Where nothing is chosen, lists may be of any age and the numbers don't count.
+    fn freshness(&self, wrong: &mut Vec<Mistake>) -> Option<Freshness> {
+        let action = match self.stale_action.as_str() {
+            "warn" => StaleAction::Warn,
+            "lock" => StaleAction::Lock,
+            _ => return None,
+        };
+        let days = read_number("stale_days", &self.stale_days, wrong);
+        let grace = read_number("stale_grace_days", &self.stale_grace_days, wrong);
+        Some(Freshness {
+            action,
+            days: days.unwrap_or(30),
+            grace_days: grace.unwrap_or(0),
+        })
     }
 
     fn categories(&self, before: Option<&Product>) -> Vec<String> {

@@ -16,6 +16,8 @@ const MAX_DESCRIPTION: usize = 50_000;
 const MAX_AMOUNT: i64 = 1_000_000_000_000;
 /// Longest term in days: a century.
 const MAX_DAYS: i64 = 36_525;
+/// Longest age and grace of revocation lists in days: ten years.
+const MAX_LIST_DAYS: i64 = 3_653;
 /// Most devices of one license, and units of one quota.
 const MAX_COUNT: i64 = 1_000_000_000_000;
 
@@ -517,6 +519,13 @@ fn check_terms(found: &mut Mistakes, terms: &LicenseTerms, meters: &[MeterDraft]
     found.within("terms", "the number of devices", terms.seats, 1_000_000);
     if let Some(days) = terms.validity_days {
         found.within("terms", "validity in days", days, MAX_DAYS);
+    }
+    if let Some(freshness) = terms.freshness {
+        found.within("terms", "the age of lists", freshness.days, MAX_LIST_DAYS);
+        if !(0..=MAX_LIST_DAYS).contains(&freshness.grace_days) {
+            let rule = format!("the grace of lists is 0 to {MAX_LIST_DAYS} days");
+            found.add("terms", "out_of_range", rule);
+        }
     }
     let mut names = Vec::new();
     for entitlement in &terms.entitlements {

@@ -14,6 +14,6 @@ pub use listing::{
     PriceBandCount, ProductCard, SearchPage, SearchQuery, Shelves, Sort,
 };
 pub use product::{
-    Aggregation, CategoryRef, Entitlement, EntitlementValue, Kind, LicenseTerms, Meter, Offer,
-    Period, Price, PriceModel, Product, Quota, Seller, State, Window,
+    Aggregation, CategoryRef, Entitlement, EntitlementValue, Freshness, Kind, LicenseTerms, Meter,
+    Offer, Period, Price, PriceModel, Product, Quota, Seller, StaleAction, State, Window,
 };

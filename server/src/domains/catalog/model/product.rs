@@ -183,6 +183,34 @@ pub struct LicenseTerms {
     /// Days from issue to expiry; `None` is for ever, or as long as a subscription is paid.
     #[serde(default)]
     pub validity_days: Option<i64>,
+    /// How old a revocation list may be on a device; `None` is of any age, so that nobody who is
+    /// offline is bothered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
+}
+
+/// How old a revocation list may be, and what the program does when it is older.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Freshness {
+    /// What happens.
+    pub action: StaleAction,
+    /// Days from which the newest list is too old.
+    pub days: i64,
+    /// Further days for which `lock` only warns.
+    #[serde(default)]
+    pub grace_days: i64,
+}
+
+/// What happens when the newest revocation list is too old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StaleAction {
+    /// Nothing.
+    Ignore,
+    /// The program goes on and warns.
+    Warn,
+    /// It warns for the grace, then stops until it was online.
+    Lock,
 }
 
 impl Default for LicenseTerms {
@@ -193,6 +221,7 @@ impl Default for LicenseTerms {
             quotas: Vec::new(),
             seats: 1,
             validity_days: None,
+            freshness: None,
         }
     }
 }
