@@ -10,6 +10,7 @@ mod commerce_licenses;
 mod demo;
 mod licensing_keys;
 mod licensing_lists;
+mod licensing_seats;
 mod metered;
 mod metering_segments;
 mod shop;

@@ -95,6 +95,19 @@ edit-entitlements = Features
 edit-entitlements-hint = One a line: export, or projects = 10, or tier = gold
 edit-quotas = Quotas
 edit-quotas-hint = One a line: api.calls = 1000 / month. Also hour, day, week, lifetime.
+edit-seating = Seats
+edit-seating-device = Each device keeps its seat
+edit-seating-floating = Seats float: they come back by themselves
+edit-lease = Minutes without a sign
+edit-lease-hint = How long a floating seat is kept for a device that isn’t heard of. 60 when empty.
+edit-borrow = Days to borrow
+edit-borrow-hint = For how long a floating seat may be taken along without internet. 0 when empty.
+edit-matching = A device is the same when
+edit-matching-ignore = It has its key; its parts don’t count
+edit-matching-any = One of its parts is still there
+edit-matching-two = Two of its parts are still there
+edit-matching-most = More than half of its parts are still there
+edit-matching-all = All of its parts are still there
 edit-stale = Without news of withdrawn licenses
 edit-stale-ignore = The program goes on
 edit-stale-warn = The program goes on and warns

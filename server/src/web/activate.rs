@@ -4,7 +4,7 @@
 use super::ask::{Answer, Ask, html, refused};
 use super::page::{Page, Section};
 use super::parts::{Field, Qr};
-use crate::domains::licensing::{self, Activate, Activated, LicensingError};
+use crate::domains::licensing::{self, Carried, LicensingError};
 use crate::problem::Problem;
 use askama::Template;
 use axum::extract::Multipart;
@@ -24,8 +24,10 @@ struct ActivatePage {
     answer: Option<Signed>,
 }
 
-/// An activation in every form that can be carried to the device.
+/// The answer in every form that can be carried to the device.
 struct Signed {
+    /// What it is, and what to do with it.
+    title: String,
     armor: String,
     base64: String,
     qr: Vec<Qr>,
@@ -65,13 +67,14 @@ pub async fn activate(ask: Ask, form: Multipart) -> Answer {
         return Err(Problem::new(403, "csrf_mismatch", detail).into());
     }
     let page = ask.section_page("activate-title", Section::Activate);
-    match activated(&ask, &sent).await {
-        Ok(done) => {
-            let armor = document::to_armor(&done.document)?;
+    match answered(&ask, &sent).await {
+        Ok((title, document)) => {
+            let armor = document::to_armor(&document)?;
             let answer = Some(Signed {
+                title: page.say(title),
                 base64: STANDARD.encode(&armor),
                 armor,
-                qr: Qr::parts(&done.document),
+                qr: Qr::parts(&document),
             });
             let field = field(&page, "", None);
             html(&ActivatePage {
@@ -99,18 +102,31 @@ pub async fn activate(ask: Ask, form: Multipart) -> Answer {
     }
 }
 
-/// A file wins over pasted text: it was chosen on purpose.
-async fn activated(ask: &Ask, sent: &Sent) -> Result<Activated, LicensingError> {
-    let command = match sent.file.as_slice() {
-        [] => Activate::from_text(sent.request.trim())?,
+/// What was sent, whether it asks for a seat, gives one back or asks for the time; a file wins over
+/// pasted text, since it was chosen on purpose. Gives the title of the answer, and its bytes.
+async fn answered(ask: &Ask, sent: &Sent) -> Result<(&'static str, Vec<u8>), LicensingError> {
+    let carried = match sent.file.as_slice() {
+        [] => Carried::from_text(sent.request.trim())?,
         file => match std::str::from_utf8(file) {
-            Ok(text) if text.is_ascii() => Activate::from_text(text.trim())?,
-            _ => Activate::from_bytes(file)?,
+            Ok(text) if text.is_ascii() => Carried::from_text(text.trim())?,
+            _ => Carried::from_bytes(file)?,
         },
     };
-    ask.app
-        .transact(&ask.visitor.caller, command, licensing::activate)
-        .await
+    let (app, caller) = (&ask.app, &ask.visitor.caller);
+    match carried {
+        Carried::Seat(wanted) => {
+            let done = app.transact(caller, wanted, licensing::activate).await?;
+            Ok(("activate-answer", done.document))
+        }
+        Carried::GivenBack(said) => {
+            let heard = app.transact(caller, said, licensing::give_back).await?;
+            Ok(("activate-given-back", heard))
+        }
+        Carried::Time(asked) => {
+            let told = app.transact(caller, asked, licensing::answer_time).await?;
+            Ok(("activate-time", told))
+        }
+    }
 }
 
 /// What a person can do about it; `None` for what is ours to mend.
@@ -122,6 +138,7 @@ fn sentence(error: &LicensingError) -> Option<&'static str> {
         LicensingError::Expired => Some("activate-expired"),
         LicensingError::SeatsExhausted { .. } => Some("activate-seats"),
         LicensingError::WrongProduct => Some("activate-wrong-product"),
+        LicensingError::TooManyMoves { .. } => Some("activate-moves"),
         _ => None,
     }
 }

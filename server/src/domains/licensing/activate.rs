@@ -3,6 +3,7 @@
 use super::custody;
 use super::model::{Activation, License, LicenseState, LicensingError};
 use super::ops::mac;
+use super::seats::{end_seats, renew, seat_end};
 use super::sql::{self, StoredActivation};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
@@ -30,6 +31,11 @@ impl Activate {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LicensingError> {
         let verified = Request::verify(bytes).map_err(LicensingError::RequestMalformed)?;
         let (device, request) = verified;
+        if request.wanted == Wanted::Time {
+            let detail = "this asks for the time, not for a seat";
+            let wrong = mintreu::Error::new("malformed", detail);
+            return Err(LicensingError::RequestMalformed(wrong));
+        }
         Ok(Self {
             request,
             device,
@@ -54,6 +60,8 @@ impl Command for Activate {
             Wanted::License(id) => *id.as_bytes(),
             Wanted::Code(code) => short_hash(&code.canonical()),
             Wanted::Key(key) => short_hash(key),
+            // Refused when it was read.
+            Wanted::Time => [0; 16],
         };
         vec![format!("activate {}", mintreu::id::encode(&wanted))]
     }
@@ -91,6 +99,10 @@ pub fn activate(cx: &mut Cx<'_>, cmd: &Activate) -> Result<Activated, LicensingE
         LicenseState::Expired => return Err(LicensingError::Expired),
         LicenseState::Revoked => return Err(LicensingError::Revoked),
     }
+    end_seats(cx, &license)?;
+    if let Some(kept) = renew(cx, &cmd.request, &cmd.device, &license)? {
+        return Ok(kept);
+    }
     let held = sql::live_of_device(cx.tx, tenant, license.id, cmd.device.as_bytes())?;
     match held {
         Some(held) => again(cx, cmd, &license, held),
@@ -109,7 +121,7 @@ fn wanted(cx: &mut Cx<'_>, wanted: &Wanted) -> Result<License, LicensingError> {
             sql::license_by_id(cx.tx, tenant, *id)?.ok_or(LicensingError::NotFound)
         }
         // This shop knows no keys but its own codes.
-        Wanted::Key(_) => Err(LicensingError::CodeUnknown),
+        Wanted::Key(_) | Wanted::Time => Err(LicensingError::CodeUnknown),
     }
 }
 
@@ -122,7 +134,9 @@ fn again(
     mut held: StoredActivation,
 ) -> Result<Activated, LicensingError> {
     if held.request_hash != cmd.hash {
-        held.activation.document = sign(cx, cmd, license, held.activation.id)?;
+        let end = seat_end(license, cmd.request.lend_secs, cx.now);
+        held.activation.seat_ends_at = end.max(held.activation.seat_ends_at);
+        held.activation.document = sign(cx, cmd, license, &held.activation)?;
         held.request_hash = cmd.hash.to_vec();
         sql::reissue_activation(cx.tx, cx.caller.tenant, &held, cx.now)?;
     }
@@ -144,16 +158,18 @@ fn take_seat(
     let seat = sql::free_seat(cx.tx, tenant, license.id, seats)?;
     let seat = seat.ok_or(LicensingError::SeatsExhausted { seats })?;
     let id = cx.make_id(ActivationId::from_bytes);
-    let activation = Activation {
+    let mut activation = Activation {
         id,
         license: license.id,
         device_key: *cmd.device.as_bytes(),
         seat: Some(seat),
-        document: sign(cx, cmd, license, id)?,
+        seat_ends_at: seat_end(license, cmd.request.lend_secs, cx.now),
+        document: Vec::new(),
         activated_at: cx.now,
         last_seen_at: cx.now,
         deactivated_at: None,
     };
+    activation.document = sign(cx, cmd, license, &activation)?;
     let stored = StoredActivation {
         activation,
         request_hash: cmd.hash.to_vec(),
@@ -172,21 +188,21 @@ fn sign(
     cx: &mut Cx<'_>,
     cmd: &Activate,
     license: &License,
-    id: ActivationId,
+    seat: &Activation,
 ) -> Result<Vec<u8>, LicensingError> {
     let key = custody::product_key(cx, license.seller, &license.product_code)?;
     let bundle = match cmd.request.wanted {
         // A device that typed a code or a key has no license yet.
         Wanted::Code(_) | Wanted::Key(_) => Some(license.document.clone()),
-        Wanted::License(_) => None,
+        Wanted::License(_) | Wanted::Time => None,
     };
     let activation = document::Activation {
-        id,
+        id: seat.id,
         license: license.id,
         product: license.product_code.clone(),
         issued_at: cx.now,
         // The seat is held for as long as the license; only a floating one is lent for a time.
-        expires_at: None,
+        expires_at: seat.seat_ends_at,
         device: cmd.device,
         nonce: cmd.request.nonce,
         fingerprint: cmd.request.fingerprint.clone(),
@@ -224,15 +240,24 @@ pub fn deactivate(cx: &mut Cx<'_>, cmd: &Deactivate) -> Result<(), LicensingErro
     if activation.seat.is_none() {
         return Ok(());
     }
-    let most = license.seats.saturating_add(MOVES);
-    let since = cx.now.plus_ms(-MOVES_WINDOW_MS);
-    if sql::moves_since(cx.tx, tenant, license.id, since)? >= most {
-        return Err(LicensingError::TooManyMoves { most });
-    }
+    count_move(cx, &license)?;
     if sql::give_up_seat(cx.tx, tenant, activation.id, cx.now)? {
         crate::events::record(cx, "license.deactivated", &license.id.to_string(), &())?;
     }
     Ok(())
+}
+
+/// Refuses when seats were given up too often lately. Floating seats come and go as they like.
+pub(super) fn count_move(cx: &mut Cx<'_>, license: &License) -> Result<(), LicensingError> {
+    if license.terms.floating.is_some() {
+        return Ok(());
+    }
+    let most = license.seats.saturating_add(MOVES);
+    let since = cx.now.plus_ms(-MOVES_WINDOW_MS);
+    match sql::moves_since(cx.tx, cx.caller.tenant, license.id, since)? >= most {
+        true => Err(LicensingError::TooManyMoves { most }),
+        false => Ok(()),
+    }
 }
 
 /// A device that reports usage, with the license it does so under.

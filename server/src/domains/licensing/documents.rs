@@ -5,7 +5,7 @@ use super::model::{Grant, LicensingError};
 use crate::domains::catalog::model::{self as catalog, EntitlementValue};
 use mintreu::id::LicenseId;
 use mintreu::license::{
-    Binding, Claims, Entitlement, Freshness, ListEntry, Name, QuotaClaim, StaleAction,
+    Binding, Claims, Entitlement, Freshness, ListEntry, Matching, Name, QuotaClaim, StaleAction,
 };
 use mintreu::meter::Window;
 use mintreu::{Error, Timestamp};
@@ -36,11 +36,25 @@ fn claims(grant: &Grant, id: LicenseId, now: Timestamp) -> Result<Claims, Error>
     claims.quotas = quotas(&grant.terms.quotas)?;
     let seats = u32::try_from(grant.seats);
     claims.seats = Some(seats.map_err(|_| unfit(format!("{} seats", grant.seats)))?);
-    claims.binding = Binding::NodeLocked;
+    claims.binding = match grant.terms.floating {
+        Some(_) => Binding::Floating,
+        None => Binding::NodeLocked,
+    };
+    claims.matching = matching(grant.terms.matching);
     claims.freshness = grant.terms.freshness.map(freshness);
     // An opaque id: a document never names a person.
     claims.customer = grant.owner.map(|owner| owner.to_string());
     Ok(claims)
+}
+
+const fn matching(terms: catalog::Matching) -> Matching {
+    match terms {
+        catalog::Matching::Ignore => Matching::Ignore,
+        catalog::Matching::Any => Matching::Any,
+        catalog::Matching::Two => Matching::Two,
+        catalog::Matching::Most => Matching::Most,
+        catalog::Matching::All => Matching::All,
+    }
 }
 
 fn freshness(terms: catalog::Freshness) -> Freshness {

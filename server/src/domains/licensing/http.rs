@@ -1,6 +1,9 @@
 //! Routes of licenses, activations and keys.
 
 mod fetched;
+mod seats;
+
+use seats::Form;
 
 use super::{
     Activate, Deactivate, ExportRoot, License, LicenseView, Licenses, LicensingError, Redeem,
@@ -13,8 +16,8 @@ use crate::problem::Problem;
 use crate::wire::{JsonBody, PathParam, Query, RawBody, Visitor};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mintreu::Timestamp;
@@ -57,6 +60,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(show_trust))
         .routes(routes!(export_root_key))
         .merge(fetched::routes())
+        .merge(seats::routes())
 }
 
 impl From<LicensingError> for Problem {
@@ -143,6 +147,8 @@ pub struct ActivationOut {
     device: String,
     /// The seat it holds; none once it was given up.
     seat: Option<i64>,
+    /// When a floating seat is no longer kept.
+    seat_ends_at: Option<i64>,
     /// Milliseconds since 1970 (UTC).
     activated_at: i64,
     last_seen_at: i64,
@@ -170,6 +176,7 @@ fn view_out(view: &LicenseView, now: Timestamp) -> LicenseOut {
         activation_id: one.id.to_string(),
         device: one.device_name(),
         seat: one.seat,
+        seat_ends_at: one.seat_ends_at.map(Timestamp::ms),
         activated_at: one.activated_at.ms(),
         last_seen_at: one.last_seen_at.ms(),
         deactivated_at: one.deactivated_at.map(Timestamp::ms),
@@ -299,7 +306,8 @@ async fn reinstate_license(
 /// Activate a device.
 ///
 /// The body is the device's signed request: bytes as `application/cose`, or any of its text forms.
-/// The answer is the activation in the same manner. The same device never takes a second seat.
+/// The answer is the activation in the same manner, or a lease where the request renews a floating
+/// seat. The same device never takes a second seat.
 #[utoipa::path(post, path = "/v1/activations", tag = "licenses",
     request_body(content = Vec<u8>, content_type = "application/cose"),
     responses(
@@ -313,25 +321,10 @@ async fn post_activation(
     RawBody(body): RawBody,
 ) -> Result<Response, Problem> {
     limit_activating(&app, &visitor.client_key())?;
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .map(|kind| kind.as_bytes());
-    let cose = kind.is_some_and(|kind| kind.starts_with(COSE.as_bytes()));
-    let command = if cose {
-        Activate::from_bytes(&body)?
-    } else {
-        let text = std::str::from_utf8(&body).map_err(|_| {
-            let detail = "Send the request's bytes as application/cose, or its text.";
-            Problem::new(415, "content_type_unsupported", detail)
-        })?;
-        Activate::from_text(text)?
-    };
+    let form = Form::of(&headers);
+    let command = Activate::from_bytes(&form.read(&body)?)?;
     let done = app.transact(&visitor.caller, command, activate).await?;
-    Ok(if cose {
-        ([(header::CONTENT_TYPE, COSE)], done.document).into_response()
-    } else {
-        to_text(&done.document).into_response()
-    })
+    Ok(form.answer(done.document))
 }
 
 /// Give up a seat of one's own license.

@@ -8,6 +8,7 @@
 //! # Invariants
 //! * One grant source, one license: issuing again returns the same.
 //! * A license of `n` seats has at most `n` live activations, whatever happens at the same time.
+//! * A floating seat is lent until an instant; a heartbeat keeps it, and after that it is free again.
 //! * One device has at most one live activation of a license; asking again answers it.
 //! * Redeeming is repeatable and takes no seat; activating does.
 //! * A redeem code is stored as a keyed hash and sealed, never in the clear; seeds are sealed.
@@ -28,6 +29,7 @@ pub mod http;
 pub mod lists;
 pub mod model;
 pub mod ops;
+pub mod seats;
 pub mod sql;
 
 pub use activate::{Activate, Activated, Deactivate, Device, activate, deactivate, device, seen};
@@ -41,3 +43,4 @@ pub use ops::{
     Issued, Licenses, Redeem, Reinstate, Revoke, by_id, by_source, claim, issue, list, redeem,
     reinstate, reveal_code, revoke, view,
 };
+pub use seats::{AskTime, Carried, GiveBack, answer_time, give_back};

@@ -109,6 +109,8 @@ pub struct Activation {
     pub device_key: [u8; 32],
     /// The seat it holds, from 1; `None` once it was given up.
     pub seat: Option<i64>,
+    /// When a floating seat is no longer kept; `None` for one that is as long as its license.
+    pub seat_ends_at: Option<Timestamp>,
     /// The signed bundle.
     pub document: Vec<u8>,
     /// When it began.

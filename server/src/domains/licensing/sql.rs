@@ -87,25 +87,25 @@ WHERE tenant_id = :tenant AND license_id = :license AND seller_id = :seller
 RETURNING product_id, list, list_index";
 
 const ACTIVATIONS: &str = "\
-SELECT activation_id, license_id, device_key, seat, document, activated_at, last_seen_at,
-    deactivated_at, request_hash
+SELECT activation_id, license_id, device_key, seat, seat_ends_at, document, activated_at,
+    last_seen_at, deactivated_at, request_hash
 FROM activation WHERE tenant_id = :tenant AND license_id = :license
 ORDER BY activation_id DESC LIMIT 1000";
 
 const LIVE_OF_DEVICE: &str = "\
-SELECT activation_id, license_id, device_key, seat, document, activated_at, last_seen_at,
-    deactivated_at, request_hash
+SELECT activation_id, license_id, device_key, seat, seat_ends_at, document, activated_at,
+    last_seen_at, deactivated_at, request_hash
 FROM activation
 WHERE tenant_id = :tenant AND license_id = :license AND device_key = :device AND live = :live";
 
 const ACTIVATION_BY_ID: &str = "\
-SELECT activation_id, license_id, device_key, seat, document, activated_at, last_seen_at,
-    deactivated_at, request_hash
+SELECT activation_id, license_id, device_key, seat, seat_ends_at, document, activated_at,
+    last_seen_at, deactivated_at, request_hash
 FROM activation WHERE tenant_id = :tenant AND activation_id = :activation";
 
 const ACTIVATIONS_OF_DEVICE: &str = "\
-SELECT activation_id, license_id, device_key, seat, document, activated_at, last_seen_at,
-    deactivated_at, request_hash
+SELECT activation_id, license_id, device_key, seat, seat_ends_at, document, activated_at,
+    last_seen_at, deactivated_at, request_hash
 FROM activation WHERE tenant_id = :tenant AND device_key = :device
 ORDER BY activation_id DESC LIMIT 100";
 
@@ -114,15 +114,16 @@ SELECT seat FROM activation
 WHERE tenant_id = :tenant AND license_id = :license AND seat IS NOT NULL ORDER BY seat";
 
 const INSERT_ACTIVATION: &str = "\
-INSERT INTO activation (tenant_id, activation_id, license_id, device_key, seat, live, request_hash,
-    document, activated_at, last_seen_at, deactivated_at)
-VALUES (:tenant, :activation, :license, :device, :seat, :live, :request, :document, :now, :now,
-    NULL)
+INSERT INTO activation (tenant_id, activation_id, license_id, device_key, seat, live, seat_ends_at,
+    request_hash, document, activated_at, last_seen_at, deactivated_at)
+VALUES (:tenant, :activation, :license, :device, :seat, :live, :ends, :request, :document, :now,
+    :now, NULL)
 ON CONFLICT (tenant_id, license_id, seat) DO NOTHING
 RETURNING activation_id";
 
 const REISSUE_ACTIVATION: &str = "\
-UPDATE activation SET document = :document, request_hash = :request, last_seen_at = :now
+UPDATE activation SET document = :document, request_hash = :request, last_seen_at = :now,
+    seat_ends_at = :ends
 WHERE tenant_id = :tenant AND activation_id = :activation";
 
 const SEEN: &str = "\
@@ -132,6 +133,15 @@ WHERE tenant_id = :tenant AND activation_id = :activation AND last_seen_at < :no
 const GIVE_UP_SEAT: &str = "\
 UPDATE activation SET seat = NULL, live = NULL, deactivated_at = :now
 WHERE tenant_id = :tenant AND activation_id = :activation AND seat IS NOT NULL";
+
+const KEEP_SEAT: &str = "\
+UPDATE activation SET seat_ends_at = :ends, last_seen_at = :now
+WHERE tenant_id = :tenant AND activation_id = :activation AND seat IS NOT NULL";
+
+const END_SEATS: &str = "\
+UPDATE activation SET seat = NULL, live = NULL, deactivated_at = seat_ends_at
+WHERE tenant_id = :tenant AND license_id = :license AND seat_ends_at <= :now
+    AND seat IS NOT NULL";
 
 const RECENT_MOVES: &str = "\
 SELECT COUNT(*) AS moves FROM activation
@@ -467,6 +477,7 @@ fn activation(row: &Row) -> Result<StoredActivation, StoreError> {
         license: row.id("license_id", LicenseId::from_bytes)?,
         device_key,
         seat: row.opt_int("seat")?,
+        seat_ends_at: row.opt_at("seat_ends_at")?,
         document: row.blob("document")?,
         activated_at: row.at("activated_at")?,
         last_seen_at: row.at("last_seen_at")?,
@@ -572,6 +583,7 @@ pub(super) fn insert_activation(
         ("device", one.device_key.as_slice().into()),
         ("seat", one.seat.into()),
         ("live", 1.into()),
+        ("ends", one.seat_ends_at.into()),
         ("request", new.request_hash.as_slice().into()),
         ("document", one.document.as_slice().into()),
         ("now", one.activated_at.into()),
@@ -590,6 +602,7 @@ pub(super) fn reissue_activation(
         ("tenant", tenant.as_bytes().into()),
         ("activation", changed.activation.id.as_bytes().into()),
         ("request", changed.request_hash.as_slice().into()),
+        ("ends", changed.activation.seat_ends_at.into()),
         ("document", changed.activation.document.as_slice().into()),
         ("now", now.into()),
     ];
@@ -623,6 +636,38 @@ pub(super) fn give_up_seat(
         ("now", now.into()),
     ];
     Ok(tx.execute(GIVE_UP_SEAT, &params)? == 1)
+}
+
+/// Keeps a live seat until `end`.
+pub(super) fn keep_seat(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    id: ActivationId,
+    end: Timestamp,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("activation", id.as_bytes().into()),
+        ("ends", end.into()),
+        ("now", now.into()),
+    ];
+    tx.execute(KEEP_SEAT, &params).map(drop)
+}
+
+/// Frees the seats of a license that were lent until now or before.
+pub(super) fn end_seats(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    license: LicenseId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("license", license.as_bytes().into()),
+        ("now", now.into()),
+    ];
+    tx.execute(END_SEATS, &params).map(drop)
 }
 
 /// How many seats of the license were given up since then.

@@ -258,6 +258,32 @@ fn license(draw: &Draw<'_>, form: &ProductForm) -> Part {
             ),
             draw.area("quotas", "edit-quotas", "edit-quotas-hint", &form.quotas),
             draw.select(
+                "seating",
+                "edit-seating",
+                seating_choices(draw),
+                &form.seating,
+            )
+            .full(),
+            number(
+                "lease_minutes",
+                "edit-lease",
+                "edit-lease-hint",
+                &form.lease_minutes,
+            ),
+            number(
+                "borrow_days",
+                "edit-borrow",
+                "edit-borrow-hint",
+                &form.borrow_days,
+            ),
+            draw.select(
+                "matching",
+                "edit-matching",
+                matching_choices(draw),
+                &form.matching,
+            )
+            .full(),
+            draw.select(
                 "stale_action",
                 "edit-stale",
                 stale_choices(draw),
@@ -282,16 +308,47 @@ fn license(draw: &Draw<'_>, form: &ProductForm) -> Part {
 
 /// What a program does that hasn't heard of withdrawn licenses for long.
 fn stale_choices(draw: &Draw<'_>) -> Vec<Choice> {
-    let choices = [
-        ("", "edit-stale-ignore"),
-        ("warn", "edit-stale-warn"),
-        ("lock", "edit-stale-lock"),
-    ];
-    let choice = |(value, key): (&str, &str)| Choice {
+    choices(
+        draw,
+        &[
+            ("", "edit-stale-ignore"),
+            ("warn", "edit-stale-warn"),
+            ("lock", "edit-stale-lock"),
+        ],
+    )
+}
+
+/// Whose a seat is.
+fn seating_choices(draw: &Draw<'_>) -> Vec<Choice> {
+    choices(
+        draw,
+        &[
+            ("", "edit-seating-device"),
+            ("floating", "edit-seating-floating"),
+        ],
+    )
+}
+
+/// How much of a device must still be the same.
+fn matching_choices(draw: &Draw<'_>) -> Vec<Choice> {
+    choices(
+        draw,
+        &[
+            ("", "edit-matching-ignore"),
+            ("any", "edit-matching-any"),
+            ("two", "edit-matching-two"),
+            ("most", "edit-matching-most"),
+            ("all", "edit-matching-all"),
+        ],
+    )
+}
+
+fn choices(draw: &Draw<'_>, choices: &[(&str, &str)]) -> Vec<Choice> {
+    let choice = |&(value, key): &(&str, &str)| Choice {
         value: value.to_owned(),
         text: draw.page.say(key),
     };
-    choices.into_iter().map(choice).collect()
+    choices.iter().map(choice).collect()
 }
 
 fn meters(draw: &Draw<'_>, form: &ProductForm) -> Part {

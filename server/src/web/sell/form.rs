@@ -1,8 +1,8 @@
 //! The product form: its inputs as text, to and from a product draft.
 
 use crate::domains::catalog::model::{
-    Entitlement, EntitlementValue, FieldError, Freshness, LicenseTerms, MeterDraft, PriceDraft,
-    ProductDraft, Quota, StaleAction, Window,
+    Entitlement, EntitlementValue, FieldError, Floating, Freshness, LicenseTerms, Matching,
+    MeterDraft, PriceDraft, ProductDraft, Quota, StaleAction, Window,
 };
 use crate::domains::catalog::{Kind, Period, PriceModel, Product};
 use mintreu::Currency;
@@ -34,6 +34,10 @@ pub struct ProductForm {
     pub validity_days: String,
     pub entitlements: String,
     pub quotas: String,
+    pub seating: String,
+    pub lease_minutes: String,
+    pub borrow_days: String,
+    pub matching: String,
     pub stale_action: String,
     pub stale_days: String,
     pub stale_grace_days: String,
@@ -47,6 +51,25 @@ pub struct ProductForm {
 
 /// A mistake at an input: its name and the key of the sentence.
 pub type Mistake = (&'static str, &'static str);
+
+/// How the form names what must match of a fingerprint; empty where nothing must.
+const MATCHING: [(&str, Matching); 5] = [
+    ("", Matching::Ignore),
+    ("any", Matching::Any),
+    ("two", Matching::Two),
+    ("most", Matching::Most),
+    ("all", Matching::All),
+];
+
+fn matching_name(matching: Matching) -> &'static str {
+    let found = MATCHING.iter().find(|(_, known)| *known == matching);
+    found.map_or("", |(name, _)| name)
+}
+
+fn read_matching(name: &str) -> Matching {
+    let found = MATCHING.iter().find(|(known, _)| *known == name);
+    found.map_or(Matching::Ignore, |(_, matching)| *matching)
+}
 
 /// How the form names what old lists do; empty where they do nothing.
 fn stale_name(action: StaleAction) -> &'static str {
@@ -118,6 +141,12 @@ impl ProductForm {
             quotas: quota_lines(&product.terms),
             ..Self::new()
         };
+        if let Some(floating) = product.terms.floating {
+            "floating".clone_into(&mut form.seating);
+            form.lease_minutes = floating.lease_minutes.to_string();
+            form.borrow_days = floating.borrow_days.to_string();
+        }
+        matching_name(product.terms.matching).clone_into(&mut form.matching);
         if let Some(freshness) = product.terms.freshness {
             stale_name(freshness.action).clone_into(&mut form.stale_action);
             form.stale_days = freshness.days.to_string();
@@ -193,6 +222,8 @@ impl ProductForm {
                 seats: read_number("seats", &self.seats, &mut wrong).unwrap_or(1),
                 validity_days: read_number("validity_days", &self.validity_days, &mut wrong),
                 freshness: self.freshness(&mut wrong),
+                floating: self.floating(&mut wrong),
+                matching: read_matching(&self.matching),
             },
         };
         if wrong.is_empty() {
@@ -200,6 +231,19 @@ impl ProductForm {
         } else {
             Err(wrong)
         }
+    }
+
+    /// Where seats belong to their devices, the numbers don't count.
+    fn floating(&self, wrong: &mut Vec<Mistake>) -> Option<Floating> {
+        if self.seating != "floating" {
+            return None;
+        }
+        let lease = read_number("lease_minutes", &self.lease_minutes, wrong);
+        let borrow = read_number("borrow_days", &self.borrow_days, wrong);
+        Some(Floating {
+            lease_minutes: lease.unwrap_or(60),
+            borrow_days: borrow.unwrap_or(0),
+        })
     }
 
     /// Where nothing is chosen, lists may be of any age and the numbers don't count.

@@ -16,6 +16,10 @@ const MAX_DESCRIPTION: usize = 50_000;
 const MAX_AMOUNT: i64 = 1_000_000_000_000;
 /// Longest term in days: a century.
 const MAX_DAYS: i64 = 36_525;
+/// The longest lease of a floating seat in minutes: thirty days.
+const MAX_LEASE_MINUTES: i64 = 30 * 24 * 60;
+/// The longest that a floating seat is borrowed for in days: a year.
+const MAX_BORROW_DAYS: i64 = 366;
 /// Longest age and grace of revocation lists in days: ten years.
 const MAX_LIST_DAYS: i64 = 3_653;
 /// Most devices of one license, and units of one quota.
@@ -519,6 +523,19 @@ fn check_terms(found: &mut Mistakes, terms: &LicenseTerms, meters: &[MeterDraft]
     found.within("terms", "the number of devices", terms.seats, 1_000_000);
     if let Some(days) = terms.validity_days {
         found.within("terms", "validity in days", days, MAX_DAYS);
+    }
+    if let Some(floating) = terms.floating {
+        let (lease, borrow) = (floating.lease_minutes, floating.borrow_days);
+        found.within(
+            "terms",
+            "a seat's lease in minutes",
+            lease,
+            MAX_LEASE_MINUTES,
+        );
+        if !(0..=MAX_BORROW_DAYS).contains(&borrow) {
+            let rule = format!("seats are borrowed for 0 to {MAX_BORROW_DAYS} days");
+            found.add("terms", "out_of_range", rule);
+        }
     }
     if let Some(freshness) = terms.freshness {
         found.within("terms", "the age of lists", freshness.days, MAX_LIST_DAYS);

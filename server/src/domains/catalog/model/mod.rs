@@ -14,6 +14,7 @@ pub use listing::{
     PriceBandCount, ProductCard, SearchPage, SearchQuery, Shelves, Sort,
 };
 pub use product::{
-    Aggregation, CategoryRef, Entitlement, EntitlementValue, Freshness, Kind, LicenseTerms, Meter,
-    Offer, Period, Price, PriceModel, Product, Quota, Seller, StaleAction, State, Window,
+    Aggregation, CategoryRef, Entitlement, EntitlementValue, Floating, Freshness, Kind,
+    LicenseTerms, Matching, Meter, Offer, Period, Price, PriceModel, Product, Quota, Seller,
+    StaleAction, State, Window,
 };

@@ -187,6 +187,46 @@ pub struct LicenseTerms {
     /// offline is bothered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freshness: Option<Freshness>,
+    /// Seats that are lent for a while and come back by themselves; `None` binds a seat to its device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floating: Option<Floating>,
+    /// How much of a device's fingerprint must still match.
+    #[serde(default, skip_serializing_if = "Matching::is_ignored")]
+    pub matching: Matching,
+}
+
+/// For how long floating seats are lent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Floating {
+    /// Minutes that a device keeps its seat without being heard of.
+    pub lease_minutes: i64,
+    /// The most days for which a device may borrow a seat, to work without a network; 0 for none.
+    #[serde(default)]
+    pub borrow_days: i64,
+}
+
+/// How many parts of a device's fingerprint must still match after its activation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Matching {
+    /// None.
+    #[default]
+    Ignore,
+    /// One of them.
+    Any,
+    /// Two of them.
+    Two,
+    /// More than half of them.
+    Most,
+    /// All of them.
+    All,
+}
+
+impl Matching {
+    /// Whether fingerprints don't count.
+    pub fn is_ignored(&self) -> bool {
+        *self == Self::Ignore
+    }
 }
 
 /// How old a revocation list may be, and what the program does when it is older.
@@ -222,6 +262,8 @@ impl Default for LicenseTerms {
             seats: 1,
             validity_days: None,
             freshness: None,
+            floating: None,
+            matching: Matching::Ignore,
         }
     }
 }

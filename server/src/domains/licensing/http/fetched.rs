@@ -70,7 +70,7 @@ pub struct RevocationsQuery {
 ///
 /// The bytes are a signed bundle, no older than an hour: its instant of issue proves that nothing
 /// was withdrawn until then.
-#[utoipa::path(get, path = "/v1/revocations", tag = "licenses", params(RevocationsQuery),
+#[utoipa::path(method(get, post), path = "/v1/revocations", tag = "licenses", params(RevocationsQuery),
     responses(
         (status = 200, description = "The list", body = Vec<u8>, content_type = "application/cose"),
         (status = 204), (status = 304), (status = 404), (status = 429)))]
