@@ -5,10 +5,14 @@ use std::sync::Arc;
 use moka::sync::Cache;
 use sha2::{Digest as _, Sha256};
 
+use crate::document::PublicKey;
 use crate::error::Result;
-use crate::license::{Trust, VerifiedLicense, verify};
+use crate::license::{Anchor, Certificate, Trust, VerifiedLicense, verify};
 
-/// Remembers which bundles hold under one trust.
+/// The most certificates that are remembered: a seller has few.
+const MAX_CERTIFICATES: u64 = 256;
+
+/// Remembers which bundles hold under one trust, and which certificates they hang on.
 ///
 /// Only successes are kept: garbage can't push good entries out. What is remembered is that the
 /// signatures hold, which never changes; whether the license holds *now* is judged each time.
@@ -16,24 +20,47 @@ use crate::license::{Trust, VerifiedLicense, verify};
 pub struct VerifiedCache {
     trust: Trust,
     known: Cache<[u8; 32], Arc<VerifiedLicense>>,
+    certificates: Cache<[u8; 32], Arc<(PublicKey, Certificate)>>,
+}
+
+/// A license that wasn't seen before is opened with the certificates that were.
+impl Anchor for VerifiedCache {
+    fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    fn remembered(&self, certificate: &[u8]) -> Option<(PublicKey, Certificate)> {
+        let known = self.certificates.get(&digest(certificate))?;
+        Some((known.0, known.1.clone()))
+    }
+
+    fn remember(&self, bytes: &[u8], parent: &PublicKey, certificate: &Certificate) {
+        let known = Arc::new((*parent, certificate.clone()));
+        self.certificates.insert(digest(bytes), known);
+    }
+}
+
+fn digest(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 impl VerifiedCache {
-    /// Remembers up to `capacity` licenses.
+    /// Remembers up to `capacity` licenses, and 256 certificates.
     pub fn new(trust: Trust, capacity: u64) -> Self {
         Self {
             trust,
             known: Cache::new(capacity),
+            certificates: Cache::new(MAX_CERTIFICATES),
         }
     }
 
     /// As [`verify`], from memory when these very bytes were verified before.
     pub fn verify(&self, bundle: &[u8]) -> Result<Arc<VerifiedLicense>> {
-        let digest: [u8; 32] = Sha256::digest(bundle).into();
+        let digest = digest(bundle);
         if let Some(known) = self.known.get(&digest) {
             return Ok(known);
         }
-        let license = Arc::new(verify(bundle, &self.trust)?);
+        let license = Arc::new(verify(bundle, self)?);
         self.known.insert(digest, Arc::clone(&license));
         Ok(license)
     }
@@ -47,9 +74,9 @@ impl VerifiedCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::SigningKey;
+    use crate::document::{Kind, SigningKey};
     use crate::id::LicenseId;
-    use crate::license::{Claims, issue};
+    use crate::license::{Claims, Products, issue};
     use crate::time::Timestamp;
 
     #[test]
@@ -68,5 +95,55 @@ mod tests {
             cache.verify(&changed).is_err(),
             "a failure is not remembered as a success"
         );
+    }
+
+    fn certificate(seed: u8, parent: u8, delegate: bool) -> Vec<u8> {
+        let certificate = Certificate {
+            key: *SigningKey::from_seed(&[seed; 32]).public(),
+            kinds: vec![Kind::License],
+            products: Products::Any,
+            issued_at: Timestamp::from_secs(9),
+            signs_from: Timestamp::from_secs(9),
+            signs_until: None,
+            delegate,
+            licenses: None,
+        };
+        let parent = SigningKey::from_seed(&[parent; 32]);
+        certificate.issue(&parent).expect("certifies")
+    }
+
+    /// What a certificate was found to be holds wherever it stands, and nowhere else.
+    #[test]
+    fn a_remembered_certificate_is_no_way_round() {
+        let [root, seller, product, stranger] =
+            [1, 2, 3, 4].map(|seed| SigningKey::from_seed(&[seed; 32]));
+        let (first, second) = (certificate(2, 1, true), certificate(3, 2, false));
+        let cache = VerifiedCache::new(Trust::new("p", *root.public()).expect("a trust"), 0);
+        let license = |number, key: &SigningKey, certificates: &[&[u8]]| {
+            let id = LicenseId::from_bytes([number; 16]);
+            issue(
+                &Claims::new(id, "p", Timestamp::from_secs(9)),
+                key,
+                certificates,
+            )
+            .expect("issues")
+        };
+        let code = |bundle: &[u8]| cache.verify(bundle).map_or_else(|e| e.code(), |_| "ok");
+        for number in 0..3 {
+            assert_eq!(code(&license(number, &seller, &[&first])), "ok");
+            assert_eq!(code(&license(number, &product, &[&first, &second])), "ok");
+            assert_eq!(code(&license(number, &stranger, &[&first])), "unknown_key");
+            let orphan = license(number, &product, &[&second]);
+            assert_eq!(code(&orphan), "unknown_key", "the seller is no root");
+            let twice = license(number, &product, &[&first, &first]);
+            assert_eq!(code(&twice), "unknown_key", "the root is no seller");
+            let mut changed = first.clone();
+            *changed.last_mut().expect("a signature") ^= 1;
+            let changed = license(number, &seller, &[&changed]);
+            assert_eq!(code(&changed), "bad_signature");
+            let early = Claims::new(LicenseId::from_bytes([9; 16]), "p", Timestamp::from_secs(8));
+            let early = issue(&early, &seller, &[&first]).expect("issues");
+            assert_eq!(code(&early), "certificate_out_of_scope");
+        }
     }
 }

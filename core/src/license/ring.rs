@@ -23,6 +23,15 @@ pub trait Anchor {
     fn ring(&self) -> Option<&Ring> {
         None
     }
+
+    /// What these very bytes were found to be before, and the key whose signature fits them, where
+    /// somebody remembers: a certificate is met again with every license that hangs on it.
+    fn remembered(&self, _certificate: &[u8]) -> Option<(PublicKey, Certificate)> {
+        None
+    }
+
+    /// Told of every certificate whose signature was found to fit.
+    fn remember(&self, _bytes: &[u8], _parent: &PublicKey, _certificate: &Certificate) {}
 }
 
 impl Anchor for Trust {
@@ -120,7 +129,7 @@ impl Ring {
         let set = alone
             .set
             .ok_or_else(|| out_of_scope("there is no key set"))?;
-        self.added = added(&set, &alone.roots)?;
+        self.added = added(&set, &alone.roots, &self.trust)?;
         self.roots = alone.roots;
         self.key_set = Some(set);
         self.signed_again = self.verify_signed_again();
@@ -226,9 +235,9 @@ impl Ring {
     }
 }
 
-fn added(set: &KeySet, roots: &[Root]) -> Result<Vec<Added>> {
+fn added(set: &KeySet, roots: &[Root], trust: &Trust) -> Result<Vec<Added>> {
     let certificate = |bytes: &Vec<u8>| {
-        let (root, certificate) = root_certificate(bytes, roots)?;
+        let (root, certificate) = root_certificate(bytes, roots, trust)?;
         Ok(Added { root, certificate })
     };
     set.certificates.iter().map(certificate).collect()

@@ -273,14 +273,33 @@ fn roots(anchor: &dyn Anchor) -> Vec<Root> {
 }
 
 /// Opens a certificate that a root signed, and tells which root it was.
-pub(super) fn root_certificate(bytes: &[u8], roots: &[Root]) -> Result<(PublicKey, Certificate)> {
+pub(super) fn root_certificate(
+    bytes: &[u8],
+    roots: &[Root],
+    anchor: &dyn Anchor,
+) -> Result<(PublicKey, Certificate)> {
     let keys: Vec<_> = roots.iter().map(|root| &root.key).collect();
-    let (key, certificate) = Certificate::verify_by(bytes, &keys)?;
+    let (key, certificate) = certificate_by(bytes, &keys, anchor)?;
     roots
         .iter()
         .filter(|root| root.key == key)
         .try_for_each(|root| root.allows(certificate.issued_at))?;
     Ok((key, certificate))
+}
+
+/// Opens a certificate that one of `parents` signed, by itself or as it is remembered.
+fn certificate_by(
+    bytes: &[u8],
+    parents: &[&PublicKey],
+    anchor: &dyn Anchor,
+) -> Result<(PublicKey, Certificate)> {
+    let known = anchor.remembered(bytes);
+    if let Some(known) = known.filter(|(parent, _)| parents.contains(&parent)) {
+        return Ok(known);
+    }
+    let (parent, certificate) = Certificate::verify_by(bytes, parents)?;
+    anchor.remember(bytes, &parent, &certificate);
+    Ok((parent, certificate))
 }
 
 /// One way from a root down to a document's key.
@@ -335,10 +354,10 @@ fn by_certificates<'a>(
     let (first, rest) = certificates
         .split_first()
         .ok_or_else(|| Error::new("malformed", "a chain has a first certificate"))?;
-    let (root, mut parent) = root_certificate(first, &roots(anchor))?;
+    let (root, mut parent) = root_certificate(first, &roots(anchor), anchor)?;
     let mut signers = vec![*root.as_bytes(), *parent.key.as_bytes()];
     for bytes in rest {
-        let certificate = Certificate::verify(bytes, &[&parent.key])?;
+        let (_, certificate) = certificate_by(bytes, &[&parent.key], anchor)?;
         parent.allows_child(&certificate)?;
         signers.push(*certificate.key.as_bytes());
         parent = certificate;
