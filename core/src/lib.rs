@@ -9,6 +9,8 @@ pub mod document;
 #[cfg(feature = "journal")]
 pub mod engine;
 pub mod error;
+#[cfg(feature = "host")]
+pub mod host;
 pub mod id;
 #[cfg(feature = "import")]
 pub mod import;
