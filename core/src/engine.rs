@@ -38,6 +38,7 @@
 //! * Key sets and revocation lists are taken from any channel and never exchanged for older ones.
 
 mod enrol;
+mod former;
 mod handle;
 mod held;
 mod keeper;
@@ -60,6 +61,7 @@ use crate::document::{Bundle, Kind, PublicKey, from_text, to_text};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
 use crate::journal::{CellUsage, DEFAULT_CELLS, Damage, Journal, SealTime};
+use crate::keystore::{DeviceKey, Protection};
 use crate::license::{
     Entitlement, Revocations, Ring, Trust, Verdict, Version, open_bundle, verify,
 };
@@ -87,6 +89,9 @@ pub struct Options {
     pub fingerprint: Fingerprint,
     /// What several licenses on one device come to.
     pub stacking: Stacking,
+    /// Where this device's key is kept, and what it is bound to: a file in the folder, bound to
+    /// the machine where that has an id.
+    pub device_key: DeviceKey,
 }
 
 /// What the limits and quotas of several licenses on one device come to. Features unite anyhow.
@@ -108,6 +113,7 @@ impl Default for Options {
             cells: DEFAULT_CELLS,
             fingerprint: Fingerprint::default(),
             stacking: Stacking::default(),
+            device_key: DeviceKey::default(),
         }
     }
 }
@@ -162,15 +168,17 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     /// Opens the engine in a folder of its own, which is made when there is none.
     ///
-    /// Errors: `journal_busy`, `journal_damaged`, `journal_newer`, `journal_io`. What was found
-    /// wrong and put right is in [`recovered`](Self::recovered).
+    /// Errors: `journal_busy`, `journal_damaged`, `journal_newer`, `journal_io`, and where the
+    /// device's key can't be reached `keystore_locked`, `keystore_unavailable`, `keystore_failed`.
+    /// What was found wrong and put right is in [`recovered`](Self::recovered).
     pub fn open(folder: impl AsRef<Path>, trust: Trust) -> Result<Self> {
         Self::open_with(folder, trust, Options::default())
     }
 
     /// Opens the engine with a clock, a version or a size of one's own.
     pub fn open_with(folder: impl AsRef<Path>, trust: Trust, options: Options) -> Result<Self> {
-        let (journal, recovered) = Journal::open(folder.as_ref(), options.cells)?;
+        let (journal, recovered) =
+            Journal::open(folder.as_ref(), options.cells, &options.device_key)?;
         let host = Host {
             device: *journal.device()?.public(),
             version: options.version,
@@ -191,6 +199,7 @@ impl Engine {
                 recovered,
             }),
         };
+        former::put_away(&engine.shared)?;
         engine.hold_documents()?;
         Ok(engine)
     }
@@ -214,6 +223,12 @@ impl Engine {
     /// This device's public key.
     pub fn device(&self) -> PublicKey {
         self.shared.host.device
+    }
+
+    /// How this device's key is protected: it lies in a file where the keystore that was wanted
+    /// was not there.
+    pub fn device_key_protection(&self) -> Protection {
+        self.shared.journal.protection()
     }
 
     /// Installs whatever a seller gives a customer, in any text form: key, file or QR text.

@@ -16,6 +16,8 @@ pub mod id;
 pub mod import;
 #[cfg(feature = "journal")]
 pub mod journal;
+#[cfg(feature = "journal")]
+pub mod keystore;
 pub mod license;
 pub mod log;
 pub mod meter;

@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Fault, NOW, Server, counted, open, open_at, sync};
+use common::{Fault, NOW, Server, copy, counted, open, open_at, sync};
 use mintreu::journal::Damage;
 use mintreu::{Engine, FixedClock, Options};
 
@@ -20,14 +20,6 @@ fn used(dir: &Path, server: &mut Server) {
     engine.record("m", 5).unwrap();
     engine.next_request().unwrap().unwrap();
     engine.record("m", 3).unwrap();
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-    }
 }
 
 fn try_open(dir: &Path, server: &Server) -> mintreu::Result<Engine> {

@@ -11,7 +11,7 @@ use crate::license::verify;
 use crate::time::Timestamp;
 
 /// The request that waits for its answer: the same bytes each time they are sent.
-const REQUEST: &str = "request";
+pub(super) const REQUEST: &str = "request";
 /// The nonce of the last request: what an answer must carry.
 const NONCE: &str = "request nonce";
 pub(super) const ACTIVATION: &str = "activation";
@@ -231,6 +231,11 @@ pub(super) fn heard_given_up(shared: &Shared) -> Result<()> {
         Some((name, _)) => shared.journal.replace_documents(&[&name], &[], &[]),
         None => Ok(()),
     }
+}
+
+/// Forgets the request, answered or not.
+pub(super) fn answered(shared: &Shared) -> Result<()> {
+    shared.journal.set_states(&[(REQUEST, None)])
 }
 
 pub(super) fn named(kind: &str, license: LicenseId) -> String {

@@ -132,6 +132,16 @@ fn system_id() -> Option<Component> {
     None
 }
 
+/// The id of this machine's installation, where it means something.
+#[cfg(feature = "journal")]
+pub(crate) fn machine_id() -> Option<Zeroizing<String>> {
+    let components = Probe::new().read().components;
+    let id = components
+        .into_iter()
+        .find(|part| part.name == parts::MACHINE);
+    id.map(|part| part.value)
+}
+
 /// One thing that tells hosts apart. Its value leaves only as a hash.
 #[derive(Clone, PartialEq, Eq)]
 struct Component {

@@ -3,7 +3,8 @@
 //!
 //! A folder belongs to one engine at a time. It holds `counters` (memory-mapped, see
 //! `counters.rs`), `journal.db` (SQLite in WAL mode with `synchronous=FULL`, see `store.rs`),
-//! `journal.lock` and `counters.lock`. Reading starts at `Journal::open`.
+//! `journal.lock` and `counters.lock`, and `device/` with the device's key unless that is kept
+//! elsewhere (see `device.rs`). Reading starts at `Journal::open`.
 //!
 //! # Invariants
 //!
@@ -17,10 +18,11 @@
 //!
 //! # Tables
 //!
-//! `state` (device key, pending request, numbers), `document` (licenses and the activation),
+//! `state` (which key is the device's, pending request, numbers), `document` (licenses and the activation),
 //! `stream`, `cell`, `segment`, `receipt`.
 
 mod counters;
+mod device;
 mod recovery;
 mod sealing;
 mod store;
@@ -41,7 +43,8 @@ use crate::clock::Watch;
 use crate::document::SigningKey;
 use crate::error::{Error, Result};
 use crate::id::{LicenseId, StreamId};
-use crate::meter::{CellKey, MAX_KEY_BYTES, Quota};
+use crate::keystore::{DeviceKey, Protection};
+use crate::meter::{CellKey, MAX_KEY_BYTES, Quota, stream_id};
 
 /// How many cells a folder has room for unless the caller says otherwise; also the most.
 pub const DEFAULT_CELLS: usize = 4096;
@@ -75,6 +78,15 @@ pub enum Damage {
     /// The journal was gone while counters remained: this device must be activated again, and
     /// what it had not reported stays unreported.
     JournalMissing,
+    /// The device's key was gone, as in a folder restored from a backup: this is a new device,
+    /// which asks for an activation of its own. What the former one had not reported stays
+    /// unreported by this one.
+    DeviceKeyMissing,
+    /// The device's key was cut or changed: this is a new device, as above.
+    DeviceKeyUnreadable,
+    /// The folder came here from another host: this is a new device, as above, and the one it was
+    /// copied from goes on undisturbed.
+    HostChanged,
 }
 
 impl Damage {
@@ -87,6 +99,9 @@ impl Damage {
             Self::CellBehind { .. } => "cell_behind",
             Self::JournalBehind { .. } => "journal_behind",
             Self::JournalMissing => "journal_missing",
+            Self::DeviceKeyMissing => "device_key_missing",
+            Self::DeviceKeyUnreadable => "device_key_unreadable",
+            Self::HostChanged => "host_changed",
         }
     }
 }
@@ -112,6 +127,7 @@ pub(crate) struct Journal {
     slots: Mutex<HashMap<(CellKind, Vec<u8>), Slot>>,
     inner: Mutex<Inner>,
     pid: u32,
+    protection: Protection,
     _lock: File,
 }
 
@@ -127,19 +143,24 @@ struct Inner {
 /// Under which name cells are kept before there is a stream.
 const NO_STREAM: StreamId = StreamId::from_bytes([0; 16]);
 
+/// Under which name it is remembered that a new device took over the folder, until what the
+/// former one held was put away.
+const HANDED_OVER: &str = "handed over";
+
 impl Journal {
     /// Opens a folder of its own, making it when there is none, and puts right what it can.
     ///
     /// `journal_busy` when another process has it; `journal_damaged` when its file cannot be
-    /// believed; `journal_io` when the folder cannot be read or written.
-    pub fn open(folder: &Path, cells: usize) -> Result<(Self, Vec<Damage>)> {
+    /// believed; `journal_io` when the folder cannot be read or written; `keystore_locked`,
+    /// `keystore_unavailable` and `keystore_failed` when the device's key cannot be reached.
+    pub fn open(folder: &Path, cells: usize, keys: &DeviceKey) -> Result<(Self, Vec<Damage>)> {
         let capacity = cells.clamp(1, DEFAULT_CELLS);
         make_folder(folder)?;
         let lock = take_lock(folder)?;
         let mut damage = Vec::new();
         let mut store = Store::open(&folder.join("journal.db"))?;
         let (counters, fresh) = open_counters(folder, capacity, &mut damage)?;
-        let device = recovery::device_key(&mut store)?;
+        let device = device::open(&mut store, folder, keys)?;
         let stream = recovery::current_stream(&store)?;
         let cells = store.cells(stream.as_ref().map_or(NO_STREAM, |row| row.stream))?;
         if fresh && stream.is_some() {
@@ -147,16 +168,22 @@ impl Journal {
         }
         let mut inner = Inner {
             store,
-            device,
+            device: device.key,
             stream,
             cells,
         };
+        if let Some(renewal) = &device.renewed {
+            recovery::hand_over(&mut inner, &counters, renewal)?;
+            renewal.forget_former(folder, keys);
+            damage.push(renewal.why.clone());
+        }
         recovery::reconcile(&mut inner, &counters, &mut damage)?;
         let journal = Self {
             counters: Arc::new(counters),
             slots: Mutex::default(),
             inner: Mutex::new(inner),
             pid: std::process::id(),
+            protection: device.protection,
             _lock: lock,
         };
         Ok((journal, damage))
@@ -165,6 +192,21 @@ impl Journal {
     /// The key that signs for this device.
     pub fn device(&self) -> Result<SigningKey> {
         Ok(self.lock()?.device.clone())
+    }
+
+    /// Where that key lies.
+    pub fn protection(&self) -> Protection {
+        self.protection
+    }
+
+    /// Whether a new device took over the folder and what the former one held is still here.
+    pub fn handed_over(&self) -> Result<bool> {
+        Ok(self.state(HANDED_OVER)?.is_some())
+    }
+
+    /// Notes that what the former device held was put away.
+    pub fn put_away(&self) -> Result<()> {
+        self.set_states(&[(HANDED_OVER, None)])
     }
 
     /// The count cell with this key, made when there is none; works after `fork` too.
@@ -287,9 +329,15 @@ impl Journal {
         Ok(inner.stream.as_ref().map(|row| row.license))
     }
 
-    /// Every kept segment and receipt, oldest first.
+    /// Every kept segment and receipt of this device, oldest first.
     pub fn chain(&self) -> Result<Chain> {
-        self.lock()?.store.chain()
+        let inner = self.lock()?;
+        let streams = inner.store.streams()?.into_iter();
+        let own: Vec<_> = streams
+            .filter(|(stream, license)| *stream == stream_id(inner.device.public(), *license))
+            .map(|(stream, _)| stream)
+            .collect();
+        inner.store.chain(&own)
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, Inner>> {
@@ -329,7 +377,7 @@ fn make_folder(folder: &Path) -> Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // The folder holds the device's key: for its owner alone.
+        // The folder holds licenses, usage and mostly the device's key: for its owner alone.
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
             .map_err(|e| io_error("protect the folder", folder, &e))?;
     }

@@ -3,33 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use super::counters::{Counters, Mark};
+use super::device::Renewal;
 use super::store::{CellRow, Cells, Store, StreamRow};
-use super::{CURRENT_STREAM, CellKind, Damage, Inner, NO_STREAM, Slot, stream_of};
-use crate::document::SigningKey;
+use super::{CURRENT_STREAM, CellKind, Damage, HANDED_OVER, Inner, NO_STREAM, Slot, stream_of};
 use crate::error::{Error, Result};
 use crate::meter::{
     CellKey, ClosedTotal, GENESIS, Opening, OpeningReason, Segment, TimeQuality, seal_segment,
 };
 use crate::time::Timestamp;
-
-const DEVICE: &str = "device";
-
-/// The device's key, made on the first opening.
-pub(super) fn device_key(store: &mut Store) -> Result<SigningKey> {
-    match store.state(DEVICE)? {
-        Some(bytes) => {
-            let seed = bytes
-                .try_into()
-                .map_err(|_| super::damaged("the device key has a wrong length"))?;
-            Ok(SigningKey::from_seed(&seed))
-        }
-        None => {
-            let key = SigningKey::generate()?;
-            store.write(|tx| tx.state(DEVICE, &key.seed()[..]))?;
-            Ok(key)
-        }
-    }
-}
 
 /// The stream that is being continued, if any.
 pub(super) fn current_stream(store: &Store) -> Result<Option<StreamRow>> {
@@ -107,15 +88,47 @@ fn raise_cells(inner: &Inner, counters: &Counters, damage: &mut Vec<Damage>) -> 
 /// With the journal gone nobody knows what was reported: counting goes on from here, so that no
 /// unit is billed twice.
 fn forget_unreported(inner: &mut Inner, counters: &Counters) -> Result<()> {
-    let cells: Cells = count_slots(counters, &mut Vec::new())
-        .into_iter()
-        .map(|(key, slot)| (key, CellRow::reported(read(counters, slot))))
-        .collect();
-    inner
-        .store
-        .write(|tx| tx.cells(NO_STREAM, &Cells::new(), &cells))?;
-    inner.cells = cells;
+    let cells = all_reported(counters);
+    let known = &inner.cells;
+    inner.store.write(|tx| tx.cells(NO_STREAM, known, &cells))?;
+    inner.cells.extend(cells);
     Ok(())
+}
+
+/// A new device takes over the folder. It counts on from here, so that no unit is billed twice,
+/// and says nothing in the name of the one before, not even what that one had sealed: where the
+/// folder was copied, that one says it itself.
+pub(super) fn hand_over(inner: &mut Inner, counters: &Counters, renewal: &Renewal) -> Result<()> {
+    let mut given_up = Vec::new();
+    for stream in inner.store.unsent()? {
+        let row = inner.store.stream(stream)?;
+        given_up.extend(row.map(|row| StreamRow {
+            send: row.seq + 1,
+            ..row
+        }));
+    }
+    let known = inner.store.cells(NO_STREAM)?;
+    let cells = all_reported(counters);
+    let (record_name, record) = renewal.record();
+    inner.store.write(|tx| {
+        tx.state(record_name, &record)?;
+        tx.state(HANDED_OVER, &[1])?;
+        tx.clear(CURRENT_STREAM)?;
+        given_up.iter().try_for_each(|row| tx.stream(row))?;
+        tx.cells(NO_STREAM, &known, &cells)
+    })?;
+    counters.set_mark(&Mark::START);
+    inner.stream = None;
+    inner.cells = known;
+    inner.cells.extend(cells);
+    Ok(())
+}
+
+fn all_reported(counters: &Counters) -> Cells {
+    let slots = count_slots(counters, &mut Vec::new()).into_iter();
+    slots
+        .map(|(key, slot)| (key, CellRow::reported(read(counters, slot))))
+        .collect()
 }
 
 /// The key and place of every count cell that can be read.

@@ -52,6 +52,7 @@ const UPSERT_STREAM: &str = "INSERT INTO stream
         head = excluded.head, acked = excluded.acked, send = excluded.send,
         digest = excluded.digest";
 const SELECT_CELLS: &str = "SELECT key, base, sealed, acked, digest FROM cell WHERE stream = ?1";
+const SELECT_STREAM_LICENSES: &str = "SELECT stream, license FROM stream";
 const SELECT_UNSENT: &str = "SELECT stream FROM stream WHERE send <= seq ORDER BY rowid";
 const UPSERT_CELL: &str = "INSERT INTO cell (key, base, sealed, acked, digest, stream)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (stream, key) DO UPDATE SET base = excluded.base,
@@ -61,8 +62,8 @@ const INSERT_SEGMENT: &str =
 const SELECT_HASH: &str = "SELECT hash FROM segment WHERE stream = ?1 AND epoch = ?2 AND seq = ?3";
 const SELECT_SEGMENT: &str =
     "SELECT hash, bytes FROM segment WHERE stream = ?1 AND epoch = ?2 AND seq = ?3";
-const SELECT_ALL_SEGMENTS: &str = "SELECT bytes FROM segment ORDER BY id";
-const SELECT_ALL_RECEIPTS: &str = "SELECT bytes FROM receipt ORDER BY id";
+const SELECT_ALL_SEGMENTS: &str = "SELECT stream, bytes FROM segment ORDER BY id";
+const SELECT_ALL_RECEIPTS: &str = "SELECT stream, bytes FROM receipt ORDER BY id";
 const INSERT_RECEIPT: &str = "INSERT INTO receipt (stream, epoch, seq, bytes)
     VALUES (?1, ?2, ?3, ?4) ON CONFLICT (stream, epoch, seq) DO NOTHING";
 const PRUNE_SEGMENTS: &str = "DELETE FROM segment WHERE stream = ?1 AND
@@ -275,13 +276,37 @@ impl Store {
         .transpose()
     }
 
-    /// Every kept segment in the order of sealing, and every kept receipt in the order of coming.
-    pub fn chain(&self) -> Result<Chain> {
-        let segments = self.rows(SELECT_ALL_SEGMENTS, [], |row| row.get(0))?;
+    /// Every stream there was, each with its license.
+    pub fn streams(&self) -> Result<Vec<(StreamId, LicenseId)>> {
+        self.rows(SELECT_STREAM_LICENSES, [], |row| {
+            let (stream, license) = (row.get(0)?, row.get(1)?);
+            Ok((StreamId::from_bytes(stream), LicenseId::from_bytes(license)))
+        })
+    }
+
+    /// Every kept segment of these streams in the order of sealing, and every kept receipt in the
+    /// order of coming.
+    pub fn chain(&self, streams: &[StreamId]) -> Result<Chain> {
+        let of_these = |sql| -> Result<Vec<Vec<u8>>> {
+            let rows = self.rows(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let kept = rows.into_iter().filter_map(|(stream, bytes)| {
+                let stream = StreamId::from_bytes(stream);
+                streams.contains(&stream).then_some(bytes)
+            });
+            Ok(kept.collect())
+        };
         Ok((
-            segments,
-            self.rows(SELECT_ALL_RECEIPTS, [], |row| row.get(0))?,
+            of_these(SELECT_ALL_SEGMENTS)?,
+            of_these(SELECT_ALL_RECEIPTS)?,
         ))
+    }
+
+    /// Writes the file anew, so that nothing of a deleted row is left in it or in its log.
+    pub fn wipe_deleted(&self) -> Result<()> {
+        self.db.execute_batch("VACUUM").map_err(unwritable)?;
+        self.db
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .map_err(unwritable)
     }
 
     fn rows<T>(

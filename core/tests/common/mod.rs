@@ -274,6 +274,20 @@ pub fn sync(engine: &Engine, server: &mut Server) {
     panic!("the sync does not end");
 }
 
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
 /// Units of a meter this device has counted.
 pub fn counted(engine: &Engine, meter: &str) -> u64 {
     let usage = engine.usage().unwrap();
