@@ -32,6 +32,8 @@ need_packages() {
   ruby -e 'require "ffi"' 2>/dev/null || missing+=(ruby-ffi)
   command -v chromium >/dev/null || missing+=(chromium)
   find_postgres || missing+=(postgresql)
+  command -v dbus-run-session >/dev/null || missing+=(dbus)
+  command -v gnome-keyring-daemon >/dev/null || missing+=(gnome-keyring)
   if ((${#missing[@]} == 0)); then return; fi
   local sudo=()
   if ((EUID != 0)); then sudo=(sudo -n); fi

@@ -79,6 +79,23 @@ suite_portable() {
   ok
 }
 
+# The feature that uses the operating system's keystore: below a session of its own with a Secret
+# Service, and without any.
+suite_keystore() {
+  local tests=(cargo test -q --locked -p mintreu --features os-keystore)
+  cargo clippy -q --locked -p mintreu --features os-keystore --all-targets -- -D warnings
+  "${tests[@]}" --lib keystore
+  mkdir -p "$WORK/keystore/run" "$WORK/keystore/none"
+  env -u DBUS_SESSION_BUS_ADDRESS XDG_RUNTIME_DIR="$WORK/keystore/none" \
+    "${tests[@]}" --test os_keystore -- --ignored where_there_is_none
+  # Without a display nobody is asked to unlock what the test locks.
+  # shellcheck disable=SC2016
+  env -u DISPLAY -u WAYLAND_DISPLAY XDG_DATA_HOME="$WORK/keystore" \
+    XDG_RUNTIME_DIR="$WORK/keystore/run" dbus-run-session -- bash -c \
+    'printf secret | gnome-keyring-daemon --unlock --components=secrets >/dev/null; exec "$@"' \
+    unlocked "${tests[@]}" --test os_keystore -- --ignored where_it_is_there
+}
+
 # Builds the wheel and installs it where the tools are.
 python_package() {
   rm -rf "$WORK/dist"

@@ -543,7 +543,7 @@ impl Shared {
     }
 
     fn take_key_set(&self, bytes: &[u8]) -> Result<u64> {
-        let version = self.hold(|held| {
+        let version = self.hold(|held| -> Result<_> {
             held.judge_again();
             held.ring.install_key_set(bytes)?;
             Ok(held.ring.key_set().map(|set| (set.version, set.issued_at)))
@@ -555,7 +555,7 @@ impl Shared {
 
     fn take_list(&self, bundle: &[u8]) -> Result<u64> {
         let now = self.now().at;
-        let (list, issued_at) = self.hold(|held| {
+        let (list, issued_at) = self.hold(|held| -> Result<_> {
             held.judge_again();
             let (opened, list) = Revocations::verify_by(bundle, &held.ring)?;
             opened.holds_at(now)?;

@@ -15,6 +15,8 @@
 
 mod error;
 mod file;
+#[cfg(feature = "os-keystore")]
+mod os;
 
 use std::sync::Arc;
 
@@ -22,6 +24,8 @@ use zeroize::Zeroizing;
 
 pub use error::KeyStoreError;
 pub use file::FileStore;
+#[cfg(feature = "os-keystore")]
+pub use os::OsStore;
 
 /// A device's secret: the 32 bytes of an Ed25519 seed, wiped when dropped.
 pub type Secret = Zeroizing<[u8; 32]>;
