@@ -133,6 +133,30 @@ export class Reservation {
   release(): void;
 }
 
+/** Keyed hashes of what tells a host apart: the values never leave it. */
+export class Fingerprint {
+  private constructor();
+  /** `physical`, `virtual`, `container` or `ci`; `null` where the caller gave all. */
+  get kind(): string | null;
+  /** By what a place that is no machine of its own was recognised: `docker`, `kvm`, … */
+  get platform(): string | null;
+  /** What the components are, without their values. */
+  get components(): string[];
+  /** How many components there are. */
+  get size(): number;
+}
+
+/** The fingerprint of what you know alone. */
+export function fingerprint(product: string, components: Record<string, string>): Fingerprint;
+
+/**
+ * What this host looks like to a product, with components that you know of it.
+ *
+ * In a container and in a CI job the host has none of its own: give an id, such as the name of a
+ * StatefulSet's pod.
+ */
+export function hostFingerprint(product: string, components?: Record<string, string>): Fingerprint;
+
 /** How an engine is opened. */
 export interface OpenOptions {
   trust: string;
@@ -140,6 +164,10 @@ export interface OpenOptions {
   version?: string;
   /** When that version was released. */
   releasedAt?: number;
+  /** From `hostFingerprint`, for licenses that are bound to a host. */
+  fingerprint?: Fingerprint;
+  /** Binds the device's key to an id of yours instead of the machine's; `''` to nothing. */
+  hostId?: string;
 }
 
 /**
@@ -152,6 +180,8 @@ export class Engine {
   static open(path: string, options: OpenOptions): Engine;
   /** The device's public key, as text. */
   get device(): string;
+  /** How the device's key is protected: `file`, unless a keystore holds it. */
+  get deviceKeyProtection(): string;
   /** What was found wrong when the folder was opened, as stable codes. */
   get recovered(): string[];
   /** Installs a license, an activation or a redeem code, in any of its text forms. */

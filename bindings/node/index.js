@@ -3,10 +3,16 @@
 const native = require('./mintreu.node');
 const { sync } = require('./sync.js');
 
+const hostFingerprint = (product, components = {}) =>
+  native.hostFingerprint(product, components, { ...process.env });
+
 module.exports = {
   Engine: native.Engine,
+  Fingerprint: native.Fingerprint,
   Meter: native.Meter,
   Reservation: native.Reservation,
+  fingerprint: native.fingerprint,
+  hostFingerprint,
   redeemCode: native.redeemCode,
   sync,
   trustProduct: native.trustProduct,

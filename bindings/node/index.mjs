@@ -1,5 +1,16 @@
 import mintreu from './index.js';
 
-export const { Engine, Meter, Reservation, redeemCode, sync, trustProduct, verdict, verify } =
-  mintreu;
+export const {
+  Engine,
+  Fingerprint,
+  Meter,
+  Reservation,
+  fingerprint,
+  hostFingerprint,
+  redeemCode,
+  sync,
+  trustProduct,
+  verdict,
+  verify,
+} = mintreu;
 export default mintreu;

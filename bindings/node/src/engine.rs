@@ -2,21 +2,25 @@
 
 use mintreu::Engine as Inner;
 use mintreu::engine::Options;
+use mintreu::keystore::{DeviceKey, HostBinding};
 use mintreu::license::Trust;
 use mintreu::sync::Request as EngineRequest;
-use napi::bindgen_prelude::{Buffer, Uint8Array};
+use napi::bindgen_prelude::{Buffer, ClassInstance, Uint8Array};
 use napi_derive::napi;
 
+use crate::host::Fingerprint;
 use crate::license::{Grant, Verdict, grant};
 use crate::meter::{Cell, Decision, Meter, Reservation, Usage};
 use crate::value::{Thrown, instant, thrown, units};
 
 /// How an engine is opened.
-#[napi(object)]
-pub struct OpenOptions {
+#[napi(object, object_to_js = false)]
+pub struct OpenOptions<'a> {
     pub trust: String,
     pub version: Option<String>,
     pub released_at: Option<f64>,
+    pub fingerprint: Option<ClassInstance<'a, Fingerprint>>,
+    pub host_id: Option<String>,
 }
 
 /// A product's licenses and meters on one device.
@@ -29,13 +33,21 @@ pub struct Engine {
 impl Engine {
     /// Opens the engine in a folder of its own, which is made when there is none.
     #[napi(factory)]
-    pub fn open(path: String, options: OpenOptions) -> Result<Engine, Thrown> {
+    pub fn open(path: String, options: OpenOptions<'_>) -> Result<Engine, Thrown> {
         let version = options.version.map(|text| text.parse().map_err(thrown));
         let released_at = options.released_at.map(|at| instant(Some(at)));
+        let fingerprint = options.fingerprint.map(|known| known.inner.clone());
         let trust = Trust::parse(&options.trust).map_err(thrown)?;
         let options = Options {
             version: version.transpose()?,
             released_at: released_at.transpose()?,
+            fingerprint: fingerprint.unwrap_or_default(),
+            device_key: DeviceKey {
+                host: options
+                    .host_id
+                    .map_or(HostBinding::Machine, HostBinding::Id),
+                ..DeviceKey::default()
+            },
             ..Options::default()
         };
         let inner = Inner::open_with(path, trust, options).map_err(thrown)?;
@@ -46,6 +58,12 @@ impl Engine {
     #[napi(getter)]
     pub fn device(&self) -> String {
         self.inner.device().to_string()
+    }
+
+    /// How the device's key is protected: `file`, unless a keystore holds it.
+    #[napi(getter)]
+    pub fn device_key_protection(&self) -> &'static str {
+        self.inner.device_key_protection().code()
     }
 
     /// What was found wrong when the folder was opened, as stable codes.

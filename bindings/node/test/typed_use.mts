@@ -1,9 +1,13 @@
 // Type-checked strictly, never run: what a caller's editor sees.
-import { Engine, sync, verify, type Decision, type License, type Usage } from 'mintreu';
+import { Engine, hostFingerprint, sync, verify, type Decision, type License, type Usage } from 'mintreu';
 
 export async function use(trust: string, text: string): Promise<number> {
   const license: License = verify(text, trust, { now: 0 });
   const engine: Engine = Engine.open('folder', { trust });
+  const bound = Engine.open('other', {
+    trust, fingerprint: hostFingerprint('acme.editor', { pod: 'editor-0' }), hostId: 'editor-0',
+  });
+  const kept: string = bound.deviceKeyProtection;
   const granted: true | number | string = engine.check('export-4k');
   const decision: Decision = engine.meter('api.calls', { dimensions: { region: 'eu' } }).consume(2);
   const usage: Usage[] = engine.usage();
@@ -11,6 +15,6 @@ export async function use(trust: string, text: string): Promise<number> {
   const left: number | null = decision.remaining;
   // @ts-expect-error units are numbers
   engine.record('api.calls', '3');
-  return (await sync(engine, 'https://example.test')) + Number(counted) + (left ?? 0)
+  return kept.length + (await sync(engine, 'https://example.test')) + Number(counted) + (left ?? 0)
     + (granted === true ? 1 : 0) + (license.verdict.allowed ? 1 : 0);
 }

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use mintreu::engine::Options;
+use mintreu::keystore::{DeviceKey, HostBinding};
 use mintreu::license::Trust;
 use mintreu::sync::Request as EngineRequest;
 use mintreu::{Engine as Inner, Error};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::host::Fingerprint;
 use crate::license::{Grant, Verdict};
 use crate::meter::{Decision, Dimensions, Meter, Reservation, Usage, key};
 use crate::value::{Moment, raised};
@@ -36,18 +38,27 @@ impl Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (path, *, trust, version=None, released_at=None))]
+    #[pyo3(signature = (path, *, trust, version=None, released_at=None, fingerprint=None,
+        host_id=None))]
     fn new(
         py: Python<'_>,
         path: PathBuf,
         trust: &str,
         version: Option<&str>,
         released_at: Option<Moment>,
+        fingerprint: Option<&Bound<'_, Fingerprint>>,
+        host_id: Option<String>,
     ) -> PyResult<Self> {
+        let fingerprint = fingerprint.map(|known| known.get().inner.clone());
         let opened = py.detach(|| {
             let options = Options {
                 version: version.map(str::parse).transpose()?,
                 released_at: released_at.map(|at| at.0),
+                fingerprint: fingerprint.unwrap_or_default(),
+                device_key: DeviceKey {
+                    host: host_id.map_or(HostBinding::Machine, HostBinding::Id),
+                    ..DeviceKey::default()
+                },
                 ..Options::default()
             };
             Inner::open_with(path, Trust::parse(trust)?, options)
@@ -59,6 +70,12 @@ impl Engine {
     #[getter]
     fn device(&self) -> String {
         self.inner.device().to_string()
+    }
+
+    /// How the device's key is protected: `file`, unless a keystore holds it.
+    #[getter]
+    fn device_key_protection(&self) -> &'static str {
+        self.inner.device_key_protection().code()
     }
 
     /// What was found wrong when the folder was opened, and what was done about it.

@@ -9,6 +9,7 @@
 //! * The interpreter's lock is released around everything that touches a disk or a key.
 
 mod engine;
+mod host;
 mod license;
 mod meter;
 mod value;
@@ -19,6 +20,8 @@ use pyo3::pymodule;
 mod _native {
     #[pymodule_export]
     use super::engine::{Engine, Request};
+    #[pymodule_export]
+    use super::host::{Fingerprint, fingerprint, host_fingerprint};
     #[pymodule_export]
     use super::license::{License, Quota, Verdict, redeem_code, trust_product, verdict, verify};
     #[pymodule_export]

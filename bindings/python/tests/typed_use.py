@@ -21,4 +21,7 @@ def use(engine: mintreu.Engine, trust: str, text: str) -> None:
         return len(name)
 
     length: int = export("a")
-    print(expires, granted, decision.remaining, sent, length)
+    known: mintreu.Fingerprint = mintreu.host_fingerprint("acme.editor", {"pod": "editor-0"})
+    bound = mintreu.Engine.open("folder", trust=trust, fingerprint=known, host_id="editor-0")
+    kept: str = bound.device_key_protection
+    print(kept, expires, granted, decision.remaining, sent, length)

@@ -44,6 +44,40 @@ class EngineTest < Minitest::Test
     refused("code_mistyped") { @engine.install("ACMHG-G20XB-B91JV-M18AB") }
   end
 
+  def test_a_fingerprint_is_counted_and_goes_into_requests
+    given = Mintreu.fingerprint("acme.editor", { "pod" => "renderer-0", "empty" => "" })
+    assert_equal [1, nil, nil], [given.size, given.kind, given.platform]
+    job = Mintreu.host_fingerprint("acme.editor", { "pod" => "renderer-0" }, { "CI" => "true" })
+    assert_equal ["ci", "ci", ["pod"]], [job.kind, job.platform, job.components]
+    bare = Mintreu.host_fingerprint("acme.editor")
+    assert_includes %w[physical virtual container], bare.kind
+    requests = [given, nil].map do |known|
+      options = Mintreu::OpenOptions.new(trust: LASTING["trust"], fingerprint: known)
+      engine = Mintreu::Engine.open(Dir.mktmpdir("mintreu-ruby-"), options)
+      engine.install("ACMHG-G20XB-B91JV-M18AA")
+      engine.activation_request.length
+    end
+    assert_operator requests.first, :>, requests.last
+  end
+
+  def test_a_host_id_of_ones_own_binds_the_device
+    folder = Dir.mktmpdir("mintreu-ruby-")
+    opened = lambda do |host|
+      options = Mintreu::OpenOptions.new(trust: LASTING["trust"], host_id: host)
+      engine = Mintreu::Engine.open(folder, options)
+      [engine.device, engine.device_key_protection, engine.recovered]
+    end
+    device, *rest = opened.call("instance-1")
+    assert_equal ["file", []], rest
+    GC.start
+    copy = Dir.mktmpdir("mintreu-ruby-")
+    FileUtils.cp_r(File.join(folder, "."), copy)
+    folder = copy
+    moved, *rest = opened.call("instance-2")
+    refute_equal device, moved
+    assert_equal ["file", ["host_changed"]], rest
+  end
+
   def test_a_quota_ends_and_a_reservation_gives_back
     @engine.install(LASTING["license"])
     renders = @engine.meter("renders")

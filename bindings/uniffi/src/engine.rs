@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use mintreu::engine::Options;
+use mintreu::keystore::{DeviceKey, HostBinding};
 use mintreu::license::Trust;
 use mintreu::{Engine as Inner, Timestamp};
 
+use crate::host::Fingerprint;
 use crate::license::{Grant, Verdict};
 use crate::meter::{Decision, Meter, Usage, key};
 use crate::value::MintreuError;
@@ -28,6 +30,13 @@ pub struct OpenOptions {
     /// When that version was released, in milliseconds since 1970.
     #[uniffi(default = None)]
     pub released_at: Option<i64>,
+    /// From `host_fingerprint`, for licenses that are bound to a host.
+    #[uniffi(default = None)]
+    pub fingerprint: Option<Arc<Fingerprint>>,
+    /// Binds the device's key to an id of the caller's instead of the machine's; an empty one to
+    /// nothing.
+    #[uniffi(default = None)]
+    pub host_id: Option<String>,
 }
 
 #[uniffi::export]
@@ -39,6 +48,16 @@ impl Engine {
         let options = Options {
             version: options.version.as_deref().map(str::parse).transpose()?,
             released_at: options.released_at.map(Timestamp::from_ms),
+            fingerprint: options
+                .fingerprint
+                .map(|known| known.inner.clone())
+                .unwrap_or_default(),
+            device_key: DeviceKey {
+                host: options
+                    .host_id
+                    .map_or(HostBinding::Machine, HostBinding::Id),
+                ..DeviceKey::default()
+            },
             ..Options::default()
         };
         let inner = Inner::open_with(path, trust, options)?;
@@ -48,6 +67,11 @@ impl Engine {
     /// The device's public key, as text.
     pub fn device(&self) -> String {
         self.inner.device().to_string()
+    }
+
+    /// How the device's key is protected: `file`, unless a keystore holds it.
+    pub fn device_key_protection(&self) -> String {
+        self.inner.device_key_protection().code().to_owned()
     }
 
     /// What was found wrong when the folder was opened, as stable codes.

@@ -7,11 +7,13 @@
 //! * Instants are milliseconds since 1970; an absent one means the system's clock.
 
 mod engine;
+mod host;
 mod license;
 mod meter;
 mod value;
 
 pub use engine::{Engine, OpenOptions, Request};
+pub use host::{Fingerprint, fingerprint, host_fingerprint};
 pub use license::{
     Circumstances, Grant, License, Quota, Verdict, redeem_code, trust_product, verdict, verify,
 };

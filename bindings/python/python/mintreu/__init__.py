@@ -11,8 +11,10 @@
 
 from ._engine import Engine
 from ._errors import MintreuError
+from ._host import host_fingerprint
 from ._native import (
     Decision,
+    Fingerprint,
     License,
     Meter,
     Quota,
@@ -20,6 +22,7 @@ from ._native import (
     Reservation,
     Usage,
     Verdict,
+    fingerprint,
     redeem_code,
     trust_product,
     verdict,
@@ -30,6 +33,7 @@ from ._sync import sync
 __all__ = [
     "Decision",
     "Engine",
+    "Fingerprint",
     "License",
     "Meter",
     "MintreuError",
@@ -38,6 +42,8 @@ __all__ = [
     "Reservation",
     "Usage",
     "Verdict",
+    "fingerprint",
+    "host_fingerprint",
     "redeem_code",
     "sync",
     "trust_product",

@@ -26,12 +26,24 @@ class Engine(_native.Engine):
         trust: str,
         version: Optional[str] = None,
         released_at: Optional[datetime] = None,
+        fingerprint: Optional[_native.Fingerprint] = None,
+        host_id: Optional[str] = None,
     ) -> "Engine":
         """Opens the engine in a folder of its own, which is made when there is none.
 
         ``trust`` is a constant of your program, never read from a file that a user can write.
+        ``fingerprint`` is from ``host_fingerprint``, for licenses that are bound to a host.
+        ``host_id`` binds the device's key to an id of yours instead of the machine's; ``""``
+        binds it to nothing.
         """
-        return cls(path, trust=trust, version=version, released_at=released_at)
+        return cls(
+            path,
+            trust=trust,
+            version=version,
+            released_at=released_at,
+            fingerprint=fingerprint,
+            host_id=host_id,
+        )
 
     def requires(self, feature: str) -> Callable[[_Function], _Function]:
         """Lets a function run only while the license includes ``feature``.

@@ -8,6 +8,7 @@ from typing_extensions import disjoint_base
 __all__ = [
     "Decision",
     "Engine",
+    "Fingerprint",
     "License",
     "Meter",
     "Quota",
@@ -15,6 +16,8 @@ __all__ = [
     "Reservation",
     "Usage",
     "Verdict",
+    "fingerprint",
+    "host_fingerprint",
     "redeem_code",
     "trust_product",
     "verdict",
@@ -108,6 +111,26 @@ def redeem_code(typed: str) -> str:
     """A redeem code as it is stored: capitals, no dashes; raises ``code_mistyped`` for a typo."""
 
 @final
+class Fingerprint:
+    """Keyed hashes of what tells a host apart: the values never leave it."""
+
+    @property
+    def kind(self) -> Optional[str]: ...
+    @property
+    def platform(self) -> Optional[str]: ...
+    @property
+    def components(self) -> list[str]: ...
+    def __len__(self) -> int: ...
+
+def fingerprint(product: str, components: dict[str, str]) -> Fingerprint:
+    """The fingerprint of what the caller knows alone."""
+
+def host_fingerprint(
+    product: str, components: dict[str, str], variables: dict[str, str]
+) -> Fingerprint:
+    """The host's fingerprint, with what the caller knows of it."""
+
+@final
 class Decision:
     """The answer to "may I use so many units?": true when granted."""
 
@@ -182,9 +205,13 @@ class Engine:
         trust: str,
         version: Optional[str] = None,
         released_at: Optional[datetime] = None,
+        fingerprint: Optional[Fingerprint] = None,
+        host_id: Optional[str] = None,
     ) -> Engine: ...
     @property
     def device(self) -> str: ...
+    @property
+    def device_key_protection(self) -> str: ...
     @property
     def recovered(self) -> list[str]: ...
     def install(self, text: str) -> None: ...
