@@ -372,6 +372,23 @@ fn a_locked_store_is_an_error_and_never_a_new_device() {
 }
 
 #[test]
+fn a_copy_leaves_the_key_of_the_original_in_the_store_they_share() {
+    let (dir, copied) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = Server::new(Fault::None);
+    let vault = Arc::new(Vault::default());
+    let on = |host: &str| DeviceKey {
+        host: HostBinding::Id(host.to_owned()),
+        ..with(&vault)
+    };
+    let device = try_open(dir.path(), &server, on("a")).unwrap().device();
+    copy(dir.path(), copied.path());
+    let twin = try_open(copied.path(), &server, on("b")).unwrap();
+    assert_eq!(twin.recovered(), [Damage::HostChanged]);
+    let original = try_open(dir.path(), &server, on("a")).unwrap();
+    assert_eq!((original.device(), original.recovered()), (device, &[][..]));
+}
+
+#[test]
 fn without_the_wanted_store_a_file_serves_until_it_is_there() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::new(Fault::None);

@@ -2,8 +2,11 @@
 //!
 //! `tests/run keystore` makes both. Otherwise nothing is asked of the machine's own keystore.
 
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 #![cfg(feature = "os-keystore")]
+#![cfg_attr(
+    feature = "os-keystore",
+    expect(clippy::unwrap_used, reason = "what fails here fails the test")
+)]
 
 mod common;
 

@@ -135,10 +135,11 @@ fn system_id() -> Option<Component> {
 /// The id of this machine's installation, where it means something.
 #[cfg(feature = "journal")]
 pub(crate) fn machine_id() -> Option<Zeroizing<String>> {
-    let components = Probe::new().read().components;
-    let id = components
-        .into_iter()
-        .find(|part| part.name == parts::MACHINE);
+    let files = Files::below(Path::new("/"));
+    let (kind, _) = place::of(&files, &[]);
+    let id = kind
+        .has_components()
+        .then(|| parts::machine(&files).or_else(system_id))?;
     id.map(|part| part.value)
 }
 

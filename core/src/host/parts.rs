@@ -22,7 +22,7 @@ pub(super) fn of(files: &Files<'_>) -> Vec<Component> {
     found
 }
 
-fn machine(files: &Files<'_>) -> Option<Component> {
+pub(super) fn machine(files: &Files<'_>) -> Option<Component> {
     let ids = ["etc/machine-id", "var/lib/dbus/machine-id"].into_iter();
     ids.filter_map(|path| files.public_text(path))
         .filter(|id| id.trim().len() == 32 && id.trim().chars().all(|c| c.is_ascii_hexdigit()))

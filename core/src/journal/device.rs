@@ -80,16 +80,15 @@ fn known(
     record: Record,
     host: Option<&str>,
 ) -> Result<Device> {
-    let (key, why) = match places.load(&record) {
-        Ok(Some(key)) => match record.is_bound_elsewhere(&key, host) {
-            false => return stay(store, places, record, key, host),
-            true => (Some(key), Damage::HostChanged),
-        },
-        Ok(None) => (None, Damage::DeviceKeyMissing),
-        Err(KeyStoreError::Damaged(_)) => (None, Damage::DeviceKeyUnreadable),
+    let why = match places.load(&record) {
+        Ok(Some(key)) if !record.is_bound_elsewhere(&key, host) => {
+            return stay(store, places, record, key, host);
+        }
+        Ok(Some(_)) => Damage::HostChanged,
+        Ok(None) => Damage::DeviceKeyMissing,
+        Err(KeyStoreError::Damaged(_)) => Damage::DeviceKeyUnreadable,
         Err(error) => return Err(error.into()),
     };
-    drop(key);
     let key = SigningKey::generate()?;
     let protection = places.keep(&key)?;
     let renewed = Renewal {
@@ -172,11 +171,12 @@ impl Renewal {
         (RECORD, self.record.to_bytes())
     }
 
-    /// Forgets the key that is no longer this folder's, once the journal says so.
-    pub fn forget_former(&self, folder: &Path, options: &DeviceKey) {
-        let file = FileStore::new(folder.join(FOLDER));
-        let places = Places { file, options };
-        places.forget(&self.former);
+    /// Forgets the folder's own copy of the key that is no longer its, once the journal says so.
+    /// In a keystore the key may still be in use, by the folder that this one was copied from.
+    pub fn forget_former(&self, folder: &Path) {
+        if self.former.protection == Protection::File {
+            let _left = FileStore::new(folder.join(FOLDER)).forget(&self.former.name());
+        }
     }
 }
 

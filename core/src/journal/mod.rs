@@ -174,7 +174,7 @@ impl Journal {
         };
         if let Some(renewal) = &device.renewed {
             recovery::hand_over(&mut inner, &counters, renewal)?;
-            renewal.forget_former(folder, keys);
+            renewal.forget_former(folder);
             damage.push(renewal.why.clone());
         }
         recovery::reconcile(&mut inner, &counters, &mut damage)?;
