@@ -20,4 +20,5 @@ mod store_jobs;
 mod store_schema;
 mod store_transactions;
 mod tidy;
+mod transparency;
 mod web_pages;

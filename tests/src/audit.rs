@@ -1,6 +1,6 @@
 //! What must be true at the end of every test, whatever its story.
 
-use crate::{TestApp, audit_commerce, audit_licensing};
+use crate::{TestApp, audit_commerce, audit_licensing, audit_log};
 use mintreu_server::domains::ledger::trial_balance;
 use mintreu_server::queue;
 use mintreu_server::store::{StoreError, Tx};
@@ -28,6 +28,7 @@ fn look(tx: &mut dyn Tx) -> Result<Vec<String>, StoreError> {
     jobs(tx, &mut complaints)?;
     audit_commerce::look(tx, &mut complaints)?;
     audit_licensing::look(tx, &mut complaints)?;
+    audit_log::look(tx, &mut complaints)?;
     Ok(complaints)
 }
 

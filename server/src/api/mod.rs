@@ -17,6 +17,7 @@ pub use visit::{Visits, visit};
 use crate::app::App;
 use crate::domains::{
     accounts, billing, catalog, fulfilment, invoicing, licensing, metering, orders, payments,
+    transparency,
 };
 use crate::problem::Problem;
 use axum::extract::State;
@@ -46,6 +47,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(metering::http::routes())
         .merge(orders::http::routes())
         .merge(payments::http::routes())
+        .merge(transparency::http::routes())
 }
 
 /// The description of every route.

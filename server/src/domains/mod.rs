@@ -5,6 +5,7 @@ pub mod billing;
 pub mod orders;
 pub mod metering;
 pub mod licensing;
+pub mod transparency;
 pub mod invoicing;
 pub mod ledger;
 pub mod catalog;

@@ -16,7 +16,7 @@ pub use table::{Runnable, Table};
 
 use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
-use crate::domains::{billing, fulfilment, ledger, payments};
+use crate::domains::{billing, fulfilment, ledger, payments, transparency};
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
 use crate::notify;
@@ -46,6 +46,7 @@ pub fn table() -> Table {
         .job(fulfilment::EXPIRE_JOB, fulfilment::expire)
         .job(payments::SETTLE_JOB, fulfilment::settle_payment)
         .job(ledger::RELEASE_JOB, ledger::release)
+        .job_alone(transparency::SEQUENCE_JOB, transparency::sequence)
         .network(notify::MAIL_JOB, notify::send_mail)
         .network(sandbox::deliver::DELIVER_JOB, sandbox::deliver::deliver)
 }
@@ -130,7 +131,9 @@ async fn run_one(app: Arc<App>, table: Arc<Table>, job: Job) {
             "nobody runs jobs of kind {}",
             job.kind
         ))),
-        Some(Runnable::UseCase(_)) => in_one_commit(&app, table, job.clone()).await,
+        Some(Runnable::UseCase(_) | Runnable::Alone(_)) => {
+            in_one_commit(&app, table, job.clone()).await
+        }
         Some(Runnable::Network(run)) => match run(app.clone(), job.clone()).await {
             Ok(()) => finish(&app, job.clone()).await.map_err(JobError::from),
             Err(error) => Err(error),
@@ -156,6 +159,13 @@ impl Command for RunJob {
     fn subject(&self) -> Option<String> {
         Some(self.job.kind.clone())
     }
+
+    fn contention_keys(&self) -> Vec<String> {
+        match self.table.find(&self.job.kind) {
+            Some(Runnable::Alone(_)) => vec![format!("job {} {}", self.job.kind, self.job.tenant)],
+            _ => Vec::new(),
+        }
+    }
 }
 
 async fn in_one_commit(app: &App, table: Arc<Table>, job: Job) -> Result<(), JobError> {
@@ -171,7 +181,7 @@ fn run_and_finish(cx: &mut Cx<'_>, command: &RunJob) -> Result<(), JobError> {
         return Ok(());
     }
     match table.find(&job.kind) {
-        Some(Runnable::UseCase(run)) => run(cx, &job.payload),
+        Some(Runnable::UseCase(run) | Runnable::Alone(run)) => run(cx, &job.payload),
         _ => Err(JobError::fail("the table changed while it ran")),
     }
 }

@@ -17,6 +17,8 @@ type Network = Box<dyn Fn(Arc<App>, Job) -> Running + Send + Sync>;
 pub enum Runnable {
     /// A use case, in the commit that deletes the job.
     UseCase(UseCase),
+    /// The same, one at a time in each tenant.
+    Alone(UseCase),
     /// An async runner, between transactions.
     Network(Network),
 }
@@ -37,11 +39,22 @@ impl Table {
         P: DeserializeOwned + 'static,
         E: Into<JobError> + 'static,
     {
-        let run = move |cx: &mut Cx<'_>, payload: &str| {
-            let payload: P = serde_json::from_str(payload).map_err(JobError::fail)?;
-            use_case(cx, &payload).map_err(Into::into)
-        };
-        self.0.insert(kind, Runnable::UseCase(Box::new(run)));
+        self.0.insert(kind, Runnable::UseCase(boxed(use_case)));
+        self
+    }
+
+    /// As [`Table::job`], one at a time in each tenant: for what would lose races with itself.
+    #[must_use]
+    pub fn job_alone<P, E>(
+        mut self,
+        kind: &'static str,
+        use_case: fn(&mut Cx<'_>, &P) -> Result<(), E>,
+    ) -> Self
+    where
+        P: DeserializeOwned + 'static,
+        E: Into<JobError> + 'static,
+    {
+        self.0.insert(kind, Runnable::Alone(boxed(use_case)));
         self
     }
 
@@ -66,4 +79,15 @@ impl Table {
     pub fn find(&self, kind: &str) -> Option<&Runnable> {
         self.0.get(kind)
     }
+}
+
+fn boxed<P, E>(use_case: fn(&mut Cx<'_>, &P) -> Result<(), E>) -> UseCase
+where
+    P: DeserializeOwned + 'static,
+    E: Into<JobError> + 'static,
+{
+    Box::new(move |cx: &mut Cx<'_>, payload: &str| {
+        let payload: P = serde_json::from_str(payload).map_err(JobError::fail)?;
+        use_case(cx, &payload).map_err(Into::into)
+    })
 }

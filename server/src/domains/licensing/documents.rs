@@ -1,12 +1,15 @@
 //! From what was granted to a signed document.
 
 use super::custody::Held;
-use super::model::{Grant, LicensingError};
+use super::model::{Grant, License, LicensingError};
+use crate::app::Cx;
 use crate::domains::catalog::model::{self as catalog, EntitlementValue};
+use crate::domains::transparency;
 use mintreu::id::LicenseId;
 use mintreu::license::{
     Binding, Claims, Entitlement, Freshness, ListEntry, Matching, Name, QuotaClaim, StaleAction,
 };
+use mintreu::log::{Leaf, document_hash};
 use mintreu::meter::Window;
 use mintreu::{Error, Timestamp};
 use std::collections::BTreeMap;
@@ -26,6 +29,16 @@ pub(super) fn license(
     let mut claims = claims(grant, id, now).map_err(LicensingError::Signing)?;
     claims.status = Some(place);
     mintreu::license::issue(&claims, &key.key, &key.certificates()).map_err(LicensingError::Signing)
+}
+
+/// Puts an issued license into the log, in the same commit.
+pub(super) fn log(cx: &mut Cx<'_>, license: &License) -> Result<(), LicensingError> {
+    let leaf = document_hash(&license.document).and_then(|document| {
+        let code = license.product_code.as_str();
+        Leaf::new(code, license.id, license.issued_at, document)
+    });
+    let leaf = leaf.map_err(LicensingError::Signing)?;
+    Ok(transparency::append(cx, license.seller, leaf)?)
 }
 
 fn claims(grant: &Grant, id: LicenseId, now: Timestamp) -> Result<Claims, Error> {

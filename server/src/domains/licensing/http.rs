@@ -7,8 +7,8 @@ use seats::Form;
 
 use super::{
     Activate, Deactivate, ExportRoot, License, LicenseView, Licenses, LicensingError, Redeem,
-    Reinstate, Revoke, TrustText, activate, deactivate, export_root, list, redeem, reinstate,
-    revoke, trust, view,
+    Reinstate, Revoke, TrustText, activate, deactivate, export_root, list, receipt, redeem,
+    reinstate, revoke, trust, view,
 };
 use crate::app::App;
 use crate::limits::Rate;
@@ -53,6 +53,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(redeem_code))
         .routes(routes!(list_licenses))
         .routes(routes!(show_license))
+        .routes(routes!(show_receipt))
         .routes(routes!(revoke_license))
         .routes(routes!(reinstate_license))
         .routes(routes!(post_activation))
@@ -260,6 +261,20 @@ async fn show_license(
 ) -> Result<Json<LicenseOut>, Problem> {
     let found = app.read(&visitor.caller, license, view).await?;
     Ok(Json(view_out(&found, app.now())))
+}
+
+/// The receipt that a license is in the log, for its owner or seller: armour to keep as a file.
+#[utoipa::path(get, path = "/v1/licenses/{license_id}/receipt", tag = "licenses",
+    params(("license_id" = String, Path)),
+    responses((status = 200, body = String, content_type = "text/plain"), (status = 404),
+        (status = 409, description = "It waits for its place: ask again in some seconds")))]
+async fn show_receipt(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(license): PathParam<LicenseId>,
+) -> Result<String, Problem> {
+    let receipt = app.read(&visitor.caller, license, receipt).await?;
+    Ok(receipt.to_text()?)
 }
 
 /// Why a license is withdrawn.

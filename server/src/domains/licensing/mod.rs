@@ -15,6 +15,7 @@
 //! * A revoked or expired license activates nothing.
 //! * A license has one place in a revocation list, and its bit is set exactly while it is revoked.
 //! * Versions of revocation lists and key sets only rise.
+//! * A license is put into the transparency log in the commit that issues it.
 //! * An owner sees their own licenses, a seller those of their own products.
 //!
 //! # Tables
@@ -29,6 +30,7 @@ pub mod http;
 pub mod lists;
 pub mod model;
 pub mod ops;
+mod receipts;
 pub mod seats;
 pub mod sql;
 
@@ -43,4 +45,5 @@ pub use ops::{
     Issued, Licenses, Redeem, Reinstate, Revoke, by_id, by_source, claim, issue, list, redeem,
     reinstate, reveal_code, revoke, view,
 };
+pub use receipts::{receipt, receipt_of};
 pub use seats::{AskTime, Carried, GiveBack, answer_time, give_back};

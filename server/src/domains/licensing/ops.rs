@@ -58,6 +58,7 @@ pub fn issue(cx: &mut Cx<'_>, grant: &Grant) -> Result<Issued, LicensingError> {
     let code = new_code(cx, &license);
     let signed = Signed { place, key: key.id };
     sql::insert_license(cx.tx, tenant, &license, &code, &signed)?;
+    documents::log(cx, &license)?;
     let source = Source {
         source: &grant.source,
     };
