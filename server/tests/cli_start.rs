@@ -81,7 +81,9 @@ fn no_arguments_say_what_there_is() {
         .output()
         .expect("it runs");
     let help = String::from_utf8_lossy(&output.stderr);
-    for command in ["demo", "serve", "catalog", "keys", "license", "usage"] {
+    for command in [
+        "demo", "serve", "catalog", "keys", "license", "usage", "log",
+    ] {
         assert!(
             help.contains(&format!("\n  {command} ")),
             "{command} is missing:\n{help}"

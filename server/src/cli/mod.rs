@@ -18,6 +18,7 @@ mod import;
 mod keyfile;
 mod keys;
 mod license;
+mod log;
 mod server;
 mod usage;
 
@@ -76,6 +77,9 @@ enum Command {
     /// Check exported usage with public keys alone; no server needed
     #[command(subcommand)]
     Usage(usage::Usage),
+    /// Audit the log of issued licenses: receipts, history, your own list
+    #[command(subcommand)]
+    Log(log::Log),
     /// Write shell completions to standard output
     Completions {
         /// For which shell
@@ -96,6 +100,7 @@ impl Command {
             Self::License(command) => license::run(&command, out),
             Self::Import(command) => import::run(&command, out),
             Self::Usage(command) => usage::run(&command, out),
+            Self::Log(command) => log::run(&command, out),
             Self::Completions { shell } => {
                 let mut command = Cli::command();
                 let mut written = Vec::new();
