@@ -178,8 +178,26 @@ async fn a_guest_buys_without_scripts_and_gets_a_key_and_its_files() {
                     .starts_with(kind)
             );
         }
+        let text = async |name: &str| {
+            let path = license.replace("license.mtl", name);
+            guest.get(&path).await.text().await.expect("a body")
+        };
+        let receipt = mintreu::log::LogReceipt::from_text(&text("receipt.txt").await);
+        let receipt = receipt.expect("a receipt");
+        let bundle = mintreu::document::from_text(&text("license.txt").await);
+        let of_it = receipt.check_license(&bundle.expect("a license"));
+        of_it.expect("the receipt is for this license");
         let own = license.replace("/license.mtl", "");
-        assert!(page(&guest, &own).await.contains("License key"));
+        let shown = page(&guest, &own).await;
+        assert!(shown.contains("License key") && shown.contains("receipt.txt"));
+        let seller = server.browser();
+        sign_in(&seller, DEVELOPER).await;
+        let key = seller.get_json("/v1/log").await.1["key"].clone();
+        let overview = page(&seller, "/sell").await;
+        assert!(
+            overview.contains(key.as_str().expect("a key")),
+            "the log's key is shown"
+        );
         // Without the token there is nothing to see, as if it weren't there.
         let other = server.browser();
         sign_in(&other, CUSTOMER).await;

@@ -74,6 +74,7 @@ problem-csrf-mismatch = The form was open too long, or came from another site. N
 problem-shop-missing = Open a shop first: the Sell page shows how.
 problem-origin-foreign = The request came from another site’s page. Nothing was changed.
 problem-body-too-large = What was sent is too large. Nothing was changed.
+problem-receipt-pending = This license is being written into the log. Try again in some seconds.
 problem-qr-too-long = This document is too long for one code. Take the file or the text instead.
 problem-too-many-moves = Seats of this license were moved too often lately. Try again in some days; nothing was changed.
 problem-provider-unavailable = The payment page can’t be reached right now. Your order is kept: try again in a minute.

@@ -30,6 +30,15 @@ sell-figure-products-text = { $count ->
     [one] of 1 in all
    *[other] of { $count } in all
 }
+sell-log-title = The log of issued licenses
+sell-log-text = Every license this shop issues is written into a log that is only ever added to. With its key you can check that no license of your products was issued behind your back, and that nothing was changed later.
+sell-log-key = The log’s key
+sell-log-head = { $count ->
+    [one] 1 license in the log, signed { $when }
+   *[other] { $count } licenses in the log, signed { $when }
+}
+sell-log-how = Run this daily on a machine of your own and keep the folder. A token to sign in with comes from POST /v1/sessions:
+sell-log-newest = Newest head, to compare with other sellers
 sell-no-sale-title = No sale yet
 sell-no-sale-text = Share a product’s address. Sales appear here the moment they are paid.
 sell-no-product-title = No product yet

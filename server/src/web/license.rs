@@ -397,7 +397,10 @@ pub async fn move_device(
     go_to(&format!("/licenses/{id}"))
 }
 
-/// `GET /licenses/{id}/license.{mtl,txt,svg}`.
+/// What the receipt of the transparency log is saved as.
+const RECEIPT: &str = "receipt.txt";
+
+/// `GET /licenses/{id}/license.{mtl,txt,svg}` and `GET /licenses/{id}/receipt.txt`.
 pub async fn file(
     ask: Ask,
     Path((id, name)): Path<(String, String)>,
@@ -412,7 +415,22 @@ pub async fn file(
         token: token.t,
     };
     let (view, _) = ask.app.read(&ask.visitor.caller, query, opened).await?;
+    if name == RECEIPT {
+        return receipt_file(&ask, view.license).await;
+    }
     document_file(&name, "license", &view.license.document)
+}
+
+/// The proof that the license is in the log, to keep beside it.
+async fn receipt_file(ask: &Ask, license: License) -> Answer {
+    let caller = &ask.visitor.caller;
+    let receipt = ask.app.read(caller, license, licensing::receipt_of).await?;
+    let saved_as = format!("attachment; filename=\"{RECEIPT}\"");
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, saved_as.as_str()),
+    ];
+    Ok((headers, receipt.to_text()?).into_response())
 }
 
 /// A signed document as the file `stem` with the ending of `name`.

@@ -6,6 +6,7 @@
 
 pub mod editor;
 mod form;
+mod log;
 pub mod sales;
 
 use super::ask::{Answer, Ask, go_to, html, refused};
@@ -85,6 +86,7 @@ struct OverviewPage {
     figures: Vec<Figure>,
     sold_nothing: bool,
     chart: Chart,
+    log: log::LogCard,
 }
 
 /// What the form to open a shop sends.
@@ -148,6 +150,7 @@ pub async fn overview(ask: Ask) -> Answer {
         .read(caller, SellerProducts, seller_products)
         .await?;
     let page = ask.section_page("sell-overview", Section::Sell);
+    let log = log::card(&ask, &page).await?;
     let published = products
         .iter()
         .filter(|product| product.state == State::Published)
@@ -168,6 +171,7 @@ pub async fn overview(ask: Ask) -> Answer {
         sold_nothing: sold.sales.is_empty(),
         chart: sales_chart(&page, &sold.sales, ask.app.now()),
         figures,
+        log,
         page,
     })
 }
