@@ -8,6 +8,7 @@ mod commerce_buy;
 mod commerce_control;
 mod commerce_licenses;
 mod demo;
+mod licensing_key_sets;
 mod licensing_keys;
 mod licensing_lists;
 mod licensing_seats;

@@ -96,6 +96,17 @@ impl Ring {
         self.key_set.as_ref()
     }
 
+    /// The root keys that hold now: one, or two with the spare second.
+    pub fn roots_in_force(&self) -> impl Iterator<Item = &PublicKey> {
+        let current = self.roots.iter().filter(|root| root.until.is_none());
+        current.map(|root| &root.key)
+    }
+
+    /// The certificates that the key set adds, in its order.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.added.iter().map(|added| &added.certificate)
+    }
+
     /// The newest of each revocation list.
     pub fn lists(&self) -> impl Iterator<Item = &Revocations> {
         self.lists.values().map(|held| &held.list)

@@ -16,7 +16,7 @@ pub use table::{Runnable, Table};
 
 use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
-use crate::domains::{billing, fulfilment, ledger, payments, transparency};
+use crate::domains::{billing, fulfilment, ledger, licensing, payments, transparency};
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
 use crate::notify;
@@ -47,6 +47,7 @@ pub fn table() -> Table {
         .job(payments::SETTLE_JOB, fulfilment::settle_payment)
         .job(ledger::RELEASE_JOB, ledger::release)
         .job_alone(transparency::SEQUENCE_JOB, transparency::sequence)
+        .job(licensing::SIGN_AGAIN_JOB, licensing::sign_again)
         .network(notify::MAIL_JOB, notify::send_mail)
         .network(sandbox::deliver::DELIVER_JOB, sandbox::deliver::deliver)
 }

@@ -1,6 +1,7 @@
 //! Use cases of devices: take a seat, give it up, be heard of.
 
 use super::custody;
+use super::key_sets;
 use super::model::{Activation, License, LicenseState, LicensingError};
 use super::ops::mac;
 use super::seats::{end_seats, renew, seat_end};
@@ -10,7 +11,7 @@ use crate::caller::Capability;
 use crate::store::StoreError;
 use mintreu::activation::{self as document, Request, Wanted};
 use mintreu::document::PublicKey;
-use mintreu::id::{ActivationId, LicenseId};
+use mintreu::id::{ActivationId, KeyId, LicenseId};
 use sha2::{Digest, Sha256};
 
 /// How far back moved seats count: 30 days.
@@ -90,7 +91,7 @@ pub struct Activated {
 /// seats.
 pub fn activate(cx: &mut Cx<'_>, cmd: &Activate) -> Result<Activated, LicensingError> {
     let tenant = cx.caller.tenant;
-    let license = wanted(cx, &cmd.request.wanted)?;
+    let mut license = wanted(cx, &cmd.request.wanted)?;
     if license.product_code != cmd.request.product {
         return Err(LicensingError::WrongProduct);
     }
@@ -103,6 +104,7 @@ pub fn activate(cx: &mut Cx<'_>, cmd: &Activate) -> Result<Activated, LicensingE
     if let Some(kept) = renew(cx, &cmd.request, &cmd.device, &license)? {
         return Ok(kept);
     }
+    key_sets::refresh(cx, &mut license)?;
     let held = sql::live_of_device(cx.tx, tenant, license.id, cmd.device.as_bytes())?;
     match held {
         Some(held) => again(cx, cmd, &license, held),
@@ -125,20 +127,22 @@ fn wanted(cx: &mut Cx<'_>, wanted: &Wanted) -> Result<License, LicensingError> {
     }
 }
 
-/// The same request gets the same bytes; a new one, from a device that lost its answer, gets a
-/// document of the same activation bound to the new nonce.
+/// The same request gets the same bytes, unless their key was revoked since; a new one, from a
+/// device that lost its answer, gets a document of the same activation bound to the new nonce.
 fn again(
     cx: &mut Cx<'_>,
     cmd: &Activate,
     license: &License,
     mut held: StoredActivation,
 ) -> Result<Activated, LicensingError> {
-    if held.request_hash != cmd.hash {
+    let (tenant, id) = (cx.caller.tenant, held.activation.id);
+    if held.request_hash != cmd.hash || sql::keys::activation_hangs_on_revoked(cx.tx, tenant, id)? {
         let end = seat_end(license, cmd.request.lend_secs, cx.now);
         held.activation.seat_ends_at = end.max(held.activation.seat_ends_at);
-        held.activation.document = sign(cx, cmd, license, &held.activation)?;
+        let (document, key) = sign(cx, cmd, license, &held.activation)?;
+        held.activation.document = document;
         held.request_hash = cmd.hash.to_vec();
-        sql::reissue_activation(cx.tx, cx.caller.tenant, &held, cx.now)?;
+        sql::reissue_activation(cx.tx, tenant, &held, key, cx.now)?;
     }
     Ok(Activated {
         license: license.id,
@@ -169,12 +173,13 @@ fn take_seat(
         last_seen_at: cx.now,
         deactivated_at: None,
     };
-    activation.document = sign(cx, cmd, license, &activation)?;
+    let (document, key) = sign(cx, cmd, license, &activation)?;
+    activation.document = document;
     let stored = StoredActivation {
         activation,
         request_hash: cmd.hash.to_vec(),
     };
-    sql::insert_activation(cx.tx, tenant, &stored)?;
+    sql::insert_activation(cx.tx, tenant, &stored, key)?;
     crate::events::record(cx, "license.activated", &license.id.to_string(), &())?;
     Ok(Activated {
         license: license.id,
@@ -184,12 +189,13 @@ fn take_seat(
     })
 }
 
+/// The activation's bundle, and the key that signed it.
 fn sign(
     cx: &mut Cx<'_>,
     cmd: &Activate,
     license: &License,
     seat: &Activation,
-) -> Result<Vec<u8>, LicensingError> {
+) -> Result<(Vec<u8>, KeyId), LicensingError> {
     let key = custody::product_key(cx, license.seller, &license.product_code)?;
     let bundle = match cmd.request.wanted {
         // A device that typed a code or a key has no license yet.
@@ -208,9 +214,8 @@ fn sign(
         fingerprint: cmd.request.fingerprint.clone(),
         license_bundle: bundle,
     };
-    activation
-        .issue(&key.key, &key.certificates())
-        .map_err(LicensingError::Signing)
+    let bundle = activation.issue(&key.key, &key.certificates());
+    Ok((bundle.map_err(LicensingError::Signing)?, key.id))
 }
 
 /// Gives up a seat, so that another device may take it.

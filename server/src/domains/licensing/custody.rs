@@ -1,24 +1,26 @@
 //! Keys held for sellers: a root, the product keys it certified, and a receipt key.
 //!
 //! A seller owns the root that their products pin. The server makes it at first need, keeps its
-//! seed sealed, and gives it out once. What it signs day by day is done by certified keys, each
-//! good for its kinds of document only.
+//! seed sealed, gives it out once, and forgets it when its owner says so; from then on certificates
+//! and key sets come from its owner. What is signed day by day is signed by certified keys, each
+//! good for its kinds of document only. The newest certified key that isn't revoked signs.
 
 use super::model::LicensingError;
-use super::sql::{self, KeyName, StoredKey};
+use super::sql::keys::{self as sql, KeyName, StoredKey};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::catalog;
+use crate::store::{StoreError, Tx};
 use mintreu::Timestamp;
 use mintreu::document::{Kind, PublicKey, SigningKey};
-use mintreu::id::{AccountId, KeyId, ProductId};
-use mintreu::license::{Certificate, Products, Trust};
+use mintreu::id::{AccountId, KeyId, ProductId, TenantId};
+use mintreu::license::{Certificate, KeySet, Products, Ring, Trust};
 use std::fmt;
 use zeroize::Zeroizing;
 
-const ROOT: &str = "root";
-const PRODUCT: &str = "product";
-const RECEIPT: &str = "receipt";
+pub(super) const ROOT: &str = "root";
+pub(super) const PRODUCT: &str = "product";
+pub(super) const RECEIPT: &str = "receipt";
 
 /// What a product's key signs: all that is said day by day about its licenses. It may delegate, so
 /// that a host of floating licenses can be certified for the licenses it hands on.
@@ -44,8 +46,26 @@ impl Held {
     }
 }
 
-/// Opens a stored key; a wrong key-encryption key is told as such.
-fn open(cx: &Cx<'_>, stored: StoredKey) -> Result<Held, LicensingError> {
+/// A seller's root as it was made here: what the first products pin.
+pub(super) struct Root {
+    pub id: KeyId,
+    pub public: PublicKey,
+    /// None once it was forgotten.
+    secret: Option<SigningKey>,
+}
+
+impl Root {
+    /// The root's own key, while it is here and holds: what it signs is believed.
+    pub fn signs_under(&self, ring: &Ring) -> Result<&SigningKey, LicensingError> {
+        let secret = self.secret.as_ref();
+        let in_force = ring.roots_in_force().any(|root| *root == self.public);
+        secret
+            .filter(|_| in_force)
+            .ok_or(LicensingError::RootAbsent)
+    }
+}
+
+fn unseal(cx: &Cx<'_>, stored: &StoredKey) -> Result<SigningKey, LicensingError> {
     let broken = || {
         let detail = "a seller's key doesn't open with this key-encryption key";
         LicensingError::Signing(mintreu::Error::new("key_sealed", detail))
@@ -53,34 +73,40 @@ fn open(cx: &Cx<'_>, stored: StoredKey) -> Result<Held, LicensingError> {
     let seed = cx.keys.unseal(&purpose_of(stored.id), &stored.seed_sealed);
     let seed = seed.ok_or_else(broken)?;
     let seed = <&[u8; 32]>::try_from(seed.as_slice()).map_err(|_| broken())?;
+    Ok(SigningKey::from_seed(seed))
+}
+
+/// Opens a stored key; a wrong key-encryption key is told as such.
+fn open(cx: &Cx<'_>, stored: StoredKey) -> Result<Held, LicensingError> {
     Ok(Held {
         id: stored.id,
-        key: SigningKey::from_seed(seed),
+        key: unseal(cx, &stored)?,
         certificate: stored.certificate,
     })
 }
 
 /// A seed is sealed for its own row, so that rows can't be swapped.
-fn purpose_of(key: KeyId) -> String {
+pub(crate) fn purpose_of(key: KeyId) -> String {
     format!("licensing.seed {key}")
 }
 
 fn make(
     cx: &mut Cx<'_>,
     name: KeyName<'_>,
-    certify: impl FnOnce(&SigningKey) -> Result<Option<Vec<u8>>, mintreu::Error>,
+    certify: impl FnOnce(&SigningKey) -> Result<Option<Vec<u8>>, LicensingError>,
 ) -> Result<Held, LicensingError> {
     let seed = Zeroizing::new(cx.random::<32>());
     let key = SigningKey::from_seed(&seed);
-    let certificate = certify(&key).map_err(LicensingError::Signing)?;
+    let certificate = certify(&key)?;
     let id = cx.make_id(KeyId::from_bytes);
     let nonce = cx.random::<12>();
     let stored = StoredKey {
         id,
+        public: *key.public(),
         seed_sealed: cx.keys.seal(&purpose_of(id), seed.as_slice(), nonce),
         certificate,
     };
-    sql::insert_key(cx.tx, name, &stored, key.public().as_bytes(), cx.now)?;
+    sql::insert(cx.tx, name, &stored, cx.now)?;
     Ok(Held {
         id,
         key,
@@ -88,16 +114,93 @@ fn make(
     })
 }
 
-fn root(cx: &mut Cx<'_>, seller: AccountId) -> Result<Held, LicensingError> {
+/// The seller's root; made at first need.
+pub(super) fn root(cx: &mut Cx<'_>, seller: AccountId) -> Result<Root, LicensingError> {
     let name = KeyName {
         tenant: cx.caller.tenant,
         seller,
         purpose: ROOT,
         audience: "",
     };
-    match sql::find_key(cx.tx, name)? {
-        Some(stored) => open(cx, stored),
-        None => make(cx, name, |_| Ok(None)),
+    let Some(stored) = sql::find(cx.tx, name)? else {
+        let made = make(cx, name, |_| Ok(None))?;
+        return Ok(Root {
+            id: made.id,
+            public: *made.key.public(),
+            secret: Some(made.key),
+        });
+    };
+    let forgotten = stored.seed_sealed.is_empty();
+    let secret = match forgotten {
+        true => None,
+        false => Some(unseal(cx, &stored)?),
+    };
+    Ok(Root {
+        id: stored.id,
+        public: stored.public,
+        secret,
+    })
+}
+
+/// What a device knows that pins `root` and took the seller's newest key set.
+pub(super) fn ring(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    seller: AccountId,
+    root: PublicKey,
+) -> Result<Ring, LicensingError> {
+    let mut ring = Ring::new(Trust::for_any_product(root));
+    if let Some(set) = sql::newest_set(tx, tenant, seller)? {
+        let installed = ring.install_key_set(&set.document);
+        installed.map_err(LicensingError::Signing)?;
+    }
+    Ok(ring)
+}
+
+/// What a key is certified for.
+pub(super) struct Scope {
+    kinds: &'static [Kind],
+    products: Products,
+    delegate: bool,
+}
+
+impl Scope {
+    /// That of a product's key.
+    pub fn product(code: &str) -> Self {
+        Self {
+            kinds: &PRODUCT_KINDS,
+            products: Products::Only(vec![code.to_owned()]),
+            delegate: true,
+        }
+    }
+
+    /// That of the receipt key.
+    pub fn receipts() -> Self {
+        Self {
+            kinds: &[Kind::Receipt],
+            products: Products::Any,
+            delegate: false,
+        }
+    }
+
+    fn certificate(self, key: PublicKey, now: Timestamp) -> Certificate {
+        Certificate {
+            key,
+            kinds: self.kinds.to_vec(),
+            products: self.products,
+            issued_at: now,
+            signs_from: now,
+            signs_until: None,
+            delegate: self.delegate,
+            licenses: None,
+        }
+    }
+
+    /// Whether the key may sign all that it signs here.
+    pub fn is_within(&self, certificate: &Certificate) -> bool {
+        let kinds = &certificate.kinds;
+        self.kinds.iter().all(|kind| kinds.contains(kind))
+            && (certificate.delegate || !self.delegate)
     }
 }
 
@@ -113,53 +216,38 @@ pub(super) fn product_key(
         purpose: PRODUCT,
         audience: product_code,
     };
-    let scope = Scope {
-        kinds: &PRODUCT_KINDS,
-        products: Products::Only(vec![product_code.to_owned()]),
-        delegate: true,
-    };
-    certified(cx, name, scope)
-}
-
-/// What a key is certified for.
-struct Scope {
-    kinds: &'static [Kind],
-    products: Products,
-    delegate: bool,
-}
-
-impl Scope {
-    fn certificate(self, key: PublicKey, now: Timestamp) -> Certificate {
-        Certificate {
-            key,
-            kinds: self.kinds.to_vec(),
-            products: self.products,
-            issued_at: now,
-            signs_from: now,
-            signs_until: None,
-            delegate: self.delegate,
-            licenses: None,
-        }
-    }
-
-    fn is_within(&self, certificate: &Certificate) -> bool {
-        let kinds = &certificate.kinds;
-        self.kinds.iter().all(|kind| kinds.contains(kind))
-            && (certificate.delegate || !self.delegate)
-    }
+    certified(cx, name, Scope::product(product_code))
 }
 
 fn certified(cx: &mut Cx<'_>, name: KeyName<'_>, scope: Scope) -> Result<Held, LicensingError> {
-    if let Some(stored) = sql::find_key(cx.tx, name)? {
-        let held = open(cx, stored)?;
-        return widened(cx, name.seller, held, scope);
+    match sql::find(cx.tx, name)? {
+        Some(stored) => {
+            let held = open(cx, stored)?;
+            widened(cx, name.seller, held, scope)
+        }
+        None => certify_new(cx, name, scope),
     }
+}
+
+/// A new key that the root certifies; refused while the root is elsewhere.
+pub(super) fn certify_new(
+    cx: &mut Cx<'_>,
+    name: KeyName<'_>,
+    scope: Scope,
+) -> Result<Held, LicensingError> {
     let root = root(cx, name.seller)?;
+    let ring = ring(cx.tx, name.tenant, name.seller, root.public)?;
+    let signer = root.signs_under(&ring)?;
     let now = cx.now;
     make(cx, name, |key| {
-        let certificate = scope.certificate(*key.public(), now);
-        certificate.issue(&root.key).map(Some)
+        let certificate = scope.certificate(*key.public(), now).issue(signer);
+        certificate.map(Some).map_err(LicensingError::Signing)
     })
+}
+
+/// A new key that waits for a certificate from elsewhere.
+pub(super) fn make_uncertified(cx: &mut Cx<'_>, name: KeyName<'_>) -> Result<Held, LicensingError> {
+    make(cx, name, |_| Ok(None))
 }
 
 /// A key that was certified before it signed all that it signs today gets a new certificate. What
@@ -174,16 +262,19 @@ fn widened(
         return Ok(held);
     };
     let root = root(cx, seller)?;
-    let narrow = match Certificate::verify(stored, &[root.key.public()]) {
+    let narrow = match Certificate::verify(stored, &[&root.public]) {
         Ok(old) if !scope.is_within(&old) => old,
         _ => return Ok(held),
+    };
+    let Some(signer) = &root.secret else {
+        return Ok(held);
     };
     let wider = Certificate {
         signs_from: narrow.signs_from,
         signs_until: narrow.signs_until,
         ..scope.certificate(narrow.key, cx.now)
     };
-    let wider = wider.issue(&root.key).map_err(LicensingError::Signing)?;
+    let wider = wider.issue(signer).map_err(LicensingError::Signing)?;
     sql::set_certificate(cx.tx, cx.caller.tenant, held.id, &wider)?;
     held.certificate = Some(wider);
     Ok(held)
@@ -216,12 +307,7 @@ pub fn signer_for_receipts(
         purpose: RECEIPT,
         audience: "",
     };
-    let scope = Scope {
-        kinds: &[Kind::Receipt],
-        products: Products::Any,
-        delegate: false,
-    };
-    let held = certified(cx, name, scope)?;
+    let held = certified(cx, name, Scope::receipts())?;
     Ok(ReceiptSigner {
         certificates: held.certificate.into_iter().collect(),
         key: held.key,
@@ -245,7 +331,9 @@ impl Command for TrustText {
     }
 }
 
-/// What a product pins: its code and its seller's root, as text for a constant in a program.
+/// What a product pins: its code, its seller's roots as they are now, and the newest key set, as
+/// text for a constant in a program. While the newest set is the one that changed the roots, the
+/// first root is pinned: the old root signed that set, and the new ones don't know it.
 pub fn trust(cx: &mut Cx<'_>, cmd: &TrustText) -> Result<Trust, LicensingError> {
     let found = catalog::product_by_slug(cx.tx, cx.caller.tenant, &cmd.slug)?;
     let visible = |product: &catalog::Product| {
@@ -253,8 +341,21 @@ pub fn trust(cx: &mut Cx<'_>, cmd: &TrustText) -> Result<Trust, LicensingError> 
         own || product.state != catalog::State::Draft
     };
     let product = found.filter(visible).ok_or(LicensingError::NotFound)?;
-    let root = root(cx, product.seller.account)?;
-    Trust::new(&product.code, *root.key.public()).map_err(LicensingError::Signing)
+    let seller = product.seller.account;
+    let first = root(cx, seller)?.public;
+    let ring = ring(cx.tx, cx.caller.tenant, seller, first)?;
+    let newest = sql::newest_set(cx.tx, cx.caller.tenant, seller)?;
+    let in_force: Vec<_> = ring.roots_in_force().collect();
+    let by_them = newest.is_none_or(|set| KeySet::verify(&set.document, &in_force).is_ok());
+    let mut roots = in_force.into_iter().filter(|_| by_them).copied();
+    let root = roots.next().unwrap_or(first);
+    let trust = Trust::new(&product.code, root).map_err(LicensingError::Signing)?;
+    let least = ring.key_set().map_or(0, |set| set.version);
+    let trust = trust.with_least_key_set(least);
+    Ok(match roots.next() {
+        Some(spare) => trust.with_spare(spare),
+        None => trust,
+    })
 }
 
 /// Asks for one's own root, which is given out once.
@@ -280,16 +381,49 @@ impl fmt::Debug for ExportedRoot {
     }
 }
 
-/// Gives the caller their root, once; the audit log keeps that it left the house.
+/// Gives the caller their root, once; the audit log keeps that it left the house. It goes on
+/// signing here until it is forgotten.
 pub fn export_root(cx: &mut Cx<'_>, _cmd: &ExportRoot) -> Result<ExportedRoot, LicensingError> {
     let seller = cx.caller.account.ok_or(LicensingError::NotFound)?;
     let held = root(cx, seller)?;
-    if !sql::mark_exported(cx.tx, cx.caller.tenant, held.id, cx.now)? {
-        return Err(LicensingError::ExportedBefore);
-    }
+    let exported = sql::mark_exported(cx.tx, cx.caller.tenant, held.id, cx.now)?;
+    let secret = held.secret.filter(|_| exported);
+    let secret = secret.ok_or(LicensingError::ExportedBefore)?;
     crate::events::record(cx, "seller_root.exported", &held.id.to_string(), &())?;
     Ok(ExportedRoot {
-        public: *held.key.public(),
-        seed: held.key.seed(),
+        public: held.public,
+        seed: secret.seed(),
     })
+}
+
+/// Asks to delete one's own root here, after it was exported.
+#[derive(Debug, Clone, Copy)]
+pub struct ForgetRoot;
+
+impl Command for ForgetRoot {
+    const NAME: &'static str = "licensing.forget_root";
+    const CAPABILITY: Capability = Capability::Sell;
+}
+
+/// Deletes the seed of a root that its owner has: from then on only they certify keys and publish
+/// key sets. Once is enough.
+pub fn forget_root(cx: &mut Cx<'_>, _cmd: &ForgetRoot) -> Result<(), LicensingError> {
+    let seller = cx.caller.account.ok_or(LicensingError::NotFound)?;
+    let held = root(cx, seller)?;
+    if held.secret.is_none() {
+        return Ok(());
+    }
+    if !sql::forget(cx.tx, cx.caller.tenant, held.id, cx.now)? {
+        return Err(LicensingError::NotExported);
+    }
+    crate::events::record(cx, "seller_root.forgotten", &held.id.to_string(), &())?;
+    Ok(())
+}
+
+/// A product of the caller's own.
+pub(super) fn own_product(cx: &mut Cx<'_>, slug: &str) -> Result<catalog::Product, LicensingError> {
+    let found: Result<_, StoreError> = catalog::product_by_slug(cx.tx, cx.caller.tenant, slug);
+    let me = cx.caller.account;
+    let own = found?.filter(|product| Some(product.seller.account) == me);
+    own.ok_or(LicensingError::NotFound)
 }

@@ -1,6 +1,7 @@
 //! Routes of licenses, activations and keys.
 
 mod fetched;
+mod held;
 mod seats;
 
 use seats::Form;
@@ -61,6 +62,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(show_trust))
         .routes(routes!(export_root_key))
         .merge(fetched::routes())
+        .merge(held::routes())
         .merge(seats::routes())
 }
 
@@ -78,6 +80,12 @@ impl From<LicensingError> for Problem {
             E::WrongProduct => Self::new(422, "wrong_product", detail),
             E::RequestMalformed(_) => Self::new(422, "request_malformed", detail),
             E::ExportedBefore => Self::new(409, "root_exported", detail),
+            E::RootAbsent => Self::new(409, "root_absent", detail),
+            E::RootIsChanged => Self::new(422, "root_by_key_set", detail),
+            E::NotExported => Self::new(409, "root_not_exported", detail),
+            E::KeySetRefused(cause) => Self::new(422, cause.code(), detail),
+            E::KeyLeftOut { .. } => Self::new(422, "key_left_out", detail),
+            E::CertificateNarrow { .. } => Self::new(422, "certificate_narrow", detail),
             E::Signing(cause) => {
                 tracing::error!(%cause, "a document can't be signed");
                 Self::internal()

@@ -21,12 +21,14 @@
 //! # Tables
 //! `seller_key`, `key_set`, `license`, `revocation_list`, `activation`.
 //!
-//! Start reading at [`model`], then [`ops`]; keys are in [`custody`], documents in [`documents`].
+//! Start reading at [`model`], then [`ops`]; keys are in [`custody`] and [`key_sets`],
+//! documents in [`documents`], revocation lists in [`lists`].
 
 pub mod activate;
 pub mod custody;
 pub mod documents;
 pub mod http;
+pub mod key_sets;
 pub mod lists;
 pub mod model;
 pub mod ops;
@@ -36,8 +38,13 @@ pub mod sql;
 
 pub use activate::{Activate, Activated, Deactivate, Device, activate, deactivate, device, seen};
 pub use custody::{
-    ExportRoot, ExportedRoot, PRODUCT_KINDS, ReceiptSigner, TrustText, export_root,
-    signer_for_receipts, trust,
+    ExportRoot, ExportedRoot, ForgetRoot, PRODUCT_KINDS, ReceiptSigner, TrustText, export_root,
+    forget_root, signer_for_receipts, trust,
+};
+pub use key_sets::{
+    AskKeySet, KeysView, RevokeKey, RotateKey, Rotated, SIGN_AGAIN_JOB, SunsetProduct,
+    UploadKeySet, find_key_set, keys, revoke_key, rotate_key, sign_again, sunset_product,
+    upload_key_set,
 };
 pub use lists::{AskList, Listed, find_list, sign_list};
 pub use model::{Activation, Code, Grant, License, LicenseState, LicenseView, LicensingError};

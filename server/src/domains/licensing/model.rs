@@ -202,6 +202,35 @@ pub enum LicensingError {
     /// The root was exported before: it is given out once.
     #[error("the root key was exported before")]
     ExportedBefore,
+    /// The root signs here no more: it was forgotten, or others hold in its place.
+    #[error(
+        "the root key is not here; sign a key set with `mintreu keys set` where it is, and upload it"
+    )]
+    RootAbsent,
+    /// A root isn't revoked like other keys.
+    #[error("a root is revoked by a key set that changes the roots: see `mintreu keys set`")]
+    RootIsChanged,
+    /// The root can't be forgotten before its owner has it.
+    #[error("export the root key first: nobody else has it")]
+    NotExported,
+    /// A device that pins the seller's first root wouldn't take this key set.
+    #[error("devices would refuse this key set: {}", .0.detail())]
+    KeySetRefused(mintreu::Error),
+    /// The set leaves the server without a key that devices believe.
+    #[error("add a certificate for {public}, or for a key that takes its place")]
+    KeyLeftOut {
+        /// The key that signs here until now: `MT1K-…`.
+        public: String,
+    },
+    /// A certificate allows less than what the key signs.
+    #[error(
+        "the certificate for {public} allows too little; a product's key signs license, \
+         activation, lease, challenge and revocations, and delegates; a receipt key signs receipt"
+    )]
+    CertificateNarrow {
+        /// The certified key: `MT1K-…`.
+        public: String,
+    },
     /// Signing or sealing failed: a defect of ours or a wrong key-encryption key.
     #[error("a document could not be made: {0}")]
     Signing(mintreu::Error),

@@ -2,6 +2,7 @@
 
 use super::custody;
 use super::documents;
+use super::key_sets;
 use super::lists;
 use super::model::{Code, Grant, License, LicenseState, LicenseView, LicensingError};
 use super::sql::{self, Signed, StoredCode};
@@ -124,6 +125,7 @@ pub fn redeem(cx: &mut Cx<'_>, cmd: &Redeem) -> Result<License, LicensingError> 
     if license.state(cx.now) == LicenseState::Revoked {
         return Err(LicensingError::Revoked);
     }
+    key_sets::refresh(cx, &mut license)?;
     let owner = cx.caller.account;
     sql::mark_redeemed(cx.tx, tenant, license.id, owner, cx.now)?;
     license.owner = license.owner.or(owner);

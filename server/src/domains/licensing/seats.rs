@@ -47,6 +47,10 @@ pub(super) fn renew(
     let Some(held) = held.filter(|held| held.activation.id == renews) else {
         return Ok(None);
     };
+    // An activation that hangs on a revoked key is signed again, as if it had been lost.
+    if sql::keys::activation_hangs_on_revoked(cx.tx, tenant, renews)? {
+        return Ok(None);
+    }
     let Some(end) = seat_end(license, request.lend_secs, cx.now) else {
         return Ok(None);
     };

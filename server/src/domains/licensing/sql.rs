@@ -1,5 +1,6 @@
 //! SQL of licensing's tables.
 
+pub mod keys;
 pub mod lists;
 
 use super::model::{Activation, License};
@@ -7,26 +8,6 @@ use crate::store::{Row, StoreError, Tx};
 use mintreu::Timestamp;
 use mintreu::id::{AccountId, ActivationId, KeyId, LicenseId, ProductId, TenantId};
 use mintreu::license::ListEntry;
-
-const FIND_KEY: &str = "\
-SELECT key_id, seed_sealed, certificate FROM seller_key
-WHERE tenant_id = :tenant AND seller_id = :seller AND purpose = :purpose
-    AND audience = :audience
-ORDER BY version DESC LIMIT 1";
-
-const INSERT_KEY: &str = "\
-INSERT INTO seller_key (tenant_id, key_id, seller_id, purpose, audience, version, public_key,
-    seed_sealed, certificate, created_at, exported_at)
-VALUES (:tenant, :key, :seller, :purpose, :audience, 1, :public, :sealed, :certificate, :now, NULL)
-ON CONFLICT (tenant_id, seller_id, purpose, audience, version) DO NOTHING
-RETURNING key_id";
-
-const MARK_EXPORTED: &str = "\
-UPDATE seller_key SET exported_at = :now
-WHERE tenant_id = :tenant AND key_id = :key AND exported_at IS NULL";
-
-const SET_CERTIFICATE: &str = "\
-UPDATE seller_key SET certificate = :certificate WHERE tenant_id = :tenant AND key_id = :key";
 
 const INSERT_LICENSE: &str = "\
 INSERT INTO license (tenant_id, license_id, source, product_id, product_code, seller_id, owner_id,
@@ -115,15 +96,15 @@ WHERE tenant_id = :tenant AND license_id = :license AND seat IS NOT NULL ORDER B
 
 const INSERT_ACTIVATION: &str = "\
 INSERT INTO activation (tenant_id, activation_id, license_id, device_key, seat, live, seat_ends_at,
-    request_hash, document, activated_at, last_seen_at, deactivated_at)
+    request_hash, document, activated_at, last_seen_at, deactivated_at, key_id)
 VALUES (:tenant, :activation, :license, :device, :seat, :live, :ends, :request, :document, :now,
-    :now, NULL)
+    :now, NULL, :key)
 ON CONFLICT (tenant_id, license_id, seat) DO NOTHING
 RETURNING activation_id";
 
 const REISSUE_ACTIVATION: &str = "\
 UPDATE activation SET document = :document, request_hash = :request, last_seen_at = :now,
-    seat_ends_at = :ends
+    seat_ends_at = :ends, key_id = :key
 WHERE tenant_id = :tenant AND activation_id = :activation";
 
 const SEEN: &str = "\
@@ -149,10 +130,6 @@ WHERE tenant_id = :tenant AND license_id = :license AND deactivated_at > :since"
 
 /// Every statement here, for the test that prepares them.
 pub const ALL: &[&str] = &[
-    FIND_KEY,
-    INSERT_KEY,
-    MARK_EXPORTED,
-    SET_CERTIFICATE,
     INSERT_LICENSE,
     LICENSE_BY_ID,
     LICENSE_BY_SOURCE,
@@ -175,96 +152,8 @@ pub const ALL: &[&str] = &[
     RECENT_MOVES,
 ];
 
-/// What names one of a seller's keys.
-#[derive(Clone, Copy)]
-pub(super) struct KeyName<'a> {
-    pub tenant: TenantId,
-    pub seller: AccountId,
-    pub purpose: &'static str,
-    pub audience: &'a str,
-}
-
-/// A stored key; its seed is sealed.
-pub(super) struct StoredKey {
-    pub id: KeyId,
-    pub seed_sealed: Vec<u8>,
-    pub certificate: Option<Vec<u8>>,
-}
-
-pub(super) fn find_key(
-    tx: &mut dyn Tx,
-    name: KeyName<'_>,
-) -> Result<Option<StoredKey>, StoreError> {
-    let params = [
-        ("tenant", name.tenant.as_bytes().into()),
-        ("seller", name.seller.as_bytes().into()),
-        ("purpose", name.purpose.into()),
-        ("audience", name.audience.into()),
-    ];
-    let row = tx.query_one(FIND_KEY, &params)?;
-    row.map(|row| {
-        Ok(StoredKey {
-            id: row.id("key_id", KeyId::from_bytes)?,
-            seed_sealed: row.blob("seed_sealed")?,
-            certificate: row.opt_blob("certificate")?,
-        })
-    })
-    .transpose()
-}
-
-/// Writes a key's first version; a race that was lost is run again.
-pub(super) fn insert_key(
-    tx: &mut dyn Tx,
-    name: KeyName<'_>,
-    new: &StoredKey,
-    public: &[u8; 32],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let params = [
-        ("tenant", name.tenant.as_bytes().into()),
-        ("key", new.id.as_bytes().into()),
-        ("seller", name.seller.as_bytes().into()),
-        ("purpose", name.purpose.into()),
-        ("audience", name.audience.into()),
-        ("public", public.as_slice().into()),
-        ("sealed", new.seed_sealed.as_slice().into()),
-        ("certificate", new.certificate.clone().into()),
-        ("now", now.into()),
-    ];
-    won(tx.query_one(INSERT_KEY, &params)?)
-}
-
 fn won(row: Option<Row>) -> Result<(), StoreError> {
     row.map(drop).ok_or(StoreError::Retry)
-}
-
-/// Whether this call is the one that exported it.
-pub(super) fn mark_exported(
-    tx: &mut dyn Tx,
-    tenant: TenantId,
-    key: KeyId,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let params = [
-        ("tenant", tenant.as_bytes().into()),
-        ("key", key.as_bytes().into()),
-        ("now", now.into()),
-    ];
-    Ok(tx.execute(MARK_EXPORTED, &params)? == 1)
-}
-
-pub(super) fn set_certificate(
-    tx: &mut dyn Tx,
-    tenant: TenantId,
-    key: KeyId,
-    certificate: &[u8],
-) -> Result<(), StoreError> {
-    let params = [
-        ("tenant", tenant.as_bytes().into()),
-        ("key", key.as_bytes().into()),
-        ("certificate", certificate.into()),
-    ];
-    tx.execute(SET_CERTIFICATE, &params).map(drop)
 }
 
 /// A license's code as it is stored.
@@ -574,6 +463,7 @@ pub(super) fn insert_activation(
     tx: &mut dyn Tx,
     tenant: TenantId,
     new: &StoredActivation,
+    key: KeyId,
 ) -> Result<(), StoreError> {
     let one = &new.activation;
     let params = [
@@ -587,6 +477,7 @@ pub(super) fn insert_activation(
         ("request", new.request_hash.as_slice().into()),
         ("document", one.document.as_slice().into()),
         ("now", one.activated_at.into()),
+        ("key", key.as_bytes().into()),
     ];
     won(tx.query_one(INSERT_ACTIVATION, &params)?)
 }
@@ -596,6 +487,7 @@ pub(super) fn reissue_activation(
     tx: &mut dyn Tx,
     tenant: TenantId,
     changed: &StoredActivation,
+    key: KeyId,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let params = [
@@ -604,6 +496,7 @@ pub(super) fn reissue_activation(
         ("request", changed.request_hash.as_slice().into()),
         ("ends", changed.activation.seat_ends_at.into()),
         ("document", changed.activation.document.as_slice().into()),
+        ("key", key.as_bytes().into()),
         ("now", now.into()),
     ];
     tx.execute(REISSUE_ACTIVATION, &params).map(drop)

@@ -1,8 +1,10 @@
-//! Routes of what devices fetch without a name: revocation lists.
+//! Routes of what devices fetch without a name: key sets and revocation lists.
 
 use super::{COSE, too_fast};
 use crate::app::App;
-use crate::domains::licensing::{AskList, LicensingError, Listed, find_list, sign_list};
+use crate::domains::licensing::{
+    AskKeySet, AskList, LicensingError, Listed, find_key_set, find_list, sign_list,
+};
 use crate::limits::Rate;
 use crate::problem::Problem;
 use crate::wire::{Query, Visitor};
@@ -24,7 +26,9 @@ const FETCH: Rate = Rate {
 const CACHED: &str = "public, max-age=60";
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(fetch_revocations))
+    OpenApiRouter::new()
+        .routes(routes!(fetch_key_set))
+        .routes(routes!(fetch_revocations))
 }
 
 fn limit(app: &App, visitor: &Visitor) -> Result<(), Problem> {
@@ -49,6 +53,43 @@ fn document(headers: &HeaderMap, tag: &str, bytes: Vec<u8>) -> Response {
 
 fn nothing_newer() -> Response {
     (StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, CACHED)]).into_response()
+}
+
+/// Of which product's seller, and what is held.
+#[derive(Deserialize, IntoParams)]
+pub struct KeySetQuery {
+    /// The product's code.
+    product: String,
+    /// The version held; 0 for none.
+    #[serde(default)]
+    have: u64,
+}
+
+/// The newest key set of a product's seller, for devices. 204: there is none, or none newer.
+#[utoipa::path(get, path = "/v1/keyset", tag = "licenses", params(KeySetQuery),
+    responses(
+        (status = 200, description = "The set", body = Vec<u8>, content_type = "application/cose"),
+        (status = 204), (status = 304), (status = 404), (status = 429)))]
+async fn fetch_key_set(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    Query(query): Query<KeySetQuery>,
+) -> Result<Response, Problem> {
+    limit(&app, &visitor)?;
+    let ask = AskKeySet {
+        product: query.product,
+        have: query.have,
+    };
+    let found = app.read(&visitor.caller, ask, find_key_set).await;
+    let found = found.map_err(|error| match error {
+        LicensingError::NotFound => Problem::not_found("There is no such product."),
+        other => other.into(),
+    })?;
+    Ok(match found {
+        Some(set) => document(&headers, &format!("\"{}\"", set.version), set.document),
+        None => nothing_newer(),
+    })
 }
 
 /// Which list, and what is held of it.
