@@ -102,6 +102,21 @@ impl Ring {
         current.map(|root| &root.key)
     }
 
+    /// What a product knows that is built today and pins the roots that hold now: nothing else.
+    pub fn as_pinned_today(&self) -> Result<Self> {
+        let mut roots = self.roots_in_force();
+        let missing = || Error::new("malformed", "no root key holds");
+        let root = *roots.next().ok_or_else(missing)?;
+        let trust = match self.trust.product() {
+            Some(product) => Trust::new(product, root)?,
+            None => Trust::for_any_product(root),
+        };
+        Ok(Self::new(match roots.next() {
+            Some(&spare) => trust.with_spare(spare),
+            None => trust,
+        }))
+    }
+
     /// The certificates that the key set adds, in its order.
     pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
         self.added.iter().map(|added| &added.certificate)

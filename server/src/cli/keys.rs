@@ -1,11 +1,16 @@
 //! `keys`: root keys, certificates for other keys, and rotation. Works without any server.
 
+pub mod set;
+
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use mintreu::document::{Bundle, Kind, PublicKey, SigningKey, from_text, to_armor};
 use mintreu::license::{Certificate, Products, Trust};
 use mintreu::{Clock, SystemClock, Timestamp};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::files::{Readable, read_text, text_or_file, write_new};
 use super::keyfile::{is_signing_key, read_public_key, read_signing_key, write_signing_key};
@@ -32,6 +37,18 @@ pub enum Keys {
     Rotate(Rotate),
     /// Show a key or certificate: never the secret
     Show(Show),
+    /// Make a key set: what a root says about keys after products were built
+    ///
+    /// It adds and revokes keys, changes the roots and sets products free. Each set says
+    /// everything; name the one before as --previous and it is said again. It is written only if
+    /// devices that pin the trust would take it.
+    Set(Box<set::Set>),
+    /// Make a key file of a root that a server exported
+    Import(Import),
+    /// Consent to become a root, where the new root is kept
+    Consent(set::Consent),
+    /// Follow key sets as a device would, and say what they come to
+    Check(set::Check),
 }
 
 /// Make a new signing key
@@ -40,7 +57,24 @@ pub struct New {
     /// Where to write the key
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Make a spare root too, to be kept apart from the first
+    #[arg(long, value_name = "FILE")]
+    spare: Option<PathBuf>,
 }
+
+/// A seed to take in
+#[derive(Debug, clap::Args)]
+pub struct Import {
+    /// A file with the seed as it was exported (base64url), or - for standard input
+    #[arg(value_name = "FILE")]
+    from: PathBuf,
+    /// Where to write the key
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// What a product's key signs.
+const KINDS: [&str; 5] = ["license", "activation", "lease", "challenge", "revocations"];
 
 /// What a key may sign
 #[derive(Debug, clap::Args)]
@@ -52,7 +86,7 @@ pub struct Certify {
     #[arg(long, value_name = "KEY")]
     key: String,
     /// A kind it may sign; may be repeated
-    #[arg(long = "kind", value_name = "KIND", default_values = ["license", "activation", "lease"])]
+    #[arg(long = "kind", value_name = "KIND", default_values = KINDS)]
     kinds: Vec<String>,
     /// A product it may sign for; may be repeated [default: every product]
     #[arg(long = "product", value_name = "CODE")]
@@ -106,6 +140,10 @@ pub fn run(command: &Keys, out: &Output) -> Result<(), CliError> {
         Keys::Certificate(certify) => issue(certify, out),
         Keys::Rotate(rotate) => replace(rotate, out),
         Keys::Show(show) => describe(show, out),
+        Keys::Import(import) => take_in(import, out),
+        Keys::Set(command) => set::make(command, out),
+        Keys::Consent(command) => set::consent(command, out),
+        Keys::Check(command) => set::check(command, out),
     }
 }
 
@@ -113,15 +151,51 @@ fn create(new: &New, out: &Output) -> Result<(), CliError> {
     let key = SigningKey::generate()?;
     let public = write_pair(&new.out, &key)?;
     let (text, shown) = (key.public().to_string(), new.out.display());
+    let mut value = json!({
+        "key": shown.to_string(),
+        "public": public.display().to_string(),
+        "public_key": text,
+    });
+    let mut people = format!("Wrote {shown} (secret) and {}.\n", public.display());
+    let mut trust = format!("mt1-trust product=CODE root={text}");
+    if let Some(path) = &new.spare {
+        let spare = SigningKey::generate()?;
+        let public = write_pair(path, &spare)?;
+        let spare = spare.public().to_string();
+        people += &format!(
+            "Wrote {} (secret) and {}.\n",
+            path.display(),
+            public.display()
+        );
+        trust += &format!(" spare={spare}");
+        value["spare"] = json!(path.display().to_string());
+        value["spare_public_key"] = json!(spare);
+    }
+    value["trust"] = json!(trust);
+    people += &format!("Pin this in your product: {trust}");
+    out.result(&value, &people)
+}
+
+fn take_in(import: &Import, out: &Output) -> Result<(), CliError> {
+    let text = Zeroizing::new(read_text(&import.from)?);
+    let bytes = Zeroizing::new(
+        BASE64_URL_SAFE_NO_PAD
+            .decode(text.trim())
+            .unwrap_or_default(),
+    );
+    let seed = <&[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| {
+        let detail = "a seed is 32 bytes in base64url: 43 characters";
+        CliError::new("seed_malformed", detail)
+    })?;
+    let key = SigningKey::from_seed(seed);
+    let public = write_pair(&import.out, &key)?;
+    let (text, shown) = (key.public().to_string(), import.out.display());
     let value = json!({
         "key": shown.to_string(),
         "public": public.display().to_string(),
         "public_key": text,
     });
-    let people = format!(
-        "Wrote {shown} (secret) and {}.\nPin this in your product: mt1-trust product=CODE root={text}",
-        public.display(),
-    );
+    let people = format!("Wrote {shown} (secret) and {}: {text}", public.display());
     out.result(&value, &people)
 }
 

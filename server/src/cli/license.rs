@@ -8,16 +8,18 @@ use mintreu::activation::{Activation, Fingerprint};
 use mintreu::document::{Bundle, PublicKey, from_text, kind_of, to_armor, to_qr, to_text};
 use mintreu::id::LicenseId;
 use mintreu::license::{
-    self, Binding, Claims, DeviceFacts, Entitlement, Facts, Matching, Name, OnExpiry, QuotaClaim,
-    Trust, Verdict, VerifiedLicense, Version, VersionRange,
+    self, Binding, Claims, DeviceFacts, Entitlement, Facts, ListEntry, Matching, Name, OnExpiry,
+    QuotaClaim, Ring, Verdict, VerifiedLicense, Version, VersionRange,
 };
 use mintreu::{Clock, SystemClock, Timestamp};
 use serde_json::{Map, Value, json};
 
-use self::terms::{Instant, Seconds, day, entitlement, quota, sentence, versions};
+use self::terms::{Instant, Place, Seconds, day, entitlement, place, quota, sentence, versions};
 use super::files::{Readable, text_or_file, write_new};
 use super::keyfile::{read_public_key, read_signing_key};
+use super::keys::set::read_key_set;
 use super::keys::{read_certificate, read_trust};
+use super::revocations::{self, read_list};
 use super::{CliError, Output};
 
 /// What a license starts with, in any of its forms.
@@ -104,6 +106,9 @@ pub struct Issue {
     /// A license it takes the place of; may be repeated
     #[arg(long = "supersedes", value_name = "ID", value_parser = parse_id)]
     supersedes: Vec<LicenseId>,
+    /// Its place in a revocation list: LIST, or LIST:INDEX to issue it again [default index: random]
+    #[arg(long, value_name = "LIST[:INDEX]", value_parser = place)]
+    status: Option<Place>,
     /// Write it to a new file, in armour, instead of printing one line
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -124,6 +129,12 @@ pub struct Verify {
     /// The instant to judge at [default: now]
     #[arg(long, value_name = "DATE")]
     at: Option<Instant>,
+    /// The newest key set, and sets before it, as a device holds them; may be repeated
+    #[arg(long = "keyset", value_name = "SET")]
+    key_sets: Vec<String>,
+    /// A revocation list; may be repeated
+    #[arg(long = "revocations", value_name = "LIST")]
+    revocations: Vec<String>,
     /// The product's version
     #[arg(long = "product-version", value_name = "VERSION", value_parser = parse_version)]
     version: Option<Version>,
@@ -250,7 +261,20 @@ fn claims(issue: &Issue, now: Timestamp) -> Result<Claims, CliError> {
     claims.matching = issue.matching;
     claims.customer = issue.customer.clone();
     claims.supersedes = issue.supersedes.clone();
+    claims.status = issue.status.map(entry).transpose()?;
     Ok(claims)
+}
+
+/// A place, drawn at random where no index was named.
+fn entry(place: Place) -> Result<ListEntry, CliError> {
+    let mut random = [0; 4];
+    getrandom::fill(&mut random)
+        .map_err(|error| CliError::new("no_randomness", error.to_string()))?;
+    let drawn = u32::from_be_bytes(random) % revocations::PLACES;
+    Ok(ListEntry {
+        list: place.list,
+        index: place.index.unwrap_or(drawn),
+    })
 }
 
 fn new_id(now: Timestamp) -> Result<LicenseId, CliError> {
@@ -261,11 +285,20 @@ fn new_id(now: Timestamp) -> Result<LicenseId, CliError> {
 }
 
 fn check(verify: &Verify, out: &Output) -> Result<(), CliError> {
-    let trust = read_trust(&verify.trust, verify.product.as_deref())?;
+    let mut ring = Ring::new(read_trust(&verify.trust, verify.product.as_deref())?);
+    for set in &verify.key_sets {
+        ring.install_key_set(&read_key_set(set)?)?;
+    }
+    for list in &verify.revocations {
+        ring.install_revocations(&read_list(list)?)?;
+    }
     let text = text_or_file(&verify.license, &FORMS)?;
-    let opened = from_text(&text).and_then(|bundle| license::verify(&bundle, &trust));
+    let opened = from_text(&text).and_then(|bundle| license::verify(&bundle, &ring));
     let opened = match opened {
-        Ok(license) => Ok((judged(verify, &trust, &license)?, license)),
+        Ok(license) => {
+            let license = ring.newest(&license).clone();
+            Ok((judged(verify, &ring, &license)?, license))
+        }
         Err(error) => Err(Verdict::from(&error)),
     };
     let (verdict, claims) = match &opened {
@@ -289,8 +322,9 @@ fn check(verify: &Verify, out: &Output) -> Result<(), CliError> {
     Err(CliError::new(verdict.code(), verdict.sentence()))
 }
 
-fn judged(verify: &Verify, trust: &Trust, license: &VerifiedLicense) -> Result<Verdict, CliError> {
+fn judged(verify: &Verify, ring: &Ring, license: &VerifiedLicense) -> Result<Verdict, CliError> {
     let mut facts = Facts::at(verify.at.map_or_else(|| SystemClock.now(), |at| at.0));
+    facts.standing = ring.standing(license);
     facts.version = verify.version;
     facts.released_at = verify.released.map(|released| released.0);
     let key = verify.device.as_deref().map(read_public_key).transpose()?;
@@ -298,7 +332,7 @@ fn judged(verify: &Verify, trust: &Trust, license: &VerifiedLicense) -> Result<V
         None => None,
         Some(given) => {
             let bundle = from_text(&text_or_file(given, &FORMS)?)?;
-            let verified = Activation::verify(&bundle, trust)?;
+            let verified = Activation::verify(&bundle, ring)?;
             // A tool on another machine has no host to compare: the recorded one stands in.
             let recorded: &Fingerprint = &verified.claims().fingerprint;
             Some(verified.facts(license.claims().matching, recorded))
@@ -388,6 +422,10 @@ fn claims_json(claims: &Claims) -> Value {
         "seats": claims.seats,
         "trial": claims.trial,
         "customer": claims.customer,
+        "status": claims.status.map(|status| json!({
+            "list": status.list,
+            "index": status.index,
+        })),
     })
 }
 
@@ -410,6 +448,12 @@ fn describe_claims(claims: &Claims) -> String {
     lines.push(format!("ends         {end}"));
     if let Some(seats) = claims.seats {
         lines.push(format!("seats        {seats}"));
+    }
+    if let Some(status) = claims.status {
+        lines.push(format!(
+            "place        {} in list {}",
+            status.index, status.list
+        ));
     }
     for (name, entitlement) in &claims.entitlements {
         let value = match entitlement {

@@ -19,6 +19,7 @@ mod keyfile;
 mod keys;
 mod license;
 mod log;
+mod revocations;
 mod server;
 mod usage;
 
@@ -71,6 +72,9 @@ enum Command {
     /// Issue and check licenses; no server needed
     #[command(subcommand)]
     License(license::License),
+    /// Withdraw licenses by a list that devices hold; no server needed
+    #[command(subcommand)]
+    Revocations(revocations::Revocations),
     /// Turn licenses of another vendor into your own; no server needed
     #[command(subcommand)]
     Import(import::Import),
@@ -98,6 +102,7 @@ impl Command {
             Self::Catalog(command) => catalog::run(&command, config.as_deref(), out),
             Self::Keys(command) => keys::run(&command, out),
             Self::License(command) => license::run(&command, out),
+            Self::Revocations(command) => revocations::run(&command, out),
             Self::Import(command) => import::run(&command, out),
             Self::Usage(command) => usage::run(&command, out),
             Self::Log(command) => log::run(&command, out),

@@ -89,6 +89,25 @@ fn versions_only_rise() {
 }
 
 #[test]
+fn who_pins_today_s_roots_reads_sets_without_certificates_of_before() {
+    let mut ring = ring();
+    assert_eq!(
+        install(&mut ring, &change(1, &[2, 3], &[2, 3]), 1),
+        Ok(true)
+    );
+    assert!(ring.roots_in_force().eq([key(2).public(), key(3).public()]));
+    let mut next = set(2);
+    next.previous = Some(signed(&change(1, &[2, 3], &[2, 3]), 1));
+    next.certificates = vec![certificate(4, 1)];
+    assert_eq!(install(&mut ring, &next, 2), Ok(true));
+    assert_eq!(ring.certificates().count(), 1);
+    let mut today = ring.as_pinned_today().expect("a root holds");
+    assert_eq!(install(&mut today, &next, 2), Err("unknown_key"));
+    next.certificates = vec![certificate(4, 2)];
+    assert_eq!(install(&mut today, &next, 2), Ok(true));
+}
+
+#[test]
 fn a_set_comes_back_with_everything() {
     let mut full = change(8, &[1, 2], &[2]);
     full.certificates = vec![certificate(3, 1)];

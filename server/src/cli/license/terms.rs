@@ -86,6 +86,24 @@ pub fn quota(text: &str) -> Result<(Name, QuotaClaim), String> {
     Ok((name.parse().map_err(sentence)?, quota))
 }
 
+/// A place in a revocation list; its index may be left to chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub list: u64,
+    pub index: Option<u32>,
+}
+
+/// `1` or `1:4711`.
+pub fn place(text: &str) -> Result<Place, String> {
+    let unfit = || format!("{text:?} is no place in a list: write 1 or 1:4711");
+    let (list, index) = match text.split_once(':') {
+        None => (text, None),
+        Some((list, index)) => (list, Some(index.parse().map_err(|_| unfit())?)),
+    };
+    let list = list.parse().map_err(|_| unfit())?;
+    Ok(Place { list, index })
+}
+
 /// `2..3` (from 2 and below 3), `2..` or `..3`.
 pub fn versions(text: &str) -> Result<VersionRange, String> {
     let unfit = || format!("{text:?} is no range of versions: write 2..3, 2.. or ..3");
@@ -153,6 +171,13 @@ mod tests {
         ] {
             assert!(quota(bad).is_err(), "{bad}");
         }
+        let first = Place {
+            list: 1,
+            index: None,
+        };
+        assert_eq!(place("1"), Ok(first));
+        assert_eq!(place("1:7").map(|place| place.index), Ok(Some(7)));
+        assert!(place("1:").is_err() && place("x:1").is_err() && place("1:-1").is_err());
         assert!(versions("2..3").is_ok() && versions("2").is_err());
     }
 }

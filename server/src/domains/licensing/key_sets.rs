@@ -116,7 +116,8 @@ fn travelling(
     Ok(found)
 }
 
-/// Keeps a set that a device would take, and only such a one.
+/// Keeps a set that devices would take, whether they pin the first root or, unless it is the one
+/// that changes the roots, those of today.
 fn store(
     cx: &mut Cx<'_>,
     seller: AccountId,
@@ -129,6 +130,11 @@ fn store(
         let detail = "this version is published already; raise it";
         let old = mintreu::Error::new("keyset_old", detail);
         return Err(LicensingError::KeySetRefused(old));
+    }
+    if ring.key_set().is_some_and(|set| set.roots.is_empty()) {
+        let today = ring.as_pinned_today();
+        let taken = today.and_then(|mut today| today.install_key_set(&document));
+        taken.map_err(LicensingError::KeySetRefused)?;
     }
     let version = ring.key_set().map_or(0, |set| set.version);
     let set = StoredSet {
