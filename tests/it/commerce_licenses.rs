@@ -182,7 +182,7 @@ async fn a_code_answers_the_same_license_and_makes_its_first_redeemer_the_owner(
         );
         assert!(matches!(
             Redeem::parse("no code"),
-            Err(LicensingError::CodeUnknown)
+            Err(LicensingError::CodeMistyped(_))
         ));
         let unknown = Redeem::parse(&RedeemCode::new("acme", [1; 10]).to_string());
         let unknown = unknown.expect("well formed");
@@ -312,22 +312,44 @@ async fn another_tenant_sees_nothing_and_a_root_leaves_once() {
 }
 
 #[tokio::test]
-async fn guessing_codes_meets_a_limit() {
-    let test = TestApp::sqlite().await;
-    let server = test.serve().await;
-    let guesser = server.browser();
-    let guess = json!({ "code": RedeemCode::new("acme", [3; 10]).to_string() });
-    for _ in 0..10 {
-        assert_eq!(
-            guesser.post_json("/v1/licenses/redeem", &guess).await.0,
-            404
-        );
-    }
-    let (status, problem) = guesser.post_json("/v1/licenses/redeem", &guess).await;
-    assert_eq!(
-        (status.as_u16(), &problem["code"]),
-        (429, &json!("too_many_requests"))
-    );
-    server.stop().await;
-    test.finish().await;
+async fn guessing_codes_meets_a_limit_and_knowing_them_does_not() {
+    TestApp::both(async |test| {
+        let shop = shop(test).await;
+        let (license, token) = licensed(test, &shop).await;
+        let known = code(test, license, &token).await.to_string();
+        let server = test.serve().await;
+        let browser = server.browser();
+        let redeem = async |code: &str| {
+            let body = json!({ "code": code });
+            let (status, answer) = browser.post_json("/v1/licenses/redeem", &body).await;
+            (status.as_u16(), answer["code"].clone())
+        };
+        let guess = RedeemCode::new("acme", [3; 10]).to_string();
+        // A class room's worth of right ones, and of mistyped ones, are no guesses.
+        let typo = format!("{}{}", &guess[1..2], &guess[1..]);
+        for _ in 0..60 {
+            assert_eq!(redeem(&known).await.0, 200);
+            assert_eq!(redeem(&typo).await, (422, json!("code_mistyped")));
+        }
+        for _ in 0..40 {
+            assert_eq!(redeem(&guess).await, (404, json!("code_unknown")));
+        }
+        assert_eq!(redeem(&guess).await, (429, json!("too_many_requests")));
+        assert_eq!(redeem(&typo).await, (422, json!("code_mistyped")));
+        // A device's request is no way around it.
+        let asked = browser.request(reqwest::Method::POST, "/v1/activations");
+        let asked = asked
+            .header("content-type", "application/cose")
+            .body(request_of(&guess));
+        assert_eq!(asked.send().await.expect("an answer").status(), 429);
+        test.clock.advance(6_000);
+        assert_eq!(redeem(&guess).await.0, 404);
+        assert_eq!(redeem(&guess).await.0, 429);
+        server.stop().await;
+    })
+    .await;
+}
+
+fn request_of(code: &str) -> Vec<u8> {
+    request(1, Wanted::Code(code.parse().expect("a code")))
 }

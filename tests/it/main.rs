@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module a story, each story on both engines.
 
 mod accounts;
+mod batch_seller;
 mod billing_periods;
 mod catalog_import;
 mod catalog_search;
@@ -12,6 +13,8 @@ mod licensing_key_sets;
 mod licensing_keys;
 mod licensing_lists;
 mod licensing_seats;
+mod license_batches;
+mod license_keys;
 mod metered;
 mod metering_segments;
 mod shop;

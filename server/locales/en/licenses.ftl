@@ -81,6 +81,12 @@ redeem-found-text = A license for { $product }.
 redeem-open = Open the license
 redeem-guest = Sign in before redeeming to keep the license in your account.
 redeem-unknown = This key is not known. Check it for typing mistakes.
+redeem-mistyped = A character of this key is wrong or missing, or two are swapped. Compare it with the original, group by group.
+redeem-key-malformed = A key has 6 to 128 characters. Copy it again as a whole.
+redeem-too-fast = There were too many wrong keys lately. Wait a few minutes, then try again.
+redeem-product = Product, only for keys from before
+redeem-product-hint = If your key is from another shop, say what it is for: the end of the product’s address here. Leave it empty otherwise.
+redeem-product-unknown = There is no product at this address. Look at its page: the end of the address is its name.
 redeem-revoked = The license of this key was withdrawn.
 
 usage-title = Usage

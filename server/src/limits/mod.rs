@@ -59,6 +59,14 @@ impl Limits {
         let wait = i64::from(rate.refill_ms) - now.since_ms(bucket.filled_at);
         Err(u32::try_from(wait.max(0) / 1000).unwrap_or(u32::MAX - 1) + 1)
     }
+
+    /// Gives a token back: what it was taken for turned out not to count.
+    pub fn give_back(&self, what: &'static str, whom: &str, rate: Rate) {
+        if let Some(bucket) = self.buckets.get(&(what, whom.to_owned())) {
+            let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+            bucket.tokens = bucket.tokens.saturating_add(1).min(rate.burst);
+        }
+    }
 }
 
 impl Bucket {
@@ -99,5 +107,11 @@ mod tests {
             (Ok(()), Ok(()), Err(11))
         );
         assert_eq!(at(0), Err(1011), "a clock set back gives nothing");
+        limits.give_back("sign_in", "ada", rate);
+        assert_eq!((at(1_000_000), at(1_000_000)), (Ok(()), Err(11)));
+        (0..5).for_each(|_| limits.give_back("sign_in", "ada", rate));
+        let held = (0..5).filter(|_| at(1_000_000).is_ok()).count();
+        assert_eq!(held, 2, "never more than the burst");
+        limits.give_back("sign_in", "nobody", rate);
     }
 }

@@ -4,6 +4,7 @@
 use super::ask::{Answer, Ask, html, refused};
 use super::page::{Page, Section};
 use super::parts::{Field, Qr};
+use crate::domains::licensing::http::activate_asked;
 use crate::domains::licensing::{self, Carried, LicensingError};
 use crate::problem::Problem;
 use askama::Template;
@@ -115,7 +116,7 @@ async fn answered(ask: &Ask, sent: &Sent) -> Result<(&'static str, Vec<u8>), Lic
     let (app, caller) = (&ask.app, &ask.visitor.caller);
     match carried {
         Carried::Seat(wanted) => {
-            let done = app.transact(caller, wanted, licensing::activate).await?;
+            let done = activate_asked(app, &ask.visitor, wanted).await?;
             Ok(("activate-answer", done.document))
         }
         Carried::GivenBack(said) => {
@@ -133,7 +134,11 @@ async fn answered(ask: &Ask, sent: &Sent) -> Result<(&'static str, Vec<u8>), Lic
 fn sentence(error: &LicensingError) -> Option<&'static str> {
     match error {
         LicensingError::RequestMalformed(_) => Some("activate-malformed"),
-        LicensingError::CodeUnknown | LicensingError::NotFound => Some("activate-unknown"),
+        LicensingError::CodeUnknown
+        | LicensingError::KeyUnknown { .. }
+        | LicensingError::NotFound => Some("activate-unknown"),
+        LicensingError::CodeMistyped(_) => Some("redeem-mistyped"),
+        LicensingError::TooFast { .. } => Some("redeem-too-fast"),
         LicensingError::Revoked => Some("activate-revoked"),
         LicensingError::Expired => Some("activate-expired"),
         LicensingError::SeatsExhausted { .. } => Some("activate-seats"),

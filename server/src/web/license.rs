@@ -5,12 +5,11 @@ use super::listing::encoded;
 use super::page::{Page, Section};
 use super::parts::{Badge, Crumbs, Field, KeyBox, Qr, Tone};
 use super::product;
-use crate::app::{App, ReadCx};
+use crate::app::ReadCx;
 use crate::domains::catalog::{self, Product};
 use crate::domains::fulfilment::{self, FulfilmentError, RevealCode, ViewLicense};
 use crate::domains::licensing::{
     self, Activation, Deactivate, License, LicenseState, LicenseView, Licenses, LicensingError,
-    Redeem,
 };
 use crate::problem::{PageProblem, Problem};
 use crate::wire::{CsrfForm, Query};
@@ -84,7 +83,7 @@ struct Step {
 #[template(path = "redeem.html")]
 struct RedeemPage {
     page: Page,
-    field: Field,
+    fields: Vec<Field>,
     found: Option<Found>,
 }
 
@@ -463,38 +462,68 @@ pub fn document_file(name: &str, stem: &str, document: &[u8]) -> Answer {
     Ok((headers, bytes).into_response())
 }
 
-/// What the form to redeem sends.
+/// What the form to redeem sends, or the link to it brings along.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct RedeemForm {
     code: String,
+    /// For a seller's own key: the product's slug, or its page's address.
+    product: String,
 }
 
-fn redeem_field(page: &Page, form: &RedeemForm, error: Option<String>) -> Field {
-    Field::text("code", page.say("redeem-code"))
+impl RedeemForm {
+    /// The end of an address is the slug.
+    fn slug(&self) -> Option<&str> {
+        let typed = self.product.trim().trim_end_matches('/');
+        let slug = typed.rsplit('/').next().unwrap_or(typed);
+        (!slug.is_empty()).then_some(slug)
+    }
+}
+
+/// The page with what was typed, its mistake, and what was found.
+fn redeem_drawn(
+    page: Page,
+    form: &RedeemForm,
+    (at, error): (&str, Option<String>),
+    found: Option<Found>,
+) -> RedeemPage {
+    let wrong = |field: &str| error.clone().filter(|_| at == field);
+    let code = Field::text("code", page.say("redeem-code"))
         .hint(page.say("redeem-code-hint"))
         .value(&form.code)
-        .error(error)
+        .error(wrong("code"))
         .required()
-        .max_length(64)
+        .max_length(140);
+    let product = Field::text("product", page.say("redeem-product"))
+        .hint(page.say("redeem-product-hint"))
+        .value(&form.product)
+        .error(wrong("product"))
+        .max_length(300);
+    RedeemPage {
+        page,
+        fields: vec![code, product],
+        found,
+    }
 }
 
-/// `GET /redeem`.
-pub async fn redeem_page(ask: Ask) -> Answer {
+/// `GET /redeem`: a link may name the product (`?product=…`).
+pub async fn redeem_page(ask: Ask, form: Result<Query<RedeemForm>, Problem>) -> Answer {
+    let Query(form) = form?;
+    // A code in an address would stay in logs and histories.
+    let form = RedeemForm {
+        code: String::new(),
+        ..form
+    };
     let page = ask.section_page("redeem", Section::Licenses);
-    let field = redeem_field(&page, &RedeemForm::default(), None);
-    html(&RedeemPage {
-        page,
-        field,
-        found: None,
-    })
+    html(&redeem_drawn(page, &form, ("", None), None))
 }
 
 /// `POST /redeem`: shows the license that the code stands for; who is signed in keeps it.
 pub async fn redeem(ask: Ask, form: Result<CsrfForm<RedeemForm>, Problem>) -> Answer {
     let CsrfForm(form) = form?;
     let page = ask.section_page("redeem", Section::Licenses);
-    match redeemed(&ask.app, &ask, &form).await {
+    let typed = (form.slug(), form.code.trim());
+    match licensing::http::redeem_typed(&ask.app, &ask.visitor, typed).await {
         Ok(license) => {
             let own = license.owner.is_some() && license.owner == ask.visitor.caller.account;
             let found = Found {
@@ -507,34 +536,26 @@ pub async fn redeem(ask: Ask, form: Result<CsrfForm<RedeemForm>, Problem>) -> An
                 qr: Qr::parts(&license.document),
                 address: own.then(|| format!("/licenses/{}", license.id)),
             };
-            let field = redeem_field(&page, &form, None);
-            html(&RedeemPage {
-                page,
-                field,
-                found: Some(found),
-            })
+            html(&redeem_drawn(page, &form, ("", None), Some(found)))
         }
         Err(error) => {
-            let key = match &error {
-                LicensingError::CodeUnknown => "redeem-unknown",
-                LicensingError::Revoked => "redeem-revoked",
+            let (at, key) = match &error {
+                LicensingError::CodeUnknown | LicensingError::KeyUnknown { .. } => {
+                    ("code", "redeem-unknown")
+                }
+                LicensingError::CodeMistyped(_) => ("code", "redeem-mistyped"),
+                LicensingError::KeyMalformed(_) => ("code", "redeem-key-malformed"),
+                LicensingError::Revoked => ("code", "redeem-revoked"),
+                LicensingError::NotFound => ("product", "redeem-product-unknown"),
+                LicensingError::TooFast { .. } => ("code", "redeem-too-fast"),
                 _ => return Err(error.into()),
             };
-            let field = redeem_field(&page, &form, Some(page.words.say(key)));
-            refused(
-                422,
-                &RedeemPage {
-                    page,
-                    field,
-                    found: None,
-                },
-            )
+            let status = match error {
+                LicensingError::TooFast { .. } => 429,
+                _ => 422,
+            };
+            let error = Some(page.words.say(key));
+            refused(status, &redeem_drawn(page, &form, (at, error), None))
         }
     }
-}
-
-async fn redeemed(app: &App, ask: &Ask, form: &RedeemForm) -> Result<License, LicensingError> {
-    let command = Redeem::parse(form.code.trim())?;
-    app.transact(&ask.visitor.caller, command, licensing::redeem)
-        .await
 }

@@ -16,7 +16,8 @@ pub use table::{Runnable, Table};
 
 use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
-use crate::domains::{billing, fulfilment, ledger, licensing, payments, transparency};
+use crate::domains::licensing::{self, batches};
+use crate::domains::{billing, fulfilment, ledger, payments, transparency};
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
 use crate::notify;
@@ -48,6 +49,8 @@ pub fn table() -> Table {
         .job(ledger::RELEASE_JOB, ledger::release)
         .job_alone(transparency::SEQUENCE_JOB, transparency::sequence)
         .job(licensing::SIGN_AGAIN_JOB, licensing::sign_again)
+        .job(batches::FILL_JOB, batches::fill_job)
+        .job(batches::REVOKE_JOB, batches::revoke_job)
         .network(notify::MAIL_JOB, notify::send_mail)
         .network(sandbox::deliver::DELIVER_JOB, sandbox::deliver::deliver)
 }

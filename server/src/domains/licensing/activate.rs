@@ -1,9 +1,10 @@
 //! Use cases of devices: take a seat, give it up, be heard of.
 
 use super::custody;
+use super::guesses::Tried;
 use super::key_sets;
 use super::model::{Activation, License, LicenseState, LicensingError};
-use super::ops::mac;
+use super::ops::{license_of_code, license_of_key};
 use super::seats::{end_seats, renew, seat_end};
 use super::sql::{self, StoredActivation};
 use crate::app::{Command, Cx};
@@ -25,6 +26,7 @@ pub struct Activate {
     request: Request,
     device: PublicKey,
     hash: [u8; 32],
+    weak_allowed: bool,
 }
 
 impl Activate {
@@ -41,7 +43,20 @@ impl Activate {
             request,
             device,
             hash: Sha256::digest(bytes).into(),
+            weak_allowed: true,
         })
+    }
+
+    /// What is tried, for the limits; nothing for a license by its id.
+    pub fn tried(&self) -> Option<Tried> {
+        Tried::of_request(&self.request.product, &self.request.wanted)
+    }
+
+    /// Whether a key that can be guessed is answered; see [`super::guesses`].
+    #[must_use]
+    pub fn with_weak_allowed(mut self, weak_allowed: bool) -> Self {
+        self.weak_allowed = weak_allowed;
+        self
     }
 
     /// Reads a request in any of its text forms.
@@ -91,7 +106,7 @@ pub struct Activated {
 /// seats.
 pub fn activate(cx: &mut Cx<'_>, cmd: &Activate) -> Result<Activated, LicensingError> {
     let tenant = cx.caller.tenant;
-    let mut license = wanted(cx, &cmd.request.wanted)?;
+    let mut license = wanted(cx, cmd)?;
     if license.product_code != cmd.request.product {
         return Err(LicensingError::WrongProduct);
     }
@@ -112,18 +127,19 @@ pub fn activate(cx: &mut Cx<'_>, cmd: &Activate) -> Result<Activated, LicensingE
     }
 }
 
-fn wanted(cx: &mut Cx<'_>, wanted: &Wanted) -> Result<License, LicensingError> {
+fn wanted(cx: &mut Cx<'_>, cmd: &Activate) -> Result<License, LicensingError> {
     let tenant = cx.caller.tenant;
-    match wanted {
-        Wanted::Code(code) => {
-            let mac = mac(cx, code);
-            sql::license_by_code(cx.tx, tenant, &mac)?.ok_or(LicensingError::CodeUnknown)
-        }
+    match &cmd.request.wanted {
+        Wanted::Code(code) => license_of_code(cx, code),
         Wanted::License(id) => {
             sql::license_by_id(cx.tx, tenant, *id)?.ok_or(LicensingError::NotFound)
         }
-        // This shop knows no keys but its own codes.
-        Wanted::Key(_) | Wanted::Time => Err(LicensingError::CodeUnknown),
+        Wanted::Key(key) => {
+            let wanted = (cmd.request.product.as_str(), key.as_str());
+            license_of_key(cx, wanted, cmd.weak_allowed)
+        }
+        // Refused when it was read.
+        Wanted::Time => Err(LicensingError::NotFound),
     }
 }
 

@@ -6,12 +6,14 @@ mod seats;
 
 use seats::Form;
 
+use super::guesses::Guess;
 use super::{
-    Activate, Deactivate, ExportRoot, License, LicenseView, Licenses, LicensingError, Redeem,
-    Reinstate, Revoke, TrustText, activate, deactivate, export_root, list, receipt, redeem,
+    Activate, Activated, Deactivate, ExportRoot, License, LicenseView, Licenses, LicensingError,
+    Redeem, Reinstate, Revoke, TrustText, activate, deactivate, export_root, list, receipt, redeem,
     reinstate, revoke, trust, view,
 };
-use crate::app::App;
+use crate::app::{App, ReadCx};
+use crate::domains::catalog;
 use crate::limits::Rate;
 use crate::problem::Problem;
 use crate::wire::{JsonBody, PathParam, Query, RawBody, Visitor};
@@ -32,16 +34,6 @@ use utoipa_axum::routes;
 
 /// What signed documents are sent as.
 const COSE: &str = "application/cose";
-/// Guesses of a code from one address: ten at once, then one every six seconds.
-const REDEEM: Rate = Rate {
-    burst: 10,
-    refill_ms: 6_000,
-};
-/// Guesses of codes from everywhere: a guesser with many addresses meets this one.
-const REDEEM_ALL: Rate = Rate {
-    burst: 300,
-    refill_ms: 100,
-};
 /// Activations from one address: a class room behind one router at once.
 const ACTIVATE: Rate = Rate {
     burst: 60,
@@ -64,6 +56,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(fetched::routes())
         .merge(held::routes())
         .merge(seats::routes())
+        .merge(super::batches::http::routes())
 }
 
 impl From<LicensingError> for Problem {
@@ -72,7 +65,16 @@ impl From<LicensingError> for Problem {
         let detail = error.to_string();
         match error {
             E::NotFound => Self::not_found("There is no such license."),
-            E::CodeUnknown => Self::new(404, "code_unknown", detail).at("code"),
+            E::CodeUnknown | E::KeyUnknown { .. } => {
+                Self::new(404, "code_unknown", detail).at("code")
+            }
+            E::CodeMistyped(_) => Self::new(422, "code_mistyped", detail).at("code"),
+            E::KeyMalformed(_) => Self::new(422, "seller_key_malformed", detail).at("code"),
+            E::KeyWaits => Self::new(429, "too_many_requests", detail),
+            E::TooFast { seconds } => too_fast(seconds),
+            E::Invalid { field, .. } => Self::new(422, "input_invalid", detail).at(field),
+            E::FileMalformed(_) => Self::new(422, "csv_malformed", detail),
+            E::TooLarge(_) => Self::new(413, "too_large", detail),
             E::Revoked => Self::new(403, "license_revoked", detail),
             E::Expired => Self::new(403, "license_expired", detail),
             E::SeatsExhausted { .. } => Self::new(409, "seats_exhausted", detail),
@@ -96,20 +98,49 @@ impl From<LicensingError> for Problem {
     }
 }
 
-/// Refuses who guesses too fast.
-pub fn limit_redeeming(app: &App, client: &str) -> Result<(), Problem> {
-    let now = app.now();
-    let limits = &app.limits;
-    let taken = limits
-        .take("redeem", client, REDEEM, now)
-        .and_then(|()| limits.take("redeem", "everybody", REDEEM_ALL, now));
-    taken.map_err(too_fast)
+/// Exchanges what was typed, within the limits of guessing. `product` is the slug of the product
+/// that a seller's own key is for.
+pub async fn redeem_typed(
+    app: &App,
+    visitor: &Visitor,
+    (product, typed): (Option<&str>, &str),
+) -> Result<License, LicensingError> {
+    let command = match product {
+        None => Redeem::parse(typed)?,
+        Some(slug) => Redeem::parse_for(&product_code(app, visitor, slug).await?, typed)?,
+    };
+    let seconds = |seconds| LicensingError::TooFast { seconds };
+    let guess = Guess::begin(app, &visitor.client_key(), &command.tried()).map_err(seconds)?;
+    let command = command.with_weak_allowed(guess.weak_allowed());
+    guess.end(app.transact(&visitor.caller, command, redeem).await)
 }
 
-/// Refuses who activates too fast.
-pub fn limit_activating(app: &App, client: &str) -> Result<(), Problem> {
-    let taken = app.limits.take("activate", client, ACTIVATE, app.now());
-    taken.map_err(too_fast)
+/// The code of a product that people can know of.
+async fn product_code(app: &App, visitor: &Visitor, slug: &str) -> Result<String, LicensingError> {
+    let code_of = |cx: &mut ReadCx<'_>, slug: &String| {
+        let product = catalog::product_by_slug(cx.tx, cx.caller.tenant, slug)?;
+        let product = product.ok_or(LicensingError::NotFound)?;
+        Ok(product.code)
+    };
+    app.read(&visitor.caller, slug.to_owned(), code_of).await
+}
+
+/// Activates a device within the limits: of all that one address asks, and of guessing.
+pub async fn activate_asked(
+    app: &App,
+    visitor: &Visitor,
+    command: Activate,
+) -> Result<Activated, LicensingError> {
+    let client = visitor.client_key();
+    let seconds = |seconds| LicensingError::TooFast { seconds };
+    let taken = app.limits.take("activate", &client, ACTIVATE, app.now());
+    taken.map_err(seconds)?;
+    let Some(tried) = command.tried() else {
+        return app.transact(&visitor.caller, command, activate).await;
+    };
+    let guess = Guess::begin(app, &client, &tried).map_err(seconds)?;
+    let command = command.with_weak_allowed(guess.weak_allowed());
+    guess.end(app.transact(&visitor.caller, command, activate).await)
 }
 
 fn too_fast(seconds: u32) -> Problem {
@@ -120,8 +151,12 @@ fn too_fast(seconds: u32) -> Problem {
 /// A code to exchange.
 #[derive(Deserialize, ToSchema)]
 pub struct RedeemIn {
-    /// As typed: case, spaces and dashes don't matter.
+    /// As typed: case, spaces and dashes don't matter. With `product`, a key of its seller's too,
+    /// exactly as it was given out.
     code: String,
+    /// The slug of the product that a seller's own key is for.
+    #[serde(default)]
+    product: Option<String>,
 }
 
 /// A license.
@@ -196,17 +231,17 @@ fn view_out(view: &LicenseView, now: Timestamp) -> LicenseOut {
     }
 }
 
-/// Exchange a code for its license. Asking again answers the same license.
+/// Exchange a code, or a seller's own key, for its license. Asking again answers the same license.
 #[utoipa::path(post, path = "/v1/licenses/redeem", tag = "licenses", request_body = RedeemIn,
-    responses((status = 200, body = LicenseOut), (status = 403), (status = 404), (status = 429)))]
+    responses((status = 200, body = LicenseOut), (status = 403), (status = 404), (status = 422),
+        (status = 429)))]
 async fn redeem_code(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     body: JsonBody<RedeemIn>,
 ) -> Result<Json<LicenseOut>, Problem> {
-    limit_redeeming(&app, &visitor.client_key())?;
-    let command = Redeem::parse(&body.value.code)?;
-    let license = app.transact(&visitor.caller, command, redeem).await?;
+    let RedeemIn { code, product } = &body.value;
+    let license = redeem_typed(&app, &visitor, (product.as_deref(), code)).await?;
     Ok(Json(license_out(&license, app.now())))
 }
 
@@ -302,11 +337,7 @@ async fn revoke_license(
     PathParam(license): PathParam<LicenseId>,
     body: JsonBody<RevokeIn>,
 ) -> Result<StatusCode, Problem> {
-    let reason = body.value.reason.trim().to_owned();
-    if reason.is_empty() || reason.chars().count() > 500 {
-        let detail = "Say why, in at most 500 characters.";
-        return Err(Problem::new(422, "reason_malformed", detail).at("reason"));
-    }
+    let reason = super::batches::http::reason(&body.value.reason)?;
     let command = Revoke { license, reason };
     app.transact(&visitor.caller, command, revoke).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -343,10 +374,9 @@ async fn post_activation(
     headers: HeaderMap,
     RawBody(body): RawBody,
 ) -> Result<Response, Problem> {
-    limit_activating(&app, &visitor.client_key())?;
     let form = Form::of(&headers);
     let command = Activate::from_bytes(&form.read(&body)?)?;
-    let done = app.transact(&visitor.caller, command, activate).await?;
+    let done = activate_asked(&app, &visitor, command).await?;
     Ok(form.answer(done.document))
 }
 

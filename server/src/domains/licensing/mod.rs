@@ -3,7 +3,8 @@
 //! A [`Grant`] becomes a license once: a document signed under the seller's root, stored as a
 //! bundle that verifies with no network. A short redeem code is exchanged for it. A device that
 //! wants to use it sends a request signed by its own key and takes a seat; the answer is an
-//! activation bound to that key.
+//! activation bound to that key. A seller issues many at once, or brings keys along that customers
+//! have already: [`batches`].
 //!
 //! # Invariants
 //! * One grant source, one license: issuing again returns the same.
@@ -21,12 +22,14 @@
 //! # Tables
 //! `seller_key`, `key_set`, `license`, `revocation_list`, `activation`.
 //!
-//! Start reading at [`model`], then [`ops`]; keys are in [`custody`] and [`key_sets`],
-//! documents in [`documents`], revocation lists in [`lists`].
+//! Start reading at [`model`], then [`ops`]; keys are in [`custody`] and [`key_sets`], documents in
+//! [`documents`], revocation lists in [`lists`], limits of guessing in [`guesses`].
 
 pub mod activate;
+pub mod batches;
 pub mod custody;
 pub mod documents;
+pub mod guesses;
 pub mod http;
 pub mod key_sets;
 pub mod lists;

@@ -175,6 +175,41 @@ pub enum LicensingError {
     /// The code is no code, or nobody's.
     #[error("this code is unknown; check it for typing mistakes")]
     CodeUnknown,
+    /// The text can't be a code as it was printed; nothing was looked up.
+    #[error("{}", .0.detail())]
+    CodeMistyped(mintreu::Error),
+    /// The text can't be a seller's own key; nothing was looked up.
+    #[error("{}", .0.detail())]
+    KeyMalformed(mintreu::Error),
+    /// No license of this product has this key of its seller's.
+    #[error("this key is unknown; copy it again as a whole")]
+    KeyUnknown {
+        /// Whether the product has keys that can be guessed.
+        guessable: bool,
+    },
+    /// Keys that can be guessed aren't answered for now.
+    #[error("too many wrong keys; try again later")]
+    KeyWaits,
+    /// Too many wrong tries.
+    #[error("too many attempts; try again in {seconds} s")]
+    TooFast {
+        /// When to try again.
+        seconds: u32,
+    },
+    /// Something asked for is out of bounds.
+    #[error("{detail}")]
+    Invalid {
+        /// Which input.
+        field: &'static str,
+        /// What would be right.
+        detail: String,
+    },
+    /// A file that is none.
+    #[error("{0}")]
+    FileMalformed(String),
+    /// More than one call may carry.
+    #[error("{0}")]
+    TooLarge(String),
     /// The license was withdrawn.
     #[error("this license was revoked")]
     Revoked,

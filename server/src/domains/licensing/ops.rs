@@ -1,15 +1,18 @@
 //! Use cases of licenses: issue, redeem, show, revoke.
 
+use super::batches::keys;
 use super::custody;
 use super::documents;
+use super::guesses::Tried;
 use super::key_sets;
 use super::lists;
 use super::model::{Code, Grant, License, LicenseState, LicenseView, LicensingError};
 use super::sql::{self, Signed, StoredCode};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
+use crate::custody::Custody;
 use crate::store::{StoreError, Tx};
-use mintreu::activation::RedeemCode;
+use mintreu::activation::{RedeemCode, seller_key};
 use mintreu::id::{AccountId, LicenseId, TenantId};
 use zeroize::Zeroizing;
 
@@ -95,18 +98,66 @@ pub(super) fn mac(cx: &Cx<'_>, code: &RedeemCode) -> [u8; 32] {
     cx.keys.mac(CODE, text.as_bytes())
 }
 
-/// Exchanges a code for its license.
-#[derive(Debug)]
+/// Exchanges a code, or a key of the product's seller, for its license.
 pub struct Redeem {
+    presented: Presented,
+    weak_allowed: bool,
+}
+
+enum Presented {
     /// As it was read, check characters and all.
-    pub code: RedeemCode,
+    Code(RedeemCode),
+    /// As it was typed, for the product with this code.
+    Key {
+        product: String,
+        key: Zeroizing<String>,
+    },
 }
 
 impl Redeem {
-    /// Reads what a person typed; `CodeUnknown` for what can't be a code.
+    /// Reads what a person typed; `CodeMistyped` for what can't be a code, before any look-up.
     pub fn parse(text: &str) -> Result<Self, LicensingError> {
-        let code = text.parse().map_err(|_| LicensingError::CodeUnknown)?;
-        Ok(Self { code })
+        let code = text.parse().map_err(LicensingError::CodeMistyped)?;
+        Ok(Self::of(Presented::Code(code)))
+    }
+
+    /// The same for one product, whose seller may have keys of their own.
+    pub fn parse_for(product_code: &str, text: &str) -> Result<Self, LicensingError> {
+        let own_code = |text: &str| RedeemCode::hint_of(text) == RedeemCode::hint_of(product_code);
+        if let Ok(code) = text.parse::<RedeemCode>()
+            && own_code(text)
+        {
+            return Ok(Self::of(Presented::Code(code)));
+        }
+        let key = seller_key(text).map_err(LicensingError::KeyMalformed)?;
+        Ok(Self::of(Presented::Key {
+            product: product_code.to_owned(),
+            key: Zeroizing::new(key.to_owned()),
+        }))
+    }
+
+    fn of(presented: Presented) -> Self {
+        Self {
+            presented,
+            weak_allowed: true,
+        }
+    }
+
+    /// What is tried, for the limits.
+    pub fn tried(&self) -> Tried {
+        match &self.presented {
+            Presented::Code(code) => Tried::Code { hint: code.hint() },
+            Presented::Key { product, .. } => Tried::Key {
+                product: product.clone(),
+            },
+        }
+    }
+
+    /// Whether a key that can be guessed is answered; see [`super::guesses`].
+    #[must_use]
+    pub fn with_weak_allowed(mut self, weak_allowed: bool) -> Self {
+        self.weak_allowed = weak_allowed;
+        self
     }
 }
 
@@ -119,9 +170,10 @@ impl Command for Redeem {
 /// license that has none; a redeemed license of another stays theirs.
 pub fn redeem(cx: &mut Cx<'_>, cmd: &Redeem) -> Result<License, LicensingError> {
     let tenant = cx.caller.tenant;
-    let mac = mac(cx, &cmd.code);
-    let found = sql::license_by_code(cx.tx, tenant, &mac)?;
-    let mut license = found.ok_or(LicensingError::CodeUnknown)?;
+    let mut license = match &cmd.presented {
+        Presented::Code(code) => license_of_code(cx, code)?,
+        Presented::Key { product, key } => license_of_key(cx, (product, key), cmd.weak_allowed)?,
+    };
     if license.state(cx.now) == LicenseState::Revoked {
         return Err(LicensingError::Revoked);
     }
@@ -130,6 +182,42 @@ pub fn redeem(cx: &mut Cx<'_>, cmd: &Redeem) -> Result<License, LicensingError> 
     sql::mark_redeemed(cx.tx, tenant, license.id, owner, cx.now)?;
     license.owner = license.owner.or(owner);
     Ok(license)
+}
+
+pub(super) fn license_of_code(
+    cx: &mut Cx<'_>,
+    code: &RedeemCode,
+) -> Result<License, LicensingError> {
+    let mac = mac(cx, code);
+    let found = sql::license_by_code(cx.tx, cx.caller.tenant, &mac)?;
+    found.ok_or(LicensingError::CodeUnknown)
+}
+
+/// The license of a seller's own key of this product; a code of ours does as well, and one of
+/// ours that is mistyped is told so.
+pub(super) fn license_of_key(
+    cx: &mut Cx<'_>,
+    (product, key): (&str, &str),
+    weak_allowed: bool,
+) -> Result<License, LicensingError> {
+    let found = keys::license_of(cx, product, key, weak_allowed);
+    if !matches!(
+        found,
+        Err(LicensingError::KeyUnknown { .. } | LicensingError::KeyWaits)
+    ) {
+        return found;
+    }
+    let ours = RedeemCode::hint_of(key) == RedeemCode::hint_of(product);
+    match key.parse::<RedeemCode>() {
+        Ok(code) if ours => license_of_code(cx, &code),
+        Err(error) if ours && is_long_as_code(key) => Err(LicensingError::CodeMistyped(error)),
+        _ => found,
+    }
+}
+
+fn is_long_as_code(text: &str) -> bool {
+    let symbols = text.bytes().filter(u8::is_ascii_alphanumeric).count();
+    symbols == 20 && RedeemCode::resembles(text)
 }
 
 /// Makes `owner` the owner of a license that has none: a guest's order joined to an account.
@@ -141,7 +229,16 @@ pub fn claim(cx: &mut Cx<'_>, license: LicenseId, owner: AccountId) -> Result<()
 pub fn reveal_code(cx: &mut Cx<'_>, license: LicenseId) -> Result<Code, LicensingError> {
     let sealed = sql::sealed_code(cx.tx, cx.caller.tenant, license)?;
     let sealed = sealed.ok_or(LicensingError::NotFound)?;
-    let opened = cx.keys.unseal(&sealed_for(license), &sealed);
+    unseal_code(cx.keys, license, &sealed)
+}
+
+/// A stored code in the clear.
+pub(super) fn unseal_code(
+    keys: &Custody,
+    license: LicenseId,
+    sealed: &[u8],
+) -> Result<Code, LicensingError> {
+    let opened = keys.unseal(&sealed_for(license), sealed);
     let text = opened.and_then(|plain| String::from_utf8(plain.to_vec()).ok());
     let broken = || {
         let detail = "a redeem code doesn't open with this key-encryption key";

@@ -221,7 +221,7 @@ fn license(row: &Row) -> Result<License, StoreError> {
     })
 }
 
-pub(super) fn license_by_id(
+pub(in crate::domains::licensing) fn license_by_id(
     tx: &mut dyn Tx,
     tenant: TenantId,
     id: LicenseId,

@@ -1,6 +1,6 @@
 //! Routes of what devices send about their seats, and of the time.
 
-use super::{COSE, limit_activating};
+use super::{ACTIVATE, COSE, too_fast};
 use crate::app::App;
 use crate::domains::licensing::{AskTime, GiveBack, LicensingError, answer_time, give_back};
 use crate::problem::Problem;
@@ -17,6 +17,13 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(post_deactivation))
         .routes(routes!(post_time))
+}
+
+/// Counted with what one address activates.
+fn limit(app: &App, visitor: &Visitor) -> Result<(), Problem> {
+    let client = visitor.client_key();
+    let taken = app.limits.take("activate", &client, ACTIVATE, app.now());
+    taken.map_err(too_fast)
 }
 
 /// How a signed document came, and so how its answer goes back.
@@ -71,7 +78,7 @@ async fn post_deactivation(
     headers: HeaderMap,
     RawBody(body): RawBody,
 ) -> Result<Response, Problem> {
-    limit_activating(&app, &visitor.client_key())?;
+    limit(&app, &visitor)?;
     let form = Form::of(&headers);
     let command = GiveBack::from_bytes(&form.read(&body)?)?;
     let heard = app.transact(&visitor.caller, command, give_back).await?;
@@ -94,7 +101,7 @@ async fn post_time(
     headers: HeaderMap,
     RawBody(body): RawBody,
 ) -> Result<Response, Problem> {
-    limit_activating(&app, &visitor.client_key())?;
+    limit(&app, &visitor)?;
     let form = Form::of(&headers);
     let command = AskTime::from_bytes(&form.read(&body)?)?;
     let unknown = |error: LicensingError| match error {
