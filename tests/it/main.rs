@@ -25,4 +25,5 @@ mod store_schema;
 mod store_transactions;
 mod tidy;
 mod transparency;
+mod web_batches;
 mod web_pages;

@@ -105,6 +105,23 @@ fn sell_pages() -> Router<Arc<App>> {
             "/sell/products/{id}",
             get(sell::editor::edit).post(sell::editor::save),
         )
+        .route("/sell/products/{id}/licenses", get(sell::licenses::show))
+        .route(
+            "/sell/products/{id}/licenses/issue",
+            post(sell::licenses::issue),
+        )
+        .route(
+            "/sell/products/{id}/licenses/import",
+            post(sell::licenses::import),
+        )
+        .route(
+            "/sell/products/{id}/licenses/{batch}/codes.csv",
+            get(sell::licenses::csv),
+        )
+        .route(
+            "/sell/products/{id}/licenses/{batch}/revoke",
+            post(sell::licenses::revoke),
+        )
         .route("/sell/sales", get(sell::sales::list))
         .route("/sell/sales.csv", get(sell::sales::csv))
         .route("/sell/usage", get(sell::usage))

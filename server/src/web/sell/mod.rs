@@ -6,6 +6,7 @@
 
 pub mod editor;
 mod form;
+pub mod licenses;
 mod log;
 pub mod sales;
 
