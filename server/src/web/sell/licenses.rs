@@ -3,20 +3,20 @@
 use super::super::ask::{Answer, Ask, go_to, html, refused};
 use super::super::page::{Page, Section};
 use super::super::parts::{Badge, Crumbs, Field, Notice, Tone};
+use super::batch_form::{ImportForm, IssueForm, field_key, generate_of, read, row_key};
+use super::form::Mistake;
 use super::must_sell;
 use crate::domains::catalog::Product;
 use crate::domains::catalog::ops::{OwnProduct, own_product};
 use crate::domains::licensing::LicensingError;
 use crate::domains::licensing::batches::files::{Moving, import_page};
 use crate::domains::licensing::batches::http::{codes_csv, reason};
-use crate::domains::licensing::batches::rows::instant;
 use crate::domains::licensing::batches::{
-    self, Batch, BatchState, Batches, Generate, ImportReport, Outcome, RevokeBatch, RowReport,
+    self, Batch, BatchState, Batches, ImportReport, Outcome, RevokeBatch, RowReport,
 };
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Idempotent, Query};
 use askama::Template;
-use axum::extract::multipart::MultipartError;
 use axum::extract::{Multipart, Path};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -69,30 +69,6 @@ struct Row {
     revoke: Option<String>,
     reason_id: String,
 }
-
-/// What the form to issue sends.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct IssueForm {
-    key: String,
-    count: String,
-    label: String,
-    seats: String,
-    expires: String,
-}
-
-/// What the form to bring keys in sends.
-#[derive(Default)]
-struct ImportForm {
-    csrf: String,
-    label: String,
-    keys: String,
-    file: Vec<u8>,
-    allow_weak: bool,
-}
-
-/// A mistake at an input: its name and the key of the sentence.
-type Mistake = (&'static str, &'static str);
 
 /// What the page is drawn from.
 #[derive(Default)]
@@ -270,23 +246,6 @@ fn told(page: &Page, report: &ImportReport) -> Vec<ToldRow> {
     refused.take(SHOWN).map(row).collect()
 }
 
-/// The sentence of a row's code.
-fn row_key(code: &str) -> &'static str {
-    match code {
-        "duplicate" => "row-duplicate",
-        "key_too_short" => "row-too-short",
-        "key_too_long" => "row-too-long",
-        "code_mistyped" => "row-code-mistyped",
-        "key_is_code" => "row-is-code",
-        "expired" => "row-expired",
-        "expires_malformed" => "row-expires",
-        "seats_malformed" => "row-seats",
-        "reference_malformed" => "row-reference",
-        "key_weak" => "row-weak",
-        _ => "row-unprintable",
-    }
-}
-
 fn row(page: &Page, base: &str, batch: &Batch) -> Row {
     let (tone, key) = match batch.state {
         BatchState::Issuing => (Tone::Wait, "batch-issuing"),
@@ -383,34 +342,6 @@ async fn issued(
     }
 }
 
-fn field_key(field: &str) -> &'static str {
-    match field {
-        "count" => "batch-count-wrong",
-        "expires" => "batch-expires-wrong",
-        "label" => "field-too-long",
-        _ => "field-out-of-range",
-    }
-}
-
-fn generate_of(product: &Product, form: &IssueForm) -> Result<Generate, Mistake> {
-    let seats = match form.seats.trim() {
-        "" => None,
-        seats => Some(seats.parse().map_err(|_| ("seats", "field-number"))?),
-    };
-    let expires_at = match form.expires.trim() {
-        "" => None,
-        day => Some(instant(day).map_err(|_| ("expires", "batch-expires-wrong"))?),
-    };
-    let count = form.count.trim().parse();
-    Ok(Generate {
-        slug: product.slug.clone(),
-        count: count.map_err(|_| ("count", "field-number"))?,
-        label: form.label.clone(),
-        seats,
-        expires_at,
-    })
-}
-
 /// `POST /sell/products/{id}/licenses/import`: the page with its report.
 pub async fn import(ask: Ask, Path(id): Path<String>, form: Multipart) -> Answer {
     ask.account()?;
@@ -455,29 +386,6 @@ pub async fn import(ask: Ask, Path(id): Path<String>, form: Multipart) -> Answer
         ..Shown::default()
     };
     refused(422, &drawn(&ask, &product, shown).await?)
-}
-
-async fn read(mut form: Multipart) -> Result<ImportForm, Problem> {
-    let unreadable = |error: MultipartError| {
-        let status = error.status().as_u16();
-        let detail = format!("The form can't be read: {error}.");
-        Problem::new(status, "form_malformed", detail)
-    };
-    let mut sent = ImportForm::default();
-    while let Some(part) = form.next_field().await.map_err(unreadable)? {
-        let name = part.name().unwrap_or_default().to_owned();
-        let bytes = part.bytes().await.map_err(unreadable)?;
-        let text = || String::from_utf8_lossy(&bytes).into_owned();
-        match name.as_str() {
-            "csrf" => sent.csrf = text(),
-            "import_label" => sent.label = text(),
-            "keys" => sent.keys = text(),
-            "file" => sent.file = bytes.to_vec(),
-            "allow_weak" => sent.allow_weak = true,
-            _ => {}
-        }
-    }
-    Ok(sent)
 }
 
 fn batch_id(text: &str) -> Result<BatchId, Problem> {

@@ -4,6 +4,7 @@
 //! * Everything here is the signed-in seller's own; the domains' queries see to it.
 //! * Figures come from the same rows as the lists beneath them.
 
+mod batch_form;
 pub mod editor;
 mod form;
 pub mod licenses;
