@@ -12,6 +12,7 @@
 
 mod admin;
 mod catalog;
+mod codes;
 mod demo;
 mod files;
 mod import;
@@ -66,6 +67,9 @@ enum Command {
     /// Look after the catalog: bring products in
     #[command(subcommand)]
     Catalog(catalog::Catalog),
+    /// Issue licenses in bulk, and bring in keys that customers have already
+    #[command(subcommand)]
+    Codes(codes::Codes),
     /// Make and certify the keys that sign licenses; no server needed
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -100,6 +104,7 @@ impl Command {
             Self::Migrate => server::migrate(config.as_deref(), out),
             Self::Admin(command) => admin::run(&command, config.as_deref(), out),
             Self::Catalog(command) => catalog::run(&command, config.as_deref(), out),
+            Self::Codes(command) => codes::run(&command, config.as_deref(), out),
             Self::Keys(command) => keys::run(&command, out),
             Self::License(command) => license::run(&command, out),
             Self::Revocations(command) => revocations::run(&command, out),
