@@ -15,7 +15,7 @@
 //! # Tables
 //! `license_batch`, `license_batch_item`, `license_key`.
 //!
-//! Start reading at [`model`], then [`ops`]; the import is [`import`], its rows [`rows`].
+//! Start reading at [`model`], then `ops.rs`; the import is `import.rs`, its rows [`rows`].
 
 pub mod files;
 pub mod http;
