@@ -239,7 +239,7 @@ async fn exchange(browser: &Browser, engine: &Engine) -> u16 {
         .next_request()
         .expect("a request")
         .expect("something to ask");
-    let sent = browser.request(Method::POST, request.path);
+    let sent = browser.request(Method::POST, &request.path);
     let sent = sent
         .header("content-type", "application/cose")
         .body(request.body.clone());

@@ -66,7 +66,7 @@ pub struct KeySetQuery {
 }
 
 /// The newest key set of a product's seller, for devices. 204: there is none, or none newer.
-#[utoipa::path(get, path = "/v1/keyset", tag = "licenses", params(KeySetQuery),
+#[utoipa::path(method(get, post), path = "/v1/keyset", tag = "licenses", params(KeySetQuery),
     responses(
         (status = 200, description = "The set", body = Vec<u8>, content_type = "application/cose"),
         (status = 204), (status = 304), (status = 404), (status = 429)))]
