@@ -3,11 +3,14 @@
 //! The only file that reads the environment. Secrets are [`Secret`]s, which print nothing.
 //! [`Config::unsafe_settings`] says what keeps `serve` from starting.
 
+mod kek;
+
 use crate::custody::Custody;
 use serde::Deserialize;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// The reference of all settings.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -96,6 +99,8 @@ pub struct KeysConfig {
     pub kek: Secret,
     /// A file that holds it.
     pub kek_file: String,
+    /// A command that prints it.
+    pub kek_command: String,
 }
 
 /// `[mail]`
@@ -164,15 +169,20 @@ pub struct LogConfig {
     pub filter: String,
 }
 
-/// A text that is never printed.
-#[derive(Clone, Default, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
+/// A text that is never printed, and wiped when dropped.
+#[derive(Clone, Default)]
+pub struct Secret(Zeroizing<String>);
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
 
 impl Secret {
     /// Keeps `text`.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
     }
 
     /// The text: only for whoever uses it.
@@ -253,21 +263,18 @@ impl Config {
         Self::from_parts("", std::iter::empty()).expect("the compiled-in defaults are valid")
     }
 
-    /// The key-encryption key, from the setting or the file it names.
+    /// The key-encryption key, from the setting, the file it names, or the command that prints it.
     pub fn custody(&self) -> Result<Custody, ConfigError> {
-        let text = if self.keys.kek_file.is_empty() {
-            self.keys.kek.clone()
+        let keys = &self.keys;
+        let text = if !keys.kek_command.is_empty() {
+            let printed = kek::printed(&keys.kek_command);
+            printed.map_err(|reason| ConfigError::new("keys.kek_command", reason))?
+        } else if !keys.kek_file.is_empty() {
+            return custody_in_file(Path::new(&keys.kek_file));
         } else {
-            let read = std::fs::read_to_string(&self.keys.kek_file);
-            Secret(read.map_err(|error| ConfigError::new("keys.kek_file", error.to_string()))?)
+            keys.kek.clone()
         };
-        let wrong = || {
-            ConfigError::new(
-                "keys.kek_file",
-                "must hold 32 bytes in base64, as `openssl rand -base64 32` prints them",
-            )
-        };
-        Custody::from_text(text.reveal()).ok_or_else(wrong)
+        custody_of(&text)
     }
 
     /// What must be settled before strangers are served; empty when all is well.
@@ -303,6 +310,23 @@ impl Config {
         }
         found
     }
+}
+
+/// The key-encryption key that a file holds.
+pub fn custody_in_file(path: &Path) -> Result<Custody, ConfigError> {
+    let read = std::fs::read_to_string(path);
+    let read = read.map_err(|error| ConfigError::new("keys.kek_file", error.to_string()))?;
+    custody_of(&Secret::new(read))
+}
+
+fn custody_of(text: &Secret) -> Result<Custody, ConfigError> {
+    let wrong = || {
+        ConfigError::new(
+            "keys.kek_file",
+            "must hold 32 bytes in base64, as `openssl rand -base64 32` prints them",
+        )
+    };
+    Custody::from_text(text.reveal()).ok_or_else(wrong)
 }
 
 fn override_section(

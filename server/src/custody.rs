@@ -4,8 +4,15 @@
 //! * The key-encryption key encrypts nothing itself: each purpose has its own key, derived by
 //!   HMAC-SHA-256, so that what leaks of one purpose says nothing of another.
 //! * A sealed blob names its purpose as associated data: it opens for that purpose only.
-//! * No key is printed, compared or stored; all are wiped when dropped.
+//! * No key is printed or compared; all are wiped when dropped.
+//! * Hashes outlive the key-encryption key: the secret they are made with is kept sealed, so that
+//!   codes and sessions are still found under another key.
+//!
+//! Tables: `house_secret`.
 
+pub mod sql;
+
+use crate::store::{StoreError, Tx};
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use base64::Engine as _;
@@ -21,12 +28,18 @@ const FORMAT: u8 = 1;
 /// The server's key-encryption key and what is done with it.
 pub struct Custody {
     kek: Zeroizing<[u8; 32]>,
+    /// What hashes are made with: derived from the first key-encryption key of this database.
+    macs: Zeroizing<[u8; 32]>,
 }
+
+/// The name of the hashes' secret among the house's, and what it is sealed for.
+const MACS: &str = "custody.macs";
 
 impl Custody {
     /// Custody under the 32 bytes of a key-encryption key.
     pub fn new(kek: [u8; 32]) -> Self {
         Self {
+            macs: Zeroizing::new(hmac(&kek, &[b"mintreu macs"])),
             kek: Zeroizing::new(kek),
         }
     }
@@ -37,6 +50,33 @@ impl Custody {
         let bytes = Zeroizing::new(STANDARD.decode(text.trim()).ok()?);
         let kek = <[u8; 32]>::try_from(bytes.as_slice()).ok()?;
         Some(Self::new(kek))
+    }
+
+    /// Takes on the hashes' secret that the database keeps, and keeps it there if it does not yet.
+    /// `None`: this key-encryption key is not the one that the database's secrets are sealed under.
+    pub fn settle(mut self, tx: &mut dyn Tx, nonce: [u8; 12]) -> Result<Option<Self>, StoreError> {
+        let Some(sealed) = sql::find(tx, MACS)? else {
+            self.keep_macs(tx, nonce)?;
+            return Ok(Some(self));
+        };
+        let opened = self.unseal(MACS, &sealed);
+        let macs = opened.and_then(|plain| <[u8; 32]>::try_from(plain.as_slice()).ok());
+        Ok(macs.map(|macs| {
+            self.macs = Zeroizing::new(macs);
+            self
+        }))
+    }
+
+    /// As another key's successor: seals under its own key, hashes as `former` does.
+    #[must_use]
+    pub fn succeeding(mut self, former: &Custody) -> Self {
+        self.macs = former.macs.clone();
+        self
+    }
+
+    /// Writes the hashes' secret, sealed under this key.
+    pub fn keep_macs(&self, tx: &mut dyn Tx, nonce: [u8; 12]) -> Result<(), StoreError> {
+        sql::put(tx, MACS, &self.seal(MACS, self.macs.as_slice(), nonce))
     }
 
     /// Seals `plain` for `purpose` (which is authenticated, so that blobs can't be swapped).
@@ -77,19 +117,19 @@ impl Custody {
 
     /// HMAC-SHA-256 under a key derived for `purpose`: look-up hashes of codes and tokens.
     pub fn mac(&self, purpose: &str, data: &[u8]) -> [u8; 32] {
-        hmac(&self.derive("mac", purpose), &[data])
+        hmac(&derive(&self.macs, "mac", purpose), &[data])
     }
 
     fn cipher(&self, purpose: &str) -> Aes256Gcm {
-        let key = self.derive("seal", purpose);
+        let key = derive(&self.kek, "seal", purpose);
         Aes256Gcm::new(&(*key).into())
     }
+}
 
-    /// The key of one use and purpose; the use's NUL keeps ("a", "bc") and ("ab", "c") apart.
-    fn derive(&self, usage: &str, purpose: &str) -> Zeroizing<[u8; 32]> {
-        let label = [b"mintreu ", usage.as_bytes(), b"\0", purpose.as_bytes()];
-        Zeroizing::new(hmac(&self.kek, &label))
-    }
+/// The key of one use and purpose; the use's NUL keeps ("a", "bc") and ("ab", "c") apart.
+fn derive(root: &[u8; 32], usage: &str, purpose: &str) -> Zeroizing<[u8; 32]> {
+    let label = [b"mintreu ", usage.as_bytes(), b"\0", purpose.as_bytes()];
+    Zeroizing::new(hmac(root, &label))
 }
 
 impl fmt::Debug for Custody {
@@ -137,6 +177,9 @@ mod tests {
             Custody::new([8; 32]).mac("a", b"bc")
         );
         assert!(!format!("{custody:?}").contains('7'));
+        let next = Custody::new([8; 32]).succeeding(&custody);
+        assert_eq!(next.mac("a", b"bc"), custody.mac("a", b"bc"));
+        assert_eq!(custody.unseal("a", &next.seal("a", b"bc", [1; 12])), None);
     }
 
     #[test]

@@ -6,8 +6,9 @@
 use crate::app::App;
 use crate::caller::Caller;
 use crate::config::{Config, ConfigError};
+use crate::custody::Custody;
 use crate::domains::tenants;
-use crate::store::{OpenError, Store, StoreOptions};
+use crate::store::{Attempt, OpenError, Store, StoreError, StoreOptions, Tx};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use std::future::Future;
@@ -68,9 +69,34 @@ pub async fn open(config: Config, holder: &str) -> Result<Arc<App>, StartError> 
     options.connections = config.database.connections.clamp(1, 256);
     holder.clone_into(&mut options.holder);
     let store = Store::open(options).await?;
+    let keys = settle(&store, keys).await?;
     let app = Arc::new(App::new(config, store, keys));
     prepare(&app).await?;
     Ok(app)
+}
+
+/// The custody of this database's secrets, or why this key-encryption key isn't theirs.
+pub async fn settle(store: &Store, keys: Custody) -> Result<Custody, OpenError> {
+    let failed = |error: StoreError| OpenError::new("database_failed", error.to_string());
+    let mut keys = Some(keys);
+    let mut nonce = [0; 12];
+    app::system_entropy(&mut nonce);
+    let body = move |tx: &mut dyn Tx| {
+        let Some(custody) = keys.take() else {
+            // Only a lost race runs a body again, and this one is alone at start.
+            return Attempt::Rollback(Err(StoreError::Retry));
+        };
+        match custody.settle(tx, nonce) {
+            Ok(settled) => Attempt::Commit(Ok(settled)),
+            Err(error) => Attempt::Rollback(Err(error)),
+        }
+    };
+    let settled = store.write(Vec::new(), body).await.and_then(|done| done);
+    settled.map_err(failed)?.ok_or_else(|| {
+        let detail = "this key-encryption key doesn't open the database's secrets; use the one \
+                      that they were sealed under";
+        OpenError::new("key_wrong", detail)
+    })
 }
 
 /// The rows that every installation has.

@@ -9,6 +9,7 @@ mod commerce_buy;
 mod commerce_control;
 mod commerce_licenses;
 mod demo;
+mod licensing_custody;
 mod licensing_key_sets;
 mod licensing_keys;
 mod licensing_lists;

@@ -1,5 +1,6 @@
 //! `keys`: root keys, certificates for other keys, and rotation. Works without any server.
 
+mod rewrap;
 pub mod set;
 
 use std::path::{Path, PathBuf};
@@ -45,6 +46,11 @@ pub enum Keys {
     Set(Box<set::Set>),
     /// Make a key file of a root that a server exported
     Import(Import),
+    /// Seal a server's secrets under another key-encryption key; the server must be stopped
+    ///
+    /// The settings name the database and the key of until now. Afterwards the settings must name
+    /// the new key: the old one opens nothing any more. Backups of before need the old one.
+    Rewrap(rewrap::Rewrap),
     /// Consent to become a root, where the new root is kept
     Consent(set::Consent),
     /// Follow key sets as a device would, and say what they come to
@@ -134,13 +140,14 @@ pub struct Show {
 }
 
 /// Runs one of them.
-pub fn run(command: &Keys, out: &Output) -> Result<(), CliError> {
+pub fn run(command: &Keys, config: Option<&Path>, out: &Output) -> Result<(), CliError> {
     match command {
         Keys::New(new) => create(new, out),
         Keys::Certificate(certify) => issue(certify, out),
         Keys::Rotate(rotate) => replace(rotate, out),
         Keys::Show(show) => describe(show, out),
         Keys::Import(import) => take_in(import, out),
+        Keys::Rewrap(command) => rewrap::run(command, config, out),
         Keys::Set(command) => set::make(command, out),
         Keys::Consent(command) => set::consent(command, out),
         Keys::Check(command) => set::check(command, out),

@@ -105,7 +105,7 @@ impl Command {
             Self::Admin(command) => admin::run(&command, config.as_deref(), out),
             Self::Catalog(command) => catalog::run(&command, config.as_deref(), out),
             Self::Codes(command) => codes::run(&command, config.as_deref(), out),
-            Self::Keys(command) => keys::run(&command, out),
+            Self::Keys(command) => keys::run(&command, config.as_deref(), out),
             Self::License(command) => license::run(&command, out),
             Self::Revocations(command) => revocations::run(&command, out),
             Self::Import(command) => import::run(&command, out),

@@ -86,7 +86,7 @@ fn open(cx: &Cx<'_>, stored: StoredKey) -> Result<Held, LicensingError> {
 }
 
 /// A seed is sealed for its own row, so that rows can't be swapped.
-pub(crate) fn purpose_of(key: KeyId) -> String {
+pub(super) fn purpose_of(key: KeyId) -> String {
     format!("licensing.seed {key}")
 }
 

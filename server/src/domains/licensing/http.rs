@@ -1,7 +1,7 @@
 //! Routes of licenses, activations and keys.
 
 mod fetched;
-mod held;
+pub mod held;
 mod seats;
 
 use seats::Form;

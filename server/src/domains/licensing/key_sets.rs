@@ -257,13 +257,15 @@ pub fn revoke_key(cx: &mut Cx<'_>, cmd: &RevokeKey) -> Result<(), LicensingError
         },
         audience: &key.audience,
     };
+    let signs = current(&keys).any(|known| known.id == key.id);
     let from = cmd.from.unwrap_or(cx.now);
     begin_revoking(cx, key, from, &cmd.reason)?;
     // The root must be here: who has it elsewhere revokes by a set of their own.
     let root = custody::root(cx, seller)?;
     let ring = custody::ring(cx.tx, name.tenant, seller, root.public)?;
     root.signs_under(&ring)?;
-    if sql::find(cx.tx, name)?.is_none() {
+    // Not the key before it: that one was replaced for a reason.
+    if signs {
         let scope = match name.purpose {
             PRODUCT => Scope::product(name.audience),
             _ => Scope::receipts(),

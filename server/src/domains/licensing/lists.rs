@@ -2,7 +2,7 @@
 //!
 //! A place is drawn at random, so that a list doesn't tell how many customers there are. No
 //! counter says how full a list is, since every sale would wait for it: a list counts as full when
-//! [`DRAWS`] places in a row were taken, which happens at around three quarters.
+//! 24 places in a row were taken, which happens at around three quarters.
 
 use super::custody;
 use super::model::LicensingError;

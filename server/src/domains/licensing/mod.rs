@@ -36,6 +36,7 @@ pub mod lists;
 pub mod model;
 pub mod ops;
 mod receipts;
+pub mod rewrap;
 pub mod seats;
 pub mod sql;
 

@@ -76,7 +76,7 @@ struct Source<'a> {
     source: &'a str,
 }
 
-fn sealed_for(license: LicenseId) -> String {
+pub(super) fn sealed_for(license: LicenseId) -> String {
     format!("{CODE} {license}")
 }
 

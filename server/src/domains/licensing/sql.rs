@@ -2,6 +2,7 @@
 
 pub mod keys;
 pub mod lists;
+pub mod sealed;
 
 use super::model::{Activation, License};
 use crate::store::{Row, StoreError, Tx};
