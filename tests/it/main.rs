@@ -27,4 +27,5 @@ mod store_transactions;
 mod tidy;
 mod transparency;
 mod web_batches;
+mod web_keys;
 mod web_pages;

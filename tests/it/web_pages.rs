@@ -6,11 +6,11 @@ use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Method, StatusCode};
 use std::collections::BTreeSet;
 
-const DEVELOPER: &str = "tomasz@northbeam.example";
+pub const DEVELOPER: &str = "tomasz@northbeam.example";
 const CUSTOMER: &str = "priya@customer.example";
 
 /// The text of a page that must be there.
-async fn page(browser: &Browser, path: &str) -> String {
+pub async fn page(browser: &Browser, path: &str) -> String {
     let response = browser.get(path).await;
     assert_eq!(response.status(), StatusCode::OK, "{path}");
     response.text().await.expect("a body")
@@ -24,7 +24,7 @@ fn hidden(text: &str, name: &str) -> String {
 }
 
 /// Sends a form with the token of the page at `path`; the status, where to go, and the body.
-async fn send(
+pub async fn send(
     browser: &Browser,
     path: &str,
     action: &str,
@@ -50,7 +50,7 @@ async fn send(
     )
 }
 
-async fn sign_in(browser: &Browser, email: &str) {
+pub async fn sign_in(browser: &Browser, email: &str) {
     let fields = [
         ("email", email),
         ("password", PASSWORD),
@@ -215,7 +215,12 @@ async fn every_link_of_every_page_leads_somewhere() {
     let server = test.serve().await;
     let browser = server.browser();
     sign_in(&browser, DEVELOPER).await;
-    let mut open: Vec<String> = vec!["/".into(), "/sell".into(), "/sell/products/new".into()];
+    let mut open: Vec<String> = vec![
+        "/".into(),
+        "/sell".into(),
+        "/sell/products/new".into(),
+        "/sell/keys".into(),
+    ];
     let mut seen: BTreeSet<String> = open.iter().cloned().collect();
     while let Some(path) = open.pop() {
         let response = browser.get(&path).await;
@@ -302,6 +307,9 @@ async fn forms_without_their_token_change_nothing() {
         "/checkout/hush",
         "/sell/open",
         "/sell/products/new",
+        "/sell/keys/rotate",
+        "/sell/keys/revoke",
+        "/sell/keys/upload",
     ] {
         for token in ["", "wrong"] {
             let form = [("csrf", token), ("email", "a@b.example"), ("code", "x")];

@@ -125,4 +125,9 @@ fn sell_pages() -> Router<Arc<App>> {
         .route("/sell/sales", get(sell::sales::list))
         .route("/sell/sales.csv", get(sell::sales::csv))
         .route("/sell/usage", get(sell::usage))
+        .route("/sell/keys", get(sell::keys::show))
+        .route("/sell/keys/newest.mtk", get(sell::keys::download))
+        .route("/sell/keys/rotate", post(sell::keys::rotate))
+        .route("/sell/keys/revoke", post(sell::keys::revoke))
+        .route("/sell/keys/upload", post(sell::keys::upload))
 }

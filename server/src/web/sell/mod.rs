@@ -7,6 +7,7 @@
 mod batch_form;
 pub mod editor;
 mod form;
+pub mod keys;
 pub mod licenses;
 mod log;
 pub mod sales;
@@ -46,6 +47,7 @@ enum At {
     Products,
     Sales,
     Usage,
+    Keys,
 }
 
 fn tabs(page: &Page, at: At) -> Vec<Tab> {
@@ -54,6 +56,7 @@ fn tabs(page: &Page, at: At) -> Vec<Tab> {
         (At::Products, "/sell/products", page.say("sell-products")),
         (At::Sales, "/sell/sales", page.say("sell-sales")),
         (At::Usage, "/sell/usage", page.say("sell-usage")),
+        (At::Keys, "/sell/keys", page.say("sell-keys")),
     ];
     let tab = |(place, address, name): (At, &str, String)| Tab {
         name,
