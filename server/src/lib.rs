@@ -24,6 +24,7 @@ pub mod custody;
 pub mod events;
 pub mod gateways;
 pub mod limits;
+pub mod net;
 pub mod problem;
 pub mod queue;
 pub mod serve;

@@ -91,6 +91,7 @@ fn machinery_knows_no_domain() {
         "events/",
         "gateways/",
         "limits/",
+        "net.rs",
         "problem.rs",
         "queue/",
         "serve.rs",
@@ -116,6 +117,8 @@ fn names_stay_where_they_belong() {
         ("rusqlite", |path| path.contains("/store/")),
         ("tokio_postgres", |path| path.contains("/store/")),
         ("std::env", |path| path.ends_with("src/config.rs")),
+        // A client that begins elsewhere has no TLS and can't be built.
+        ("Client::builder", |path| path.ends_with("src/net.rs")),
         ("SystemTime::now", |_| false),
         ("unimplemented!", |_| false),
         ("todo!(", |_| false),

@@ -41,10 +41,9 @@ impl TestServer {
 
     /// Somebody new, without cookies.
     pub fn browser(&self) -> Browser {
-        let client = reqwest::Client::builder()
+        let client = mintreu_server::net::client()
             .cookie_store(true)
             .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
             .build();
         Browser {
             client: client.expect("a client"),

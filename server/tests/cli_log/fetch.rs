@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use crate::accepted;
 use crate::made::Log;
-use mintreu::document::SigningKey;
+use mintreu::document::{SigningKey, to_text};
+use mintreu::log::{Frontier, Part};
 
 type Answers = Arc<Mutex<HashMap<String, Value>>>;
 
@@ -191,6 +192,65 @@ fn another_key_leaves_that_don_t_fit_and_a_silent_server_are_told_apart() {
     );
 }
 
+#[test]
+fn a_seller_is_shown_what_everybody_is_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (folder, log) = (folder.path(), Log::new());
+    fs::write(folder.join("session.txt"), "the-token").expect("writes");
+    let arguments = ["--token-file", "session.txt"];
+    // Nothing is theirs, and the second statement is of a log that only they are shown.
+    let (own, other) = (Log::new(), Log::of([0, 1, 77, 3, 4, 5, 6, 7, 8]));
+    let answers: Answers = Arc::new(Mutex::new(HashMap::new()));
+    let server = server(&answers);
+    for (shown, expected) in [(own, None), (other, Some("log_rewritten"))] {
+        let part = Part {
+            of: "acc_1".to_owned(),
+            size: 0,
+            root: Frontier::default().root(),
+        };
+        let mut all = log.answers(9);
+        let mut statement = all["/v1/log"].clone();
+        statement["head"] = to_text(&shown.head(9, Some(part))).into();
+        all.insert("/v1/log/statement".to_owned(), statement);
+        *answers.lock().expect("no panic") = all;
+        match expected {
+            None => assert_eq!(fetched(folder, &server, &arguments)["own_leaves"], 0),
+            Some(code) => assert_eq!(refused(folder, &server, &arguments), code),
+        }
+        accepted(folder, &["audit"]);
+    }
+    assert_eq!(heads(folder, "evidence.txt"), 2);
+}
+
+#[test]
+fn a_session_s_token_travels_by_tls_or_not_at_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    fs::write(folder.join("session.txt"), "the-token").expect("writes");
+    let arguments = ["--token-file", "session.txt"];
+    for server in [
+        "http://shop.example",
+        "http://127.0.0.1.shop.example",
+        "shop.example",
+    ] {
+        assert_eq!(refused(folder, server, &arguments), "token_in_clear");
+    }
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let heard = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody calls");
+        let mut heard = [0; 512];
+        let length = stream.read(&mut heard).expect("it speaks first");
+        heard[..length].to_vec()
+    });
+    let code = refused(folder, &format!("https://localhost:{port}"), &arguments);
+    assert_eq!(code, "network_failed");
+    let heard = heard.join().expect("no panic");
+    assert_eq!(heard[..2], [0x16, 0x03], "a TLS handshake: {heard:?}");
+    let token = heard.windows(9).any(|window| window == b"the-token");
+    assert!(!token, "the token is in the clear");
+}
+
 /// Ends the demo with the test.
 struct Demo(Child);
 
@@ -203,10 +263,7 @@ impl Drop for Demo {
 
 /// Signs in until the demo's people are there; the session's token.
 async fn sign_in(url: &str) -> String {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .expect("a client");
+    let client = mintreu_server::net::client().build().expect("a client");
     let body = json!({
         "email": "tomasz@northbeam.example", "password": mintreu_server::demo::PASSWORD,
     });

@@ -91,6 +91,7 @@ impl Log {
             "origin": "ten_1", "key": self.key.public().to_string(),
             "head": to_text(&self.head(size, None)),
         });
+        answers.insert(format!("/v1/log/heads/{size}"), head.clone());
         answers.insert("/v1/log".to_owned(), head);
         for from in 0..=size as u64 {
             for to in from..=size as u64 {

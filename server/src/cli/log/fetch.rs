@@ -1,5 +1,6 @@
 //! `log fetch`: the one part of the tools that asks a server.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use mintreu::document::{PublicKey, from_text};
@@ -59,48 +60,52 @@ struct Refusal {
     detail: String,
 }
 
-async fn fetch(command: &Fetch, server: &Server, out: &Output) -> Result<(), CliError> {
-    // A seller's statement is a head too: what is fetched then is all of one size.
-    let path = match server.token {
-        Some(_) => "/v1/log/statement",
-        None => "/v1/log",
-    };
-    let answer: LogAnswer = server.ask(path).await?;
-    let key: PublicKey = answer.key.parse()?;
-    let document = from_text(&answer.head)?;
-    let mut folder = match Folder::open(&command.out)? {
-        Some(folder) => {
-            // What was changed in the folder itself is found before it is added to.
-            check_heads(&folder, None)?;
-            folder
-        }
-        None => {
-            // Nothing is pinned to a key that didn't sign what came with it.
-            TreeHead::verify(&document, &key)?;
-            if let Some(known) = &command.log_key {
-                expected(&key, &read_public_key(known)?)?;
-            }
-            Folder::create(&command.out, &answer.origin, key)?
-        }
-    };
-    if let Some(known) = &command.log_key {
-        check_key(&folder, &read_public_key(known)?)?;
+/// What the server says the log is.
+struct Told {
+    origin: String,
+    key: PublicKey,
+    head: Vec<u8>,
+    /// A seller's: a head of the same size, signed with their part.
+    statement: Option<Vec<u8>>,
+}
+
+async fn told(server: &Server) -> Result<Told, CliError> {
+    if server.token.is_none() {
+        let answer: LogAnswer = server.ask("/v1/log").await?;
+        return Ok(Told {
+            key: answer.key.parse()?,
+            head: from_text(&answer.head)?,
+            origin: answer.origin,
+            statement: None,
+        });
     }
-    check_key(&folder, &key)?;
-    let head = folder.verified(&document)?;
+    let own: LogAnswer = server.ask("/v1/log/statement").await?;
+    let (key, statement) = (own.key.parse()?, from_text(&own.head)?);
+    let size = TreeHead::verify(&statement, &key)?.size;
+    // What everybody is shown, to hold the statement against; it can be shown to others, too.
+    let public: LogAnswer = server.ask(&format!("/v1/log/heads/{size}")).await?;
+    expected(&public.key.parse()?, &key)?;
+    Ok(Told {
+        origin: public.origin,
+        key,
+        head: from_text(&public.head)?,
+        statement: Some(statement),
+    })
+}
+
+async fn fetch(command: &Fetch, server: &Server, out: &Output) -> Result<(), CliError> {
+    let told = told(server).await?;
+    let mut folder = opened(command, &told)?;
+    let head = folder.verified(&told.head)?;
     let before = folder.size();
-    follow(&folder, server, &head, &document).await?;
+    follow(&folder, server, &head, &told.head).await?;
     if head.size > before || folder.heads.is_empty() {
         let new = entries(server, before, head.size).await?;
-        folder.grow(head.clone(), &document, new)?;
+        folder.grow(head.clone(), &told.head, new)?;
     }
-    let own = match &head.part {
+    let own = match &told.statement {
         None => None,
-        Some(part) => {
-            let own = own_leaves(server, part.size).await?;
-            folder.keep_own(&own, &document)?;
-            Some(own.len())
-        }
+        Some(statement) => Some(keep_own(&folder, server, &head, statement).await?),
     };
     let value = json!({
         "ok": true,
@@ -117,6 +122,43 @@ async fn fetch(command: &Fetch, server: &Server, out: &Output) -> Result<(), Cli
         head.size - before
     );
     out.result(&value, &text)
+}
+
+/// The folder, which is begun when it isn't there; with the key that is known, if one is.
+fn opened(command: &Fetch, told: &Told) -> Result<Folder, CliError> {
+    if let Some(known) = &command.log_key {
+        expected(&told.key, &read_public_key(known)?)?;
+    }
+    let Some(folder) = Folder::open(&command.out)? else {
+        // Nothing is pinned to a key that didn't sign what came with it.
+        TreeHead::verify(&told.head, &told.key)?;
+        return Folder::create(&command.out, &told.origin, told.key);
+    };
+    check_key(&folder, &told.key)?;
+    // What was changed in the folder itself is found before it is added to.
+    check_heads(&folder, None)?;
+    Ok(folder)
+}
+
+/// Keeps the seller's own leaves and the statement of them; how many they are.
+async fn keep_own(
+    folder: &Folder,
+    server: &Server,
+    head: &TreeHead,
+    statement: &[u8],
+) -> Result<usize, CliError> {
+    let stated = folder.verified(statement)?;
+    if (stated.size, stated.root) != (head.size, head.root) {
+        folder.keep_evidence(statement)?;
+        return Err(rewritten(
+            "the head signed with your part is not the one that everybody is shown; both are in \
+             evidence.txt",
+        ));
+    }
+    let part = stated.part.map_or(0, |part| part.size);
+    let own = own_leaves(server, part).await?;
+    folder.keep_own(&own, statement)?;
+    Ok(own.len())
 }
 
 fn expected(key: &PublicKey, known: &PublicKey) -> Result<(), CliError> {
@@ -192,6 +234,22 @@ fn unexpected(what: &str) -> CliError {
     CliError::new("answer_unexpected", format!("the server's answer: {what}")).exit(5)
 }
 
+/// A session's token is sent by TLS, or to this machine itself.
+fn check_private(server: &str) -> Result<(), CliError> {
+    let url = reqwest::Url::parse(server).ok();
+    let private = url.is_some_and(|url| {
+        let host = url.host_str().unwrap_or_default();
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        let loopback = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+        url.scheme() == "https" || loopback
+    });
+    if private {
+        return Ok(());
+    }
+    let detail = "a session's token is sent over https:// only, or to this machine";
+    Err(CliError::new("token_in_clear", detail).exit(2))
+}
+
 /// Who is asked.
 struct Server {
     client: reqwest::Client,
@@ -205,10 +263,10 @@ impl Server {
             Some(file) => Some(read_text(file)?.trim().to_owned()),
             None => None,
         };
-        let client = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .no_proxy()
-            .build();
+        let client = crate::net::client().timeout(TIMEOUT).build();
+        if token.is_some() {
+            check_private(&command.server)?;
+        }
         let failed = |error: reqwest::Error| CliError::new("network_failed", error.to_string());
         Ok(Self {
             client: client.map_err(failed)?,

@@ -34,8 +34,8 @@ pub enum Log {
     /// rewritten log is noticed by. With a seller's session it also fetches the fields of the own
     /// leaves and the log's signed word on which they are.
     #[command(after_help = "Examples:\n  \
-        mintreu log fetch --server http://shop.example --out audit\n  \
-        mintreu log fetch --server http://shop.example --out audit --token-file session.txt")]
+        mintreu log fetch --server https://shop.example --out audit\n  \
+        mintreu log fetch --server https://shop.example --out audit --token-file session.txt")]
     Fetch(Fetch),
 }
 

@@ -35,10 +35,7 @@ pub async fn deliver(
     })?;
     let base = app.config.server.base_url.trim_end_matches('/');
     let header = signature::sign(&secret(&app), app.now(), body.as_bytes());
-    let client = reqwest::Client::builder()
-        .timeout(TIMEOUT)
-        .no_proxy()
-        .build();
+    let client = crate::net::client().timeout(TIMEOUT).build();
     let response = client
         .map_err(JobError::retry)?
         .post(format!("{base}/v1/payments/webhooks/sandbox"))
