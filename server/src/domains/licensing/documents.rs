@@ -1,11 +1,11 @@
 //! From what was granted to a signed document.
 
 use super::custody::Held;
-use super::model::{Grant, License, LicensingError};
+use super::model::{Grant, LicensingError};
 use crate::app::Cx;
 use crate::domains::catalog::model::{self as catalog, EntitlementValue};
 use crate::domains::transparency;
-use mintreu::id::LicenseId;
+use mintreu::id::{AccountId, LicenseId};
 use mintreu::license::{
     Binding, Claims, Entitlement, Freshness, ListEntry, Matching, Name, QuotaClaim, StaleAction,
 };
@@ -31,14 +31,17 @@ pub(super) fn license(
     mintreu::license::issue(&claims, &key.key, &key.certificates()).map_err(LicensingError::Signing)
 }
 
-/// Puts an issued license into the log, in the same commit.
-pub(super) fn log(cx: &mut Cx<'_>, license: &License) -> Result<(), LicensingError> {
-    let leaf = document_hash(&license.document).and_then(|document| {
-        let code = license.product_code.as_str();
-        Leaf::new(code, license.id, license.issued_at, document)
-    });
-    let leaf = leaf.map_err(LicensingError::Signing)?;
-    Ok(transparency::append(cx, license.seller, leaf)?)
+/// Puts a license's document into the log, in the commit that signs it.
+pub(super) fn log(
+    cx: &mut Cx<'_>,
+    seller: AccountId,
+    (product, license, issued_at): (&str, LicenseId, Timestamp),
+    bundle: &[u8],
+) -> Result<(), LicensingError> {
+    let leaf = document_hash(bundle)
+        .and_then(|document| Leaf::new(product, license, issued_at, document))
+        .map_err(LicensingError::Signing)?;
+    Ok(transparency::append(cx, seller, leaf)?)
 }
 
 fn claims(grant: &Grant, id: LicenseId, now: Timestamp) -> Result<Claims, Error> {

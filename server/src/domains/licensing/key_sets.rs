@@ -10,6 +10,7 @@
 //! redeems its code or activates again.
 
 use super::custody::{self, Held, PRODUCT, RECEIPT, Root, Scope};
+use super::documents;
 use super::model::{License, LicensingError};
 use super::sql::keys::{self as sql, KeyName, KeyRecord, Revoking, StoredSet};
 use crate::app::{Command, Cx, ReadCx};
@@ -330,7 +331,8 @@ fn sign_some_again(cx: &mut Cx<'_>, key: KeyId, seller: AccountId) -> Result<boo
     if !batch.is_empty() {
         let signer = custody::product_key(cx, seller, &stolen.audience)?;
         for (license, document) in &batch {
-            sign_one_again(cx, *license, document, &signer, &known.ring)?;
+            let ring = &known.ring;
+            sign_one_again(cx, seller, (*license, document.as_slice()), &signer, ring)?;
         }
         return Ok(false);
     }
@@ -357,8 +359,8 @@ fn sign_some_again(cx: &mut Cx<'_>, key: KeyId, seller: AccountId) -> Result<boo
 /// The same claims under another key, issued now: no instant of before vouches for them.
 fn sign_one_again(
     cx: &mut Cx<'_>,
-    license: LicenseId,
-    document: &[u8],
+    seller: AccountId,
+    (license, document): (LicenseId, &[u8]),
     signer: &Held,
     ring: &Ring,
 ) -> Result<Vec<u8>, LicensingError> {
@@ -369,6 +371,8 @@ fn sign_one_again(
         .map_err(LicensingError::Signing)?;
     let tenant = cx.caller.tenant;
     sql::sign_license_again(cx.tx, tenant, license, (signer.id, &bundle), cx.now)?;
+    let logged = (claims.product.as_str(), license, cx.now);
+    documents::log(cx, seller, logged, &bundle)?;
     Ok(bundle)
 }
 
@@ -379,7 +383,8 @@ pub(super) fn refresh(cx: &mut Cx<'_>, license: &mut License) -> Result<(), Lice
     }
     let ring = known(cx, license.seller)?.ring;
     let signer = custody::product_key(cx, license.seller, &license.product_code)?;
-    license.document = sign_one_again(cx, license.id, &license.document, &signer, &ring)?;
+    let before = (license.id, license.document.as_slice());
+    license.document = sign_one_again(cx, license.seller, before, &signer, &ring)?;
     Ok(())
 }
 

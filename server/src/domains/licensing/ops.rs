@@ -62,7 +62,8 @@ pub fn issue(cx: &mut Cx<'_>, grant: &Grant) -> Result<Issued, LicensingError> {
     let code = new_code(cx, &license);
     let signed = Signed { place, key: key.id };
     sql::insert_license(cx.tx, tenant, &license, &code, &signed)?;
-    documents::log(cx, &license)?;
+    let logged = (license.product_code.as_str(), id, license.issued_at);
+    documents::log(cx, license.seller, logged, &license.document)?;
     let source = Source {
         source: &grant.source,
     };
