@@ -29,7 +29,7 @@ UPDATE license SET key_id = (
 UPDATE activation SET key_id = (
     SELECT l.key_id FROM license l
     WHERE l.tenant_id = activation.tenant_id AND l.license_id = activation.license_id);
-CREATE INDEX license_key ON license (tenant_id, key_id, license_id);
+CREATE INDEX license_signer ON license (tenant_id, key_id, license_id);
 CREATE INDEX license_signed_again ON license (tenant_id, seller_id, signed_again_at);
 
 -- A key without a certificate waits for one; a revoked one signs no more. A seed of no bytes was

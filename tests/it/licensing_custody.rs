@@ -171,7 +171,11 @@ async fn under_a_new_key_everything_works_and_the_old_opens_nothing() {
             Attempt::Commit(rewrap(tx, &job(&from, &to)))
         });
         let done = written.await.expect("a write").expect("runs");
-        assert_eq!(done, Some(before.len() + 3), "each seed and code");
+        assert_eq!(
+            done,
+            Some(before.len() + 3 + 1),
+            "each seed and code, and the log's seed"
+        );
 
         // The old key opens nothing, and is told so.
         let (from, to) = (old.clone(), new.clone());

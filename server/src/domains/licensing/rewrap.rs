@@ -1,9 +1,11 @@
 //! Sealing everything under another key-encryption key, while nobody else is at work.
 
+use super::batches::keys;
 use super::custody::purpose_of;
 use super::ops::sealed_for;
 use super::sql::sealed::{self as sql, Column};
 use crate::custody::Custody;
+use crate::domains::transparency;
 use crate::store::{StoreError, Tx};
 use mintreu::id::{KeyId, LicenseId};
 
@@ -22,12 +24,17 @@ pub struct Rewrap<'a> {
     pub progress: fn(usize),
 }
 
-/// Seals every seed and redeem code again, and the secret of the hashes: all, or with an error none.
+/// Seals every seed, redeem code and seller's own key again, and the secret of the hashes: all, or with an error none.
 /// Answers how many; `None` when a secret doesn't open with the key of until now.
 pub fn rewrap(tx: &mut dyn Tx, rewrap: &Rewrap<'_>) -> Result<Option<usize>, StoreError> {
     let mut done = 0;
     for tenant in sql::tenants(tx)? {
-        for column in [Column::Seed, Column::Code] {
+        let again = |purpose: &str, sealed: &[u8]| rewrap.again(purpose, sealed);
+        let Some(of_log) = transparency::reseal(tx, tenant, &again)? else {
+            return Ok(None);
+        };
+        done += of_log;
+        for column in [Column::Seed, Column::Code, Column::Key] {
             let mut after = [0; 16];
             loop {
                 let page = sql::page(tx, column, tenant, after, PAGE)?;
@@ -54,6 +61,7 @@ fn purpose(column: Column, id: [u8; 16]) -> String {
     match column {
         Column::Seed => purpose_of(KeyId::from_bytes(id)),
         Column::Code => sealed_for(LicenseId::from_bytes(id)),
+        Column::Key => keys::sealed_for(LicenseId::from_bytes(id)),
     }
 }
 

@@ -3,8 +3,9 @@
 use super::model::LogError;
 use super::sql::{self, StoredKey};
 use crate::app::Cx;
+use crate::store::{StoreError, Tx};
 use mintreu::document::SigningKey;
-use mintreu::id::KeyId;
+use mintreu::id::{KeyId, TenantId};
 use zeroize::Zeroizing;
 
 /// The key that signs the heads of the caller's tenant.
@@ -32,6 +33,23 @@ fn make(cx: &mut Cx<'_>) -> Result<SigningKey, LogError> {
     };
     sql::insert_key(cx.tx, cx.caller.tenant, &stored, cx.now)?;
     Ok(key)
+}
+
+/// Seals a tenant's key by `again`, which is told what it is sealed for. Answers how many keys that
+/// were; `None` when it doesn't open.
+pub fn reseal(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    again: &dyn Fn(&str, &[u8]) -> Option<Vec<u8>>,
+) -> Result<Option<usize>, StoreError> {
+    let Some(stored) = sql::find_key(tx, tenant)? else {
+        return Ok(Some(0));
+    };
+    let Some(sealed) = again(&purpose_of(stored.id), &stored.seed_sealed) else {
+        return Ok(None);
+    };
+    sql::reseal_key(tx, tenant, &sealed)?;
+    Ok(Some(1))
 }
 
 fn open(cx: &Cx<'_>, stored: &StoredKey) -> Result<SigningKey, LogError> {

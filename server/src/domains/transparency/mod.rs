@@ -25,6 +25,7 @@ mod ops;
 pub mod proofs;
 pub mod sql;
 
+pub use key::reseal;
 pub use model::{Head, Log, LogError, Own};
 pub use ops::{
     HeadWanted, OwnWanted, SEQUENCE_JOB, Sequence, State, StateOwn, append, head, own, sequence,

@@ -15,6 +15,9 @@ VALUES (:tenant, :key, :public, :sealed, :now)
 ON CONFLICT (tenant_id) DO NOTHING
 RETURNING key_id";
 
+const RESEAL_KEY: &str = "\
+UPDATE log_key SET seed_sealed = :sealed WHERE tenant_id = :tenant";
+
 const INSERT_LEAF: &str = "\
 INSERT INTO log_leaf (tenant_id, license_id, document_hash, seller_id, product_code, issued_at,
     appended_at, leaf_index, part_index)
@@ -78,6 +81,7 @@ WHERE tenant_id = :tenant AND size = :size";
 pub const ALL: &[&str] = &[
     FIND_KEY,
     INSERT_KEY,
+    RESEAL_KEY,
     INSERT_LEAF,
     WAITING,
     PLACE_LEAF,
@@ -110,6 +114,19 @@ pub(super) fn find_key(tx: &mut dyn Tx, tenant: TenantId) -> Result<Option<Store
         })
     })
     .transpose()
+}
+
+/// Puts another sealing of the same seed in place.
+pub(super) fn reseal_key(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    sealed: &[u8],
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("sealed", sealed.into()),
+    ];
+    tx.execute(RESEAL_KEY, &params).map(drop)
 }
 
 /// Writes the one key of a log; a race that was lost is run again.

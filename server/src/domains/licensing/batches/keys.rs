@@ -18,7 +18,7 @@ pub(super) fn mac(keys: &Custody, product: ProductId, key: &str) -> [u8; 32] {
 }
 
 /// A key is sealed for its own row, so that rows can't be swapped.
-fn sealed_for(license: LicenseId) -> String {
+pub(in super::super) fn sealed_for(license: LicenseId) -> String {
     format!("{KEY} {license}")
 }
 

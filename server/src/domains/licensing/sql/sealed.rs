@@ -1,4 +1,4 @@
-//! SQL of what is sealed under the key-encryption key: seeds and redeem codes.
+//! SQL of what is sealed under the key-encryption key: seeds, redeem codes and sellers' own keys.
 
 use crate::store::{Row, StoreError, Tx};
 use mintreu::id::TenantId;
@@ -15,20 +15,29 @@ SELECT license_id AS id, redeem_sealed AS sealed FROM license
 WHERE tenant_id = :tenant AND license_id > :after
 ORDER BY license_id LIMIT :limit";
 
+const KEYS: &str = "\
+SELECT license_id AS id, key_sealed AS sealed FROM license_key
+WHERE tenant_id = :tenant AND license_id > :after
+ORDER BY license_id LIMIT :limit";
+
 const PUT_SEED: &str = "\
 UPDATE seller_key SET seed_sealed = :sealed WHERE tenant_id = :tenant AND key_id = :id";
 
 const PUT_CODE: &str = "\
 UPDATE license SET redeem_sealed = :sealed WHERE tenant_id = :tenant AND license_id = :id";
 
+const PUT_KEY: &str = "\
+UPDATE license_key SET key_sealed = :sealed WHERE tenant_id = :tenant AND license_id = :id";
+
 /// Every statement here, for the test that prepares them.
-pub const ALL: &[&str] = &[TENANTS, SEEDS, CODES, PUT_SEED, PUT_CODE];
+pub const ALL: &[&str] = &[TENANTS, SEEDS, CODES, KEYS, PUT_SEED, PUT_CODE, PUT_KEY];
 
 /// Which of the sealed columns.
 #[derive(Clone, Copy)]
 pub(in super::super) enum Column {
     Seed,
     Code,
+    Key,
 }
 
 pub(in super::super) fn tenants(tx: &mut dyn Tx) -> Result<Vec<TenantId>, StoreError> {
@@ -51,6 +60,7 @@ pub(in super::super) fn page(
     let sql = match column {
         Column::Seed => SEEDS,
         Column::Code => CODES,
+        Column::Key => KEYS,
     };
     let params = [
         ("tenant", tenant.as_bytes().into()),
@@ -71,6 +81,7 @@ pub(in super::super) fn put(
     let sql = match column {
         Column::Seed => PUT_SEED,
         Column::Code => PUT_CODE,
+        Column::Key => PUT_KEY,
     };
     let params = [
         ("tenant", tenant.as_bytes().into()),
