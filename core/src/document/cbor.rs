@@ -231,6 +231,9 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn read(&mut self, depth: usize) -> Result<Value<'a>> {
         let start = self.decoder.position();
+        if let Some(value) = self.read_short(start) {
+            return Ok(value);
+        }
         let value = match self.decoder.datatype().map_err(unreadable)? {
             Type::Bool => Value::Bool(self.decoder.bool().map_err(unreadable)?),
             Type::Null => {
@@ -257,6 +260,24 @@ impl<'a> Reader<'a> {
             _ => return Err(malformed("a kind of CBOR item that claims never hold")),
         };
         Ok(value)
+    }
+
+    /// Reads what is whole and has a head of one byte, which is always its shortest form: most of
+    /// what claims hold. Everything else, broken things too, is left to who can say what it is.
+    fn read_short(&mut self, start: usize) -> Option<Value<'a>> {
+        let (&head, rest) = self.decoder.input().get(start..)?.split_first()?;
+        let len = usize::from(head & 0x1f);
+        let (value, body) = match head {
+            0x00..=0x17 => (Value::Int(i64::from(head)), 0),
+            0x20..=0x37 => (Value::Int(!i64::from(head - 0x20)), 0),
+            0x40..=0x57 => (Value::bytes(rest.get(..len)?), len),
+            0x60..=0x77 => (Value::text(str::from_utf8(rest.get(..len)?).ok()?), len),
+            0xf4 | 0xf5 => (Value::Bool(head == 0xf5), 0),
+            0xf6 => (Value::Null, 0),
+            _ => return None,
+        };
+        self.decoder.set_position(start + 1 + body);
+        Some(value)
     }
 
     /// Reads an item that the list or map around it has promised.

@@ -196,7 +196,24 @@ const fn shortest(protected: usize, payload: usize) -> usize {
     strings + protected + payload + 64 + 5
 }
 
+/// Reads the one header there is by its bytes; `None` for any other, which is decoded to say why.
+fn read_expected(bytes: &[u8]) -> Option<(Kind, Kid)> {
+    // {1: -19, 4: <8 bytes>, 16: <text of at most 23 bytes>}
+    let (kid, rest) = bytes
+        .strip_prefix(&[0xa3, 0x01, 0x32, 0x04, 0x48])?
+        .split_first_chunk()?;
+    let (&head, media_type) = rest.strip_prefix(&[0x10])?.split_first()?;
+    if media_type.len() > 23 || usize::from(head) != 0x60 + media_type.len() {
+        return None;
+    }
+    let kind = Kind::from_media_type(str::from_utf8(media_type).ok()?).ok()?;
+    Some((kind, *kid))
+}
+
 fn read_protected(bytes: &[u8]) -> Result<(Kind, Kid)> {
+    if let Some(expected) = read_expected(bytes) {
+        return Ok(expected);
+    }
     if bytes.len() > 64 {
         return Err(malformed("the protected header is too long"));
     }
@@ -315,6 +332,24 @@ mod tests {
             code(open(Kind::License, &forged, &[key.public()])),
             "bad_signature"
         );
+    }
+
+    #[test]
+    fn a_header_read_by_its_bytes_is_what_decoding_says() {
+        let kid = SigningKey::from_seed(&[1; 32]).public().kid();
+        for kind in Kind::all() {
+            let header = protected(kind, &kid).expect("encodes");
+            assert_eq!(read_expected(&header), Some((kind, kid)));
+            for bit in 0..header.len() * 8 {
+                let mut flipped = header.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                if let Some((kind, kid)) = read_expected(&flipped) {
+                    assert_eq!(protected(kind, &kid), Ok(flipped), "one header says this");
+                }
+            }
+            assert_eq!(read_expected(&header[..header.len() - 1]), None);
+            assert_eq!(read_expected(&[&header[..], &[0]].concat()), None);
+        }
     }
 
     #[test]
