@@ -3,10 +3,14 @@
 //! Absolute times say more about the machine than about the code, so what is kept is the ratio of
 //! the fastest rounds, taken in turns: what slows the machine down slows both.
 
+pub mod peers;
+
 use std::hint::black_box;
 use std::time::Duration;
 
-const ROUNDS: usize = 9;
+/// Rounds are many and short: one that is shorter than the scheduler's slice is likely to be one
+/// that nothing has interrupted, on a busy machine too.
+const ROUNDS: u32 = 180;
 
 /// How long `work` takes.
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
@@ -16,12 +20,14 @@ pub fn time(work: impl FnOnce()) -> Duration {
     started.elapsed()
 }
 
-/// Nanoseconds a call of `ours` and of `bare`: the fastest of several rounds, in turns.
+/// Nanoseconds a call of `ours` and of `bare`: the fastest of many rounds, in turns, which together
+/// make nine times `calls`.
 pub fn compare<A, B>(
     calls: u32,
     mut ours: impl FnMut() -> A,
     mut bare: impl FnMut() -> B,
 ) -> (f64, f64) {
+    let calls = (9 * calls).div_ceil(ROUNDS);
     let mut fastest = (f64::MAX, f64::MAX);
     for _ in 0..ROUNDS {
         fastest.0 = fastest.0.min(per_call(calls, &mut ours));
