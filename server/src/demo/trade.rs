@@ -11,16 +11,19 @@ use crate::domains::catalog::model::PriceModel;
 use crate::domains::catalog::ops::{ProductAt, product_at};
 use crate::domains::fulfilment::{Purchase, Started, ViewOrder, order_page, start};
 use crate::domains::ledger::Traffic;
-use crate::domains::licensing::{Activate, License, TrustText, activate, trust};
+use crate::domains::licensing::{
+    Activate, AskTime, License, TrustText, activate, answer_time, trust,
+};
 use crate::domains::metering::{AcceptSegment, accept_segment};
 use crate::gateways::sandbox::model::Choice;
 use crate::gateways::sandbox::ops::{Choose, choose};
 use mintreu::document::to_text;
 use mintreu::engine::{Engine, Options};
+use mintreu::sync::{ACTIVATIONS, SEGMENTS, TIME};
 use std::path::Path;
 
-/// Most answers that a device waits for in a row: its activation and a few segments.
-const MAX_SYNC: usize = 8;
+/// Most answers that a device waits for in a row: its activation, a few segments, and the news.
+const MAX_SYNC: usize = 16;
 
 /// Who buys what, and which card is drawn.
 const PURCHASES: &[(&str, &str, Choice)] = &[
@@ -149,12 +152,24 @@ async fn sync(app: &App, caller: &Caller, device: &Engine) -> Result<(), SeedErr
         let Some(request) = device.next_request()? else {
             return Ok(());
         };
-        let answer = if request.path == "/v1/activations" {
-            let command = Activate::from_bytes(&request.body)?;
-            app.transact(caller, command, activate).await?.document
-        } else {
-            let command = AcceptSegment::read(request.body)?;
-            app.transact(caller, command, accept_segment).await?.receipt
+        let answer = match request.path.as_str() {
+            ACTIVATIONS => {
+                let command = Activate::from_bytes(&request.body)?;
+                app.transact(caller, command, activate).await?.document
+            }
+            SEGMENTS => {
+                let command = AcceptSegment::read(request.body)?;
+                app.transact(caller, command, accept_segment).await?.receipt
+            }
+            TIME => {
+                let command = AskTime::from_bytes(&request.body)?;
+                app.transact(caller, command, answer_time).await?
+            }
+            // There is no news yet of keys and withdrawn licenses.
+            _ => {
+                device.on_response(204, &[])?;
+                continue;
+            }
         };
         device.on_response(200, &answer)?;
     }
