@@ -30,7 +30,7 @@ pub fn rewrap(tx: &mut dyn Tx, rewrap: &Rewrap<'_>) -> Result<Option<usize>, Sto
     let mut done = 0;
     for tenant in sql::tenants(tx)? {
         let again = |purpose: &str, sealed: &[u8]| rewrap.again(purpose, sealed);
-        let Some(of_log) = transparency::reseal(tx, tenant, &again)? else {
+        let Some(of_log) = transparency::reseal(tx, tenant, again)? else {
             return Ok(None);
         };
         done += of_log;

@@ -40,7 +40,7 @@ fn make(cx: &mut Cx<'_>) -> Result<SigningKey, LogError> {
 pub fn reseal(
     tx: &mut dyn Tx,
     tenant: TenantId,
-    again: &dyn Fn(&str, &[u8]) -> Option<Vec<u8>>,
+    again: impl Fn(&str, &[u8]) -> Option<Vec<u8>>,
 ) -> Result<Option<usize>, StoreError> {
     let Some(stored) = sql::find_key(tx, tenant)? else {
         return Ok(Some(0));
