@@ -66,7 +66,9 @@ use crate::license::{
     Entitlement, Revocations, Ring, Trust, Verdict, Version, open_bundle, verify,
 };
 use crate::meter::{CellKey, Decision, Export, Receipt, TimeQuality};
-use crate::sync::{ACTIVATIONS, Answer, DEACTIVATIONS, Request, SEGMENTS, sort_response};
+use crate::sync::{
+    ACTIVATIONS, Answer, DEACTIVATIONS, Request, SEGMENTS, sort_response, unavailable,
+};
 use crate::time::{Clock, SystemClock, Timestamp};
 
 const LICENSE: &str = "license";
@@ -422,6 +424,7 @@ impl Engine {
         let shared = &self.shared;
         shared.turn().forget_last();
         if let Some(bytes) = shared.next_segment()? {
+            shared.turn().asks_for_receipt = true;
             return Ok(Some(Request::post(SEGMENTS, bytes)));
         }
         if let Some(bytes) = enrol::given_up(shared)? {
@@ -460,6 +463,8 @@ impl Engine {
                 self.shared.turn().heard();
                 Ok(())
             }
+            Answer::Elsewhere if self.shared.turn().keep_usage() => Ok(()),
+            Answer::Elsewhere => Err(unavailable(status)),
             Answer::Nothing if self.shared.turn().heard() => Ok(()),
             Answer::Nothing => enrol::heard_given_up(&self.shared),
         }
@@ -534,6 +539,9 @@ impl Shared {
     }
 
     fn next_segment(&self) -> Result<Option<Vec<u8>>> {
+        if self.turn().keeps_usage() {
+            return Ok(None);
+        }
         let may_seal = !self.turn().sealed;
         let next = self.journal.next_segment(self.seal_time(), may_seal)?;
         Ok(next.map(|(bytes, just_sealed)| {

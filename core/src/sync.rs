@@ -85,6 +85,8 @@ pub(crate) enum Answer<'a> {
     NotTaken(&'a [u8]),
     /// There is nothing to say (204), or nothing of the kind (404).
     Nothing,
+    /// This host never takes such a request (501); another one may.
+    Elsewhere,
 }
 
 /// Sorts a response; what carries nothing signed becomes an error and changes nothing.
@@ -110,10 +112,8 @@ pub(crate) fn sort_response(status: u16, body: &[u8], optional: bool) -> Result<
         204 => Ok(Answer::Nothing),
         404 if optional => Ok(Answer::Nothing),
         409 if !is_problem => Ok(Answer::NotTaken(body)),
-        408 | 425 | 429 | 500..=599 => Err(Error::new(
-            "server_unavailable",
-            format!("the server answered {status}; nothing is lost, send again later"),
-        )),
+        501 => Ok(Answer::Elsewhere),
+        408 | 425 | 429 | 500..=599 => Err(unavailable(status)),
         _ => Err(Error::new(
             "sync_refused",
             format!(
@@ -122,6 +122,14 @@ pub(crate) fn sort_response(status: u16, body: &[u8], optional: bool) -> Result<
             ),
         )),
     }
+}
+
+/// Nothing was taken, and nothing is wrong with the request.
+pub(crate) fn unavailable(status: u16) -> Error {
+    Error::new(
+        "server_unavailable",
+        format!("the server answered {status}; nothing is lost, send again later"),
+    )
 }
 
 /// The `code` of a problem document (RFC 9457), for the sentence only: nothing acts on it.
@@ -152,6 +160,7 @@ mod tests {
         assert_eq!(sort_response(404, b"{}", true), Ok(Answer::Nothing));
         let code = |status, body: &[u8]| sort_response(status, body, false).unwrap_err().code();
         assert_eq!(code(404, b"{}"), "sync_refused");
+        assert_eq!(sort_response(501, b"{}", false), Ok(Answer::Elsewhere));
         assert_eq!(code(503, b""), "server_unavailable");
         assert_eq!(code(429, b""), "server_unavailable");
         assert_eq!(code(302, b"<html>"), "sync_refused");

@@ -257,3 +257,43 @@ fn several_licenses_unite_their_features_and_take_the_largest_limit_or_the_sum()
         assert_eq!(engine.check("pro").unwrap_err().code(), "not_entitled");
     }
 }
+
+#[test]
+fn a_host_that_takes_no_usage_keeps_seats_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = floating(3600);
+    let clock = Arc::new(FixedClock::at(NOW));
+    let engine = open_at(dir.path(), &server, clock.clone());
+    engine.install_bytes(&server.license_bundle()).unwrap();
+    sync(&engine, &mut server);
+    engine.record("renders", 3).unwrap();
+    engine.deactivate(None).unwrap();
+    let mut paths_asked = Vec::new();
+    while let Some(request) = engine.next_request().unwrap() {
+        let (status, body) = match request.path == paths::SEGMENTS {
+            true => (501, Vec::new()),
+            false => server.handle(&request.path, &request.body),
+        };
+        engine.on_response(status, &body).unwrap();
+        paths_asked.push(request.path);
+    }
+    assert_eq!(paths_asked, [paths::SEGMENTS, paths::DEACTIVATIONS]);
+    assert_eq!((server.given_back.len(), server.billed("renders")), (1, 0));
+    // Asked for anything else it is an answer like every other failure.
+    engine.activate(server.license.id).unwrap();
+    let request = engine.next_request().unwrap().unwrap();
+    assert_eq!(
+        request.path,
+        paths::SEGMENTS,
+        "offered again in the next sync"
+    );
+    engine.on_response(501, b"").unwrap();
+    assert!(engine.next_request().unwrap().is_some());
+    let refused = engine.on_response(501, b"").unwrap_err();
+    assert_eq!(refused.code(), "server_unavailable");
+    sync(&engine, &mut server);
+    assert_eq!(status(&engine), Status::Valid);
+    pass(&clock, &mut server, HOUR / 4);
+    sync(&engine, &mut server);
+    assert_eq!(server.billed("renders"), 3, "and taken where it is taken");
+}

@@ -37,6 +37,10 @@ pub(super) struct Turn {
     failed: bool,
     /// What the last request asked, when it asked for news.
     last: Option<Step>,
+    /// Whether the last request carried usage.
+    pub asks_for_receipt: bool,
+    /// Whether whoever is talked to takes no usage: it waits for another.
+    keeps_usage: bool,
 }
 
 impl Turn {
@@ -46,6 +50,18 @@ impl Turn {
 
     pub fn forget_last(&mut self) {
         self.last = None;
+        self.asks_for_receipt = false;
+    }
+
+    /// Whether usage is left where it is until this turn is over.
+    pub const fn keeps_usage(&self) -> bool {
+        self.keeps_usage
+    }
+
+    /// Leaves usage where it is, if that was what the last request carried; tells whether it was.
+    pub fn keep_usage(&mut self) -> bool {
+        self.keeps_usage |= self.asks_for_receipt;
+        self.asks_for_receipt
     }
 
     /// Notes that the last question was answered; tells whether it asked for news.
