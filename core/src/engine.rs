@@ -54,7 +54,7 @@ use handle::MeterCore;
 pub use handle::{Meter, Reservation};
 use held::{Held, Host, Judged, Now};
 use keeper::Keeper;
-use news::{Channel, Turn};
+use news::{Channel, Turn, Word};
 
 use crate::activation::{Activation, Fingerprint, RedeemCode, Wanted, seller_key};
 use crate::document::{Bundle, Kind, PublicKey, from_text, to_text};
@@ -424,10 +424,13 @@ impl Engine {
         let shared = &self.shared;
         shared.turn().forget_last();
         if let Some(bytes) = shared.next_segment()? {
-            shared.turn().asks_for_receipt = true;
+            shared.turn().carries = Some(Word::Usage);
             return Ok(Some(Request::post(SEGMENTS, bytes)));
         }
-        if let Some(bytes) = enrol::given_up(shared)? {
+        if let Some(bytes) = enrol::given_up(shared)?
+            && !shared.turn().waits(Word::SeatGivenBack)
+        {
+            shared.turn().carries = Some(Word::SeatGivenBack);
             return Ok(Some(Request::post(DEACTIVATIONS, bytes)));
         }
         if let Some(request) = news::next(shared)? {
@@ -463,7 +466,7 @@ impl Engine {
                 self.shared.turn().heard();
                 Ok(())
             }
-            Answer::Elsewhere if self.shared.turn().keep_usage() => Ok(()),
+            Answer::Elsewhere if self.shared.turn().wait() => Ok(()),
             Answer::Elsewhere => Err(unavailable(status)),
             Answer::Nothing if self.shared.turn().heard() => Ok(()),
             Answer::Nothing => enrol::heard_given_up(&self.shared),
@@ -539,7 +542,7 @@ impl Shared {
     }
 
     fn next_segment(&self) -> Result<Option<Vec<u8>>> {
-        if self.turn().keeps_usage() {
+        if self.turn().waits(Word::Usage) {
             return Ok(None);
         }
         let may_seal = !self.turn().sealed;

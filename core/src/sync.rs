@@ -85,7 +85,7 @@ pub(crate) enum Answer<'a> {
     NotTaken(&'a [u8]),
     /// There is nothing to say (204), or nothing of the kind (404).
     Nothing,
-    /// This host never takes such a request (501); another one may.
+    /// This server never takes such a thing (501); another one may.
     Elsewhere,
 }
 

@@ -104,6 +104,26 @@ fn a_seat_is_borrowed_for_days_by_network_or_by_text() {
 }
 
 #[test]
+fn a_seat_that_can_be_kept_no_longer_is_asked_for_at_half_of_what_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = floating(3600);
+    let clock = Arc::new(FixedClock::at(NOW));
+    let engine = open_at(dir.path(), &server, clock.clone());
+    engine.install_bytes(&server.license_bundle()).unwrap();
+    sync(&engine, &mut server);
+    // Whoever lends can't go beyond this end.
+    let end = engine.seat_ends_at(server.license.id).unwrap();
+    for left in [1800, 900, 450] {
+        pass(&clock, &mut server, left * 1000);
+        server.seat_secs = Some(left);
+        assert!(engine.next_request().unwrap().is_some(), "{left}");
+        sync(&engine, &mut server);
+        assert_eq!(engine.seat_ends_at(server.license.id), Some(end));
+        assert_eq!(engine.next_request().unwrap(), None, "{left}");
+    }
+}
+
+#[test]
 fn a_lease_is_good_for_one_activation() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut server = floating(3600);
@@ -259,7 +279,7 @@ fn several_licenses_unite_their_features_and_take_the_largest_limit_or_the_sum()
 }
 
 #[test]
-fn a_host_that_takes_no_usage_keeps_seats_all_the_same() {
+fn a_server_that_takes_no_usage_keeps_seats_all_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let mut server = floating(3600);
     let clock = Arc::new(FixedClock::at(NOW));
@@ -268,32 +288,31 @@ fn a_host_that_takes_no_usage_keeps_seats_all_the_same() {
     sync(&engine, &mut server);
     engine.record("renders", 3).unwrap();
     engine.deactivate(None).unwrap();
-    let mut paths_asked = Vec::new();
-    while let Some(request) = engine.next_request().unwrap() {
-        let (status, body) = match request.path == paths::SEGMENTS {
-            true => (501, Vec::new()),
-            false => server.handle(&request.path, &request.body),
-        };
-        engine.on_response(status, &body).unwrap();
-        paths_asked.push(request.path);
-    }
-    assert_eq!(paths_asked, [paths::SEGMENTS, paths::DEACTIVATIONS]);
-    assert_eq!((server.given_back.len(), server.billed("renders")), (1, 0));
-    // Asked for anything else it is an answer like every other failure.
     engine.activate(server.license.id).unwrap();
-    let request = engine.next_request().unwrap().unwrap();
-    assert_eq!(
-        request.path,
-        paths::SEGMENTS,
-        "offered again in the next sync"
-    );
-    engine.on_response(501, b"").unwrap();
-    assert!(engine.next_request().unwrap().is_some());
-    let refused = engine.on_response(501, b"").unwrap_err();
-    assert_eq!(refused.code(), "server_unavailable");
-    sync(&engine, &mut server);
+    let mut asked = Vec::new();
+    for elsewhere in [
+        &[paths::SEGMENTS, paths::DEACTIVATIONS][..],
+        &[paths::SEGMENTS],
+    ] {
+        while let Some(request) = engine.next_request().unwrap() {
+            let (status, body) = match elsewhere.contains(&request.path.as_str()) {
+                true => (501, Vec::new()),
+                false => server.handle(&request.path, &request.body),
+            };
+            engine.on_response(status, &body).unwrap();
+            asked.push(request.path);
+        }
+    }
+    let (usage, back, seat) = (paths::SEGMENTS, paths::DEACTIVATIONS, paths::ACTIVATIONS);
+    assert_eq!(asked, [usage, back, seat, usage, back], "nothing is lost");
     assert_eq!(status(&engine), Status::Valid);
+    assert_eq!((server.given_back.len(), server.billed("renders")), (1, 0));
     pass(&clock, &mut server, HOUR / 4);
     sync(&engine, &mut server);
     assert_eq!(server.billed("renders"), 3, "and taken where it is taken");
+    // To everything else it is a failure like every other.
+    engine.borrow(None, 86_400).unwrap();
+    assert!(engine.next_request().unwrap().is_some());
+    let refused = engine.on_response(501, b"").unwrap_err();
+    assert_eq!(refused.code(), "server_unavailable");
 }

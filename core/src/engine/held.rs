@@ -98,11 +98,16 @@ impl Held {
         self.judged = None;
     }
 
-    /// Takes a lease, unless the one that is held lasts longer.
+    /// Takes a lease, unless the one that is held lasts longer. Of two with one end the later
+    /// counts: who can keep a seat no longer asks again at half of what is left, not at once.
     pub fn lend(&mut self, license: LicenseId, lease: VerifiedLease) {
         if let Some(seat) = self.seats.get_mut(&license) {
-            let held = seat.lease.as_ref().map(VerifiedLease::ends_at);
-            if held.is_none_or(|end| end < lease.ends_at()) {
+            let rank = |lease: &VerifiedLease| (lease.ends_at(), lease.claims().issued_at);
+            if seat
+                .lease
+                .as_ref()
+                .is_none_or(|held| rank(held) < rank(&lease))
+            {
                 seat.lease = Some(lease);
             }
         }

@@ -25,6 +25,13 @@ pub(super) enum Step {
     List(u64),
 }
 
+/// What this device has to tell, to a server that takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Word {
+    Usage,
+    SeatGivenBack,
+}
+
 /// One run of the host's loop from the first request to `None`.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
@@ -37,10 +44,10 @@ pub(super) struct Turn {
     failed: bool,
     /// What the last request asked, when it asked for news.
     last: Option<Step>,
-    /// Whether the last request carried usage.
-    pub asks_for_receipt: bool,
-    /// Whether whoever is talked to takes no usage: it waits for another.
-    keeps_usage: bool,
+    /// What of this device's own the last request carried.
+    pub carries: Option<Word>,
+    /// What whoever is talked to doesn't take: it waits for another.
+    waiting: BTreeSet<Word>,
 }
 
 impl Turn {
@@ -50,18 +57,18 @@ impl Turn {
 
     pub fn forget_last(&mut self) {
         self.last = None;
-        self.asks_for_receipt = false;
+        self.carries = None;
     }
 
-    /// Whether usage is left where it is until this turn is over.
-    pub const fn keeps_usage(&self) -> bool {
-        self.keeps_usage
+    /// Whether this waits until the turn is over.
+    pub fn waits(&self, word: Word) -> bool {
+        self.waiting.contains(&word)
     }
 
-    /// Leaves usage where it is, if that was what the last request carried; tells whether it was.
-    pub fn keep_usage(&mut self) -> bool {
-        self.keeps_usage |= self.asks_for_receipt;
-        self.asks_for_receipt
+    /// Lets what the last request carried wait, if it may; tells whether it may.
+    pub fn wait(&mut self) -> bool {
+        self.waiting.extend(self.carries);
+        self.carries.is_some()
     }
 
     /// Notes that the last question was answered; tells whether it asked for news.
