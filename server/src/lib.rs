@@ -23,6 +23,7 @@ pub mod config;
 pub mod custody;
 pub mod events;
 pub mod gateways;
+pub mod hostfile;
 pub mod limits;
 pub mod net;
 pub mod problem;
@@ -37,6 +38,7 @@ pub mod domains;
 pub mod api;
 pub mod cli;
 pub mod demo;
+pub mod floating;
 pub mod notify;
 pub mod web;
 pub mod worker;
@@ -120,7 +122,7 @@ pub fn router(app: &Arc<App>) -> Router {
     let visits = Arc::new(api::Visits::new(app.clone()));
     let routes = api::router().merge(web::router(app));
     let routes = routes.layer(from_fn_with_state(visits, api::visit));
-    serve::guarded(app, routes.with_state(app.clone()))
+    serve::guarded((&app.config.server).into(), routes.with_state(app.clone()))
 }
 
 /// Serves on `listener`, with a worker beside it, until `shutdown`; then ends in order: no new
@@ -137,7 +139,8 @@ pub async fn run(app: Arc<App>, listener: TcpListener, shutdown: impl Future<Out
             worker::run(worker_app, Arc::new(worker::table()), stopped).await;
         }
     });
-    serve::serve(&app, router(&app), listener, shutdown).await;
+    let bounds = (&app.config.server).into();
+    serve::serve(bounds, router(&app), listener, shutdown).await;
     stop.send(()).ok();
     if worker.await.is_err() {
         tracing::error!("the worker ended by a panic");

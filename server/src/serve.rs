@@ -3,7 +3,7 @@
 //! Slow clients can't hold the server: the first byte and each head have a time limit, bodies a
 //! size, requests a duration. Work beyond the limit is refused at once with 503 and Retry-After.
 
-use crate::app::App;
+use crate::config::ServerConfig;
 use crate::problem::Problem;
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
@@ -32,19 +32,42 @@ const HEAD: Duration = Duration::from_secs(5);
 /// How long requests at work may go on after the end was announced.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How much is taken on at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Open connections at most.
+    pub connections: usize,
+    /// Requests at work at most.
+    pub requests: usize,
+    /// Largest request body in bytes.
+    pub body: usize,
+    /// How long a request may take.
+    pub patience: Duration,
+}
+
+impl From<&ServerConfig> for Bounds {
+    fn from(config: &ServerConfig) -> Self {
+        Self {
+            connections: config.max_connections,
+            requests: config.max_requests,
+            body: config.max_body,
+            patience: Duration::from_secs(config.request_timeout),
+        }
+    }
+}
+
 /// Wraps `routes` in what every request goes through, outermost first: a request id, a line in
 /// the log, panics turned into 500, shedding, a time limit, and a body limit.
-pub fn guarded(app: &Arc<App>, routes: Router) -> Router {
-    let server = &app.config.server;
+pub fn guarded(bounds: Bounds, routes: Router) -> Router {
     let gate = Gate {
-        permits: Arc::new(Semaphore::new(server.max_requests)),
-        limit: Duration::from_secs(server.request_timeout),
+        permits: Arc::new(Semaphore::new(bounds.requests)),
+        limit: bounds.patience,
     };
     let trace = TraceLayer::new_for_http()
         .make_span_with(span)
         .on_response(DefaultOnResponse::new().level(Level::DEBUG));
     routes
-        .layer(DefaultBodyLimit::max(server.max_body))
+        .layer(DefaultBodyLimit::max(bounds.body))
         .layer(from_fn_with_state(gate, pass))
         .layer(CatchPanicLayer::custom(|_| {
             tracing::error!("a handler panicked");
@@ -84,13 +107,13 @@ async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Respons
 
 /// Serves `routes` on `listener` until `shutdown`, then lets requests at work finish.
 pub async fn serve(
-    app: &App,
+    bounds: Bounds,
     routes: Router,
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) {
     let mut shutdown = pin!(shutdown);
-    let connections = Arc::new(Semaphore::new(app.config.server.max_connections));
+    let connections = Arc::new(Semaphore::new(bounds.connections));
     let (ending, ended) = watch::channel(false);
     let mut open = JoinSet::new();
     loop {

@@ -30,7 +30,8 @@ impl TestServer {
                 stopped.await.ok();
             };
             let routes = mintreu_server::router(&app);
-            mintreu_server::serve::serve(&app, routes, listener, stopped).await;
+            let bounds = (&app.config.server).into();
+            mintreu_server::serve::serve(bounds, routes, listener, stopped).await;
         });
         Self {
             address,

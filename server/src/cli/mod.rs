@@ -15,6 +15,7 @@ mod catalog;
 mod codes;
 mod demo;
 mod files;
+mod floating;
 mod import;
 mod keyfile;
 mod keys;
@@ -55,8 +56,8 @@ pub struct Cli {
 enum Command {
     /// Start a shop to look at: this machine only, fresh keys, sandbox money
     Demo(demo::Demo),
-    /// Serve the marketplace to the world, with a worker beside it
-    Serve,
+    /// Serve the marketplace to the world, with a worker beside it; or lend floating seats
+    Serve(floating::Floating),
     /// Run jobs alone, beside other servers on the same PostgreSQL
     Work(server::Work),
     /// Bring the database's schema up to date and stop
@@ -99,7 +100,8 @@ impl Command {
     fn run(self, config: Option<PathBuf>, out: &Output) -> Result<(), CliError> {
         match self {
             Self::Demo(demo) => demo::run(&demo, out),
-            Self::Serve => server::serve(config.as_deref(), out),
+            Self::Serve(given) if given.floating => floating::serve(&given, out),
+            Self::Serve(_) => server::serve(config.as_deref(), out),
             Self::Work(work) => server::work(config.as_deref(), &work, out),
             Self::Migrate => server::migrate(config.as_deref(), out),
             Self::Admin(command) => admin::run(&command, config.as_deref(), out),
