@@ -13,7 +13,7 @@ use mintreu_tests::{Browser, TestApp};
 
 const MINUTE: i64 = 60_000;
 
-fn engine(test: &TestApp, folder: &std::path::Path, trust: &Trust) -> Engine {
+pub fn engine(test: &TestApp, folder: &std::path::Path, trust: &Trust) -> Engine {
     let options = Options {
         clock: test.clock.clone(),
         ..Options::default()
@@ -22,7 +22,7 @@ fn engine(test: &TestApp, folder: &std::path::Path, trust: &Trust) -> Engine {
 }
 
 /// Sends what the engine has to send; gives what was refused, if anything was.
-async fn sync(engine: &Engine, guest: &Browser) -> Result<(), mintreu::Error> {
+pub async fn sync(engine: &Engine, guest: &Browser) -> Result<(), mintreu::Error> {
     for _ in 0..50 {
         let Some(request) = engine.next_request()? else {
             return Ok(());
@@ -41,7 +41,7 @@ async fn sync(engine: &Engine, guest: &Browser) -> Result<(), mintreu::Error> {
 }
 
 /// A guest's license of two floating seats, lent for an hour, borrowed for up to a week.
-async fn floating(test: &TestApp, shop: &Shop, guest: &Browser) -> (LicenseId, Trust, String) {
+pub async fn floating(test: &TestApp, shop: &Shop, guest: &Browser) -> (LicenseId, Trust, String) {
     let seller: &Caller = &shop.seller;
     let tenant = test.tenant();
     let found = test
@@ -68,7 +68,7 @@ async fn floating(test: &TestApp, shop: &Shop, guest: &Browser) -> (LicenseId, T
     license(shop, guest).await
 }
 
-async fn license(shop: &Shop, guest: &Browser) -> (LicenseId, Trust, String) {
+pub async fn license(shop: &Shop, guest: &Browser) -> (LicenseId, Trust, String) {
     let (_, started) = guest
         .post_json("/v1/checkouts", &order_of(shop.free, 0))
         .await;

@@ -10,6 +10,7 @@ mod commerce_control;
 mod commerce_licenses;
 mod demo;
 mod licensing_custody;
+mod licensing_hosts;
 mod licensing_key_sets;
 mod licensing_keys;
 mod licensing_lists;

@@ -142,6 +142,7 @@ fn sentence(error: &LicensingError) -> Option<&'static str> {
         LicensingError::Revoked => Some("activate-revoked"),
         LicensingError::Expired => Some("activate-expired"),
         LicensingError::SeatsExhausted { .. } => Some("activate-seats"),
+        LicensingError::SeatsDelegated { .. } => Some("activate-delegated"),
         LicensingError::WrongProduct => Some("activate-wrong-product"),
         LicensingError::TooManyMoves { .. } => Some("activate-moves"),
         _ => None,

@@ -1,6 +1,7 @@
 //! Licenses: the list, one with its key, file, code and devices, and redeeming.
 
 use super::ask::{Answer, Ask, go_to, html, refused};
+use super::hosts::Hosts;
 use super::listing::encoded;
 use super::page::{Page, Section};
 use super::parts::{Badge, Crumbs, Field, KeyBox, Qr, Tone};
@@ -60,6 +61,7 @@ struct LicensePage {
     qr: Vec<Qr>,
     metered: bool,
     usage_address: String,
+    hosts: Option<Hosts>,
 }
 
 struct DeviceRow {
@@ -185,11 +187,11 @@ impl Token {
     }
 }
 
-fn nothing_here() -> Problem {
+pub(super) fn nothing_here() -> Problem {
     Problem::not_found("There is no such license.")
 }
 
-fn license_id(text: &str) -> Result<LicenseId, Problem> {
+pub(super) fn license_id(text: &str) -> Result<LicenseId, Problem> {
     LicenseId::parse(text).map_err(|_| nothing_here())
 }
 
@@ -223,7 +225,17 @@ pub async fn show(
         false => None,
     };
     let page = ask.section_page("licenses-title", Section::Licenses);
+    let hosts = match owner && view.license.terms.floating.is_some() {
+        true => {
+            let query = view.license.id;
+            let found = ask.app.read(&ask.visitor.caller, query, licensing::hosts);
+            Some(found.await?)
+        }
+        false => None,
+    };
+    let hosts = hosts.map(|found| Hosts::of(&page, &view.license, &found, ask.app.now()));
     let shown = Shown {
+        hosts,
         view: &view,
         product: product.as_ref(),
         code,
@@ -235,6 +247,8 @@ pub async fn show(
 
 /// What one license's page is made from.
 struct Shown<'a> {
+    /// Where its seats can be handed to a host.
+    hosts: Option<Hosts>,
     view: &'a LicenseView,
     product: Option<&'a Product>,
     /// The redeem code, for who may see it.
@@ -248,6 +262,7 @@ struct Shown<'a> {
 impl LicensePage {
     fn new(mut page: Page, shown: Shown<'_>, now: Timestamp) -> Self {
         let Shown {
+            hosts,
             view,
             product,
             code,
@@ -289,6 +304,7 @@ impl LicensePage {
             qr: Qr::parts(&license.document),
             metered: owner && product.is_some_and(|product| !product.meters.is_empty()),
             usage_address: format!("/usage?license={}", license.id),
+            hosts,
             name,
             base,
             page,

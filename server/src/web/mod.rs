@@ -21,6 +21,7 @@ pub mod assets;
 pub mod checkout;
 pub mod errors;
 pub mod format;
+pub mod hosts;
 pub mod license;
 pub mod listing;
 mod markdown;
@@ -76,6 +77,8 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/licenses", get(license::list))
         .route("/licenses/{id}", get(license::show))
         .route("/licenses/{id}/move", post(license::move_device))
+        .route("/licenses/{id}/hosts", post(hosts::delegate))
+        .route("/licenses/{id}/hosts/{host}/file", get(hosts::file))
         .route("/licenses/{id}/{file}", get(license::file))
         .route("/redeem", get(license::redeem_page).post(license::redeem))
         .route("/activate", get(activate::show).post(activate::activate))

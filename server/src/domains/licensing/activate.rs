@@ -2,6 +2,7 @@
 
 use super::custody;
 use super::guesses::Tried;
+use super::hosts;
 use super::key_sets;
 use super::model::{Activation, License, LicenseState, LicensingError};
 use super::ops::{license_of_code, license_of_key};
@@ -116,6 +117,7 @@ pub fn activate(cx: &mut Cx<'_>, cmd: &Activate) -> Result<Activated, LicensingE
         LicenseState::Revoked => return Err(LicensingError::Revoked),
     }
     end_seats(cx, &license)?;
+    hosts::refuse_delegated(cx, &license)?;
     if let Some(kept) = renew(cx, &cmd.request, &cmd.device, &license)? {
         return Ok(kept);
     }

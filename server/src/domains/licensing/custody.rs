@@ -341,7 +341,15 @@ pub fn trust(cx: &mut Cx<'_>, cmd: &TrustText) -> Result<Trust, LicensingError> 
         own || product.state != catalog::State::Draft
     };
     let product = found.filter(visible).ok_or(LicensingError::NotFound)?;
-    let seller = product.seller.account;
+    pinned(cx, product.seller.account, &product.code)
+}
+
+/// What a product of this code pins.
+pub(super) fn pinned(
+    cx: &mut Cx<'_>,
+    seller: AccountId,
+    product_code: &str,
+) -> Result<Trust, LicensingError> {
     let first = root(cx, seller)?.public;
     let ring = ring(cx.tx, cx.caller.tenant, seller, first)?;
     let newest = sql::newest_set(cx.tx, cx.caller.tenant, seller)?;
@@ -349,7 +357,7 @@ pub fn trust(cx: &mut Cx<'_>, cmd: &TrustText) -> Result<Trust, LicensingError> 
     let by_them = newest.is_none_or(|set| KeySet::verify(&set.document, &in_force).is_ok());
     let mut roots = in_force.into_iter().filter(|_| by_them).copied();
     let root = roots.next().unwrap_or(first);
-    let trust = Trust::new(&product.code, root).map_err(LicensingError::Signing)?;
+    let trust = Trust::new(product_code, root).map_err(LicensingError::Signing)?;
     let least = ring.key_set().map_or(0, |set| set.version);
     let trust = trust.with_least_key_set(least);
     Ok(match roots.next() {

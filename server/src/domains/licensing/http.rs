@@ -2,6 +2,7 @@
 
 mod fetched;
 pub mod held;
+mod hosts;
 mod seats;
 
 use seats::Form;
@@ -55,6 +56,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(export_root_key))
         .merge(fetched::routes())
         .merge(held::routes())
+        .merge(hosts::routes())
         .merge(seats::routes())
         .merge(super::batches::http::routes())
 }
@@ -79,6 +81,11 @@ impl From<LicensingError> for Problem {
             E::Expired => Self::new(403, "license_expired", detail),
             E::SeatsExhausted { .. } => Self::new(409, "seats_exhausted", detail),
             E::TooManyMoves { .. } => Self::new(429, "seat_moves_exhausted", detail),
+            E::SeatsDelegated { .. } => Self::new(409, "seats_delegated", detail),
+            E::SeatsInUse { .. } => Self::new(409, "seats_in_use", detail),
+            E::NotFloating => Self::new(409, "license_not_floating", detail),
+            E::HostNotCertifiable => Self::new(409, "host_not_certifiable", detail),
+            E::DaysOutOfRange { .. } => Self::new(422, "days_out_of_range", detail).at("days"),
             E::WrongProduct => Self::new(422, "wrong_product", detail),
             E::RequestMalformed(_) => Self::new(422, "request_malformed", detail),
             E::ExportedBefore => Self::new(409, "root_exported", detail),

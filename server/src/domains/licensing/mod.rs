@@ -14,13 +14,14 @@
 //! * Redeeming is repeatable and takes no seat; activating does.
 //! * A redeem code is stored as a keyed hash and sealed, never in the clear; seeds are sealed.
 //! * A revoked or expired license activates nothing.
+//! * While a host on a customer's network lends a license's seats, none is taken here.
 //! * A license has one place in a revocation list, and its bit is set exactly while it is revoked.
 //! * Versions of revocation lists and key sets only rise.
 //! * A license is put into the transparency log in the commit that issues it.
 //! * An owner sees their own licenses, a seller those of their own products.
 //!
 //! # Tables
-//! `seller_key`, `key_set`, `license`, `revocation_list`, `activation`.
+//! `seller_key`, `key_set`, `license`, `revocation_list`, `activation`, `floating_host`.
 //!
 //! Start reading at [`model`], then [`ops`]; keys are in [`custody`] and [`key_sets`], documents in
 //! [`documents`], revocation lists in [`lists`], limits of guessing in [`guesses`].
@@ -30,6 +31,7 @@ pub mod batches;
 pub mod custody;
 pub mod documents;
 pub mod guesses;
+pub mod hosts;
 pub mod http;
 pub mod key_sets;
 pub mod lists;
@@ -45,6 +47,7 @@ pub use custody::{
     ExportRoot, ExportedRoot, ForgetRoot, PRODUCT_KINDS, ReceiptSigner, TrustText, export_root,
     forget_root, signer_for_receipts, trust,
 };
+pub use hosts::{DelegateHost, FloatingHost, delegate_host, hosts};
 pub use key_sets::{
     AskKeySet, KeysView, RevokeKey, RotateKey, Rotated, SIGN_AGAIN_JOB, SunsetProduct,
     UploadKeySet, find_key_set, keys, revoke_key, rotate_key, sign_again, sunset_product,

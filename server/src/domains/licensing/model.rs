@@ -228,6 +228,30 @@ pub enum LicensingError {
         /// How often is allowed.
         most: i64,
     },
+    /// A host lends the seats.
+    #[error("a host on the customer's own network lends the seats of this license")]
+    SeatsDelegated {
+        /// Until then.
+        until: Timestamp,
+    },
+    /// Devices have seats online.
+    #[error("{taken} seats are taken online; give them back first")]
+    SeatsInUse {
+        /// How many.
+        taken: usize,
+    },
+    /// The license's seats are bound to devices.
+    #[error("only a floating license has seats that a host can lend")]
+    NotFloating,
+    /// The product's key may not certify others.
+    #[error("the seller's root doesn't let the product's key certify hosts")]
+    HostNotCertifiable,
+    /// Too few or too many days.
+    #[error("seats are handed over for 1 to {most} days")]
+    DaysOutOfRange {
+        /// How many are allowed.
+        most: i64,
+    },
     /// The request is for another product than the license.
     #[error("this license is for another product")]
     WrongProduct,

@@ -1,5 +1,6 @@
 //! SQL of licensing's tables.
 
+pub mod hosts;
 pub mod keys;
 pub mod lists;
 pub mod sealed;
@@ -562,6 +563,19 @@ pub(super) fn end_seats(
         ("now", now.into()),
     ];
     tx.execute(END_SEATS, &params).map(drop)
+}
+
+/// How many seats of the license are taken.
+pub(super) fn seats_taken(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    license: LicenseId,
+) -> Result<usize, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("license", license.as_bytes().into()),
+    ];
+    Ok(tx.query(TAKEN_SEATS, &params)?.len())
 }
 
 /// How many seats of the license were given up since then.
