@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use common::{Fault, NOW, PRODUCT, Server, open_at, sync};
 use mintreu::activation::{Request, Wanted};
-use mintreu::document::{SigningKey, from_text, to_qr, to_text};
+use mintreu::document::{Kind, SigningKey, from_text, to_qr, to_text};
 use mintreu::license::{
-    Freshness, KeySet, ListEntry, Revocations, RevokedKey, StaleAction, Status, issue,
+    Binding, Certificate, Freshness, KeySet, ListEntry, Products, Revocations, RevokedKey,
+    StaleAction, Status, issue,
 };
 use mintreu::{Engine, FixedClock, Installed, Timestamp, sync as paths};
 
@@ -335,4 +336,48 @@ fn a_stolen_key_dies_and_the_license_that_was_signed_again_lives() {
             .code(),
         "keyset_old"
     );
+}
+
+#[test]
+fn an_activation_of_a_stolen_key_is_asked_for_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = dated();
+    server.license.binding = Binding::NodeLocked;
+    let certified = |server: &Server, seed| {
+        let key = SigningKey::from_seed(&[seed; 32]);
+        let certificate = Certificate {
+            key: *key.public(),
+            kinds: vec![Kind::Activation],
+            products: Products::Any,
+            issued_at: NOW,
+            signs_from: NOW,
+            signs_until: None,
+            delegate: false,
+            licenses: None,
+        };
+        let certificate = certificate.issue(server.root()).unwrap();
+        (key, certificate)
+    };
+    let stolen = certified(&server, 3);
+    server.signer = Some(stolen.clone());
+    let clock = Arc::new(FixedClock::at(NOW));
+    let engine = open_at(dir.path(), &server, clock.clone());
+    engine.install_bytes(&server.license_bundle()).unwrap();
+    sync(&engine, &mut server);
+    assert_eq!(status(&engine), Status::Valid);
+    let mut set = KeySet::new(1, NOW);
+    set.revoked = vec![RevokedKey {
+        key: *stolen.0.public(),
+        from: NOW,
+    }];
+    engine
+        .install_bytes(&set.issue(server.root()).unwrap())
+        .unwrap();
+    assert_eq!(status(&engine), Status::KeyRevoked);
+    // Whoever still signs with the stolen key is asked once a sync, not without end.
+    sync(&engine, &mut server);
+    assert_eq!(status(&engine), Status::KeyRevoked);
+    server.signer = Some(certified(&server, 5));
+    sync(&engine, &mut server);
+    assert_eq!(status(&engine), Status::Valid);
 }

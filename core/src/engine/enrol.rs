@@ -1,5 +1,7 @@
 //! Enrolment: the device asks for its seats, keeps them, gives them back, and takes the answers.
 
+use std::collections::BTreeSet;
+
 use super::held::Held;
 use super::{Installed, Shared};
 use crate::activation::{
@@ -116,28 +118,36 @@ pub(super) fn pending(shared: &Shared) -> Result<Option<Vec<u8>>> {
         }
     }
     let now = shared.now().at;
+    let asked = shared.turn().renewed.clone();
     let next = shared.held(|held| {
         let wanted = held.to_activate(|license| idle.contains(&license));
         wanted
             .map(|license| Ask::from(Wanted::License(license)))
-            .or_else(|| renewal(held, now))
+            .or_else(|| renewal(held, now, &asked))
     });
     let Some(next) = next else {
         return Ok(None);
     };
+    if let (Wanted::License(license), Some(_)) = (&next.wanted, next.renews) {
+        shared.turn().renewed.insert(*license);
+    }
     ask(shared, next)?;
     shared.journal.state(REQUEST)
 }
 
-/// The seat that is next to be kept for longer: half of its time is over.
-fn renewal(held: &Held, now: Timestamp) -> Option<Ask> {
+/// The seat that is next to be kept: half of its time is over, or a key that it hangs on is revoked.
+///
+/// Each is asked for once a turn: whoever can't keep it for longer is not asked without pause.
+fn renewal(held: &Held, now: Timestamp, asked: &BTreeSet<LicenseId>) -> Option<Ask> {
     let due = held.seats().find(|seat| {
         let begun = match &seat.lease {
             Some(lease) => lease.claims().issued_at,
             None => seat.activation.claims().issued_at,
         };
-        seat.ends_at()
-            .is_some_and(|end| now >= begun.plus_ms(end.since_ms(begun) / 2))
+        let half_over = |end: Timestamp| now >= begun.plus_ms(end.since_ms(begun) / 2);
+        let wanting =
+            seat.ends_at().is_some_and(half_over) || seat.revoked_from(&held.ring).is_some();
+        wanting && !asked.contains(&seat.activation.claims().license)
     })?;
     let claims = due.activation.claims();
     Some(Ask {

@@ -9,6 +9,7 @@ use super::Shared;
 use super::enrol::{self, Ask};
 use crate::activation::{TimeProof, Wanted};
 use crate::error::{Error, Result};
+use crate::id::LicenseId;
 use crate::license::Status;
 use crate::sync::{Request, TIME, keyset_path, revocations_path};
 use crate::time::Running;
@@ -48,6 +49,8 @@ pub(super) struct Turn {
     pub carries: Option<Word>,
     /// What whoever is talked to doesn't take: it waits for another.
     waiting: BTreeSet<Word>,
+    /// The licenses whose seats were asked to be kept.
+    pub renewed: BTreeSet<LicenseId>,
 }
 
 impl Turn {

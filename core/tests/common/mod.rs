@@ -53,6 +53,8 @@ pub struct Server {
     /// What it tells to whoever asks for it.
     pub key_set: Option<Vec<u8>>,
     pub lists: HashMap<u64, Vec<u8>>,
+    /// What signs for seats, with its certificates; the root itself when absent.
+    pub signer: Option<(SigningKey, Vec<u8>)>,
     /// Seats that were given back.
     pub given_back: Vec<ActivationId>,
     fault: Fault,
@@ -75,6 +77,7 @@ impl Server {
             seat_secs: None,
             key_set: None,
             lists: HashMap::new(),
+            signer: None,
             given_back: Vec::new(),
             fault,
         }
@@ -135,7 +138,7 @@ impl Server {
 
     fn activate(&self, body: &[u8]) -> (u16, Vec<u8>) {
         let (device, request) = Request::verify(body).unwrap();
-        if let Some(activation) = request.renews {
+        if let (Some(activation), None) = (request.renews, &self.signer) {
             let lease = Lease {
                 issued_at: self.now,
                 activation,
@@ -156,7 +159,11 @@ impl Server {
             fingerprint: request.fingerprint,
             license_bundle: carries.then(|| self.license_bundle()),
         };
-        (200, activation.issue(&self.root, &[]).unwrap())
+        let issued = match &self.signer {
+            Some((key, certificate)) => activation.issue(key, &[certificate]),
+            None => activation.issue(&self.root, &[]),
+        };
+        (200, issued.unwrap())
     }
 
     fn segment(&mut self, body: &[u8]) -> (u16, Vec<u8>) {
