@@ -180,6 +180,22 @@ suite_journey() {
   node --test --test-reporter=spec tests/journey/*.test.mjs
 }
 
+# Every target for a time, from the committed seeds; what is found stays in $CACHE/fuzz. Without a
+# sanitizer: there is no unsafe code to catch, and stable Rust is enough.
+suite_fuzz() {
+  install_cargo_tool cargo-fuzz 0.13.2
+  local target folder=$CACHE/fuzz seconds=${MINTREU_TEST_FUZZ_SECONDS:-60}
+  for target in tests/fuzz/corpus/*/; do
+    target=$(basename "$target")
+    mkdir -p "$folder/corpus/$target" "$folder/found/$target"
+    "$TOOLS/bin/cargo-fuzz" fuzz run -s none --fuzz-dir tests/fuzz "$target" \
+      "$folder/corpus/$target" "tests/fuzz/corpus/$target" -- -max_total_time="$seconds" \
+      -rss_limit_mb=512 -timeout=5 -max_len=65536 -print_final_stats=1 \
+      -artifact_prefix="$folder/found/$target/"
+    ok
+  done
+}
+
 suite_bench() {
   cargo bench -q --locked -p mintreu-benches
   ok
