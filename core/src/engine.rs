@@ -437,7 +437,7 @@ impl Engine {
             return Ok(Some(request));
         }
         let activation = enrol::pending(shared)?;
-        news::end(shared)?;
+        news::end(shared, activation.is_none())?;
         Ok(activation.map(|bytes| Request::post(ACTIVATIONS, bytes)))
     }
 

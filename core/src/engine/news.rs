@@ -160,8 +160,19 @@ fn request(shared: &Shared, step: Step) -> Result<Request> {
 }
 
 /// Ends the turn: when everything that was asked was answered, the next one is in a day.
-pub(super) fn end(shared: &Shared) -> Result<()> {
-    let turn = std::mem::take(&mut *shared.turn());
+///
+/// `seats_too` is whether nothing is left to ask for seats either: until then those that were asked
+/// to be kept are remembered, and so is what waits.
+pub(super) fn end(shared: &Shared, seats_too: bool) -> Result<()> {
+    let turn = {
+        let mut turn = shared.turn();
+        let over = std::mem::take(&mut *turn);
+        if !seats_too {
+            turn.renewed.clone_from(&over.renewed);
+            turn.waiting.clone_from(&over.waiting);
+        }
+        over
+    };
     if !turn.done.is_empty() && !turn.failed {
         let now = shared.now().at.ms();
         shared.journal.set_number(HEARD_MS, now)?;
