@@ -232,7 +232,8 @@ impl HostProcess {
     }
 
     pub async fn status(&self) -> Value {
-        let answer = reqwest::get(format!("{}/status", self.base)).await;
+        let asked = client(65_000).get(format!("{}/status", self.base));
+        let answer = asked.send().await;
         answer.expect("an answer").json().await.expect("JSON")
     }
 }
@@ -250,7 +251,7 @@ pub struct Answer {
 pub fn client(number: u16) -> reqwest::Client {
     let [high, low] = number.to_be_bytes();
     let from = IpAddr::V4(Ipv4Addr::new(127, 1, high, low));
-    let client = reqwest::Client::builder().local_address(from).no_proxy();
+    let client = mintreu_server::net::client().local_address(from).no_proxy();
     client
         .timeout(Duration::from_secs(20))
         .build()
@@ -290,7 +291,7 @@ impl Device {
 
     /// At whatever address the network gives it.
     pub fn anywhere(shop: &Shop, clock: Arc<dyn Clock>) -> Self {
-        let client = reqwest::Client::builder().no_proxy().build();
+        let client = mintreu_server::net::client().no_proxy().build();
         Self::with(client.expect("a client"), shop, clock)
     }
 

@@ -5,6 +5,8 @@ use mintreu::activation::{Activation, Deactivation, Request, Wanted};
 use mintreu::document::SigningKey;
 use mintreu::license::Trust;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A device without an engine: a key, and whatever it wants to send.
@@ -64,10 +66,26 @@ async fn all_ask(
     bases: &[String],
     nonce: u8,
 ) -> Vec<Option<Answer>> {
+    all_ask_counted(devices, shop, bases, nonce, &Arc::default()).await
+}
+
+/// The same; `answered` rises with each answer that arrives.
+async fn all_ask_counted(
+    devices: &[Bare],
+    shop: &Shop,
+    bases: &[String],
+    nonce: u8,
+    answered: &Arc<AtomicUsize>,
+) -> Vec<Option<Answer>> {
     let asking = devices.iter().enumerate().map(|(index, device)| {
         let url = format!("{}/v1/activations", bases[index % bases.len()]);
         let (client, body) = (device.client.clone(), device.request(shop, nonce));
-        tokio::spawn(async move { send(&client, &url, body).await })
+        let answered = answered.clone();
+        tokio::spawn(async move {
+            let answer = send(&client, &url, body).await;
+            answered.fetch_add(usize::from(answer.is_some()), Ordering::SeqCst);
+            answer
+        })
     });
     let mut answers = Vec::new();
     for asked in asking.collect::<Vec<_>>() {
@@ -124,13 +142,13 @@ async fn what_was_acknowledged_before_a_kill_is_kept() {
         // A fresh folder's worth of devices each time; the seats stay, so they are given back.
         let host = place.start(&[]);
         let devices: Vec<Bare> = (0..64).map(|n| bare(round * 64 + n)).collect();
-        let (bases, wait) = (
-            [host.base.clone()],
-            Duration::from_millis(15 + 9 * u64::from(round)),
-        );
-        let asking = all_ask(&devices, &shop, &bases, 1);
+        let bases = [host.base.clone()];
+        let answered = Arc::default();
+        let asking = all_ask_counted(&devices, &shop, &bases, 1, &answered);
         let killing = async {
-            tokio::time::sleep(wait).await;
+            while answered.load(Ordering::SeqCst) < 2 + 3 * usize::from(round) {
+                tokio::time::sleep(Duration::from_micros(200)).await;
+            }
             tokio::task::spawn_blocking(move || host.kill())
                 .await
                 .expect("no panic")
@@ -150,7 +168,7 @@ async fn what_was_acknowledged_before_a_kill_is_kept() {
         assert!(holders.len() <= 20, "round {round}: {}", holders.len());
         // Whoever was cut off asks again: the seats come to exactly twenty.
         let again = shown(
-            &all_ask(&devices, &shop, &[host.base.clone()], 1).await,
+            &all_ask(&devices, &shop, std::slice::from_ref(&host.base), 1).await,
             &shop.trust(),
         );
         assert_eq!(again.len(), 20, "round {round}");
@@ -163,7 +181,10 @@ async fn what_was_acknowledged_before_a_kill_is_kept() {
         host.kill();
     }
     println!("{acknowledged} acknowledged before a kill, {cut_short} cut short");
-    assert!(cut_short > 0, "no kill came in between");
+    assert!(
+        cut_short > 0 && acknowledged > 50,
+        "the kills came too early or too late"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
