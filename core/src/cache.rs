@@ -1,9 +1,9 @@
-//! Verified licenses by digest, so that the second look costs a hash instead of a signature.
+//! Verified licenses by their bytes, so that the second look costs a hash instead of a signature.
 
 use std::sync::Arc;
 
+use foldhash::quality::RandomState;
 use moka::sync::Cache;
-use sha2::{Digest as _, Sha256};
 
 use crate::document::PublicKey;
 use crate::error::Result;
@@ -19,8 +19,10 @@ const MAX_CERTIFICATES: u64 = 256;
 #[derive(Debug, Clone)]
 pub struct VerifiedCache {
     trust: Trust,
-    known: Cache<[u8; 32], Arc<VerifiedLicense>>,
-    certificates: Cache<[u8; 32], Arc<(PublicKey, Certificate)>>,
+    // Looked up by a quick seeded hash and compared byte by byte: a digest would cost more than all
+    // the rest, and only what was verified is ever put in, so nobody can make hashes collide.
+    known: Cache<Box<[u8]>, Arc<VerifiedLicense>, RandomState>,
+    certificates: Cache<Box<[u8]>, Arc<(PublicKey, Certificate)>, RandomState>,
 }
 
 /// A license that wasn't seen before is opened with the certificates that were.
@@ -30,18 +32,20 @@ impl Anchor for VerifiedCache {
     }
 
     fn remembered(&self, certificate: &[u8]) -> Option<(PublicKey, Certificate)> {
-        let known = self.certificates.get(&digest(certificate))?;
+        let known = self.certificates.get(certificate)?;
         Some((known.0, known.1.clone()))
     }
 
     fn remember(&self, bytes: &[u8], parent: &PublicKey, certificate: &Certificate) {
         let known = Arc::new((*parent, certificate.clone()));
-        self.certificates.insert(digest(bytes), known);
+        self.certificates.insert(bytes.into(), known);
     }
 }
 
-fn digest(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
+fn cache<V: Clone + Send + Sync + 'static>(capacity: u64) -> Cache<Box<[u8]>, V, RandomState> {
+    Cache::builder()
+        .max_capacity(capacity)
+        .build_with_hasher(RandomState::default())
 }
 
 impl VerifiedCache {
@@ -49,19 +53,18 @@ impl VerifiedCache {
     pub fn new(trust: Trust, capacity: u64) -> Self {
         Self {
             trust,
-            known: Cache::new(capacity),
-            certificates: Cache::new(MAX_CERTIFICATES),
+            known: cache(capacity),
+            certificates: cache(MAX_CERTIFICATES),
         }
     }
 
     /// As [`verify`], from memory when these very bytes were verified before.
     pub fn verify(&self, bundle: &[u8]) -> Result<Arc<VerifiedLicense>> {
-        let digest = digest(bundle);
-        if let Some(known) = self.known.get(&digest) {
+        if let Some(known) = self.known.get(bundle) {
             return Ok(known);
         }
         let license = Arc::new(verify(bundle, self)?);
-        self.known.insert(digest, Arc::clone(&license));
+        self.known.insert(bundle.into(), Arc::clone(&license));
         Ok(license)
     }
 

@@ -67,7 +67,8 @@ impl Validity {
 pub(super) struct Judged {
     validity: Validity,
     verdict: Result<Verdict>,
-    entitlements: HashMap<String, Entitlement>,
+    /// In the order of their names: a license has few, and a search beats a hash.
+    entitlements: Vec<(String, Entitlement)>,
     quotas: HashMap<String, QuotaClaim>,
 }
 
@@ -175,7 +176,7 @@ impl Judged {
                 until: None,
             },
             verdict: Err(not_licensed()),
-            entitlements: HashMap::new(),
+            entitlements: Vec::new(),
             quotas: HashMap::new(),
         };
         for license in &current {
@@ -194,9 +195,11 @@ impl Judged {
         }
         if verdict.is_allowed() {
             for (name, entitlement) in &license.claims().entitlements {
-                let slot = self.entitlements.entry(name.to_string());
-                slot.and_modify(|known| stacking.unite(known, entitlement))
-                    .or_insert_with(|| entitlement.clone());
+                let name = name.to_string();
+                match self.place(&name) {
+                    Ok(at) => stacking.unite(&mut self.entitlements[at].1, entitlement),
+                    Err(at) => self.entitlements.insert(at, (name, entitlement.clone())),
+                }
             }
             for (name, quota) in &license.claims().quotas {
                 let slot = self.quotas.entry(name.to_string());
@@ -233,9 +236,15 @@ impl Judged {
         }
     }
 
+    fn place(&self, feature: &str) -> std::result::Result<usize, usize> {
+        self.entitlements
+            .binary_search_by(|(name, _)| name.as_str().cmp(feature))
+    }
+
+    #[inline]
     pub fn entitlement(&self, feature: &str) -> Result<Entitlement> {
-        if let Some(entitlement) = self.entitlements.get(feature) {
-            return Ok(entitlement.clone());
+        if let Ok(at) = self.place(feature) {
+            return Ok(self.entitlements[at].1.clone());
         }
         self.allowed()?;
         Err(Error::new(
