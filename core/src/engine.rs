@@ -500,7 +500,10 @@ impl Engine {
                 enrol::hold(shared, activation)?;
                 Ok(Installed::Activation(license))
             }
-            Kind::Lease => enrol::hold_lease(shared, bundle).map(Installed::Lease),
+            Kind::Lease => {
+                let (license, _) = enrol::hold_lease(shared, bundle)?;
+                Ok(Installed::Lease(license))
+            }
             Kind::KeySet => shared.take_key_set(bundle).map(Installed::KeySet),
             Kind::Revocations => shared.take_list(bundle).map(Installed::Revocations),
             other => Err(Error::new(

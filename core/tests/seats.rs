@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{Fault, NOW, Server, open_at, sync};
-use mintreu::activation::Deactivation;
+use mintreu::activation::{Deactivation, Lease, Request};
 use mintreu::document::{from_text, to_text};
 use mintreu::id::LicenseId;
 use mintreu::license::{Binding, Entitlement, QuotaClaim, Status, issue};
@@ -98,8 +98,17 @@ fn a_seat_is_borrowed_for_days_by_network_or_by_text() {
     assert_eq!(installed, Installed::Lease(license));
     let month = server.now.plus_ms(30 * 24 * i64::from(HOUR));
     assert_eq!(engine.seat_ends_at(license), Some(month));
-    // An older lease takes nothing away.
-    engine.install(&code).unwrap();
+    // An older lease takes nothing away, on the disk neither.
+    let older = Lease {
+        issued_at: NOW,
+        activation: Request::verify(&request).unwrap().1.renews.unwrap(),
+        seconds: 60,
+    };
+    let older = older.issue(server.root(), &[]).unwrap();
+    engine.install_bytes(&older).unwrap();
+    assert_eq!(engine.seat_ends_at(license), Some(month));
+    drop(engine);
+    let engine = open_at(dir.path(), &server, clock);
     assert_eq!(engine.seat_ends_at(license), Some(month));
 }
 

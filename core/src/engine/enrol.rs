@@ -307,7 +307,7 @@ pub(super) fn hold(shared: &Shared, activation: VerifiedActivation) -> Result<Op
 
 /// Takes a lease of one of this device's seats, and keeps it.
 pub(super) fn install_lease(shared: &Shared, bundle: &[u8]) -> Result<Installed> {
-    let license = hold_lease(shared, bundle)?;
+    let (license, better) = hold_lease(shared, bundle)?;
     let waiting = shared.journal.state(REQUEST)?;
     let renews = match &waiting {
         Some(bytes) => Request::verify(bytes)?.1.renews.is_some(),
@@ -316,18 +316,19 @@ pub(super) fn install_lease(shared: &Shared, bundle: &[u8]) -> Result<Installed>
     let answered = [(REQUEST, None)];
     let states = if renews { &answered[..] } else { &[] };
     let name = named(LEASE, license);
-    shared
-        .journal
-        .replace_documents(&[], &[(&name, bundle)], states)?;
+    let documents = [(name.as_str(), bundle)];
+    let keep = if better { &documents[..] } else { &[] };
+    shared.journal.replace_documents(&[], keep, states)?;
     Ok(Installed::Lease(license))
 }
 
-/// Holds a lease for whichever of this device's seats it is for.
-pub(super) fn hold_lease(shared: &Shared, bundle: &[u8]) -> Result<LicenseId> {
+/// Holds a lease for whichever of this device's seats it is for; tells whether it is better than
+/// the one that was held.
+pub(super) fn hold_lease(shared: &Shared, bundle: &[u8]) -> Result<(LicenseId, bool)> {
     let (license, lease) = shared.held(|held| for_a_seat(held, bundle))?;
     shared.trust_time(lease.claims().issued_at)?;
-    shared.hold(|held| held.lend(license, lease));
-    Ok(license)
+    let better = shared.hold(|held| held.lend(license, lease));
+    Ok((license, better))
 }
 
 fn for_a_seat(held: &Held, bundle: &[u8]) -> Result<(LicenseId, VerifiedLease)> {

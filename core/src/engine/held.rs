@@ -101,18 +101,18 @@ impl Held {
 
     /// Takes a lease, unless the one that is held lasts longer. Of two with one end the later
     /// counts: who can keep a seat no longer asks again at half of what is left, not at once.
-    pub fn lend(&mut self, license: LicenseId, lease: VerifiedLease) {
-        if let Some(seat) = self.seats.get_mut(&license) {
-            let rank = |lease: &VerifiedLease| (lease.ends_at(), lease.claims().issued_at);
-            if seat
-                .lease
-                .as_ref()
-                .is_none_or(|held| rank(held) < rank(&lease))
-            {
-                seat.lease = Some(lease);
-            }
+    pub fn lend(&mut self, license: LicenseId, lease: VerifiedLease) -> bool {
+        let rank = |lease: &VerifiedLease| (lease.ends_at(), lease.claims().issued_at);
+        let Some(seat) = self.seats.get_mut(&license) else {
+            return false;
+        };
+        let held = seat.lease.as_ref().map(rank);
+        if held.is_some_and(|held| held >= rank(&lease)) {
+            return false;
         }
+        seat.lease = Some(lease);
         self.judged = None;
+        true
     }
 
     pub fn vacate(&mut self, license: LicenseId) {
