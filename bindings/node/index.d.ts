@@ -17,7 +17,19 @@ export interface Circumstances {
   device?: string;
   /** The device's activation in any text form; only a verdict looks at it. */
   activation?: string;
+  /** The newest lease of the activation's seat; only a verdict looks at it. */
+  lease?: string;
+  /** The host as it is now, where the license asks for it; only a verdict looks at it. */
+  fingerprint?: Fingerprint;
+  /** Key sets, older ones first; only a verdict looks at them. */
+  keySets?: string[];
+  /** Revocation lists; only a verdict looks at them. */
+  revocations?: string[];
 }
+
+/** What `install` installed. */
+export type Installed =
+  'license' | 'activation' | 'code' | 'lease' | 'key_set' | 'revocations' | 'time';
 
 /** What a license comes to here and now. */
 export interface Verdict {
@@ -168,6 +180,8 @@ export interface OpenOptions {
   fingerprint?: Fingerprint;
   /** Binds the device's key to an id of yours instead of the machine's; `''` to nothing. */
   hostId?: string;
+  /** Adds the limits and quotas of several licenses up, where else the largest counts. */
+  addUp?: boolean;
 }
 
 /**
@@ -184,8 +198,8 @@ export class Engine {
   get deviceKeyProtection(): string;
   /** What was found wrong when the folder was opened, as stable codes. */
   get recovered(): string[];
-  /** Installs a license, an activation or a redeem code, in any of its text forms. */
-  install(text: string): void;
+  /** Installs whatever a seller gives a customer, in any text form, and says what it was. */
+  install(text: string): Installed;
   /** Exchanges a key that the seller gave out before, elsewhere: the next request asks with it. */
   exchange(key: string): void;
   /** What the installed licenses come to now. */
@@ -209,6 +223,22 @@ export class Engine {
    * or QR code; the answer goes into `install`. The same text until it is answered.
    */
   activationRequest(): string;
+  /**
+   * Gives this device's seat back; the text says so to whoever keeps the seats, where no sync does.
+   * The license is needed only where the device holds several seats.
+   */
+  deactivate(license?: string): string;
+  /** Asks for a seat again, after `deactivate`. */
+  activate(license: string): void;
+  /** Asks to keep a floating seat for so many seconds, to work without a network. */
+  borrow(seconds: number, license?: string): void;
+  /** Until when this device's seat of a license is kept; `null` without an end or a seat. */
+  seatEndsAt(license: string): number | null;
+  /**
+   * A question for the time as text, for a machine without internet whose clock is in doubt; the
+   * answer goes into `install`.
+   */
+  timeRequest(): string;
   /** The kept segments and receipts, for `mintreu usage verify`. */
   exportUsage(): Uint8Array;
   /** What to send to the server next, or `null` when this sync is done. */

@@ -140,6 +140,21 @@ pub enum Installed {
     Time,
 }
 
+impl Installed {
+    /// What it is, in one stable word.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::License(_) => "license",
+            Self::Activation(_) => "activation",
+            Self::Code => "code",
+            Self::Lease(_) => "lease",
+            Self::KeySet(_) => "key_set",
+            Self::Revocations(_) => "revocations",
+            Self::Time => "time",
+        }
+    }
+}
+
 /// A product's licenses and meters on one device.
 #[derive(Clone)]
 pub struct Engine {

@@ -1,7 +1,8 @@
 //! The engine and the answers it gives.
 
 use mintreu::Engine as Inner;
-use mintreu::engine::Options;
+use mintreu::engine::{Options, Stacking};
+use mintreu::id::LicenseId;
 use mintreu::keystore::{DeviceKey, HostBinding};
 use mintreu::license::Trust;
 use mintreu::sync::Request as EngineRequest;
@@ -11,7 +12,7 @@ use napi_derive::napi;
 use crate::host::Fingerprint;
 use crate::license::{Grant, Verdict, grant};
 use crate::meter::{Cell, Decision, Meter, Reservation, Usage};
-use crate::value::{Thrown, instant, thrown, units};
+use crate::value::{Thrown, instant, ms, thrown, units};
 
 /// How an engine is opened.
 #[napi(object, object_to_js = false)]
@@ -21,6 +22,7 @@ pub struct OpenOptions<'a> {
     pub released_at: Option<f64>,
     pub fingerprint: Option<ClassInstance<'a, Fingerprint>>,
     pub host_id: Option<String>,
+    pub add_up: Option<bool>,
 }
 
 /// A product's licenses and meters on one device.
@@ -42,6 +44,10 @@ impl Engine {
             version: version.transpose()?,
             released_at: released_at.transpose()?,
             fingerprint: fingerprint.unwrap_or_default(),
+            stacking: match options.add_up {
+                Some(true) => Stacking::AddUp,
+                _ => Stacking::Largest,
+            },
             device_key: DeviceKey {
                 host: options
                     .host_id
@@ -73,10 +79,11 @@ impl Engine {
         codes.map(str::to_owned).collect()
     }
 
-    /// Installs a license, an activation or a redeem code, in any of its text forms.
+    /// Installs whatever a seller gives a customer, in any text form, and says what it was.
     #[napi]
-    pub fn install(&self, text: String) -> Result<(), Thrown> {
-        self.inner.install(&text).map(drop).map_err(thrown)
+    pub fn install(&self, text: String) -> Result<&'static str, Thrown> {
+        let installed = self.inner.install(&text).map_err(thrown)?;
+        Ok(installed.name())
     }
 
     /// Exchanges a key that the seller gave out before, elsewhere: the next request asks with it.
@@ -146,6 +153,42 @@ impl Engine {
         self.inner.activation_request().map_err(thrown)
     }
 
+    /// Gives this device's seat back; the text says so to whoever keeps the seats, where no sync
+    /// does. The license is needed only where the device holds several seats.
+    #[napi]
+    pub fn deactivate(&self, license: Option<String>) -> Result<String, Thrown> {
+        self.inner.deactivate(named(license)?).map_err(thrown)
+    }
+
+    /// Asks for a seat again, after `deactivate`.
+    #[napi]
+    pub fn activate(&self, license: String) -> Result<(), Thrown> {
+        let license = license.parse().map_err(thrown)?;
+        self.inner.activate(license).map_err(thrown)
+    }
+
+    /// Asks to keep a floating seat for so many seconds, to work without a network.
+    #[napi]
+    pub fn borrow(&self, seconds: f64, license: Option<String>) -> Result<(), Thrown> {
+        // Longer than the engine's own limit is cut there.
+        let seconds = u32::try_from(units(Some(seconds))?).unwrap_or(u32::MAX);
+        self.inner.borrow(named(license)?, seconds).map_err(thrown)
+    }
+
+    /// Until when this device's seat of a license is kept; `null` without an end or a seat.
+    #[napi]
+    pub fn seat_ends_at(&self, license: String) -> Result<Option<f64>, Thrown> {
+        let license = license.parse().map_err(thrown)?;
+        Ok(self.inner.seat_ends_at(license).map(ms))
+    }
+
+    /// A question for the time as text, for a machine without internet whose clock is in doubt;
+    /// the answer goes into `install`.
+    #[napi]
+    pub fn time_request(&self) -> Result<String, Thrown> {
+        self.inner.time_request().map_err(thrown)
+    }
+
     /// The kept segments and receipts, for `mintreu usage verify`.
     #[napi]
     pub fn export_usage(&self) -> Result<Buffer, Thrown> {
@@ -164,6 +207,10 @@ impl Engine {
     pub fn on_response(&self, status: u16, body: Uint8Array) -> Result<(), Thrown> {
         self.inner.on_response(status, &body).map_err(thrown)
     }
+}
+
+fn named(license: Option<String>) -> Result<Option<LicenseId>, Thrown> {
+    license.map(|id| id.parse().map_err(thrown)).transpose()
 }
 
 /// What the host's own HTTP client is to send.

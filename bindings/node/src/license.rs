@@ -5,23 +5,28 @@ use std::collections::HashMap;
 use mintreu::activation::{Presented, RedeemCode, judge_texts};
 use mintreu::document::from_text;
 use mintreu::license::{self, Claims, Entitlement, Facts, QuotaClaim, Trust};
-use napi::bindgen_prelude::Either3;
+use napi::bindgen_prelude::{ClassInstance, Either3};
 use napi_derive::napi;
 
+use crate::host::Fingerprint;
 use crate::value::{Thrown, instant, ms, thrown};
 
 /// What a license is judged against.
-#[napi(object)]
+#[napi(object, object_to_js = false)]
 #[derive(Default)]
-pub struct Circumstances {
+pub struct Circumstances<'a> {
     pub now: Option<f64>,
     pub version: Option<String>,
     pub released_at: Option<f64>,
     pub device: Option<String>,
     pub activation: Option<String>,
+    pub lease: Option<String>,
+    pub fingerprint: Option<ClassInstance<'a, Fingerprint>>,
+    pub key_sets: Option<Vec<String>>,
+    pub revocations: Option<Vec<String>>,
 }
 
-impl Circumstances {
+impl Circumstances<'_> {
     fn facts(&self) -> Result<Facts, Thrown> {
         let version = self
             .version
@@ -135,7 +140,7 @@ impl License {
 pub fn verify(
     license: String,
     trust: String,
-    circumstances: Option<Circumstances>,
+    circumstances: Option<Circumstances<'_>>,
 ) -> Result<License, Thrown> {
     let facts = circumstances.unwrap_or_default().facts()?;
     let trust = Trust::parse(&trust).map_err(thrown)?;
@@ -150,7 +155,7 @@ pub fn verify(
 pub fn verdict(
     license: String,
     trust: String,
-    circumstances: Option<Circumstances>,
+    circumstances: Option<Circumstances<'_>>,
 ) -> Result<Verdict, Thrown> {
     let circumstances = circumstances.unwrap_or_default();
     let device = circumstances
@@ -160,11 +165,23 @@ pub fn verdict(
     let presented = Presented {
         license: &license,
         activation: circumstances.activation.as_deref(),
+        lease: circumstances.lease.as_deref(),
         device: device.transpose()?,
-        ..Presented::default()
+        fingerprint: circumstances
+            .fingerprint
+            .as_ref()
+            .map(|known| known.inner.clone())
+            .unwrap_or_default(),
+        key_sets: &texts(circumstances.key_sets.as_deref()),
+        revocations: &texts(circumstances.revocations.as_deref()),
     };
     let trust = Trust::parse(&trust).map_err(thrown)?;
     Ok(judge_texts(&presented, &trust, &circumstances.facts()?).into())
+}
+
+fn texts(given: Option<&[String]>) -> Vec<&str> {
+    let given = given.unwrap_or_default();
+    given.iter().map(String::as_str).collect()
 }
 
 /// The product a trust is for: a check of the constant in a program's own tests.

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Engine, sync } from 'mintreu';
+import { Engine, sync, verdict, verify } from 'mintreu';
 import { forever } from './tamper.mjs';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'mintreu-node-'));
@@ -48,6 +48,42 @@ test('a seller’s own key asks too, and a mistyped code does not', () => {
   assert.throws(() => engine.exchange('short'), { code: 'seller_key_malformed' });
   assert.throws(() => engine.install('ACMHG-G20XB-B91JV-M18AB'), { code: 'code_mistyped' });
 });
+
+test('a seat is given back and asked for again', () => {
+  const engine = licensed();
+  const { id } = verify(forever.license, forever.trust);
+  assert.throws(() => engine.deactivate(), { code: 'nothing_activated' });
+  assert.throws(() => engine.borrow(86_400), { code: 'nothing_activated' });
+  assert.throws(() => engine.borrow(-1), { code: 'units_invalid' });
+  assert.equal(engine.seatEndsAt(id), null);
+  engine.activate(id);
+  assert.match(engine.activationRequest(), /^MT1-/);
+  const other = '00000000-0000-0000-0000-000000000001';
+  assert.throws(() => engine.activate(other), { code: 'not_licensed' });
+});
+
+test('what was installed is said in a word', () => {
+  const engine = licensed();
+  assert.equal(engine.install(forever.license), 'license');
+  assert.equal(engine.install('ACMHG-G20XB-B91JV-M18AA'), 'code');
+});
+
+test('a question for the time is a text', () => {
+  const engine = licensed();
+  const asked = engine.timeRequest();
+  assert.match(asked, /^MT1-/);
+  assert.equal(asked, engine.timeRequest());
+  assert.throws(() => engine.install(asked), { code: 'wrong_kind' });
+});
+
+for (const given of ['keySets', 'revocations']) {
+  test(`${given} are part of a verdict`, () => {
+    const judged = (texts) => verdict(forever.license, forever.trust, { [given]: texts }).code;
+    assert.equal(judged([]), 'valid');
+    assert.equal(judged(['no document']), 'malformed');
+    assert.equal(judged([forever.license]), 'wrong_kind');
+  });
+}
 
 test('a quota ends', () => {
   const engine = licensed();

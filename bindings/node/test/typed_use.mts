@@ -1,5 +1,5 @@
 // Type-checked strictly, never run: what a caller's editor sees.
-import { Engine, hostFingerprint, sync, verify, type Decision, type License, type Usage } from 'mintreu';
+import { Engine, hostFingerprint, sync, verify, type Decision, type Installed, type License, type Usage } from 'mintreu';
 
 export async function use(trust: string, text: string): Promise<number> {
   const license: License = verify(text, trust, { now: 0 });
@@ -7,6 +7,9 @@ export async function use(trust: string, text: string): Promise<number> {
   const bound = Engine.open('other', {
     trust, fingerprint: hostFingerprint('acme.editor', { pod: 'editor-0' }), hostId: 'editor-0',
   });
+  const word: Installed = bound.install(text);
+  const until: number | null = bound.seatEndsAt(license.id);
+  console.log(word, until, bound.deactivate(), bound.timeRequest());
   const kept: string = bound.deviceKeyProtection;
   const granted: true | number | string = engine.check('export-4k');
   const decision: Decision = engine.meter('api.calls', { dimensions: { region: 'eu' } }).consume(2);

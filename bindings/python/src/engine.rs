@@ -1,8 +1,9 @@
 //! The engine and the answers it gives.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
-use mintreu::engine::Options;
+use mintreu::engine::{Options, Stacking};
 use mintreu::keystore::{DeviceKey, HostBinding};
 use mintreu::license::Trust;
 use mintreu::sync::Request as EngineRequest;
@@ -13,7 +14,7 @@ use pyo3::types::PyBytes;
 use crate::host::Fingerprint;
 use crate::license::{Grant, Verdict};
 use crate::meter::{Decision, Dimensions, Meter, Reservation, Usage, key};
-use crate::value::{Moment, raised};
+use crate::value::{Moment, datetime, raised};
 
 /// A product's licenses and meters on one device. Safe to share between threads.
 ///
@@ -39,7 +40,8 @@ impl Engine {
 impl Engine {
     #[new]
     #[pyo3(signature = (path, *, trust, version=None, released_at=None, fingerprint=None,
-        host_id=None))]
+        host_id=None, add_up=false))]
+    #[expect(clippy::too_many_arguments, reason = "Python passes them by keyword")]
     fn new(
         py: Python<'_>,
         path: PathBuf,
@@ -48,6 +50,7 @@ impl Engine {
         released_at: Option<Moment>,
         fingerprint: Option<&Bound<'_, Fingerprint>>,
         host_id: Option<String>,
+        add_up: bool,
     ) -> PyResult<Self> {
         let fingerprint = fingerprint.map(|known| known.get().inner.clone());
         let opened = py.detach(|| {
@@ -55,6 +58,10 @@ impl Engine {
                 version: version.map(str::parse).transpose()?,
                 released_at: released_at.map(|at| at.0),
                 fingerprint: fingerprint.unwrap_or_default(),
+                stacking: match add_up {
+                    true => Stacking::AddUp,
+                    false => Stacking::Largest,
+                },
                 device_key: DeviceKey {
                     host: host_id.map_or(HostBinding::Machine, HostBinding::Id),
                     ..DeviceKey::default()
@@ -88,9 +95,11 @@ impl Engine {
             .collect()
     }
 
-    /// Installs a license, an activation or a redeem code, in any of its text forms.
-    fn install(&self, py: Python<'_>, text: &str) -> PyResult<()> {
-        self.detached(py, |inner| inner.install(text).map(drop))
+    /// Installs whatever a seller gives a customer, in any text form, and says what it was:
+    /// `license`, `activation`, `code`, `lease`, `key_set`, `revocations` or `time`.
+    fn install(&self, py: Python<'_>, text: &str) -> PyResult<&'static str> {
+        let installed = self.detached(py, |inner| inner.install(text))?;
+        Ok(installed.name())
     }
 
     /// Exchanges a key that the seller gave out before, elsewhere: the next request asks with it.
@@ -158,6 +167,40 @@ impl Engine {
     /// file or QR code; the answer goes into `install`. The same text until it is answered.
     fn activation_request(&self, py: Python<'_>) -> PyResult<String> {
         self.detached(py, Inner::activation_request)
+    }
+
+    /// Gives this device's seat back; the text says so to whoever keeps the seats, where no sync
+    /// does. The license is needed only where the device holds several seats.
+    #[pyo3(signature = (license=None))]
+    fn deactivate(&self, py: Python<'_>, license: Option<&str>) -> PyResult<String> {
+        self.detached(py, |inner| {
+            inner.deactivate(license.map(str::parse).transpose()?)
+        })
+    }
+
+    /// Asks for a seat again, after `deactivate`.
+    fn activate(&self, py: Python<'_>, license: &str) -> PyResult<()> {
+        self.detached(py, |inner| inner.activate(license.parse()?))
+    }
+
+    /// Asks to keep a floating seat for so many seconds, to work without a network.
+    #[pyo3(signature = (seconds, license=None))]
+    fn borrow(&self, py: Python<'_>, seconds: u32, license: Option<&str>) -> PyResult<()> {
+        self.detached(py, |inner| {
+            inner.borrow(license.map(str::parse).transpose()?, seconds)
+        })
+    }
+
+    /// Until when this device's seat of a license is kept; `None` without an end or a seat.
+    fn seat_ends_at(&self, license: &str) -> PyResult<Option<SystemTime>> {
+        let license = license.parse().map_err(raised)?;
+        Ok(self.inner.seat_ends_at(license).map(datetime))
+    }
+
+    /// A question for the time as text, for a machine without internet whose clock is in doubt;
+    /// the answer goes into `install`.
+    fn time_request(&self, py: Python<'_>) -> PyResult<String> {
+        self.detached(py, Inner::time_request)
     }
 
     /// The kept segments and receipts, for `mintreu usage verify`.

@@ -9,6 +9,7 @@ use mintreu::license::{self, Claims, Entitlement, Facts, QuotaClaim, Trust};
 use mintreu::{Clock as _, SystemClock};
 use pyo3::prelude::*;
 
+use crate::host::Fingerprint;
 use crate::value::{Moment, datetime, raised};
 
 /// What a license comes to here and now.
@@ -172,7 +173,8 @@ pub fn verify(
 /// The verdict on a license and a device's activation, without raising for what doesn't verify.
 #[pyfunction]
 #[pyo3(signature = (
-    text, trust, now=None, *, version=None, released_at=None, device=None, activation=None
+    text, trust, now=None, *, version=None, released_at=None, device=None, activation=None,
+    lease=None, fingerprint=None, key_sets=Vec::new(), revocations=Vec::new()
 ))]
 #[expect(clippy::too_many_arguments, reason = "Python passes them by keyword")]
 pub fn verdict(
@@ -184,19 +186,31 @@ pub fn verdict(
     released_at: Option<Moment>,
     device: Option<&str>,
     activation: Option<&str>,
+    lease: Option<&str>,
+    fingerprint: Option<&Bound<'_, Fingerprint>>,
+    key_sets: Vec<String>,
+    revocations: Vec<String>,
 ) -> PyResult<Verdict> {
+    let fingerprint = fingerprint.map(|known| known.get().inner.clone());
     let judged = py.detach(|| {
         let trust = Trust::parse(trust)?;
         let facts = facts(now, version, released_at)?;
         let presented = Presented {
             license: text,
             activation,
+            lease,
             device: device.map(str::parse).transpose()?,
-            ..Presented::default()
+            fingerprint: fingerprint.unwrap_or_default(),
+            key_sets: &texts(&key_sets),
+            revocations: &texts(&revocations),
         };
         Ok(judge_texts(&presented, &trust, &facts).into())
     });
     judged.map_err(raised)
+}
+
+fn texts(given: &[String]) -> Vec<&str> {
+    given.iter().map(String::as_str).collect()
 }
 
 /// The product a trust is for: a check of the constant in a program's own tests.

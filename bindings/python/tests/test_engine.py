@@ -61,6 +61,48 @@ def test_a_sellers_own_key_asks_too_and_a_mistyped_code_does_not(tmp_path, forev
         engine.install("ACMHG-G20XB-B91JV-M18AB")
 
 
+def test_a_seat_is_given_back_and_asked_for_again(engine, forever):
+    license = mintreu.verify(forever["license"], forever["trust"]).id
+    with pytest.raises(mintreu.MintreuError, match="nothing_activated"):
+        engine.deactivate()
+    with pytest.raises(mintreu.MintreuError, match="nothing_activated"):
+        engine.borrow(86_400)
+    assert engine.seat_ends_at(license) is None
+    engine.activate(license)
+    assert engine.activation_request().startswith("MT1-")
+    with pytest.raises(mintreu.MintreuError, match="not_licensed"):
+        engine.activate("00000000-0000-0000-0000-000000000001")
+
+
+def test_an_activation_that_was_taken_in_is_given_back(tmp_path):
+    case = next(case for case in activations() if case["expect"]["allowed"])
+    engine = mintreu.Engine.open(tmp_path, trust=case["trust"])
+    assert engine.install(case["license"]) == "license"
+    with pytest.raises(mintreu.MintreuError, match="wrong_device"):
+        engine.install(case["activation"])
+
+
+def test_what_was_installed_is_said_in_a_word(engine, forever):
+    assert engine.install(forever["license"]) == "license"
+    assert engine.install("ACMHG-G20XB-B91JV-M18AA") == "code"
+
+
+def test_a_question_for_the_time_is_a_text(engine):
+    asked = engine.time_request()
+    assert asked.startswith("MT1-")
+    assert asked == engine.time_request()
+    with pytest.raises(mintreu.MintreuError, match="wrong_kind"):
+        engine.install(asked)
+
+
+@pytest.mark.parametrize("given", ["key_sets", "revocations"])
+def test_key_sets_and_lists_are_part_of_a_verdict(forever, given):
+    judged = [forever["license"], forever["trust"]]
+    assert mintreu.verdict(*judged, **{given: []}).code == "valid"
+    assert mintreu.verdict(*judged, **{given: ["no document"]}).code == "malformed"
+    assert mintreu.verdict(*judged, **{given: [forever["license"]]}).code == "wrong_kind"
+
+
 def test_a_quota_ends(engine):
     decision = engine.consume("renders", 499)
     assert decision and decision.remaining == 1 and decision.resets_at is not None

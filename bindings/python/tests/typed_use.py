@@ -23,5 +23,8 @@ def use(engine: mintreu.Engine, trust: str, text: str) -> None:
     length: int = export("a")
     known: mintreu.Fingerprint = mintreu.host_fingerprint("acme.editor", {"pod": "editor-0"})
     bound = mintreu.Engine.open("folder", trust=trust, fingerprint=known, host_id="editor-0")
+    word: str = bound.install(text)
+    until: Optional[datetime] = bound.seat_ends_at(license.id)
+    print(word, until, bound.deactivate(license.id), bound.time_request())
     kept: str = bound.device_key_protection
     print(kept, expires, granted, decision.remaining, sent, length)

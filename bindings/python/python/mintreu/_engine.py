@@ -28,13 +28,15 @@ class Engine(_native.Engine):
         released_at: Optional[datetime] = None,
         fingerprint: Optional[_native.Fingerprint] = None,
         host_id: Optional[str] = None,
+        add_up: bool = False,
     ) -> "Engine":
         """Opens the engine in a folder of its own, which is made when there is none.
 
         ``trust`` is a constant of your program, never read from a file that a user can write.
         ``fingerprint`` is from ``host_fingerprint``, for licenses that are bound to a host.
         ``host_id`` binds the device's key to an id of yours instead of the machine's; ``""``
-        binds it to nothing.
+        binds it to nothing. ``add_up`` adds the limits and quotas of several licenses up, where
+        else the largest counts.
         """
         return cls(
             path,
@@ -43,6 +45,7 @@ class Engine(_native.Engine):
             released_at=released_at,
             fingerprint=fingerprint,
             host_id=host_id,
+            add_up=add_up,
         )
 
     def requires(self, feature: str) -> Callable[[_Function], _Function]:
