@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use mintreu::activation::{Activation, Request, Wanted};
-use mintreu::document::{Kind, SigningKey, to_text};
+use mintreu::activation::{Activation, Deactivation, Lease, Request, TimeProof, Wanted};
+use mintreu::document::{Kind, PublicKey, SigningKey, to_text};
 use mintreu::id::{ActivationId, LicenseId};
 use mintreu::license::{Certificate, Claims, Products, Trust, issue};
 use mintreu::{Engine, FixedClock, Options, Result, SystemClock, Timestamp};
@@ -33,7 +33,13 @@ impl Vendor {
         let (root, key) = (SigningKey::generate()?, SigningKey::generate()?);
         let certificate = Certificate {
             key: *key.public(),
-            kinds: vec![Kind::License, Kind::Activation, Kind::Receipt],
+            kinds: vec![
+                Kind::License,
+                Kind::Activation,
+                Kind::Lease,
+                Kind::Challenge,
+                Kind::Receipt,
+            ],
             products: Products::Only(vec![PRODUCT.into()]),
             issued_at: START,
             signs_from: START,
@@ -95,6 +101,42 @@ impl Vendor {
         };
         activation.issue(&self.key, &[&self.certificate])
     }
+
+    /// Keeps the seat that a request renews for so many seconds longer.
+    pub fn renew(&self, request: &[u8], seconds: u32, at: Timestamp) -> Result<Vec<u8>> {
+        let (_, request) = Request::verify(request)?;
+        let renews = request.renews.ok_or_else(|| {
+            mintreu::Error::new("renews_nothing", "the request asks for a new seat")
+        })?;
+        let lease = Lease {
+            issued_at: at,
+            activation: renews,
+            seconds: request.lend_secs.unwrap_or(seconds),
+        };
+        lease.issue(&self.key, &[&self.certificate])
+    }
+
+    /// Tells a device that asked what time it is.
+    pub fn tell_time(&self, question: &[u8], at: Timestamp) -> Result<Vec<u8>> {
+        let (device, request) = Request::verify(question)?;
+        self.prove(device, request.nonce, at)
+    }
+
+    /// Takes a seat back: gives the license, and what tells the device that it was heard.
+    pub fn take_back(&self, said: &[u8], at: Timestamp) -> Result<(LicenseId, Vec<u8>)> {
+        let (device, said) = Deactivation::verify(said)?;
+        Ok((said.license, self.prove(device, said.nonce, at)?))
+    }
+
+    fn prove(&self, device: PublicKey, nonce: [u8; 16], at: Timestamp) -> Result<Vec<u8>> {
+        let proof = TimeProof {
+            product: PRODUCT.into(),
+            at,
+            device,
+            nonce,
+        };
+        proof.issue(&self.key, &[&self.certificate])
+    }
 }
 
 /// A device in a folder of its own, with a clock that the example moves.
@@ -129,6 +171,11 @@ impl Device {
     /// Days go by.
     pub fn after_days(&self, days: i64) {
         self.clock.set(START.plus_ms(days * DAY_MS));
+    }
+
+    /// Hours go by.
+    pub fn later_by_hours(&self, hours: u32) {
+        self.clock.advance(hours * 3_600_000);
     }
 
     /// Prints what the licenses come to now, and gives the code.

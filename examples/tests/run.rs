@@ -52,3 +52,33 @@ fn a_backend_verifies_each_key_once() {
     assert!(said.contains("500 known and judged again"), "{said}");
     assert!(said.contains("one character changed: Err"), "{said}");
 }
+
+#[test]
+fn floating_seats_come_and_go() {
+    let said = run(env!("CARGO_BIN_EXE_floating"), &[]);
+    assert_eq!(said.matches("seats_exhausted").count(), 1, "{said}");
+    for line in [
+        "bert, asleep since           stops  lease_over",
+        "cleo, in his place           runs   valid",
+        "cleo, closed                 stops  device_not_activated",
+        "anna, six days away          runs   valid",
+        "anna, too long away          stops  lease_over",
+    ] {
+        assert!(said.contains(line), "{line} is missing in {said}");
+    }
+}
+
+#[test]
+fn a_machine_without_a_network_lives_by_codes() {
+    let said = run(env!("CARGO_BIN_EXE_air_gapped"), &[]);
+    for line in [
+        "activated by codes           runs   valid",
+        "a clock that is wrong        runs   clock_suspect",
+        "wrong for three days         stops  clock_refused",
+        "told what time it is         runs   valid",
+        "given back                   stops  device_not_activated",
+    ] {
+        assert!(said.contains(line), "{line} is missing in {said}");
+    }
+    assert!(said.matches("MT1:").count() >= 7, "{said}");
+}
