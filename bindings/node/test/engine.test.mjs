@@ -58,7 +58,7 @@ test('a seat is given back and asked for again', () => {
   assert.equal(engine.seatEndsAt(id), null);
   engine.activate(id);
   assert.match(engine.activationRequest(), /^MT1-/);
-  const other = '00000000-0000-0000-0000-000000000001';
+  const other = 'lic_00000000000000000000000001';
   assert.throws(() => engine.activate(other), { code: 'not_licensed' });
 });
 

@@ -71,7 +71,7 @@ def test_a_seat_is_given_back_and_asked_for_again(engine, forever):
     engine.activate(license)
     assert engine.activation_request().startswith("MT1-")
     with pytest.raises(mintreu.MintreuError, match="not_licensed"):
-        engine.activate("00000000-0000-0000-0000-000000000001")
+        engine.activate("lic_00000000000000000000000001")
 
 
 def test_an_activation_that_was_taken_in_is_given_back(tmp_path):

@@ -37,6 +37,14 @@ class EngineTest < Minitest::Test
     assert_equal asked, @engine.activation_request
   end
 
+  def test_a_seat_that_is_not_held_is_not_given_back_and_the_time_is_asked_for
+    refused("nothing_activated") { @engine.deactivate }
+    refused("nothing_activated") { @engine.borrow(60) }
+    refused("not_licensed") { @engine.activate("lic_00000000000000000000000001") }
+    assert @engine.time_request.start_with?("MT1-")
+    assert_equal "code", @engine.install("ACMHG-G20XB-B91JV-M18AA")
+  end
+
   def test_a_seller_s_own_key_asks_too_and_a_mistyped_code_does_not
     @engine.exchange(" OLD-KEY-of-another-shop ")
     assert @engine.activation_request.start_with?("MT1-")

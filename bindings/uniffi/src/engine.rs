@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use mintreu::engine::Options;
+use mintreu::id::LicenseId;
 use mintreu::keystore::{DeviceKey, HostBinding};
 use mintreu::license::Trust;
 use mintreu::{Engine as Inner, Timestamp};
@@ -80,10 +81,10 @@ impl Engine {
         codes.map(str::to_owned).collect()
     }
 
-    /// Installs a license, an activation or a redeem code, in any of its text forms.
-    pub fn install(&self, text: &str) -> Result<(), MintreuError> {
-        self.inner.install(text)?;
-        Ok(())
+    /// Installs whatever a seller gives a customer, in any text form, and says what it was:
+    /// `license`, `activation`, `code`, `lease`, `key_set`, `revocations` or `time`.
+    pub fn install(&self, text: &str) -> Result<String, MintreuError> {
+        Ok(self.inner.install(text)?.name().to_owned())
     }
 
     /// Exchanges a key that the seller gave out before, elsewhere: the next request asks with it.
@@ -140,6 +141,37 @@ impl Engine {
         Ok(self.inner.activation_request()?)
     }
 
+    /// Gives this device's seat back; the text says so to whoever keeps the seats, where no sync
+    /// does. The license is needed only where the device holds several seats.
+    #[uniffi::method(default(license = None))]
+    pub fn deactivate(&self, license: Option<String>) -> Result<String, MintreuError> {
+        Ok(self.inner.deactivate(meant(license.as_deref())?)?)
+    }
+
+    /// Asks for a seat again, after `deactivate`.
+    pub fn activate(&self, license: &str) -> Result<(), MintreuError> {
+        Ok(self.inner.activate(LicenseId::parse(license)?)?)
+    }
+
+    /// Asks to keep a floating seat for so many seconds, to work without a network.
+    #[uniffi::method(default(license = None))]
+    pub fn borrow(&self, seconds: u32, license: Option<String>) -> Result<(), MintreuError> {
+        Ok(self.inner.borrow(meant(license.as_deref())?, seconds)?)
+    }
+
+    /// Until when this device's seat of a license is kept, in milliseconds since 1970; nothing
+    /// without one, or for as long as the license holds.
+    pub fn seat_ends_at(&self, license: &str) -> Result<Option<i64>, MintreuError> {
+        let license = LicenseId::parse(license)?;
+        Ok(self.inner.seat_ends_at(license).map(Timestamp::ms))
+    }
+
+    /// A question for the time as text, for a device whose clock is in doubt and that has no
+    /// network; the answer goes into `install`.
+    pub fn time_request(&self) -> Result<String, MintreuError> {
+        Ok(self.inner.time_request()?)
+    }
+
     /// The kept segments and receipts, for `mintreu usage verify`.
     pub fn export_usage(&self) -> Result<Vec<u8>, MintreuError> {
         Ok(self.inner.export_usage()?)
@@ -154,6 +186,11 @@ impl Engine {
     pub fn on_response(&self, status: u16, body: &[u8]) -> Result<(), MintreuError> {
         Ok(self.inner.on_response(status, body)?)
     }
+}
+
+/// The license that the caller named, if any.
+fn meant(license: Option<&str>) -> Result<Option<LicenseId>, MintreuError> {
+    Ok(license.map(LicenseId::parse).transpose()?)
 }
 
 /// What the host's own HTTP client is to send.
