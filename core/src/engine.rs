@@ -21,7 +21,7 @@
 //!
 //!     // The host's own HTTP client carries the bytes, whenever it likes.
 //!     while let Some(request) = engine.next_request()? {
-//!         let (status, body) = post(request.path, &request.body);
+//!         let (status, body) = post(&request.path, &request.body);
 //!         engine.on_response(status, &body)?;
 //!     }
 //!     Ok(())
