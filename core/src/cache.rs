@@ -21,7 +21,7 @@ pub struct VerifiedCache {
     trust: Trust,
     // Looked up by a quick seeded hash and compared byte by byte: a digest would cost more than all
     // the rest, and only what was verified is ever put in, so nobody can make hashes collide.
-    known: Cache<Box<[u8]>, Arc<VerifiedLicense>, RandomState>,
+    known: Option<Cache<Box<[u8]>, Arc<VerifiedLicense>, RandomState>>,
     certificates: Cache<Box<[u8]>, Arc<(PublicKey, Certificate)>, RandomState>,
 }
 
@@ -49,22 +49,25 @@ fn cache<V: Clone + Send + Sync + 'static>(capacity: u64) -> Cache<Box<[u8]>, V,
 }
 
 impl VerifiedCache {
-    /// Remembers up to `capacity` licenses, and 256 certificates.
+    /// Remembers up to `capacity` licenses, and 256 certificates; with no room for licenses, for
+    /// callers that see each one once, nothing is spent on them.
     pub fn new(trust: Trust, capacity: u64) -> Self {
         Self {
             trust,
-            known: cache(capacity),
+            known: (capacity > 0).then(|| cache(capacity)),
             certificates: cache(MAX_CERTIFICATES),
         }
     }
 
     /// As [`verify`], from memory when these very bytes were verified before.
     pub fn verify(&self, bundle: &[u8]) -> Result<Arc<VerifiedLicense>> {
-        if let Some(known) = self.known.get(bundle) {
+        if let Some(known) = self.known.as_ref().and_then(|known| known.get(bundle)) {
             return Ok(known);
         }
         let license = Arc::new(verify(bundle, self)?);
-        self.known.insert(bundle.into(), Arc::clone(&license));
+        if let Some(known) = &self.known {
+            known.insert(bundle.into(), Arc::clone(&license));
+        }
         Ok(license)
     }
 

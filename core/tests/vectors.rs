@@ -75,9 +75,19 @@ fn summary(license: &str, trust: &Trust) -> Value {
 
 fn run_activation(case: &Value) -> Value {
     let trust = Trust::parse(text(case, "trust").expect("trust")).expect("a trust");
+    let texts = |field: &str| match &case[field] {
+        Value::Array(texts) => texts
+            .iter()
+            .map(|text| text.as_str().expect("a text"))
+            .collect(),
+        _ => Vec::new(),
+    };
     let presented = Presented {
         license: text(case, "license").expect("license"),
         activation: text(case, "activation"),
+        lease: text(case, "lease"),
+        key_sets: &texts("key_sets"),
+        revocations: &texts("revocations"),
         device: text(case, "device").map(|key| key.parse().expect("a key")),
         ..Presented::default()
     };

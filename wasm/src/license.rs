@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use js_sys::Reflect;
+use js_sys::{Array, Reflect};
+
+use mintreu::Error;
 use mintreu::activation::{Presented, RedeemCode, judge_texts};
 use mintreu::document::from_text;
 use mintreu::license::{self, Claims, Entitlement, Facts, Name, QuotaClaim, Trust, Verdict};
+use wasm_bindgen::JsCast as _;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -13,7 +16,7 @@ use crate::object::{instant, limit, now, object, text, thrown};
 
 #[wasm_bindgen]
 extern "C" {
-    /// What a license is judged against: `{ now, version, releasedAt }`.
+    /// What a license is judged against; a verdict also looks at what the device holds.
     #[wasm_bindgen(typescript_type = "Circumstances")]
     pub type Circumstances;
 }
@@ -43,17 +46,40 @@ pub fn verdict(
     circumstances: Option<Circumstances>,
 ) -> Result<JsValue, JsValue> {
     let facts = facts(circumstances.as_ref())?;
-    let activation = field(circumstances.as_ref(), "activation")?.as_string();
-    let device = field(circumstances.as_ref(), "device")?.as_string();
+    let given = |name| field(circumstances.as_ref(), name);
+    let (activation, lease) = (
+        given("activation")?.as_string(),
+        given("lease")?.as_string(),
+    );
+    let (key_sets, revocations) = (texts(&given("keySets")?)?, texts(&given("revocations")?)?);
+    let device = given("device")?.as_string();
     let device = device.map(|key| key.parse().map_err(thrown));
     let presented = Presented {
         license,
         activation: activation.as_deref(),
+        lease: lease.as_deref(),
         device: device.transpose()?,
+        key_sets: &borrowed(&key_sets),
+        revocations: &borrowed(&revocations),
         ..Presented::default()
     };
     let trust = Trust::parse(trust).map_err(thrown)?;
     Ok(judged(&judge_texts(&presented, &trust, &facts)))
+}
+
+/// The texts of an array; none when nothing was given.
+fn texts(given: &JsValue) -> Result<Vec<String>, JsValue> {
+    if given.is_undefined() || given.is_null() {
+        return Ok(Vec::new());
+    }
+    let invalid = || Error::new("texts_invalid", "key sets and lists are arrays of texts");
+    let array = given.dyn_ref::<Array>().ok_or_else(|| thrown(invalid()))?;
+    let text = |item: JsValue| item.as_string().ok_or_else(|| thrown(invalid()));
+    array.iter().map(text).collect()
+}
+
+fn borrowed(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
 }
 
 /// The product a trust is for: a check of the constant in a program's own tests.

@@ -10,6 +10,12 @@ export interface Circumstances {
   device?: string;
   /** The device's activation in any text form; only a verdict looks at it. */
   activation?: string;
+  /** The newest lease of the activation's seat; only a verdict looks at it. */
+  lease?: string;
+  /** Key sets, older ones first; only a verdict looks at them. */
+  keySets?: string[];
+  /** Revocation lists; only a verdict looks at them. */
+  revocations?: string[];
 }
 
 /** What a license comes to here and now. */

@@ -19,8 +19,9 @@ export function runVectors(mintreu) {
       found.license = { id, product, edition, entitlements, quotas: Object.fromEntries(bounded) };
       return found;
     },
-    activation({ license, trust, now, device, activation }) {
-      const held = { device: device ?? undefined, activation: activation ?? undefined };
+    activation({ license, trust, now, device, activation, lease, key_sets: keySets, revocations }) {
+      const given = Object.entries({ device, activation, lease, keySets, revocations });
+      const held = Object.fromEntries(given.filter(([, value]) => value != null));
       return judged(mintreu.verdict(license, trust, { now, ...held }));
     },
     redeem_code: ({ code }) => orCode(() => ({ canonical: mintreu.redeemCode(code) })),

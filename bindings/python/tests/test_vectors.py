@@ -33,7 +33,8 @@ def run_license(case):
 
 
 def run_activation(case):
-    held = {name: case[name] for name in ("device", "activation")}
+    held = {name: case.get(name) for name in ("device", "activation", "lease")}
+    held |= {name: case.get(name) or [] for name in ("key_sets", "revocations")}
     verdict = mintreu.verdict(case["license"], case["trust"], instant(case["now"]), **held)
     return {"verdict": verdict.code, "allowed": verdict.allowed}
 

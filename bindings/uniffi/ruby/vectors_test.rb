@@ -39,7 +39,9 @@ module Run
   end
 
   def activation(one)
-    judged(one, facts(one, device: one["device"], activation: one["activation"]))
+    held = %w[device activation lease].to_h { |name| [name.to_sym, one[name]] }
+    news = %w[key_sets revocations].to_h { |name| [name.to_sym, one[name] || []] }
+    judged(one, facts(one, **held, **news))
   end
 
   def redeem_code(one) = or_code { { "canonical" => Mintreu.redeem_code(one["code"]) } }

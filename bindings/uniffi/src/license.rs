@@ -27,6 +27,15 @@ pub struct Circumstances {
     /// The device's activation in any text form; only a verdict looks at it.
     #[uniffi(default = None)]
     pub activation: Option<String>,
+    /// The newest lease of the activation's seat; only a verdict looks at it.
+    #[uniffi(default = None)]
+    pub lease: Option<String>,
+    /// Key sets, older ones first; only a verdict looks at them.
+    #[uniffi(default = [])]
+    pub key_sets: Vec<String>,
+    /// Revocation lists; only a verdict looks at them.
+    #[uniffi(default = [])]
+    pub revocations: Vec<String>,
 }
 
 impl Circumstances {
@@ -182,11 +191,18 @@ pub fn verdict(
     let presented = Presented {
         license: text,
         activation: circumstances.activation.as_deref(),
+        lease: circumstances.lease.as_deref(),
         device: device.map(str::parse).transpose()?,
+        key_sets: &texts(&circumstances.key_sets),
+        revocations: &texts(&circumstances.revocations),
         ..Presented::default()
     };
     let facts = circumstances.facts()?;
     Ok(judge_texts(&presented, &Trust::parse(trust)?, &facts).into())
+}
+
+fn texts(given: &[String]) -> Vec<&str> {
+    given.iter().map(String::as_str).collect()
 }
 
 /// The product a trust is for: a check of the constant in a program's own tests.

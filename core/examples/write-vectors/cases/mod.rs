@@ -8,6 +8,7 @@ mod forged;
 mod grown;
 mod licenses;
 mod made;
+mod news;
 mod trusts;
 mod weak;
 
@@ -22,6 +23,7 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("licenses.json", "license", licenses),
         ("chains.json", "license", chains::cases()),
         ("activations.json", "activation", activations::cases()),
+        ("news.json", "activation", news::cases()),
         ("redeem-codes.json", "redeem_code", codes::cases()),
         ("trusts.json", "trust", trusts::cases()),
     ]
