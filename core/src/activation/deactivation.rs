@@ -7,6 +7,7 @@ use crate::document::{
 };
 use crate::error::{Error, Result};
 use crate::id::{ActivationId, LicenseId};
+use crate::license::instant;
 use crate::time::Timestamp;
 
 const ACTIVATION: i64 = 1;
@@ -39,7 +40,7 @@ impl Deactivation {
         ]);
         let claims = cbor::encode(&Value::labelled([
             (AUDIENCE, Some(Value::text(&self.product))),
-            (ISSUED_AT, Some(Value::Int(self.issued_at.secs()))),
+            (ISSUED_AT, Some(Value::Int(self.issued_at.secs().max(0)))),
             (CONFIRMATION, Some(cose_key(device.public()))),
             (NONCE, Some(Value::bytes(&self.nonce))),
             (PRIVATE, Some(private)),
@@ -56,7 +57,7 @@ impl Deactivation {
         let given_up = private.need(ACTIVATION, "activation")?.as_exact()?;
         let said = Self {
             product: claims.need(AUDIENCE, "product")?.as_text()?.to_owned(),
-            issued_at: Timestamp::from_secs(claims.need(ISSUED_AT, "issued at")?.as_int()?),
+            issued_at: instant(claims.need(ISSUED_AT, "issued at")?)?,
             nonce: claims.need(NONCE, "nonce")?.as_exact()?,
             license: LicenseId::from_bytes(private.need(LICENSE, "license")?.as_exact()?),
             activation: ActivationId::from_bytes(given_up),

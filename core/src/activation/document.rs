@@ -10,7 +10,7 @@ use crate::document::{
 };
 use crate::error::{Error, Result};
 use crate::id::{ActivationId, LicenseId};
-use crate::license::{ActivationFacts, Anchor, Matching, Signers, open_bundle};
+use crate::license::{ActivationFacts, Anchor, Matching, Signers, instant, open_bundle};
 use crate::time::Timestamp;
 
 const CODE: i64 = 1;
@@ -116,7 +116,8 @@ impl Request {
         ]);
         let claims = cbor::encode(&Value::labelled([
             (AUDIENCE, Some(Value::text(&self.product))),
-            (ISSUED_AT, Some(Value::Int(self.issued_at.secs()))),
+            // A clock without a battery may stand before 1970.
+            (ISSUED_AT, Some(Value::Int(self.issued_at.secs().max(0)))),
             (CONFIRMATION, Some(cose_key(device.public()))),
             (NONCE, Some(Value::bytes(&self.nonce))),
             (PRIVATE, Some(private)),
@@ -147,7 +148,7 @@ impl Request {
         }
         let request = Self {
             product: claims.need(AUDIENCE, "product")?.as_text()?.to_owned(),
-            issued_at: Timestamp::from_secs(claims.need(ISSUED_AT, "issued at")?.as_int()?),
+            issued_at: instant(claims.need(ISSUED_AT, "issued at")?)?,
             nonce: claims.need(NONCE, "nonce")?.as_exact()?,
             wanted,
             fingerprint: Fingerprint::from_value(private.at(FINGERPRINT))?,
@@ -222,7 +223,7 @@ impl Activation {
         let claims = cbor::decode(opened.claims())?;
         let private =
             private_claims(&claims)?.ok_or_else(|| malformed("the activation says nothing"))?;
-        let expires_at = claims.at(EXPIRES).map(Value::as_int).transpose()?;
+        let expires_at = claims.at(EXPIRES).map(instant).transpose()?;
         let license_bundle = private
             .at(LICENSE_BUNDLE)
             .map(Value::as_bytes)
@@ -232,7 +233,7 @@ impl Activation {
             license: LicenseId::from_bytes(private.need(LICENSE, "license")?.as_exact()?),
             product: opened.product().to_owned(),
             issued_at: opened.issued_at(),
-            expires_at: expires_at.map(Timestamp::from_secs),
+            expires_at,
             device: key_from_cose(claims.need(CONFIRMATION, "key")?)?,
             nonce: claims.need(NONCE, "nonce")?.as_exact()?,
             fingerprint: Fingerprint::from_value(private.at(FINGERPRINT))?,

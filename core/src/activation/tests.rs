@@ -152,11 +152,11 @@ fn what_does_not_open_is_the_verdict() {
 }
 
 /// A request by device 5 that asks for all of these at once.
-fn asking(wanted: Vec<(i64, Option<Value<'static>>)>) -> Vec<u8> {
+fn asking(wanted: Vec<(i64, Option<Value<'static>>)>, issued_at: i64) -> Vec<u8> {
     let device = key(5);
     let claims = Value::labelled([
         (AUDIENCE, Some(Value::text("acme.editor"))),
-        (ISSUED_AT, Some(Value::Int(NOW))),
+        (ISSUED_AT, Some(Value::Int(issued_at))),
         (CONFIRMATION, Some(cose_key(device.public()))),
         (NONCE, Some(Value::bytes(&[9; 16]))),
         (PRIVATE, Some(Value::labelled(wanted))),
@@ -171,7 +171,7 @@ fn a_request_asks_for_exactly_one_thing() {
     let code = || (1, Some(Value::Text(code.clone().into())));
     let license = || (2, Some(Value::Bytes(vec![1; 16].into())));
     let text = |text: &'static str| (6, Some(Value::text(text)));
-    let read = |wanted| Request::verify(&asking(wanted)).map(|(_, request)| request.wanted);
+    let read = |wanted| Request::verify(&asking(wanted, NOW)).map(|(_, request)| request.wanted);
     let own = Wanted::Key("Old-Shop 4711".into());
     assert_eq!(read(vec![text("Old-Shop 4711")]), Ok(own));
     assert!(read(vec![code()]).is_ok() && read(vec![license()]).is_ok());
@@ -188,5 +188,15 @@ fn a_request_asks_for_exactly_one_thing() {
     ] {
         let refused = read(wanted.clone()).expect_err("one thing alone");
         assert_eq!(refused.code(), "malformed", "{wanted:?}");
+    }
+}
+
+#[test]
+fn instants_outside_the_calendar_are_refused() {
+    let license = || vec![(2, Some(Value::Bytes(vec![1; 16].into())))];
+    let code = |at| Request::verify(&asking(license(), at)).map_err(|error| error.code());
+    assert!(code(0).is_ok() && code(253_402_300_799).is_ok());
+    for outside in [-1, 253_402_300_800, i64::MIN, i64::MAX] {
+        assert_eq!(code(outside).map(drop), Err("malformed"), "{outside}");
     }
 }

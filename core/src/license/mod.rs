@@ -62,6 +62,7 @@ pub use claims::{
     Binding, Claims, Entitlement, Freshness, ListEntry, Matching, OnExpiry, QuotaClaim,
     StaleAction, VersionRange,
 };
+pub(crate) use codec::instant;
 pub use judge::{ActivationFacts, ClockState, DeviceFacts, Facts, Standing, judge};
 pub use key_set::{KeySet, RevokedKey};
 pub(crate) use name::check_name;

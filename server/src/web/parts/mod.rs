@@ -237,7 +237,7 @@ fn sheet<T: AsRef<str>>(texts: &[T]) -> Option<String> {
     use std::fmt::Write;
     let (mut path, mut side, mut height) = (String::new(), 0, 0);
     for text in texts {
-        let level = qrcode::EcLevel::L;
+        let level = qrcode::EcLevel::M;
         let code = qrcode::QrCode::with_error_correction_level(text.as_ref(), level).ok()?;
         let width = code.width();
         for (index, colour) in code.to_colors().iter().enumerate() {
