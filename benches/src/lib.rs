@@ -1,7 +1,9 @@
 //! A small harness: ours beside a bare primitive, in the same run, as a ratio.
 //!
-//! Absolute times say more about the machine than about the code, so what is kept is the ratio of
-//! the fastest rounds, taken in turns: what slows the machine down slows both.
+//! Absolute times say more about the machine than about the code, so what is kept is a ratio: each
+//! round measures both, one right after the other, and the round with the median ratio is shown.
+//! A processor that changes its speed, and a neighbour that takes its time, slow both halves of a
+//! round; the fastest rounds of each side could be of different speeds.
 
 pub mod peers;
 
@@ -20,20 +22,18 @@ pub fn time(work: impl FnOnce()) -> Duration {
     started.elapsed()
 }
 
-/// Nanoseconds a call of `ours` and of `bare`: the fastest of many rounds, in turns, which together
-/// make nine times `calls`.
+/// Nanoseconds a call of `ours` and of `bare` in the round with the median ratio, of many rounds
+/// that together make nine times `calls`.
 pub fn compare<A, B>(
     calls: u32,
     mut ours: impl FnMut() -> A,
     mut bare: impl FnMut() -> B,
 ) -> (f64, f64) {
     let calls = (9 * calls).div_ceil(ROUNDS);
-    let mut fastest = (f64::MAX, f64::MAX);
-    for _ in 0..ROUNDS {
-        fastest.0 = fastest.0.min(per_call(calls, &mut ours));
-        fastest.1 = fastest.1.min(per_call(calls, &mut bare));
-    }
-    fastest
+    let mut round = || (per_call(calls, &mut ours), per_call(calls, &mut bare));
+    let mut rounds: Vec<_> = (0..ROUNDS).map(|_| round()).collect();
+    rounds.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
+    rounds[rounds.len() / 2]
 }
 
 fn per_call<T>(calls: u32, work: &mut impl FnMut() -> T) -> f64 {
