@@ -2,7 +2,7 @@
 //!
 //! Times of 50 µs differ by more than what is to be shown, so that instructions can be counted too:
 //! `MINTREU_BENCH_COUNT=strict` (or `open`, `verify`, `nothing`) does that one thing 1,000 times
-//! and nothing else, to be run under `valgrind --tool=none` or `perf stat -e instructions:u`.
+//! and nothing else, to be run under `valgrind --tool=callgrind` or `perf stat -e instructions:u`.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
