@@ -10,7 +10,7 @@ use super::made::{
     DAY, ISSUED, PRODUCT, as_kind, at, by_root, certificate, key, root, trust, with,
 };
 
-fn activation() -> Activation {
+pub fn activation() -> Activation {
     Activation {
         id: ActivationId::from_bytes([2; 16]),
         license: LicenseId::from_bytes([7; 16]),

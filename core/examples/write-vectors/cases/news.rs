@@ -1,9 +1,9 @@
 //! Licenses and activations judged by what reached the device later: leases, key sets and
 //! revocation lists.
 
-use mintreu::activation::{Activation, Fingerprint, Lease};
+use mintreu::activation::{Activation, Lease};
 use mintreu::document::{Kind, SigningKey, to_armor, to_text};
-use mintreu::id::{ActivationId, LicenseId};
+use mintreu::id::ActivationId;
 use mintreu::license::{
     Binding, Claims, Freshness, KeySet, ListEntry, Products, Revocations, RevokedKey, StaleAction,
     issue,
@@ -72,15 +72,8 @@ pub fn cases() -> Vec<Value> {
 
 fn activation() -> Activation {
     Activation {
-        id: ActivationId::from_bytes([2; 16]),
-        license: LicenseId::from_bytes([7; 16]),
-        product: PRODUCT.into(),
-        issued_at: at(ISSUED),
         expires_at: Some(at(ISSUED + HOUR)),
-        device: *key(5).public(),
-        nonce: [9; 16],
-        fingerprint: Fingerprint::default(),
-        license_bundle: None,
+        ..super::activations::activation()
     }
 }
 
