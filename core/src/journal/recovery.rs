@@ -152,6 +152,14 @@ pub(super) fn begin_epoch(
         .stream
         .clone()
         .ok_or_else(|| Error::new("not_activated", "there is no usage stream to begin again"))?;
+    // Whether the server took the opening of the epoch that ends here is not known. If it did,
+    // billing by another would bill twice: what has no receipt is left for people to settle.
+    let unheard = row.epoch > 1 && row.acked == 0;
+    let reason = if unheard {
+        OpeningReason::Forked
+    } else {
+        reason
+    };
     let mut closed = Vec::new();
     let mut cells = Cells::new();
     for (key, slot) in count_slots(counters, &mut Vec::new()) {
@@ -161,7 +169,10 @@ pub(super) fn begin_epoch(
             closed.push(ClosedTotal {
                 key: CellKey::from_bytes(&key)?,
                 acknowledged: known.acked.saturating_sub(known.base),
-                counted: value.saturating_sub(known.base),
+                counted: value.saturating_sub(match unheard {
+                    true => known.acked.min(known.base),
+                    false => known.base,
+                }),
             });
         }
         cells.insert(

@@ -28,6 +28,8 @@ pub enum Fault {
     None,
     /// Adds every segment that arrives, whether it was seen before or not.
     CountsRepeats,
+    /// Answers that it took a segment, and forgets every second.
+    ForgetsSegments,
 }
 
 #[derive(Default, Clone)]
@@ -176,7 +178,9 @@ impl Server {
         let repeats = self.fault == Fault::CountsRepeats;
         let status = match verdict {
             Verdict::Apply(next) => {
-                stream.apply(&segment, repeats);
+                if self.fault != Fault::ForgetsSegments || segment.seq % 2 != 0 {
+                    stream.apply(&segment, repeats);
+                }
                 stream.hashes.insert(place, hash);
                 stream.position = Some(next);
                 200
@@ -229,6 +233,11 @@ impl Server {
 }
 
 impl Stream {
+    /// The open epoch; 0 before the first segment.
+    pub fn epoch(&self) -> u64 {
+        self.position.map_or(0, |position| position.epoch)
+    }
+
     fn apply(&mut self, segment: &mintreu::meter::Segment, repeats: bool) {
         if let Some(opening) = &segment.opening {
             for closed in &opening.closed {
@@ -325,8 +334,8 @@ impl Random {
     }
 }
 
-/// How often a long test is repeated: `MINTREU_<NAME>`, or `normally`.
+/// How often a long test is repeated: `MINTREU_TEST_<NAME>`, or `normally`.
 pub fn rounds(name: &str, normally: u64) -> u64 {
-    let set = std::env::var(format!("MINTREU_{name}"));
+    let set = std::env::var(format!("MINTREU_TEST_{name}"));
     set.map_or(normally, |text| text.parse().expect("a number"))
 }
