@@ -3,8 +3,8 @@
 use mintreu::document::SigningKey;
 use mintreu::id::LicenseId;
 use mintreu::meter::{
-    CellKey, GENESIS, Position, Receipt, Segment, TimeQuality, Total, chain_hash, open_segment,
-    seal_segment, stream_id,
+    CellKey, Condition, Event, GENESIS, Incident, IncidentKind, Position, Ran, Receipt, Segment,
+    TimeQuality, Total, chain_hash, open_segment, seal_segment, stream_id,
 };
 use mintreu::{Result, Timestamp};
 
@@ -57,6 +57,9 @@ fn example() -> Result<(SigningKey, Segment)> {
         sealed_at: Timestamp::from_ms(1_800_000_000_250),
         time_quality: TimeQuality::Plausible,
         opening: None,
+        events: Vec::new(),
+        disputed_events: Vec::new(),
+        condition: Condition::default(),
     };
     Ok((device, segment))
 }
@@ -72,6 +75,34 @@ fn the_segment_of_the_document_is_what_is_written() -> Result<()> {
         ("segment", &document),
         ("segment's chain hash", &chain_hash(&document)),
     ]);
+    assert_eq!(open_segment(&document, device.public())?, segment);
+    Ok(())
+}
+
+/// The second segment of the same stream: one event, and what the device says of itself.
+#[test]
+fn the_segment_with_an_event_is_what_is_written() -> Result<()> {
+    let (device, mut segment) = example()?;
+    segment.prev = chain_hash(&seal_segment(&segment, &device)?);
+    segment.seq = 2;
+    segment.totals.clear();
+    let preset = CellKey::new("render.seconds")?.dimension("preset", "4k")?;
+    let at = Timestamp::from_ms(1_800_000_000_100);
+    segment.events = vec![Event::new("job-81", preset, at, "12.75".parse()?)?];
+    segment.condition = Condition {
+        ran: Some(Ran {
+            boot: [0x44; 8],
+            ms: 3_600_000,
+        }),
+        incidents: vec![Incident {
+            kind: IncidentKind::DiskFull,
+            first: at,
+            times: 3,
+        }],
+        compacted: None,
+    };
+    let document = seal_segment(&segment, &device)?;
+    shows(&[("claims with an event", &segment.to_claims()?)]);
     assert_eq!(open_segment(&document, device.public())?, segment);
     Ok(())
 }

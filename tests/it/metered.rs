@@ -5,8 +5,8 @@ use mintreu::document::SigningKey;
 use mintreu::id::{AccountId, LicenseId, ProductId};
 use mintreu::license::Trust;
 use mintreu::meter::{
-    CellKey, ChainHash, GENESIS, Opening, Segment, TimeQuality, Total, chain_hash, seal_segment,
-    stream_id,
+    CellKey, ChainHash, Condition, GENESIS, Opening, Segment, TimeQuality, Total, chain_hash,
+    seal_segment, stream_id,
 };
 use mintreu_server::app::{Command, Cx};
 use mintreu_server::caller::{Caller, Capability, Role};
@@ -211,6 +211,9 @@ impl Device {
             sealed_at: test.app.now(),
             time_quality: TimeQuality::Plausible,
             opening,
+            events: Vec::new(),
+            disputed_events: Vec::new(),
+            condition: Condition::default(),
         };
         let bytes = seal_segment(&segment, &self.key).expect("seals");
         self.head = chain_hash(&bytes);

@@ -8,7 +8,8 @@ use super::store::{CellRow, Cells, Store, StreamRow};
 use super::{CURRENT_STREAM, CellKind, Damage, HANDED_OVER, Inner, NO_STREAM, Slot, stream_of};
 use crate::error::{Error, Result};
 use crate::meter::{
-    CellKey, ClosedTotal, GENESIS, Opening, OpeningReason, Segment, TimeQuality, seal_segment,
+    CellKey, ClosedTotal, Condition, GENESIS, Opening, OpeningReason, Segment, TimeQuality,
+    seal_segment,
 };
 use crate::time::Timestamp;
 
@@ -201,6 +202,9 @@ pub(super) fn begin_epoch(
             closed_epoch: row.epoch,
             closed,
         }),
+        events: Vec::new(),
+        disputed_events: Vec::new(),
+        condition: Condition::default(),
     };
     let bytes = seal_segment(&segment, &inner.device)?;
     let head = crate::meter::chain_hash(&bytes);

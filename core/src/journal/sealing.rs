@@ -7,7 +7,7 @@ use super::{CURRENT_STREAM, Inner, Journal};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
 use crate::meter::{
-    CellKey, GENESIS, OpeningReason, Receipt, Segment, TimeQuality, Total, chain_hash,
+    CellKey, Condition, GENESIS, OpeningReason, Receipt, Segment, TimeQuality, Total, chain_hash,
     open_segment, seal_segment, stream_id,
 };
 use crate::time::Timestamp;
@@ -228,6 +228,9 @@ impl Inner {
             sealed_at: time.at,
             time_quality: time.quality,
             opening: None,
+            events: Vec::new(),
+            disputed_events: Vec::new(),
+            condition: Condition::default(),
         };
         let bytes = seal_segment(&segment, &self.device)?;
         let next = StreamRow {

@@ -12,25 +12,31 @@
 //! * Sequence numbers have no gaps, and each segment names the hash of the one before.
 //! * The server and every verifier judge a segment by one function, [`accept`], which knows no
 //!   time: a device may be offline for a year.
+//! * An event counts once by its stream and id, however often it is told.
 //! * A quota is decided by one compare-and-swap on one word; its windows open only forward.
 //! * A segment is signed by the device whose stream it names; a receipt by the seller's key.
 
 mod accept;
 mod chain;
+mod condition;
+mod event;
 mod key;
 mod memory;
+mod opening;
 mod quota;
 mod receipt;
 mod segment;
 
 pub use accept::{Position, Remainder, Verdict, accept, increase, remainder};
 pub use chain::{ChainReport, EpochReport, Export, verify_chain};
+pub use condition::{Compacted, Condition, Incident, IncidentKind, MAX_INCIDENTS, Ran};
+pub use event::{Decimal, Event, MAX_EVENT_ID, MAX_EVENTS};
 pub use key::{CellKey, MAX_DIMENSIONS, MAX_KEY_BYTES};
 pub use memory::MemoryMeter;
+pub use opening::{ClosedTotal, Opening, OpeningReason};
 pub use quota::{Decision, MAX_LIMIT, Quota, Refusal, Window};
 pub use receipt::Receipt;
 pub use segment::{
-    ChainHash, ClosedTotal, GENESIS, MAX_TOTAL, MAX_TOTALS, Opening, OpeningReason, Segment,
-    TimeQuality, Total, chain_hash, open_segment, open_segment_of_any_device, seal_segment,
-    stream_id,
+    ChainHash, GENESIS, MAX_TOTAL, MAX_TOTALS, Segment, TimeQuality, Total, chain_hash,
+    open_segment, open_segment_of_any_device, seal_segment, stream_id,
 };
