@@ -13,13 +13,16 @@
 //! * The server and every verifier judge a segment by one function, [`accept`], which knows no
 //!   time: a device may be offline for a year.
 //! * An event counts once by its stream and id, however often it is told.
-//! * A quota is decided by one compare-and-swap on one word; its windows open only forward.
+//! * A quota is decided by one compare-and-swap on one word; its windows open only forward. A rate
+//!   limit is too; a clock set back grants nothing and locks nobody out.
 //! * A segment is signed by the device whose stream it names; a receipt by the seller's key.
 
 mod accept;
 mod chain;
 mod condition;
 mod event;
+mod gcra;
+mod headers;
 mod key;
 mod memory;
 mod opening;
@@ -31,6 +34,8 @@ pub use accept::{Position, Remainder, Verdict, accept, increase, remainder};
 pub use chain::{ChainReport, EpochReport, Export, verify_chain};
 pub use condition::{Compacted, Condition, Incident, IncidentKind, MAX_INCIDENTS, Ran};
 pub use event::{Decimal, Event, MAX_EVENT_ID, MAX_EVENTS};
+pub use gcra::{RateDecision, RateLimit};
+pub use headers::{LimitState, RateLimitHeaders};
 pub use key::{CellKey, MAX_DIMENSIONS, MAX_KEY_BYTES};
 pub use memory::MemoryMeter;
 pub use opening::{ClosedTotal, Opening, OpeningReason};
