@@ -60,12 +60,12 @@ use crate::activation::{Activation, Fingerprint, RedeemCode, Wanted, seller_key}
 use crate::document::{Bundle, Kind, PublicKey, from_text, to_text};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
-use crate::journal::{CellUsage, DEFAULT_CELLS, Damage, Journal, SealTime};
+use crate::journal::{CellUsage, DEFAULT_CELLS, Damage, Journal, SealTime, Sink};
 use crate::keystore::{DeviceKey, Protection};
 use crate::license::{
     Entitlement, Revocations, Ring, Trust, Verdict, Version, open_bundle, verify,
 };
-use crate::meter::{CellKey, Decision, Export, Receipt, TimeQuality};
+use crate::meter::{CellKey, Counts, Decision, Receipt, TimeQuality};
 use crate::sync::{
     ACTIVATIONS, Answer, DEACTIVATIONS, Request, SEGMENTS, sort_response, unavailable,
 };
@@ -413,20 +413,20 @@ impl Engine {
 
     /// The kept segments and receipts, for `mintreu usage verify` and anybody with public keys.
     pub fn export_usage(&self) -> Result<Vec<u8>> {
-        let (segments, receipts) = self.shared.journal.chain()?;
-        let documents = self.shared.journal.documents()?;
-        let counted = self.shared.journal.counted_license()?;
-        let counted = counted.map(|license| enrol::named(ACTIVATION, license));
-        let activation = documents
-            .into_iter()
-            .find(|(name, _)| Some(name) == counted.as_ref());
-        let export = Export {
-            device: *self.device().as_bytes(),
-            activation: activation.map(|(_, bundle)| bundle),
-            segments,
-            receipts,
-        };
-        export.to_bytes()
+        let mut export = Vec::new();
+        let named = |license| enrol::named(ACTIVATION, license);
+        self.shared.journal.export(&named, &mut |bytes| {
+            export.extend_from_slice(bytes);
+            Ok(())
+        })?;
+        Ok(export)
+    }
+
+    /// Writes out the usage of every device whose folder this is or was, without opening an engine:
+    /// nothing in it changes, no key is needed, and the product may be running.
+    pub fn export_folder(folder: impl AsRef<Path>, out: &mut Sink<'_>) -> Result<Counts> {
+        let named = |license| enrol::named(ACTIVATION, license);
+        crate::journal::export_folder(folder.as_ref(), &named, out)
     }
 
     /// What to send to the server next, or `None` when this sync is done.

@@ -310,7 +310,32 @@ fn an_export_is_verified_with_public_keys_alone() {
         engine.next_request().unwrap().is_some(),
         "sealed, and not acknowledged"
     );
-    let export = Export::from_bytes(&engine.export_usage().unwrap()).unwrap();
+    let written = engine.export_usage().unwrap();
+    let mut from_outside = Vec::new();
+    let counts = Engine::export_folder(dir.path(), &mut |bytes| {
+        from_outside.extend_from_slice(bytes);
+        Ok(())
+    });
+    assert_eq!(
+        from_outside, written,
+        "the folder says the same, engine open or not"
+    );
+    let counts = counts.unwrap();
+    assert_eq!((counts.segments, counts.receipts), (6, 5));
+    let mut audit = mintreu::meter::Audit::new(Some(server.trust()));
+    audit.feed(&written);
+    let report = audit.finish();
+    assert!(report.holds(), "{:?}", report.findings);
+    let cell = &report.totals[0];
+    assert_eq!((cell.units, cell.acknowledged), (115, 15));
+    let nothing = folder();
+    let missing = Engine::export_folder(nothing.path(), &mut |_| Ok(()));
+    assert_eq!(missing.unwrap_err().code(), "journal_missing");
+    assert!(
+        !nothing.path().join("journal.db").exists(),
+        "nothing is made"
+    );
+    let export = Export::from_bytes(&written).unwrap();
     let receipts: Vec<Receipt> = export
         .receipts
         .iter()
@@ -340,7 +365,7 @@ fn an_export_is_verified_with_public_keys_alone() {
     other[3].position.head = [9; 32];
     let mismatch = verify_chain(&engine.device(), &export.segments, &other).unwrap_err();
     assert_eq!(mismatch.code(), "receipt_mismatch");
-    let bytes = export.to_bytes().unwrap();
+    let bytes = export.to_bytes();
     for cut in 0..bytes.len() {
         assert!(Export::from_bytes(&bytes[..cut]).is_err(), "cut at {cut}");
     }

@@ -162,7 +162,7 @@ impl Documents {
             list: to_text(&list),
             request: request().seal(&key(5)).expect("seals"),
             receipt,
-            export: export.to_bytes().expect("encodes"),
+            export: export.to_bytes(),
         }
     }
 

@@ -3,8 +3,9 @@
 use mintreu::document::SigningKey;
 use mintreu::id::LicenseId;
 use mintreu::meter::{
-    CellKey, Condition, Event, GENESIS, Incident, IncidentKind, Position, Ran, Receipt, Segment,
-    TimeQuality, Total, chain_hash, open_segment, seal_segment, stream_id,
+    Audit, CellKey, Condition, Event, ExportWriter, GENESIS, Incident, IncidentKind, Position, Ran,
+    Receipt, Segment, Source, TimeQuality, Total, chain_hash, open_segment, seal_segment,
+    stream_id,
 };
 use mintreu::{Result, Timestamp};
 
@@ -130,5 +131,45 @@ fn the_receipt_of_the_document_is_what_is_written() -> Result<()> {
         ),
     ]);
     assert_eq!(Receipt::from_claims(&receipt.to_claims()?)?, receipt);
+    Ok(())
+}
+
+#[test]
+fn the_export_of_the_document_is_what_is_written() -> Result<()> {
+    let (device, segment) = example()?;
+    let document = seal_segment(&segment, &device)?;
+    let receipt = Receipt {
+        product: segment.product,
+        stream: segment.stream,
+        position: Position {
+            epoch: 1,
+            seq: 1,
+            head: chain_hash(&document),
+        },
+        issued_at: Timestamp::from_ms(1_800_000_001_500),
+        server_epoch: 1,
+    };
+    let seller = SigningKey::from_seed(&[0x33; 32]);
+    let bundle = receipt.seal(&seller, &[])?;
+    let (mut writer, head) = ExportWriter::begin(Source::Device);
+    let device = writer.device(device.public().as_bytes(), None);
+    let (segment, receipt) = (writer.segment(&document), writer.receipt(&bundle));
+    let end = writer.end();
+    shows(&[
+        ("export's head", &head),
+        ("export's device", &device),
+        ("export's end", &end),
+    ]);
+    for (record, start) in [(&segment, &document), (&receipt, &bundle)] {
+        let before = hex(&record[..record.len() - start.len()]);
+        assert!(DOCUMENT.contains(&format!("`{before}`")), "{before}");
+    }
+    let mut audit = Audit::new(None);
+    for record in [head, device, segment, receipt, end] {
+        audit.feed(&record);
+    }
+    let report = audit.finish();
+    assert!(report.holds());
+    assert_eq!(report.totals.len(), 2);
     Ok(())
 }

@@ -23,6 +23,7 @@
 
 mod counters;
 mod device;
+mod export;
 mod recovery;
 mod sealing;
 mod store;
@@ -35,16 +36,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use counters::add;
 use counters::{CellKind, Counters, Slot};
+pub use export::Sink;
+pub(crate) use export::export_folder;
 pub use sealing::CellUsage;
 pub(crate) use sealing::SealTime;
-use store::{Cells, Chain, Store, StreamRow, Write};
+use store::{Cells, Store, StreamRow, Write};
 
 use crate::clock::Watch;
 use crate::document::SigningKey;
 use crate::error::{Error, Result};
 use crate::id::{LicenseId, StreamId};
 use crate::keystore::{DeviceKey, Protection};
-use crate::meter::{CellKey, MAX_KEY_BYTES, Quota, stream_id};
+use crate::meter::{CellKey, Counts, MAX_KEY_BYTES, Quota, stream_id};
 
 /// How many cells a folder has room for unless the caller says otherwise; also the most.
 pub const DEFAULT_CELLS: usize = 4096;
@@ -323,21 +326,15 @@ impl Journal {
         })
     }
 
-    /// The license whose use is being counted.
-    pub fn counted_license(&self) -> Result<Option<LicenseId>> {
+    /// Writes out every kept segment and receipt of this device, oldest first.
+    pub fn export(
+        &self,
+        activation: &dyn Fn(LicenseId) -> String,
+        out: &mut Sink<'_>,
+    ) -> Result<Counts> {
         let inner = self.lock()?;
-        Ok(inner.stream.as_ref().map(|row| row.license))
-    }
-
-    /// Every kept segment and receipt of this device, oldest first.
-    pub fn chain(&self) -> Result<Chain> {
-        let inner = self.lock()?;
-        let streams = inner.store.streams()?.into_iter();
-        let own: Vec<_> = streams
-            .filter(|(stream, license)| *stream == stream_id(inner.device.public(), *license))
-            .map(|(stream, _)| stream)
-            .collect();
-        inner.store.chain(&own)
+        let own = |stream, license| stream == stream_id(inner.device.public(), license);
+        inner.store.export(activation, &own, out)
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, Inner>> {

@@ -10,9 +10,10 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use sha2::{Digest, Sha256};
 
 use super::damaged;
+use super::export::{Exporter, Sink};
 use crate::error::{Error, Result};
 use crate::id::{LicenseId, StreamId};
-use crate::meter::ChainHash;
+use crate::meter::{ChainHash, Counts};
 
 const APPLICATION: i64 = 0x4d54_4a31;
 const SCHEMA_VERSION: i64 = 1;
@@ -52,7 +53,6 @@ const UPSERT_STREAM: &str = "INSERT INTO stream
         head = excluded.head, acked = excluded.acked, send = excluded.send,
         digest = excluded.digest";
 const SELECT_CELLS: &str = "SELECT key, base, sealed, acked, digest FROM cell WHERE stream = ?1";
-const SELECT_STREAM_LICENSES: &str = "SELECT stream, license FROM stream";
 const SELECT_UNSENT: &str = "SELECT stream FROM stream WHERE send <= seq ORDER BY rowid";
 const UPSERT_CELL: &str = "INSERT INTO cell (key, base, sealed, acked, digest, stream)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (stream, key) DO UPDATE SET base = excluded.base,
@@ -62,8 +62,6 @@ const INSERT_SEGMENT: &str =
 const SELECT_HASH: &str = "SELECT hash FROM segment WHERE stream = ?1 AND epoch = ?2 AND seq = ?3";
 const SELECT_SEGMENT: &str =
     "SELECT hash, bytes FROM segment WHERE stream = ?1 AND epoch = ?2 AND seq = ?3";
-const SELECT_ALL_SEGMENTS: &str = "SELECT stream, bytes FROM segment ORDER BY id";
-const SELECT_ALL_RECEIPTS: &str = "SELECT stream, bytes FROM receipt ORDER BY id";
 const INSERT_RECEIPT: &str = "INSERT INTO receipt (stream, epoch, seq, bytes)
     VALUES (?1, ?2, ?3, ?4) ON CONFLICT (stream, epoch, seq) DO NOTHING";
 const PRUNE_SEGMENTS: &str = "DELETE FROM segment WHERE stream = ?1 AND
@@ -104,9 +102,6 @@ pub(crate) struct CellRow {
 /// The cells of one stream by their keys.
 pub(crate) type Cells = HashMap<Vec<u8>, CellRow>;
 
-/// Segments and receipts, as bytes.
-pub(crate) type Chain = (Vec<Vec<u8>>, Vec<Vec<u8>>);
-
 /// An open journal file.
 pub(crate) struct Store {
     db: Connection,
@@ -129,6 +124,22 @@ impl Store {
         self.db.pragma_update(None, "cell_size_check", "ON")
     }
 
+    /// Whether an open database is a journal that this version can read.
+    pub fn check_readable(db: &Connection) -> Result<()> {
+        let pragma = |name: &str| {
+            db.pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+                .map_err(unreadable)
+        };
+        match (pragma("application_id")?, pragma("user_version")?) {
+            (APPLICATION, SCHEMA_VERSION) => Ok(()),
+            (APPLICATION, newer) => Err(Error::new(
+                "journal_newer",
+                format!("the journal has version {newer}: a newer version of the product wrote it"),
+            )),
+            _ => Err(damaged("the journal file is not a journal of Mintreu")),
+        }
+    }
+
     fn migrate(&self) -> Result<()> {
         let pragma = |name: &str| {
             self.db
@@ -143,12 +154,7 @@ impl Store {
                      PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
                 ))
                 .map_err(unreadable),
-            (APPLICATION, SCHEMA_VERSION) => Ok(()),
-            (APPLICATION, newer) => Err(Error::new(
-                "journal_newer",
-                format!("the journal has version {newer}: a newer version of the product wrote it"),
-            )),
-            _ => Err(damaged("the journal file is not a journal of Mintreu")),
+            _ => Self::check_readable(&self.db),
         }
     }
 
@@ -276,29 +282,14 @@ impl Store {
         .transpose()
     }
 
-    /// Every stream there was, each with its license.
-    pub fn streams(&self) -> Result<Vec<(StreamId, LicenseId)>> {
-        self.rows(SELECT_STREAM_LICENSES, [], |row| {
-            let (stream, license) = (row.get(0)?, row.get(1)?);
-            Ok((StreamId::from_bytes(stream), LicenseId::from_bytes(license)))
-        })
-    }
-
-    /// Every kept segment of these streams in the order of sealing, and every kept receipt in the
-    /// order of coming.
-    pub fn chain(&self, streams: &[StreamId]) -> Result<Chain> {
-        let of_these = |sql| -> Result<Vec<Vec<u8>>> {
-            let rows = self.rows(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let kept = rows.into_iter().filter_map(|(stream, bytes)| {
-                let stream = StreamId::from_bytes(stream);
-                streams.contains(&stream).then_some(bytes)
-            });
-            Ok(kept.collect())
-        };
-        Ok((
-            of_these(SELECT_ALL_SEGMENTS)?,
-            of_these(SELECT_ALL_RECEIPTS)?,
-        ))
+    /// Writes out what is kept of one device's streams.
+    pub fn export(
+        &self,
+        activation: &dyn Fn(LicenseId) -> String,
+        wanted: &dyn Fn(StreamId, LicenseId) -> bool,
+        out: &mut Sink<'_>,
+    ) -> Result<Counts> {
+        Exporter { db: &self.db, out }.run(activation, wanted)
     }
 
     /// Writes the file anew, so that nothing of a deleted row is left in it or in its log.
@@ -482,7 +473,7 @@ fn unsigned(value: i64) -> rusqlite::Result<u64> {
     u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, value))
 }
 
-fn unreadable(error: rusqlite::Error) -> Error {
+pub(super) fn unreadable(error: rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
         Some(
             rusqlite::ErrorCode::CannotOpen

@@ -18,11 +18,13 @@
 //! * A segment is signed by the device whose stream it names; a receipt by the seller's key.
 
 mod accept;
+mod audit;
 mod chain;
 mod condition;
 mod event;
 mod gcra;
 mod headers;
+mod export;
 mod key;
 mod memory;
 mod opening;
@@ -31,9 +33,13 @@ mod receipt;
 mod segment;
 
 pub use accept::{Position, Remainder, Verdict, accept, increase, remainder};
-pub use chain::{ChainReport, EpochReport, Export, verify_chain};
+pub use audit::{
+    Audit, AuditReport, AuditedCell, AuditedDevice, AuditedEpoch, Finding, ForkSeen, Mark,
+};
+pub use chain::{ChainReport, EpochReport, verify_chain};
 pub use condition::{Compacted, Condition, Incident, IncidentKind, MAX_INCIDENTS, Ran};
 pub use event::{Decimal, Event, MAX_EVENT_ID, MAX_EVENTS};
+pub use export::{Counts, Export, ExportWriter, MAX_RECORD, Record, RecordReader, Source};
 pub use gcra::{RateDecision, RateLimit};
 pub use headers::{LimitState, RateLimitHeaders};
 pub use key::{CellKey, MAX_DIMENSIONS, MAX_KEY_BYTES};
