@@ -203,7 +203,7 @@ fn rated_line(due: &Due, line: &Line) -> NewLine {
     NewLine {
         kind: line.kind.name(),
         meter: Some(due.meter.name.clone()),
-        quantity: line.quantity,
+        quantity: line.quantity.ceil(),
         free_units: due.meter.tariff.free_units(),
         unit_price_nanos: line.unit.map(mintreu::price::UnitPrice::nanos),
         amount: line.amount,
