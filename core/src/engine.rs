@@ -37,35 +37,37 @@
 //!   good: see [`clock`](crate::clock).
 //! * Key sets and revocation lists are taken from any channel and never exchanged for older ones.
 
+mod documents;
 mod enrol;
 mod former;
 mod handle;
 mod held;
 mod keeper;
 mod news;
+mod tick;
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use enrol::{ACTIVATION, LEASE};
 use handle::MeterCore;
-pub use handle::{Meter, Reservation};
+pub use handle::{Durability, Meter, Reservation};
 use held::{Held, Host, Judged, Now};
 use keeper::Keeper;
 use news::{Channel, Turn, Word};
+use tick::Ticker;
 
-use crate::activation::{Activation, Fingerprint, RedeemCode, Wanted, seller_key};
+use crate::activation::{Fingerprint, RedeemCode, Wanted, seller_key};
 use crate::document::{Bundle, Kind, PublicKey, from_text, to_text};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
-use crate::journal::{CellUsage, DEFAULT_CELLS, Damage, Journal, SealTime, Sink};
+use crate::journal::{CellUsage, DEFAULT_CELLS, Damage, Journal, Opening, SealTime, Sink};
 use crate::keystore::{DeviceKey, Protection};
-use crate::license::{
-    Entitlement, Revocations, Ring, Trust, Verdict, Version, open_bundle, verify,
-};
-use crate::meter::{CellKey, Counts, Decision, Receipt, TimeQuality};
+use crate::license::{Entitlement, Revocations, Ring, Trust, Verdict, Version, open_bundle};
+use crate::meter::{CellKey, Counts, Decision, Event, Receipt, TimeQuality};
 use crate::sync::{
     ACTIVATIONS, Answer, DEACTIVATIONS, Request, SEGMENTS, sort_response, unavailable,
 };
@@ -94,6 +96,32 @@ pub struct Options {
     /// Where this device's key is kept, and what it is bound to: a file in the folder, bound to
     /// the machine where that has an id.
     pub device_key: DeviceKey,
+    /// How often what happens by itself happens.
+    pub pace: Pace,
+}
+
+/// How often what happens by itself happens; see `docs/usage-protocol.md`, section 7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Counts reach the disk this often: a power cut costs at most what was counted since. By one
+    /// thread; zero for none, where the host calls [`Engine::flush`] itself. One second.
+    pub flush: Duration,
+    /// What was counted is sealed at least this often, sent or not, so that it is known later when
+    /// it was used. One hour.
+    pub seal: Duration,
+    /// A sync says this often that there is nothing to say, so that silence means something. One
+    /// day.
+    pub heartbeat: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            flush: Duration::from_secs(1),
+            seal: Duration::from_secs(3600),
+            heartbeat: Duration::from_secs(24 * 3600),
+        }
+    }
 }
 
 /// What the limits and quotas of several licenses on one device come to. Features unite anyhow.
@@ -116,6 +144,7 @@ impl Default for Options {
             fingerprint: Fingerprint::default(),
             stacking: Stacking::default(),
             device_key: DeviceKey::default(),
+            pace: Pace::default(),
         }
     }
 }
@@ -172,6 +201,8 @@ struct Shared {
     generation: AtomicU64,
     turn: Mutex<Turn>,
     recovered: Vec<Damage>,
+    pace: Pace,
+    ticker: OnceLock<Ticker>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -183,10 +214,13 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Opens the engine in a folder of its own, which is made when there is none.
+    /// Opens the engine in a folder of the product's, which is made when there is none.
     ///
-    /// Errors: `journal_busy`, `journal_damaged`, `journal_newer`, `journal_io`, and where the
-    /// device's key can't be reached `keystore_locked`, `keystore_unavailable`, `keystore_failed`.
+    /// Any number of processes may have one folder open: they count together, share quotas, and
+    /// each sees what another installs.
+    ///
+    /// Errors: `journal_busy`, `journal_damaged`, `journal_newer`, `journal_io`, `disk_full`, and
+    /// where the device's key can't be reached `keystore_locked`, `keystore_unavailable`, `keystore_failed`.
     /// What was found wrong and put right is in [`recovered`](Self::recovered).
     pub fn open(folder: impl AsRef<Path>, trust: Trust) -> Result<Self> {
         Self::open_with(folder, trust, Options::default())
@@ -194,10 +228,15 @@ impl Engine {
 
     /// Opens the engine with a clock, a version or a size of one's own.
     pub fn open_with(folder: impl AsRef<Path>, trust: Trust, options: Options) -> Result<Self> {
-        let (journal, recovered) =
-            Journal::open(folder.as_ref(), options.cells, &options.device_key)?;
+        let opening = Opening {
+            cells: options.cells,
+            keys: &options.device_key,
+            boot: options.clock.running().map(|running| running.boot),
+            now: options.clock.now(),
+        };
+        let (journal, recovered) = Journal::open(folder.as_ref(), &opening)?;
         let host = Host {
-            device: *journal.device()?.public(),
+            device: *journal.device().public(),
             version: options.version,
             released_at: options.released_at,
             fingerprint: options.fingerprint,
@@ -214,22 +253,20 @@ impl Engine {
                 generation: AtomicU64::new(0),
                 turn: Mutex::default(),
                 recovered,
+                pace: options.pace,
+                ticker: OnceLock::new(),
             }),
         };
-        former::put_away(&engine.shared)?;
-        engine.hold_documents()?;
-        Ok(engine)
-    }
-
-    /// Takes up what the folder holds, each kind after those that it is judged by.
-    fn hold_documents(&self) -> Result<()> {
-        let documents = self.shared.journal.documents()?;
-        for kind in [KEY_SET, REVOCATIONS, LICENSE, ACTIVATION, LEASE] {
-            for (_, bytes) in documents.iter().filter(|(name, _)| is_a(name, kind)) {
-                self.take_up(bytes)?;
-            }
+        let shared = &engine.shared;
+        former::put_away(shared)?;
+        shared.hold_documents()?;
+        // At rest a process may fork, and its child open the journal for itself.
+        shared.journal.rest();
+        if !options.pace.flush.is_zero() {
+            let ticker = Ticker::start(shared, options.pace.flush);
+            let _set_once = shared.ticker.set(ticker);
         }
-        Ok(())
+        Ok(engine)
     }
 
     /// What was found wrong when the folder was opened, and what was done about it.
@@ -285,7 +322,7 @@ impl Engine {
             }
             _ => {}
         }
-        let installed = self.take_up(bundle)?;
+        let installed = self.shared.take_up(bundle)?;
         match installed {
             Installed::License(id) => journal.keep_document(&enrol::named(LICENSE, id), bundle)?,
             Installed::KeySet(_) => journal.keep_document(KEY_SET, bundle)?,
@@ -400,6 +437,33 @@ impl Engine {
         self.meter(meter)?.consume(n)
     }
 
+    /// The meter with this name, counted for the whole device with a durability of its own.
+    ///
+    /// ```no_run
+    /// # fn f(engine: &mintreu::Engine) -> mintreu::Result<()> {
+    /// use mintreu::Durability;
+    /// let tokens = engine.meter_with("tokens", Durability::Power)?;
+    /// tokens.try_record(1200)?; // on the disk now, whatever happens to the machine
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn meter_with(&self, name: &str, durability: Durability) -> Result<Meter> {
+        Ok(self.meter(name)?.with(durability))
+    }
+
+    /// Keeps events, each once by its id: on the disk when this returns, many callers in one
+    /// commit. `events_full` when too many wait to be acknowledged.
+    pub fn record_events(&self, events: &[Event]) -> Result<()> {
+        self.shared.journal.keep_events(events)
+    }
+
+    /// Seals what was counted when the last segment is older than [`Pace::seal`]; whether it was.
+    ///
+    /// It happens by itself, once a minute, unless [`Pace::flush`] is zero.
+    pub fn seal_when_due(&self) -> Result<bool> {
+        tick::seal_when_due(&self.shared)
+    }
+
     /// Writes every count to the disk: after this a power cut loses nothing counted so far.
     pub fn flush(&self) -> Result<()> {
         self.shared.keeper.keep(&self.shared.journal)?;
@@ -437,6 +501,7 @@ impl Engine {
     /// revocation lists.
     pub fn next_request(&self) -> Result<Option<Request>> {
         let shared = &self.shared;
+        shared.generation();
         shared.turn().forget_last();
         if let Some(bytes) = shared.next_segment()? {
             shared.turn().carries = Some(Word::Usage);
@@ -497,36 +562,6 @@ impl Engine {
         let now = shared.now().at;
         shared.journal.acknowledge(&receipt, bundle, refused, now)
     }
-
-    /// Verifies a bundle and holds it.
-    fn take_up(&self, bundle: &[u8]) -> Result<Installed> {
-        let shared = &self.shared;
-        match Bundle::from_bytes(bundle)?.kind() {
-            Kind::License => {
-                let license = shared.verify(|ring| verify(bundle, ring))?;
-                let id = license.claims().id;
-                shared.trust_time(license.claims().issued_at)?;
-                shared.hold(|held| held.add(license));
-                Ok(Installed::License(id))
-            }
-            Kind::Activation => {
-                let activation = shared.verify(|ring| Activation::verify(bundle, ring))?;
-                let license = activation.claims().license;
-                enrol::hold(shared, activation)?;
-                Ok(Installed::Activation(license))
-            }
-            Kind::Lease => {
-                let (license, _) = enrol::hold_lease(shared, bundle)?;
-                Ok(Installed::Lease(license))
-            }
-            Kind::KeySet => shared.take_key_set(bundle).map(Installed::KeySet),
-            Kind::Revocations => shared.take_list(bundle).map(Installed::Revocations),
-            other => Err(Error::new(
-                "wrong_kind",
-                format!("a {} is nothing that is installed", other.name()),
-            )),
-        }
-    }
 }
 
 /// Whether a document is kept under a name of this kind.
@@ -546,6 +581,16 @@ impl Shared {
         self.keeper.raise(at, &self.journal)
     }
 
+    /// What was taken up so far, by a number that rises; first takes up what others installed.
+    #[inline]
+    fn generation(&self) -> u64 {
+        if self.journal.has_news() {
+            // What can't be read now leaves everything as it was.
+            let _as_it_was = self.catch_up();
+        }
+        self.generation.load(Ordering::Acquire)
+    }
+
     fn seal_time(&self) -> SealTime {
         let never = self.keeper.floor() == Timestamp::default();
         let quality = match (never, self.now().is_suspect()) {
@@ -556,6 +601,7 @@ impl Shared {
         SealTime {
             at: self.keeper.wall(),
             quality,
+            running: self.keeper.running(),
         }
     }
 
@@ -564,7 +610,10 @@ impl Shared {
             return Ok(None);
         }
         let may_seal = !self.turn().sealed;
-        let next = self.journal.next_segment(self.seal_time(), may_seal)?;
+        let heartbeat = i64::try_from(self.pace.heartbeat.as_millis()).unwrap_or(i64::MAX);
+        let next = self
+            .journal
+            .next_segment(self.seal_time(), may_seal, heartbeat)?;
         Ok(next.map(|(bytes, just_sealed)| {
             self.turn().sealed |= just_sealed;
             bytes
@@ -612,6 +661,7 @@ impl Shared {
 
     #[inline]
     fn with_judged<T>(&self, read: impl Fn(&Judged) -> T) -> T {
+        self.generation();
         let now = self.now();
         {
             let held = self.held.read().unwrap_or_else(PoisonError::into_inner);

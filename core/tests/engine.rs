@@ -277,25 +277,6 @@ fn bounds_are_errors_with_codes() {
 }
 
 #[test]
-fn a_folder_has_one_engine_at_a_time() {
-    let dir = folder();
-    let server = Server::new(Fault::None);
-    let engine = open(dir.path(), &server);
-    let handle = engine.meter("m").unwrap();
-    let busy = Engine::open(dir.path(), server.trust()).unwrap_err();
-    assert_eq!(busy.code(), "journal_busy");
-    drop(engine);
-    let held = Engine::open(dir.path(), server.trust()).unwrap_err();
-    assert_eq!(
-        held.code(),
-        "journal_busy",
-        "a handle keeps the folder open"
-    );
-    drop(handle);
-    Engine::open(dir.path(), server.trust()).unwrap();
-}
-
-#[test]
 fn an_export_is_verified_with_public_keys_alone() {
     let dir = folder();
     let mut server = Server::new(Fault::None);

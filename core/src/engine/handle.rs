@@ -6,9 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::Shared;
 use super::held::Validity;
 use crate::error::Result;
-use crate::journal::{CellHandle, add};
+use crate::journal::{CellHandle, CellKind, add};
 use crate::license::QuotaClaim;
-use crate::meter::{CellKey, Decision, MAX_LIMIT, MAX_TOTAL, Quota, Refusal};
+use crate::meter::{CellKey, Decimal, Decision, Event, MAX_LIMIT, MAX_TOTAL, Quota, Refusal};
 use crate::time::Timestamp;
 
 /// One count of one meter: cheap to clone, usable from any thread, valid as long as it is held.
@@ -19,6 +19,19 @@ use crate::time::Timestamp;
 pub struct Meter {
     shared: Arc<Shared>,
     core: Arc<MeterCore>,
+    durability: Durability,
+}
+
+/// What a count survives, and what that costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The process may be killed at any time. A power cut loses at most what was counted in the
+    /// last flush interval. Costs an atomic addition.
+    #[default]
+    Process,
+    /// The power may be cut at any time. Each call or batch waits for the disk: a millisecond or
+    /// so alone, shared by all who wait at once.
+    Power,
 }
 
 /// The part of a handle that the engine itself may keep.
@@ -70,7 +83,7 @@ impl MeterCore {
     }
 
     fn grant(&self, shared: &Shared) -> Result<Allows> {
-        let generation = shared.generation.load(Ordering::Acquire);
+        let generation = shared.generation();
         let (validity, claim) = shared.with_judged(|judged| {
             let claim = judged.allowed().map(|()| judged.quota(self.key.meter()));
             (judged.validity(), claim)
@@ -104,7 +117,7 @@ impl MeterCore {
         let now = shared.now();
         {
             let held = self.grant.read().unwrap_or_else(PoisonError::into_inner);
-            let generation = shared.generation.load(Ordering::Acquire);
+            let generation = shared.generation();
             let stands = |g: &&Grant| g.generation == generation && g.validity.holds(now);
             if let Some(grant) = held.as_ref().filter(stands) {
                 return Ok(work(&grant.allows, now.at));
@@ -148,7 +161,27 @@ impl Allows {
 
 impl Meter {
     pub(super) fn new(shared: Arc<Shared>, core: Arc<MeterCore>) -> Self {
-        Self { shared, core }
+        Self {
+            shared,
+            core,
+            durability: Durability::default(),
+        }
+    }
+
+    /// The same meter with another durability: of this handle, and of those made from it.
+    #[must_use]
+    pub fn with(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// What counts through this handle survive.
+    pub const fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    fn beside(&self, core: Arc<MeterCore>) -> Self {
+        Self::new(Arc::clone(&self.shared), core).with(self.durability)
     }
 
     /// What this handle counts.
@@ -159,20 +192,69 @@ impl Meter {
     /// A handle for the same meter, counted apart for one subject: an opaque id, never a name.
     pub fn subject(&self, subject: &str) -> Result<Self> {
         let core = MeterCore::new(&self.shared, self.core.key.clone().subject(subject)?)?;
-        Ok(Self::new(Arc::clone(&self.shared), core))
+        Ok(self.beside(core))
     }
 
     /// A handle for the same meter, counted apart for one value of a dimension.
     pub fn dimension(&self, name: &str, value: &str) -> Result<Self> {
         let key = self.core.key.clone().dimension(name, value)?;
         let core = MeterCore::new(&self.shared, key)?;
-        Ok(Self::new(Arc::clone(&self.shared), core))
+        Ok(self.beside(core))
     }
 
     /// Counts `n` units, whatever any quota says. No lock, no system call.
+    ///
+    /// With [`Durability::Power`] it waits for the disk, and a disk that fails is said in the next
+    /// segment; [`try_record`](Self::try_record) says it here.
     #[inline]
     pub fn record(&self, n: u64) {
         self.core.record(n);
+        if self.durability == Durability::Power {
+            // The units are counted; that the disk failed is noted where the next segment says it.
+            let _noted = self.settle();
+        }
+    }
+
+    /// Counts `n` units, and says when a [`Durability::Power`] could not be kept: then they are
+    /// counted, and only a power cut can lose them.
+    pub fn try_record(&self, n: u64) -> Result<()> {
+        self.record_batch(&[n])
+    }
+
+    /// Counts many at once, with one wait for the disk where the durability asks for it.
+    pub fn record_batch(&self, units: &[u64]) -> Result<()> {
+        units.iter().for_each(|&n| self.core.record(n));
+        match self.durability {
+            Durability::Process => Ok(()),
+            Durability::Power => self.settle(),
+        }
+    }
+
+    /// Keeps one event of this meter, with its subject and dimensions: on the disk when this
+    /// returns. It is told apart by its id, and adds nothing to the count.
+    pub fn event(&self, id: &str, value: Decimal) -> Result<()> {
+        let at = self.shared.now().at;
+        let event = Event::new(id, self.core.key.clone(), at, value)?;
+        self.shared.journal.keep_events(&[event])
+    }
+
+    /// Waits until what this handle's cells have counted is on the disk.
+    #[cold]
+    fn settle(&self) -> Result<()> {
+        let word = self
+            .core
+            .with_grant(&self.shared, |allows, _| match allows {
+                Allows::Limited { word, .. } => Some(word.clone()),
+                _ => None,
+            })?;
+        let count = (CellKind::Count, &self.core.count);
+        match &word {
+            Some(word) => {
+                let both = [count, (CellKind::Allowance, word)];
+                self.shared.journal.settle(&both)
+            }
+            None => self.shared.journal.settle(&[count]),
+        }
     }
 
     /// Units this handle's cell has counted since the device's first day.
@@ -188,7 +270,10 @@ impl Meter {
     pub fn consume(&self, n: u64) -> Result<Decision> {
         let decision = self.take(n)?;
         if decision.granted() {
-            self.record(n);
+            self.core.record(n);
+            if self.durability == Durability::Power {
+                self.settle()?;
+            }
         }
         Ok(decision)
     }

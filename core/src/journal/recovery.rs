@@ -4,12 +4,13 @@ use std::sync::atomic::Ordering;
 
 use super::counters::{Counters, Mark};
 use super::device::Renewal;
+use super::session::Inner;
 use super::store::{CellRow, Cells, Store, StreamRow};
-use super::{CURRENT_STREAM, CellKind, Damage, HANDED_OVER, Inner, NO_STREAM, Slot, stream_of};
+use super::{CURRENT_STREAM, CellKind, Damage, HANDED_OVER, LEFT, NO_STREAM, Slot, stream_of};
 use crate::error::{Error, Result};
 use crate::meter::{
-    CellKey, ClosedTotal, Condition, GENESIS, Opening, OpeningReason, Segment, TimeQuality,
-    seal_segment,
+    CellKey, ClosedTotal, Condition, GENESIS, IncidentKind, Opening, OpeningReason, Segment,
+    TimeQuality, seal_segment,
 };
 use crate::time::Timestamp;
 
@@ -23,12 +24,43 @@ pub(super) fn current_stream(store: &Store) -> Result<Option<StreamRow>> {
         .ok_or_else(|| super::damaged("the usage stream is missing"))
 }
 
+/// Names a power cut, and has the disk know that counting goes on, before it does.
+pub(super) fn after_power(
+    counters: &Counters,
+    boot: Option<[u8; 16]>,
+    damage: &mut Vec<Damage>,
+) -> Result<()> {
+    let Some(boot) = boot else {
+        return Ok(());
+    };
+    if counters.begin_boot(boot) {
+        damage.push(Damage::PowerLost);
+    }
+    counters.flush()
+}
+
+/// Has the next segment say what was damaged.
+pub(super) fn note(counters: &Counters, damage: &[Damage], now: Timestamp) {
+    for found in damage {
+        let kind = match found {
+            Damage::PowerLost => IncidentKind::PowerLost,
+            Damage::CountersMissing
+            | Damage::CountersUnreadable
+            | Damage::CellUnreadable { .. }
+            | Damage::CellBehind { .. } => IncidentKind::CountersDamaged,
+            _ => continue,
+        };
+        counters.note(kind, now);
+    }
+}
+
 /// Holds counters and journal against each other, and puts right what differs.
 pub(super) fn reconcile(
     inner: &mut Inner,
     counters: &Counters,
     damage: &mut Vec<Damage>,
 ) -> Result<()> {
+    raise_durable(&inner.store, counters, damage)?;
     let mark = counters.mark();
     let Some(row) = inner.stream.clone() else {
         if mark != Mark::START {
@@ -44,7 +76,8 @@ pub(super) fn reconcile(
     }
     let marked = crate::id::StreamId::from_bytes(mark.stream);
     let known = inner.store.hash(marked, mark.epoch, mark.seq)?;
-    if mark.seq == 0 || known == Some(mark.head) {
+    let left = inner.store.state(LEFT)?.as_deref() == Some(&mark.to_bytes()[..]);
+    if mark.seq == 0 || known == Some(mark.head) || left {
         // The journal is ahead: the process ended between its commit and the mark.
         counters.set_mark(&row.mark());
         return Ok(());
@@ -80,6 +113,21 @@ fn raise_cells(inner: &Inner, counters: &Counters, damage: &mut Vec<Damage>) -> 
             damage.push(Damage::CellBehind {
                 meter: CellKey::from_bytes(key)?.meter().to_owned(),
                 units: row.sealed - found,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Raises every cell to what was acknowledged of it as durable.
+fn raise_durable(store: &Store, counters: &Counters, damage: &mut Vec<Damage>) -> Result<()> {
+    for (kind, key, value) in store.durable()? {
+        let slot = counters.find_or_insert(kind, &key)?;
+        let found = counters.value(slot).fetch_max(value, Ordering::SeqCst);
+        if found < value && kind == CellKind::Count {
+            damage.push(Damage::CellBehind {
+                meter: CellKey::from_bytes(&key)?.meter().to_owned(),
+                units: value - found,
             });
         }
     }
@@ -216,7 +264,17 @@ pub(super) fn begin_epoch(
         send: 1,
         ..row
     };
-    inner.commit_segment(counters, next, &bytes, cells)
+    inner.commit_segment(counters, next, &bytes, cells, |tx, row| {
+        tx.events_again(row.stream, reason == OpeningReason::Forked)
+    })
+}
+
+/// The word of a cell, within what the journal can hold.
+pub(super) fn word(counters: &Counters, kind: CellKind, slot: Slot) -> u64 {
+    match kind {
+        CellKind::Count => read(counters, slot),
+        CellKind::Allowance => counters.value(slot).load(Ordering::SeqCst),
+    }
 }
 
 pub(super) fn read(counters: &Counters, slot: Slot) -> u64 {

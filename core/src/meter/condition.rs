@@ -62,7 +62,8 @@ pub enum IncidentKind {
 }
 
 impl IncidentKind {
-    const ALL: [Self; 4] = [
+    /// Every kind, in the order of their numbers.
+    pub const ALL: [Self; 4] = [
         Self::DiskFull,
         Self::WriteFailed,
         Self::PowerLost,

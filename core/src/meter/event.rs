@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::key::{CellKey, malformed};
-use crate::document::cbor::Value;
+use crate::document::cbor::{self, Value};
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
@@ -90,6 +90,16 @@ impl Event {
             Value::Int(self.value.digits),
             Value::Int(i64::from(self.value.scale)),
         ])
+    }
+
+    /// The event by itself, in deterministic CBOR.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        cbor::encode(&self.to_value())
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) gave; anything else is refused.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::from_value(&cbor::decode(bytes)?)
     }
 
     pub(crate) fn from_value(item: &Value<'_>) -> Result<Self> {

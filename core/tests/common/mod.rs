@@ -17,7 +17,7 @@ use mintreu::meter::{
     CellKey, ChainHash, Position, Receipt, Remainder, Verdict, Window, accept, chain_hash,
     increase, open_segment_of_any_device, remainder,
 };
-use mintreu::{Clock, Engine, FixedClock, Options, Timestamp, sync};
+use mintreu::{Clock, Engine, FixedClock, Options, Pace, Timestamp, sync};
 
 pub const PRODUCT: &str = "acme.editor";
 pub const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
@@ -271,11 +271,22 @@ pub fn open(folder: &Path, server: &Server) -> Engine {
 }
 
 pub fn open_at(folder: &Path, server: &Server, clock: Arc<dyn Clock>) -> Engine {
+    try_open(folder, server, clock).unwrap()
+}
+
+/// An engine with a clock of one's own, in which nothing happens by itself.
+pub fn try_open(folder: &Path, server: &Server, clock: Arc<dyn Clock>) -> mintreu::Result<Engine> {
+    let pace = Pace {
+        flush: std::time::Duration::ZERO,
+        heartbeat: std::time::Duration::MAX,
+        ..Pace::default()
+    };
     let options = Options {
         clock,
+        pace,
         ..Options::default()
     };
-    Engine::open_with(folder, server.trust(), options).unwrap()
+    Engine::open_with(folder, server.trust(), options)
 }
 
 /// Syncs until nothing is left, over a network that loses nothing.

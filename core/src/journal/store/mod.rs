@@ -3,75 +3,31 @@
 //! Rows that no signature covers carry a digest, and the digests of all cells are summed, so that
 //! a flipped bit or a lost row is found when the file is opened and not when a bill is wrong.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest, Sha256};
 
-use super::damaged;
+mod schema;
+mod write;
+
+use schema::*;
+pub(crate) use write::Write;
+
 use super::export::{Exporter, Sink};
+use super::{CellKind, damaged};
 use crate::error::{Error, Result};
 use crate::id::{LicenseId, StreamId};
-use crate::meter::{ChainHash, Counts};
-
-const APPLICATION: i64 = 0x4d54_4a31;
-const SCHEMA_VERSION: i64 = 1;
-const SCHEMA: &str = "
-    CREATE TABLE state (name TEXT PRIMARY KEY, value BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
-    CREATE TABLE document (name TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
-    CREATE TABLE stream (
-        stream BLOB PRIMARY KEY, license BLOB NOT NULL, product TEXT NOT NULL,
-        epoch INTEGER NOT NULL, seq INTEGER NOT NULL, head BLOB NOT NULL,
-        acked INTEGER NOT NULL, send INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
-    CREATE TABLE cell (
-        stream BLOB NOT NULL, key BLOB NOT NULL, base INTEGER NOT NULL,
-        sealed INTEGER NOT NULL, acked INTEGER NOT NULL, digest BLOB NOT NULL,
-        PRIMARY KEY (stream, key)) STRICT;
-    CREATE TABLE segment (
-        id INTEGER PRIMARY KEY, stream BLOB NOT NULL, epoch INTEGER NOT NULL,
-        seq INTEGER NOT NULL, hash BLOB NOT NULL, bytes BLOB NOT NULL,
-        UNIQUE (stream, epoch, seq)) STRICT;
-    CREATE TABLE receipt (
-        id INTEGER PRIMARY KEY, stream BLOB NOT NULL, epoch INTEGER NOT NULL,
-        seq INTEGER NOT NULL, bytes BLOB NOT NULL, UNIQUE (stream, epoch, seq)) STRICT;
-";
-const SELECT_STATE: &str = "SELECT value, digest FROM state WHERE name = ?1";
-const UPSERT_STATE: &str = "INSERT INTO state (name, value, digest) VALUES (?1, ?2, ?3)
-    ON CONFLICT (name) DO UPDATE SET value = excluded.value, digest = excluded.digest";
-const DELETE_STATE: &str = "DELETE FROM state WHERE name = ?1";
-const SELECT_DOCUMENTS: &str = "SELECT name, bytes FROM document ORDER BY name";
-const UPSERT_DOCUMENT: &str = "INSERT INTO document (name, bytes) VALUES (?1, ?2)
-    ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes";
-const DELETE_DOCUMENT: &str = "DELETE FROM document WHERE name = ?1";
-const SELECT_STREAM: &str = "SELECT stream, license, product, epoch, seq, head, acked, send, digest
-    FROM stream WHERE stream = ?1";
-const UPSERT_STREAM: &str = "INSERT INTO stream
-    (stream, license, product, epoch, seq, head, acked, send, digest)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-    ON CONFLICT (stream) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq,
-        head = excluded.head, acked = excluded.acked, send = excluded.send,
-        digest = excluded.digest";
-const SELECT_CELLS: &str = "SELECT key, base, sealed, acked, digest FROM cell WHERE stream = ?1";
-const SELECT_UNSENT: &str = "SELECT stream FROM stream WHERE send <= seq ORDER BY rowid";
-const UPSERT_CELL: &str = "INSERT INTO cell (key, base, sealed, acked, digest, stream)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (stream, key) DO UPDATE SET base = excluded.base,
-        sealed = excluded.sealed, acked = excluded.acked, digest = excluded.digest";
-const INSERT_SEGMENT: &str =
-    "INSERT INTO segment (stream, epoch, seq, hash, bytes) VALUES (?1, ?2, ?3, ?4, ?5)";
-const SELECT_HASH: &str = "SELECT hash FROM segment WHERE stream = ?1 AND epoch = ?2 AND seq = ?3";
-const SELECT_SEGMENT: &str =
-    "SELECT hash, bytes FROM segment WHERE stream = ?1 AND epoch = ?2 AND seq = ?3";
-const INSERT_RECEIPT: &str = "INSERT INTO receipt (stream, epoch, seq, bytes)
-    VALUES (?1, ?2, ?3, ?4) ON CONFLICT (stream, epoch, seq) DO NOTHING";
-const PRUNE_SEGMENTS: &str = "DELETE FROM segment WHERE stream = ?1 AND
-    (epoch < ?2 AND id <= (SELECT MAX(id) FROM segment) - ?4 OR epoch = ?2 AND seq <= ?3 - ?4)";
-const PRUNE_RECEIPTS: &str = "DELETE FROM receipt WHERE stream = ?1 AND
-    (epoch < ?2 AND id <= (SELECT MAX(id) FROM receipt) - ?4 OR epoch = ?2 AND seq < ?3 - ?4)";
+use crate::meter::{ChainHash, Counts, MAX_EVENTS};
 
 /// How many acknowledged segments are kept, for a server that is restored from a backup and for
 /// the customer's own verification.
 pub(crate) const KEPT_SEGMENTS: i64 = 1024;
+
+/// For how long a statement waits for another process.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// How far one stream is sealed, acknowledged and to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,25 +55,38 @@ pub(crate) struct CellRow {
     pub acked: u64,
 }
 
+/// An event that waits for a segment.
+pub(crate) struct EventRow {
+    pub id: i64,
+    pub disputed: bool,
+    pub bytes: Vec<u8>,
+}
+
 /// The cells of one stream by their keys.
 pub(crate) type Cells = HashMap<Vec<u8>, CellRow>;
 
 /// An open journal file.
 pub(crate) struct Store {
     db: Connection,
+    /// The code of the failure after which this connection is not to be used again.
+    failed: Cell<Option<&'static str>>,
 }
 
 impl Store {
     /// Opens or makes the file at `path`; every kind of damage that can be seen is named.
     pub fn open(path: &Path) -> Result<Self> {
         let db = Connection::open(path).map_err(unreadable)?;
-        let store = Self { db };
+        let store = Self {
+            db,
+            failed: Cell::new(None),
+        };
         store.prepare().map_err(unreadable)?;
         store.migrate()?;
         Ok(store)
     }
 
     fn prepare(&self) -> rusqlite::Result<()> {
+        self.db.busy_timeout(PATIENCE)?;
         self.db.pragma_update(None, "journal_mode", "WAL")?;
         self.db.pragma_update(None, "synchronous", "FULL")?;
         self.db.pragma_update(None, "trusted_schema", "OFF")?;
@@ -131,35 +100,60 @@ impl Store {
                 .map_err(unreadable)
         };
         match (pragma("application_id")?, pragma("user_version")?) {
-            (APPLICATION, SCHEMA_VERSION) => Ok(()),
-            (APPLICATION, newer) => Err(Error::new(
-                "journal_newer",
-                format!("the journal has version {newer}: a newer version of the product wrote it"),
-            )),
+            (APPLICATION, 1..=SCHEMA_VERSION) => Ok(()),
+            (APPLICATION, newer) => Err(newer_journal(newer)),
             _ => Err(damaged("the journal file is not a journal of Mintreu")),
         }
     }
 
     fn migrate(&self) -> Result<()> {
-        let pragma = |name: &str| {
-            self.db
-                .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
-                .map_err(unreadable)
+        let steps = match (self.pragma("application_id")?, self.pragma("user_version")?) {
+            (0, 0) => [SCHEMA, SECOND].concat(),
+            (APPLICATION, 1) => SECOND.to_owned(),
+            (APPLICATION, SCHEMA_VERSION) => return Ok(()),
+            (APPLICATION, newer) => {
+                return Err(newer_journal(newer));
+            }
+            _ => return Err(damaged("the journal file is not a journal of Mintreu")),
         };
-        match (pragma("application_id")?, pragma("user_version")?) {
-            (0, 0) => self
-                .db
-                .execute_batch(&format!(
-                    "BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION};
-                     PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-                ))
-                .map_err(unreadable),
-            _ => Self::check_readable(&self.db),
-        }
+        let all = format!(
+            "BEGIN IMMEDIATE; {steps} PRAGMA application_id = {APPLICATION};
+             PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        );
+        self.db.execute_batch(&all).map_err(unreadable)
+    }
+
+    fn pragma(&self, name: &str) -> Result<i64> {
+        self.db
+            .pragma_query_value(None, name, |row| row.get(0))
+            .map_err(unreadable)
+    }
+
+    /// Changes whenever somebody else has written to the file.
+    pub fn version(&self) -> Result<i64> {
+        self.pragma("data_version")
+    }
+
+    /// Reads several things as they are at one moment, whoever writes meanwhile.
+    pub fn at_once<T>(&self, read: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        self.db.execute_batch("BEGIN").map_err(unreadable)?;
+        let outcome = read(self);
+        self.db.execute_batch("COMMIT").map_err(unreadable)?;
+        outcome
     }
 
     /// Runs `work` in one transaction that is on the disk when this returns.
     pub fn write<T>(&mut self, work: impl FnOnce(&Write<'_>) -> Result<T>) -> Result<T> {
+        let outcome = self.transact(work);
+        if let Err(error) = &outcome
+            && ["disk_full", "journal_io"].contains(&error.code())
+        {
+            self.failed.set(Some(error.code()));
+        }
+        outcome
+    }
+
+    fn transact<T>(&mut self, work: impl FnOnce(&Write<'_>) -> Result<T>) -> Result<T> {
         let tx = self
             .db
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
@@ -167,6 +161,64 @@ impl Store {
         let outcome = work(&Write { tx: &tx })?;
         tx.commit().map_err(unwritable)?;
         Ok(outcome)
+    }
+
+    /// Whether, and with which code, writing has failed.
+    pub fn failed(&self) -> Option<&'static str> {
+        self.failed.get()
+    }
+
+    /// What was acknowledged as durable of every cell.
+    pub fn durable(&self) -> Result<Vec<(CellKind, Vec<u8>, u64)>> {
+        let rows = self.rows(SELECT_DURABLE, [], |row| {
+            let kind: i64 = row.get(0)?;
+            let value = row.get::<_, i64>(2)?.cast_unsigned();
+            Ok((
+                kind,
+                row.get::<_, Vec<u8>>(1)?,
+                value,
+                row.get::<_, Vec<u8>>(3)?,
+            ))
+        })?;
+        let changed = || damaged("the journal's record of a durable count was changed");
+        let read = |(kind, key, value, digest): (i64, Vec<u8>, u64, Vec<u8>)| {
+            let kind = u64::try_from(kind).ok().and_then(CellKind::from_state);
+            let kind = kind.ok_or_else(changed)?;
+            match digest == durable_digest(kind, &key, value) {
+                true => Ok((kind, key, value)),
+                false => Err(changed()),
+            }
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Events of a stream that no segment up to `sealed` carries, oldest first: their numbers,
+    /// whether they are disputed, and their bytes.
+    pub fn events(&self, stream: StreamId, sealed: u64) -> Result<Vec<EventRow>> {
+        let from = (stream.as_bytes(), signed(sealed)?, MAX_EVENTS as i64);
+        let rows = self.rows(SELECT_EVENTS, from, |row| {
+            let event = EventRow {
+                id: row.get(0)?,
+                disputed: row.get::<_, i64>(1)? != 0,
+                bytes: row.get(2)?,
+            };
+            Ok((event, row.get::<_, Vec<u8>>(3)?))
+        })?;
+        let whole = |(event, digest): (EventRow, Vec<u8>)| match digest == digest8(&[&event.bytes])
+        {
+            true => Ok(event),
+            false => Err(damaged("a recorded event was changed")),
+        };
+        rows.into_iter().map(whole).collect()
+    }
+
+    /// How many events of a stream no segment carries; at most a little more than `enough`.
+    pub fn unsealed_events(&self, stream: StreamId, enough: i64) -> Result<i64> {
+        self.db
+            .query_row(COUNT_EVENTS, params![stream.as_bytes(), enough], |row| {
+                row.get(0)
+            })
+            .map_err(unreadable)
     }
 
     /// A small named value; `journal_damaged` when its digest does not fit.
@@ -312,100 +364,6 @@ impl Store {
     }
 }
 
-/// What may be written in one transaction.
-pub(crate) struct Write<'a> {
-    tx: &'a Transaction<'a>,
-}
-
-impl Write<'_> {
-    pub fn state(&self, name: &str, value: &[u8]) -> Result<()> {
-        let digest = digest8(&[name.as_bytes(), value]);
-        self.run(UPSERT_STATE, params![name, value, digest])
-    }
-
-    pub fn clear(&self, name: &str) -> Result<()> {
-        self.run(DELETE_STATE, [name])
-    }
-
-    pub fn document(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.run(UPSERT_DOCUMENT, params![name, bytes])
-    }
-
-    pub fn forget_document(&self, name: &str) -> Result<()> {
-        self.run(DELETE_DOCUMENT, [name])
-    }
-
-    pub fn stream(&self, row: &StreamRow) -> Result<()> {
-        let values = params![
-            row.stream.as_bytes(),
-            row.license.as_bytes(),
-            row.product,
-            signed(row.epoch)?,
-            signed(row.seq)?,
-            row.head,
-            signed(row.acked)?,
-            signed(row.send)?,
-            row.digest(),
-        ];
-        self.run(UPSERT_STREAM, values)
-    }
-
-    /// Writes the cells of a stream that changed, and the sum over all that finds a missing row.
-    pub fn cells(&self, stream: StreamId, known: &Cells, changed: &Cells) -> Result<()> {
-        let mut sum = [0; 8];
-        for (key, cell) in known {
-            mix(&mut sum, &cell.digest(key));
-        }
-        for (key, cell) in changed {
-            if let Some(before) = known.get(key) {
-                mix(&mut sum, &before.digest(key));
-            }
-            mix(&mut sum, &cell.digest(key));
-            let (base, sealed, acked) = (
-                signed(cell.base)?,
-                signed(cell.sealed)?,
-                signed(cell.acked)?,
-            );
-            let digest = cell.digest(key);
-            self.run(
-                UPSERT_CELL,
-                params![key, base, sealed, acked, digest, stream.as_bytes()],
-            )?;
-        }
-        self.state(&sum_name(stream), &sum)
-    }
-
-    pub fn segment(&self, row: &StreamRow, bytes: &[u8]) -> Result<()> {
-        let (epoch, seq) = (signed(row.epoch)?, signed(row.seq)?);
-        self.run(
-            INSERT_SEGMENT,
-            params![row.stream.as_bytes(), epoch, seq, row.head, bytes],
-        )
-    }
-
-    /// Keeps a receipt and forgets what is acknowledged and older than [`KEPT_SEGMENTS`].
-    pub fn receipt(&self, row: &StreamRow, seq: u64, bytes: &[u8]) -> Result<()> {
-        let (epoch, seq) = (signed(row.epoch)?, signed(seq)?);
-        self.run(
-            INSERT_RECEIPT,
-            params![row.stream.as_bytes(), epoch, seq, bytes],
-        )?;
-        for prune in [PRUNE_SEGMENTS, PRUNE_RECEIPTS] {
-            self.run(
-                prune,
-                params![row.stream.as_bytes(), epoch, seq, KEPT_SEGMENTS],
-            )?;
-        }
-        Ok(())
-    }
-
-    fn run(&self, sql: &str, params: impl rusqlite::Params) -> Result<()> {
-        let mut statement = self.tx.prepare_cached(sql).map_err(unwritable)?;
-        statement.execute(params).map_err(unwritable)?;
-        Ok(())
-    }
-}
-
 impl StreamRow {
     fn digest(&self) -> Vec<u8> {
         let numbers = [self.epoch, self.seq, self.acked, self.send].map(u64::to_be_bytes);
@@ -459,6 +417,10 @@ fn digest8(parts: &[&[u8]]) -> Vec<u8> {
     digest.finalize()[..8].to_vec()
 }
 
+fn durable_digest(kind: CellKind, key: &[u8], value: u64) -> Vec<u8> {
+    digest8(&[&kind.state().to_be_bytes(), &value.to_be_bytes(), key])
+}
+
 fn mix(sum: &mut [u8; 8], digest: &[u8]) {
     for (byte, other) in sum.iter_mut().zip(digest) {
         *byte ^= other;
@@ -471,6 +433,13 @@ fn signed(value: u64) -> Result<i64> {
 
 fn unsigned(value: i64) -> rusqlite::Result<u64> {
     u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, value))
+}
+
+fn newer_journal(version: i64) -> Error {
+    Error::new(
+        "journal_newer",
+        format!("the journal has version {version}: a newer version of the product wrote it"),
+    )
 }
 
 pub(super) fn unreadable(error: rusqlite::Error) -> Error {
@@ -495,8 +464,12 @@ pub(super) fn unreadable(error: rusqlite::Error) -> Error {
 }
 
 fn unwritable(error: rusqlite::Error) -> Error {
+    let code = match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => "disk_full",
+        _ => "journal_io",
+    };
     Error::new(
-        "journal_io",
+        code,
         format!("could not write the journal, so nothing was sealed: {error}"),
     )
 }
