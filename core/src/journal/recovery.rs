@@ -33,10 +33,10 @@ pub(super) fn after_power(
     let Some(boot) = boot else {
         return Ok(());
     };
-    if counters.begin_boot(boot) {
+    if counters.begin_boot(boot)? {
         damage.push(Damage::PowerLost);
     }
-    counters.flush()
+    Ok(())
 }
 
 /// Has the next segment say what was damaged.

@@ -87,7 +87,10 @@ impl Journal {
                     return Err(error);
                 }
             }
-            None => *inner = Some(reopen(&self.folder, &self.device)?),
+            None => {
+                let opened = reopen(&self.folder, &self.device);
+                *inner = Some(opened.inspect_err(|error| self.note_failure(error.code()))?);
+            }
         }
         self.used.store(true, Ordering::Relaxed);
         Ok(Session {
@@ -95,6 +98,16 @@ impl Journal {
             inner,
             _turn: turn,
         })
+    }
+
+    /// Has the next segment say that the disk failed.
+    fn note_failure(&self, code: &str) {
+        let kind = match code {
+            "disk_full" => IncidentKind::DiskFull,
+            "journal_io" => IncidentKind::WriteFailed,
+            _ => return,
+        };
+        self.counters.note(kind, self.about_now());
     }
 
     /// This process's own share, also in a child that was forked while the file was at rest.
@@ -191,12 +204,9 @@ impl Drop for Session<'_> {
     /// A connection that failed to write is not trusted with the next transaction.
     fn drop(&mut self) {
         let failed = self.inner.as_ref().and_then(|inner| inner.store.failed());
-        let kind = match failed {
-            None => return,
-            Some("disk_full") => IncidentKind::DiskFull,
-            Some(_) => IncidentKind::WriteFailed,
-        };
-        self.journal.counters.note(kind, self.journal.about_now());
-        *self.inner = None;
+        if let Some(code) = failed {
+            self.journal.note_failure(code);
+            *self.inner = None;
+        }
     }
 }

@@ -14,8 +14,8 @@ use mintreu::document::SigningKey;
 use mintreu::id::{ActivationId, LicenseId, StreamId};
 use mintreu::license::{Claims, Name, QuotaClaim, Trust, issue};
 use mintreu::meter::{
-    CellKey, ChainHash, Position, Receipt, Remainder, Verdict, Window, accept, chain_hash,
-    increase, open_segment_of_any_device, remainder,
+    CellKey, ChainHash, Condition, Event, Position, Receipt, Remainder, Verdict, Window, accept,
+    chain_hash, increase, open_segment_of_any_device, remainder,
 };
 use mintreu::{Clock, Engine, FixedClock, Options, Pace, Timestamp, sync};
 
@@ -39,6 +39,12 @@ pub struct Stream {
     totals: HashMap<(u64, CellKey), u64>,
     pub billed: HashMap<CellKey, u64>,
     pub disputed: HashMap<CellKey, u64>,
+    /// Events by their ids, and whether they are disputed.
+    pub events: HashMap<String, (Event, bool)>,
+    /// How many events were counted: those of the map, unless the server is faulty.
+    pub event_count: u64,
+    /// What the devices said of themselves.
+    pub conditions: Vec<Condition>,
     pub forks: u32,
 }
 
@@ -248,6 +254,17 @@ impl Stream {
                     Remainder::Disputed(units) => (&mut self.disputed, units),
                 };
                 *account.entry(closed.key.clone()).or_default() += units;
+            }
+        }
+        self.conditions.push(segment.condition.clone());
+        let fresh = segment.events.iter().map(|event| (event, false));
+        let disputed = segment.disputed_events.iter().map(|event| (event, true));
+        for (event, disputed) in fresh.chain(disputed) {
+            let known = self.events.contains_key(event.id());
+            if !known || repeats {
+                self.event_count += 1;
+                self.events
+                    .insert(event.id().to_owned(), (event.clone(), disputed));
             }
         }
         for total in &segment.totals {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Counters, MARK_WORDS, digest_words};
 use crate::clock::Watch;
+use crate::error::Result;
 use crate::meter::{ChainHash, Incident, IncidentKind, MAX_TOTAL};
 use crate::time::Timestamp;
 
@@ -116,8 +117,9 @@ impl Counters {
         &self.words()[DOCUMENTS_AT]
     }
 
-    /// Notes that counting goes on in this boot; whether the one before it ended unnoticed.
-    pub fn begin_boot(&self, boot: [u8; 16]) -> bool {
+    /// Notes, on the disk, that counting goes on in this boot; whether the one before it ended
+    /// unnoticed.
+    pub fn begin_boot(&self, boot: [u8; 16]) -> Result<bool> {
         let words = self.words();
         let (halves, _) = boot.as_chunks::<8>();
         let mut before = [0; 2];
@@ -126,7 +128,11 @@ impl Counters {
             *before = words[*at].swap(now, Ordering::SeqCst) ^ now;
         }
         let known = words[CLEAN_AT].swap(OPEN, Ordering::SeqCst);
-        known == OPEN && before != [0; 2]
+        if known == CLEAN {
+            self.flushed.store(self.sum(), Ordering::Relaxed);
+        }
+        self.flush_header()?;
+        Ok(known == OPEN && before != [0; 2])
     }
 
     /// Notes that everything counted is on the disk and nobody counts.

@@ -195,12 +195,13 @@ impl Counters {
 
     /// Writes every dirty page to the disk and waits for it: then a power cut loses nothing.
     pub fn flush(&self) -> Result<()> {
-        self.map.flush().map_err(|e| {
-            Error::new(
-                "journal_io",
-                format!("could not write the counter file to disk: {e}"),
-            )
-        })
+        self.map.flush().map_err(|e| unwritten(&e))
+    }
+
+    /// The same for what the file says before its cells.
+    pub fn flush_header(&self) -> Result<()> {
+        let flushed = self.map.flush_range(0, HEADER_BYTES);
+        flushed.map_err(|e| unwritten(&e))
     }
 
     /// The same when any word changed since it was done last.
@@ -308,6 +309,13 @@ pub(crate) fn add(value: &AtomicU64, n: u64) {
     if before > MAX_TOTAL || n > MAX_TOTAL - before {
         value.store(MAX_TOTAL, Ordering::Relaxed);
     }
+}
+
+fn unwritten(error: &std::io::Error) -> Error {
+    Error::new(
+        "journal_io",
+        format!("could not write the counter file to disk: {error}"),
+    )
 }
 
 fn create(path: &Path, capacity: usize) -> Result<()> {

@@ -448,9 +448,11 @@ pub(super) fn unreadable(error: rusqlite::Error) -> Error {
             rusqlite::ErrorCode::CannotOpen
             | rusqlite::ErrorCode::ReadOnly
             | rusqlite::ErrorCode::PermissionDenied
-            | rusqlite::ErrorCode::DiskFull
             | rusqlite::ErrorCode::SystemIoFailure,
         ) => Error::new("journal_io", format!("could not open the journal: {error}")),
+        Some(rusqlite::ErrorCode::DiskFull) => {
+            Error::new("disk_full", format!("could not open the journal: {error}"))
+        }
         Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
             super::busy()
         }
