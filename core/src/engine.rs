@@ -451,6 +451,12 @@ impl Engine {
         Ok(self.meter(name)?.with(durability))
     }
 
+    /// Counts in many meters at once: what of it is to survive a power cut is on the disk when this
+    /// returns, with one wait.
+    pub fn record_batch(&self, units: &[(&Meter, u64)]) -> Result<()> {
+        handle::record_batch(&self.shared, units)
+    }
+
     /// Keeps events, each once by its id: on the disk when this returns, many callers in one
     /// commit. `events_full` when too many wait to be acknowledged.
     pub fn record_events(&self, events: &[Event]) -> Result<()> {

@@ -438,7 +438,7 @@ fn what_was_counted_is_billed_once_or_told() {
 /// The negative controls: a server that counts repeats, and one that forgets what it accepted.
 #[test]
 fn wrong_servers_are_caught() {
-    for fault in [Fault::CountsRepeats, Fault::ForgetsSegments] {
+    for fault in [Fault::CountsRepeats, Fault::Forgets] {
         let caught = (0..24).filter(|&seed| !simulate(seed, fault).holds());
         assert!(caught.count() > 5, "{fault:?}");
     }

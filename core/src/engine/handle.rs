@@ -241,20 +241,20 @@ impl Meter {
     /// Waits until what this handle's cells have counted is on the disk.
     #[cold]
     fn settle(&self) -> Result<()> {
-        let word = self
-            .core
-            .with_grant(&self.shared, |allows, _| match allows {
-                Allows::Limited { word, .. } => Some(word.clone()),
-                _ => None,
-            })?;
-        let count = (CellKind::Count, &self.core.count);
-        match &word {
-            Some(word) => {
-                let both = [count, (CellKind::Allowance, word)];
-                self.shared.journal.settle(&both)
-            }
-            None => self.shared.journal.settle(&[count]),
-        }
+        self.shared.journal.settle(&self.cells()?)
+    }
+
+    /// The cells that a call through this handle changes.
+    fn cells(&self) -> Result<Vec<(CellKind, CellHandle)>> {
+        let mut cells = vec![(CellKind::Count, self.core.count.clone())];
+        cells.extend(
+            self.core
+                .with_grant(&self.shared, |allows, _| match allows {
+                    Allows::Limited { word, .. } => Some((CellKind::Allowance, word.clone())),
+                    _ => None,
+                })?,
+        );
+        Ok(cells)
     }
 
     /// Units this handle's cell has counted since the device's first day.
@@ -301,6 +301,21 @@ impl Meter {
     fn give_back(&self, n: u64) -> Result<()> {
         self.core
             .with_grant(&self.shared, |allows, now| allows.give_back(n, now))
+    }
+}
+
+/// Counts in many meters, and waits once for those that ask for it.
+pub(super) fn record_batch(shared: &Shared, units: &[(&Meter, u64)]) -> Result<()> {
+    let mut cells = Vec::new();
+    for (meter, n) in units {
+        meter.core.record(*n);
+        if meter.durability == Durability::Power {
+            cells.push((CellKind::Count, meter.core.count.clone()));
+        }
+    }
+    match cells.is_empty() {
+        true => Ok(()),
+        false => shared.journal.settle(&cells),
     }
 }
 

@@ -50,7 +50,7 @@ impl Journal {
     /// Returns once what these cells have counted by now is on the disk.
     ///
     /// On an error they have counted all the same, and only a power cut can lose it.
-    pub fn settle(&self, cells: &[(CellKind, &CellHandle)]) -> Result<()> {
+    pub fn settle(&self, cells: &[(CellKind, CellHandle)]) -> Result<()> {
         let places = cells.iter().map(|(kind, cell)| (*kind, cell.slot));
         self.commit(|batch| batch.cells.extend(places))
     }

@@ -103,6 +103,11 @@ fn row_time(inner: &Inner) -> Result<Timestamp> {
 /// Raises every cell that lies behind what was sealed of it, and makes those that are missing.
 fn raise_cells(inner: &Inner, counters: &Counters, damage: &mut Vec<Damage>) -> Result<()> {
     let slots = count_slots(counters, damage);
+    for found in &*damage {
+        if let Damage::CellUnreadable { slot } = found {
+            counters.retire(*slot);
+        }
+    }
     for (key, row) in &inner.cells {
         let slot = match slots.iter().find(|(known, _)| known == key) {
             Some(&(_, slot)) => slot,

@@ -28,8 +28,12 @@ pub enum Fault {
     None,
     /// Adds every segment that arrives, whether it was seen before or not.
     CountsRepeats,
-    /// Answers that it took a segment, and forgets every second.
-    ForgetsSegments,
+    /// Answers that it took what it forgot.
+    Forgets,
+    /// Bills what two copies of a device contradict each other about.
+    BillsDisputed,
+    /// Takes a segment in a place that another one holds.
+    TakesOtherBytes,
 }
 
 #[derive(Default, Clone)]
@@ -46,6 +50,8 @@ pub struct Stream {
     /// What the devices said of themselves.
     pub conditions: Vec<Condition>,
     pub forks: u32,
+    /// Segments that a faulty server put in the place of others.
+    pub overwritten: u32,
 }
 
 #[derive(Clone)]
@@ -181,19 +187,29 @@ impl Server {
         let at = stream.position.unwrap_or(Position::START);
         let place = (segment.epoch, segment.seq);
         let verdict = accept(at, &segment, hash, stream.hashes.get(&place).copied());
-        let repeats = self.fault == Fault::CountsRepeats;
+        let fault = self.fault;
+        let repeats = fault == Fault::CountsRepeats;
+        let verdict = match verdict {
+            Verdict::Fork if fault == Fault::TakesOtherBytes && segment.epoch == at.epoch => {
+                stream.overwritten += 1;
+                Verdict::Apply(Position {
+                    epoch: segment.epoch,
+                    seq: segment.seq,
+                    head: hash,
+                })
+            }
+            verdict => verdict,
+        };
         let status = match verdict {
             Verdict::Apply(next) => {
-                if self.fault != Fault::ForgetsSegments || segment.seq % 2 != 0 {
-                    stream.apply(&segment, repeats);
-                }
+                stream.apply(&segment, fault);
                 stream.hashes.insert(place, hash);
                 stream.position = Some(next);
                 200
             }
             Verdict::Duplicate => {
                 if repeats {
-                    stream.apply(&segment, repeats);
+                    stream.apply(&segment, fault);
                 }
                 200
             }
@@ -244,13 +260,20 @@ impl Stream {
         self.position.map_or(0, |position| position.epoch)
     }
 
-    fn apply(&mut self, segment: &mintreu::meter::Segment, repeats: bool) {
+    fn apply(&mut self, segment: &mintreu::meter::Segment, fault: Fault) {
+        if fault == Fault::Forgets && segment.seq.is_multiple_of(3) {
+            return;
+        }
+        let repeats = fault == Fault::CountsRepeats;
         if let Some(opening) = &segment.opening {
             for closed in &opening.closed {
                 let place = (opening.closed_epoch, closed.key.clone());
                 let accepted = self.totals.get(&place).copied().unwrap_or(0);
                 let (account, units) = match remainder(opening.reason, closed, accepted) {
                     Remainder::Owed(units) => (&mut self.billed, units),
+                    Remainder::Disputed(units) if fault == Fault::BillsDisputed => {
+                        (&mut self.billed, units)
+                    }
                     Remainder::Disputed(units) => (&mut self.disputed, units),
                 };
                 *account.entry(closed.key.clone()).or_default() += units;
@@ -272,9 +295,11 @@ impl Stream {
                 .totals
                 .entry((segment.epoch, total.key.clone()))
                 .or_default();
-            let more = match repeats {
-                true => total.units,
-                false => increase(*known, total.units).unwrap(),
+            let more = match fault {
+                Fault::CountsRepeats => total.units,
+                // Whoever takes other bytes sees totals fall.
+                Fault::TakesOtherBytes => total.units.saturating_sub(*known),
+                _ => increase(*known, total.units).unwrap(),
             };
             *known = total.units;
             *self.billed.entry(total.key.clone()).or_default() += more;

@@ -36,6 +36,8 @@ const HEADER_BYTES: usize = 4096;
 const CELL_BYTES: usize = 256;
 const KEY_WORDS: usize = 28;
 const MARK_WORDS: usize = 16;
+/// The state of a cell whose key was damaged, once that was named.
+const RETIRED: u64 = 3;
 
 /// The most bytes of key one cell holds.
 pub(crate) const MAX_CELL_KEY: usize = KEY_WORDS * 8;
@@ -155,6 +157,11 @@ impl Counters {
             }
         }
         found
+    }
+
+    /// Leaves a cell that can't be read where it is, and out of everything.
+    pub fn retire(&self, slot: usize) {
+        self.cells()[slot].state.store(RETIRED, Ordering::SeqCst);
     }
 
     /// The cell with this key, made when there is none: under a lock that a crash releases.
