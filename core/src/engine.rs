@@ -499,6 +499,12 @@ impl Engine {
         crate::journal::export_folder(folder.as_ref(), &named, out)
     }
 
+    /// The signed checkpoints that stand for acknowledged segments which are not kept any more, each
+    /// to be read by [`Checkpoint::open`](crate::meter::Checkpoint::open): one an epoch.
+    pub fn checkpoints(&self) -> Result<Vec<Vec<u8>>> {
+        self.shared.journal.checkpoints()
+    }
+
     /// What to send to the server next, or `None` when this sync is done.
     ///
     /// Call it in a loop with [`on_response`](Self::on_response) until it gives `None`. New usage

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use common::{Fault, NOW, Server, copy, counted, open, sync};
 use mintreu::journal::Damage;
-use mintreu::meter::{CellKey, Event, Export, MAX_EVENTS, open_segment_of_any_device};
+use mintreu::meter::{
+    CellKey, Checkpoint, Event, Export, MAX_EVENTS, Total, open_segment_of_any_device,
+};
 use mintreu::{Clock, Engine, FixedClock, Options, Pace, sync as paths};
 
 fn event(id: impl Into<String>) -> Event {
@@ -328,4 +330,52 @@ fn a_kill_while_segments_are_put_together_is_no_damage() {
     );
     assert!(sent(&engine, &mut server) < 5);
     assert_eq!((server.billed("calls"), server.disputed("calls")), (514, 0));
+}
+
+/// A server put back so far that the device has folded away what it lacks: nothing is lost.
+#[test]
+fn a_server_restored_from_long_ago_is_told_the_totals() {
+    let dir = tempfile::tempdir_in(memory()).unwrap();
+    let mut server = Server::new(Fault::None);
+    let engine = licensed(dir.path(), &mut server);
+    engine.record("calls", 5).unwrap();
+    engine.record("seldom", 3).unwrap();
+    let backup = server.clone();
+    for _ in 0..1300 {
+        engine.record("calls", 1).unwrap();
+        sync(&engine, &mut server);
+    }
+    let export = Export::from_bytes(&engine.export_usage().unwrap()).unwrap();
+    assert!(export.segments.len() < 1200, "{}", export.segments.len());
+    // What was folded is in a checkpoint, from which the kept chain goes on.
+    let checkpoints = engine.checkpoints().unwrap();
+    let folded = Checkpoint::open(&checkpoints[0], &engine.device()).unwrap();
+    let first = open_segment_of_any_device(&export.segments[0]).unwrap();
+    assert_eq!(first.seq, folded.position.seq + 1);
+    assert_eq!(first.prev, folded.position.head);
+    let units = |total: &Total| (total.key.meter().to_owned(), total.units);
+    let totals: Vec<_> = folded.totals.iter().map(units).collect();
+    assert_eq!(
+        totals,
+        [
+            ("calls".to_owned(), 5 + folded.position.seq),
+            ("seldom".to_owned(), 3)
+        ]
+    );
+    server.restore(backup);
+    assert_eq!(server.billed("calls"), 0);
+    engine.record("calls", 1).unwrap();
+    sync(&engine, &mut server);
+    sync(&engine, &mut server);
+    assert_eq!((server.billed("calls"), server.billed("seldom")), (1306, 3));
+    assert_eq!(server.disputed("calls"), 0);
+}
+
+/// A place without a disk behind it, where there is one: what is counted here is segments.
+fn memory() -> std::path::PathBuf {
+    let memory = Path::new("/dev/shm");
+    match memory.is_dir() {
+        true => memory.to_owned(),
+        false => std::env::temp_dir(),
+    }
 }

@@ -329,6 +329,24 @@ impl Journal {
         let own = |stream, license| stream == stream_id(self.device.public(), license);
         inner.store.export(activation, &own, out)
     }
+
+    /// What stands for the segments that are not kept any more.
+    pub fn checkpoints(&self) -> Result<Vec<Vec<u8>>> {
+        let inner = self.enter()?;
+        let mut all = Vec::new();
+        for stream in self.own_streams(&inner)? {
+            all.extend(inner.store.checkpoints(stream)?);
+        }
+        Ok(all)
+    }
+
+    fn own_streams(&self, inner: &Inner) -> Result<Vec<StreamId>> {
+        let streams = inner.store.streams()?.into_iter();
+        let own = streams
+            .filter(|(stream, license)| *stream == stream_id(self.device.public(), *license))
+            .map(|(stream, _)| stream);
+        Ok(own.collect())
+    }
 }
 
 fn write_states(tx: &Write<'_>, values: &[(&str, Option<&[u8]>)]) -> Result<()> {

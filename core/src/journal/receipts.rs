@@ -4,10 +4,13 @@ use super::Journal;
 use super::counters::Counters;
 use super::recovery::begin_epoch;
 use super::session::Inner;
-use super::store::{CellRow, Cells, StreamRow};
+use super::store::{CellRow, Cells, KEPT_SEGMENTS, StreamRow};
 use crate::error::{Error, Result};
-use crate::meter::{OpeningReason, Receipt, open_segment};
+use crate::meter::{Checkpoint, OpeningReason, Receipt, chain_hash, open_segment};
 use crate::time::Timestamp;
+
+/// So many segments at least are folded at a time: each time a signature is made.
+const FOLD_STEP: u64 = 128;
 
 impl Journal {
     /// Believes a receipt whose signature was verified. `refused` is whether it came as a 409.
@@ -41,7 +44,7 @@ impl Journal {
             row.send.max(at.seq + 1)
         };
         if at.seq > row.acked {
-            inner.believe(StreamRow { send, ..row }, at.seq, bundle)?;
+            inner.believe(StreamRow { send, ..row }, at.seq, bundle, now)?;
         } else if send != row.send {
             inner.send_from(row, send)?;
         }
@@ -96,7 +99,7 @@ impl Inner {
     }
 
     /// Moves what is acknowledged up to `seq`.
-    fn believe(&mut self, row: StreamRow, seq: u64, bundle: &[u8]) -> Result<()> {
+    fn believe(&mut self, row: StreamRow, seq: u64, bundle: &[u8], now: Timestamp) -> Result<()> {
         let current = self.is_current(&row);
         let known = if current {
             self.cells.clone()
@@ -137,10 +140,14 @@ impl Inner {
             }
         }
         let row = StreamRow { acked: seq, ..row };
+        let folded = self.fold(&row, now)?;
         self.store.write(|tx| {
             tx.cells(row.stream, &known, &cells)?;
             tx.receipt(&row, seq, bundle)?;
             tx.forget_events(row.stream, seq)?;
+            if let Some((to, checkpoint)) = &folded {
+                tx.fold(&row, *to, checkpoint)?;
+            }
             tx.stream(&row)
         })?;
         if current {
@@ -148,5 +155,35 @@ impl Inner {
             self.stream = Some(row);
         }
         Ok(())
+    }
+
+    /// Folds the oldest acknowledged segments of an epoch, a good many at a time; up to which, and
+    /// the checkpoint that stands for them.
+    fn fold(&self, row: &StreamRow, now: Timestamp) -> Result<Option<(u64, Vec<u8>)>> {
+        let to = row.acked.saturating_sub(KEPT_SEGMENTS.cast_unsigned());
+        let oldest = self
+            .store
+            .oldest(row.stream, row.epoch)?
+            .unwrap_or(u64::MAX);
+        if to < oldest.saturating_add(FOLD_STEP) {
+            return Ok(None);
+        }
+        let device = self.device.public();
+        let before = self.store.checkpoint(row.stream, row.epoch)?;
+        let before = before.map(|bytes| Checkpoint::open(&bytes, device));
+        let mut segments = Vec::new();
+        for seq in oldest..=to {
+            let missing = || Error::new("journal_damaged", "a kept segment is missing");
+            let kept = self.store.segment(row.stream, row.epoch, seq)?;
+            let bytes = kept.ok_or_else(missing)?;
+            segments.push((open_segment(&bytes, device)?, chain_hash(&bytes)));
+        }
+        let before = before.transpose()?;
+        // A journal of before folded without a checkpoint: there is nothing to begin from.
+        if oldest > 1 && before.is_none() {
+            return Ok(Some((to, Vec::new())));
+        }
+        let checkpoint = Checkpoint::fold(before.as_ref(), &segments, now)?;
+        Ok(Some((to, checkpoint.seal(&self.device)?)))
     }
 }

@@ -219,7 +219,12 @@ pub(super) fn begin_epoch(
     for (key, slot) in count_slots(counters, &mut Vec::new()) {
         let value = read(counters, slot);
         let known = inner.cells.get(&key).copied().unwrap_or_default();
-        if value > known.acked {
+        // What a server may have lost with a backup is told again: it knows what it has of it.
+        let told = match reason {
+            OpeningReason::Recovered => value > known.base,
+            OpeningReason::Forked => value > known.acked,
+        };
+        if told {
             closed.push(ClosedTotal {
                 key: CellKey::from_bytes(&key)?,
                 acknowledged: known.acked.saturating_sub(known.base),

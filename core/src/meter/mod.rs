@@ -20,6 +20,7 @@
 mod accept;
 mod audit;
 mod chain;
+mod checkpoint;
 mod condition;
 mod event;
 mod gcra;
@@ -37,6 +38,7 @@ pub use audit::{
     Audit, AuditReport, AuditedCell, AuditedDevice, AuditedEpoch, Finding, ForkSeen, Mark,
 };
 pub use chain::{ChainReport, EpochReport, verify_chain};
+pub use checkpoint::Checkpoint;
 pub use condition::{Compacted, Condition, Incident, IncidentKind, MAX_INCIDENTS, Ran};
 pub use event::{Decimal, Event, MAX_EVENT_ID, MAX_EVENTS};
 pub use export::{Counts, Export, ExportWriter, MAX_RECORD, Record, RecordReader, Source};

@@ -43,7 +43,7 @@ pub struct Opening {
     pub reason: OpeningReason,
     /// The number of the epoch before.
     pub closed_epoch: u64,
-    /// Its cells with unacknowledged units.
+    /// Its cells: all that counted when recovered, those with unacknowledged units when forked.
     pub closed: Vec<ClosedTotal>,
 }
 

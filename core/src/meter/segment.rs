@@ -161,15 +161,7 @@ fn wrong_stream() -> Error {
 impl Segment {
     /// The claims in deterministic CBOR.
     pub fn to_claims(&self) -> Result<Vec<u8>> {
-        let totals = self.totals.iter().map(|total| {
-            let [subject, meter, dimensions] = total.key.to_items();
-            Ok(Value::Array(vec![
-                subject,
-                meter,
-                dimensions,
-                count(total.units)?,
-            ]))
-        });
+        let totals = self.totals.iter().map(total_to_value);
         let [ran, incidents, compacted] = self.condition.to_entries()?;
         let body = Value::labelled([
             (1, Some(Value::bytes(self.stream.as_bytes()))),
@@ -281,7 +273,14 @@ pub(crate) fn count(units: u64) -> Result<Value<'static>> {
     Ok(Value::Int(units))
 }
 
-fn read_total(item: &Value<'_>) -> Result<Total> {
+/// `[subject, meter, dimensions, units]`.
+pub(super) fn total_to_value(total: &Total) -> Result<Value<'_>> {
+    let [subject, meter, dimensions] = total.key.to_items();
+    let units = count(total.units)?;
+    Ok(Value::Array(vec![subject, meter, dimensions, units]))
+}
+
+pub(super) fn read_total(item: &Value<'_>) -> Result<Total> {
     match item.as_array()? {
         [subject, meter, dimensions, units] => Ok(Total {
             key: CellKey::from_items(subject, meter, dimensions)?,

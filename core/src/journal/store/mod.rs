@@ -344,6 +344,39 @@ impl Store {
         Exporter { db: &self.db, out }.run(activation, wanted)
     }
 
+    /// The number of the oldest kept segment of an epoch.
+    pub fn oldest(&self, stream: StreamId, epoch: u64) -> Result<Option<u64>> {
+        let oldest: Option<i64> = self
+            .db
+            .query_row(
+                SELECT_OLDEST,
+                params![stream.as_bytes(), signed(epoch)?],
+                |row| row.get(0),
+            )
+            .map_err(unreadable)?;
+        oldest.map(unsigned).transpose().map_err(unreadable)
+    }
+
+    /// The checkpoint of an epoch, if any of it was folded.
+    pub fn checkpoint(&self, stream: StreamId, epoch: u64) -> Result<Option<Vec<u8>>> {
+        let place = params![stream.as_bytes(), signed(epoch)?];
+        let found = self.db.query_row(SELECT_FOLD, place, |row| row.get(0));
+        found.optional().map_err(unreadable)
+    }
+
+    /// The checkpoints of a stream, by epoch.
+    pub fn checkpoints(&self, stream: StreamId) -> Result<Vec<Vec<u8>>> {
+        self.rows(SELECT_FOLDS, [stream.as_bytes()], |row| row.get(0))
+    }
+
+    /// Every stream there was, each with its license.
+    pub fn streams(&self) -> Result<Vec<(StreamId, LicenseId)>> {
+        self.rows(SELECT_STREAM_LICENSES, [], |row| {
+            let (stream, license) = (row.get(0)?, row.get(1)?);
+            Ok((StreamId::from_bytes(stream), LicenseId::from_bytes(license)))
+        })
+    }
+
     /// Writes the file anew, so that nothing of a deleted row is left in it or in its log.
     pub fn wipe_deleted(&self) -> Result<()> {
         self.db.execute_batch("VACUUM").map_err(unwritable)?;

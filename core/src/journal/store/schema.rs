@@ -55,6 +55,7 @@ pub(super) const UPSERT_STREAM: &str = "INSERT INTO stream
         digest = excluded.digest";
 pub(super) const SELECT_CELLS: &str =
     "SELECT key, base, sealed, acked, digest FROM cell WHERE stream = ?1";
+pub(super) const SELECT_STREAM_LICENSES: &str = "SELECT stream, license FROM stream";
 pub(super) const SELECT_UNSENT: &str = "SELECT stream FROM stream WHERE send <= seq ORDER BY rowid";
 pub(super) const UPSERT_CELL: &str = "INSERT INTO cell (key, base, sealed, acked, digest, stream)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (stream, key) DO UPDATE SET base = excluded.base,
@@ -67,8 +68,19 @@ pub(super) const SELECT_SEGMENT: &str =
     "SELECT hash, bytes FROM segment WHERE stream = ?1 AND epoch = ?2 AND seq = ?3";
 pub(super) const INSERT_RECEIPT: &str = "INSERT INTO receipt (stream, epoch, seq, bytes)
     VALUES (?1, ?2, ?3, ?4) ON CONFLICT (stream, epoch, seq) DO NOTHING";
+/// Those of epochs that were left; those of the open one are folded.
 pub(super) const PRUNE_SEGMENTS: &str = "DELETE FROM segment WHERE stream = ?1 AND
-    (epoch < ?2 AND id <= (SELECT MAX(id) FROM segment) - ?4 OR epoch = ?2 AND seq <= ?3 - ?4)";
+    epoch < ?2 AND id <= (SELECT MAX(id) FROM segment) - ?3";
+pub(super) const PRUNE_FOLDS: &str = "DELETE FROM fold WHERE stream = ?1 AND epoch < ?2 AND
+    NOT EXISTS (SELECT 1 FROM segment WHERE segment.stream = ?1 AND segment.epoch = fold.epoch)";
+pub(super) const SELECT_OLDEST: &str =
+    "SELECT MIN(seq) FROM segment WHERE stream = ?1 AND epoch = ?2";
+pub(super) const SELECT_FOLD: &str = "SELECT bytes FROM fold WHERE stream = ?1 AND epoch = ?2";
+pub(super) const SELECT_FOLDS: &str = "SELECT bytes FROM fold WHERE stream = ?1 ORDER BY epoch";
+pub(super) const UPSERT_FOLD: &str = "INSERT INTO fold (stream, epoch, bytes) VALUES (?1, ?2, ?3)
+    ON CONFLICT (stream, epoch) DO UPDATE SET bytes = excluded.bytes";
+pub(super) const FOLD_SEGMENTS: &str =
+    "DELETE FROM segment WHERE stream = ?1 AND epoch = ?2 AND seq <= ?3";
 pub(super) const PRUNE_RECEIPTS: &str = "DELETE FROM receipt WHERE stream = ?1 AND
     (epoch < ?2 AND id <= (SELECT MAX(id) FROM receipt) - ?4 OR epoch = ?2 AND seq < ?3 - ?4)";
 pub(super) const SELECT_DURABLE: &str = "SELECT kind, key, value, digest FROM durable";

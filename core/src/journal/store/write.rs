@@ -89,13 +89,20 @@ impl Write<'_> {
             INSERT_RECEIPT,
             params![row.stream.as_bytes(), epoch, seq, bytes],
         )?;
-        for prune in [PRUNE_SEGMENTS, PRUNE_RECEIPTS] {
-            self.run(
-                prune,
-                params![row.stream.as_bytes(), epoch, seq, KEPT_SEGMENTS],
-            )?;
-        }
+        let stream = row.stream.as_bytes();
+        self.run(PRUNE_SEGMENTS, params![stream, epoch, KEPT_SEGMENTS])?;
+        self.run(PRUNE_FOLDS, params![stream, epoch])?;
+        self.run(PRUNE_RECEIPTS, params![stream, epoch, seq, KEPT_SEGMENTS])?;
         Ok(())
+    }
+
+    /// Puts a checkpoint in the place of the segments up to `to`; no bytes where there is none.
+    pub fn fold(&self, row: &StreamRow, to: u64, checkpoint: &[u8]) -> Result<()> {
+        let (stream, epoch) = (row.stream.as_bytes(), signed(row.epoch)?);
+        if !checkpoint.is_empty() {
+            self.run(UPSERT_FOLD, params![stream, epoch, checkpoint])?;
+        }
+        self.run(FOLD_SEGMENTS, params![stream, epoch, signed(to)?])
     }
 
     /// Remembers a cell's value where a power cut can't take it; never a lower one.
