@@ -185,8 +185,8 @@ export interface OpenOptions {
 }
 
 /**
- * A product's licenses and meters on one device. One process at a time holds the folder, and one
- * thread the engine.
+ * A product's licenses and meters on one device. Any number of processes may have one folder open;
+ * one thread holds an engine.
  */
 export class Engine {
   private constructor();
