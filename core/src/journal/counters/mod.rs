@@ -11,7 +11,13 @@
 //!
 //! The file is written out in full before it is mapped, because a page without a block behind it
 //! kills the process when the disk is full, and it is never shortened. Every word is an atomic:
-//! threads, and processes made by `fork`, may count into one mapping at once.
+//! threads, and other processes, may count into one mapping at once.
+//!
+//! # Invariants
+//!
+//! * A cell's key and its digest are there before its state is; a published cell keeps its key.
+//! * Of two copies of anything in the header one is whole at every moment.
+//! * The disk knows that counting goes on before anything is counted.
 
 mod header;
 
