@@ -18,7 +18,7 @@ mod rows;
 mod schema;
 mod write;
 
-pub(crate) use rows::{CellRow, Cells, Chain, EventRow, StreamRow};
+pub(crate) use rows::{CellRow, Cells, EventRow, StreamRow};
 use rows::{digest8, durable_digest, mix, read_stream, sum_name};
 use schema::*;
 pub(crate) use write::Write;

@@ -44,9 +44,6 @@ pub(crate) struct EventRow {
 /// The cells of one stream by their keys.
 pub(crate) type Cells = HashMap<Vec<u8>, CellRow>;
 
-/// Segments and receipts, as bytes.
-pub(crate) type Chain = (Vec<Vec<u8>>, Vec<Vec<u8>>);
-
 impl StreamRow {
     pub(super) fn digest(&self) -> Vec<u8> {
         let numbers = [self.epoch, self.seq, self.acked, self.send].map(u64::to_be_bytes);
