@@ -98,8 +98,12 @@ export interface Decision {
   reason: string | null;
   /** Units left in the window; `null` without a limit. */
   remaining: number | null;
-  /** When the window ends, in milliseconds since 1970; `null` for a lifetime or no limit. */
+  /** When units come back, in milliseconds since 1970; `null` when time alone brings none. */
   resetsAt: number | null;
+  /** Units used beyond the limit in this window; they are charged. */
+  overage: number;
+  /** The quota's alert that this use was the first to reach, in percent of the limit. */
+  crossed: number | null;
 }
 
 /** What one count came to on this device. */

@@ -43,10 +43,14 @@ mod former;
 mod handle;
 mod held;
 mod keeper;
+mod limits;
+mod names;
 mod news;
+mod pot;
+mod quick;
+mod reservation;
 mod tick;
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -54,10 +58,14 @@ use std::time::Duration;
 
 use enrol::{ACTIVATION, LEASE};
 use handle::MeterCore;
-pub use handle::{Durability, Meter, Reservation};
+pub use handle::{Durability, Meter};
 use held::{Held, Host, Judged, Now};
 use keeper::Keeper;
+use limits::Limits;
+pub use limits::{Alert, QuotaStatus};
+use names::Names;
 use news::{Channel, Turn, Word};
+pub use reservation::{RESERVED_SECS, Reservation};
 use tick::Ticker;
 
 use crate::activation::{Fingerprint, RedeemCode, Wanted, seller_key};
@@ -196,7 +204,7 @@ struct Shared {
     keeper: Keeper,
     host: Host,
     held: RwLock<Held>,
-    meters: RwLock<HashMap<String, Arc<MeterCore>>>,
+    meters: Names,
     /// Rises whenever something that is judged was taken up.
     generation: AtomicU64,
     turn: Mutex<Turn>,
@@ -249,7 +257,7 @@ impl Engine {
                 held: RwLock::new(Held::new(Ring::new(trust.clone()))),
                 trust,
                 host,
-                meters: RwLock::default(),
+                meters: Names::new(),
                 generation: AtomicU64::new(0),
                 turn: Mutex::default(),
                 recovered,
@@ -432,9 +440,36 @@ impl Engine {
         self.shared.by_name(meter, |core| core.record(n))
     }
 
+    /// How every quota of the licenses stands, in the order of the meters' names.
+    pub fn quotas(&self) -> Result<Vec<QuotaStatus>> {
+        let now = self.shared.now();
+        let status = |(meter, limits): (String, Limits)| limits.status(&meter, now);
+        Ok(self.shared.limits(now)?.into_iter().map(status).collect())
+    }
+
+    /// How one meter's quota stands; `None` when the licenses set none.
+    pub fn quota(&self, meter: &str) -> Result<Option<QuotaStatus>> {
+        let quotas = self.quotas()?;
+        Ok(quotas.into_iter().find(|status| status.meter == meter))
+    }
+
+    /// The alerts that use has reached, each once in its window: here, or in the [`Decision`] that
+    /// reached it, whichever somebody sees first, in any thread or process.
+    pub fn alerts(&self) -> Result<Vec<Alert>> {
+        let now = self.shared.now();
+        let alerts = |(meter, limits): (String, Limits)| limits.alerts(&meter, now);
+        Ok(self
+            .shared
+            .limits(now)?
+            .into_iter()
+            .flat_map(alerts)
+            .collect())
+    }
+
     /// Takes `n` units from a meter's quota by its name; see [`Meter::consume`].
     pub fn consume(&self, meter: &str, n: u64) -> Result<Decision> {
-        self.meter(meter)?.consume(n)
+        let shared = &self.shared;
+        shared.by_name(meter, |core| core.consume(shared, n))?
     }
 
     /// The meter with this name, counted for the whole device with a durability of its own.
@@ -685,16 +720,27 @@ impl Shared {
         read(held.judge(&self.host, now))
     }
 
+    /// The quotas of the licenses, after what reservations held too long was given back.
+    fn limits(&self, now: Now) -> Result<Vec<(String, Limits)>> {
+        let quotas = self.with_judged(|judged| match judged.allowed() {
+            Ok(()) => judged.quotas(),
+            Err(_) => Vec::new(),
+        });
+        let limits = quotas.into_iter().map(|(meter, allowed)| {
+            let limits = Limits::of(self, &meter, &allowed)?;
+            limits.sweep(self, now)?;
+            Ok((meter, limits))
+        });
+        limits.collect()
+    }
+
     /// Runs `work` with the whole device's count of a meter: found once, then remembered.
     fn by_name<T>(&self, name: &str, work: impl Fn(&Arc<MeterCore>) -> T) -> Result<T> {
-        {
-            let known = self.meters.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(core) = known.get(name) {
-                return Ok(work(core));
-            }
+        if let Some(outcome) = self.meters.with(name, &work) {
+            return Ok(outcome);
         }
         let core = MeterCore::new(self, CellKey::new(name)?)?;
-        let mut known = self.meters.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(work(known.entry(name.to_owned()).or_insert(core)))
+        self.meters.remember(name, &core);
+        Ok(work(&core))
     }
 }

@@ -104,7 +104,9 @@ fn a_code_becomes_a_license_and_usage_a_bill() {
         left,
         Decision::Granted {
             remaining: Some(497),
-            resets_at: None
+            resets_at: None,
+            overage: 0,
+            crossed: None,
         }
     );
     sync(&engine, &mut server);

@@ -1,5 +1,6 @@
 //! The licenses a device holds, and what they come to right now.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Stacking;
@@ -7,8 +8,8 @@ use crate::activation::{Fingerprint, Seat, VerifiedActivation, VerifiedLease};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
 use crate::license::{
-    Binding, ClockState, DeviceFacts, Entitlement, Facts, QuotaClaim, Ring, Verdict,
-    VerifiedLicense, Version, judge,
+    Binding, ClockState, Credit, DeviceFacts, Entitlement, Facts, QuotaClaim, Ring, Verdict,
+    VerifiedLicense, Version, dated, judge,
 };
 use crate::time::Timestamp;
 
@@ -54,6 +55,10 @@ pub(super) struct Validity {
 }
 
 impl Validity {
+    pub const fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
     #[inline]
     pub fn holds(&self, now: Now) -> bool {
         now.at >= self.from.at
@@ -69,7 +74,16 @@ pub(super) struct Judged {
     verdict: Result<Verdict>,
     /// In the order of their names: a license has few, and a search beats a hash.
     entitlements: Vec<(String, Entitlement)>,
-    quotas: HashMap<String, QuotaClaim>,
+    quotas: HashMap<String, Allowed>,
+    dated: bool,
+}
+
+/// What all licenses together allow of one meter.
+#[derive(Debug, Clone)]
+pub(super) struct Allowed {
+    pub claim: QuotaClaim,
+    /// Each with the license that it is of.
+    pub credits: Vec<(LicenseId, Credit)>,
 }
 
 impl Held {
@@ -178,10 +192,12 @@ impl Judged {
             verdict: Err(not_licensed()),
             entitlements: Vec::new(),
             quotas: HashMap::new(),
+            dated: false,
         };
         for license in &current {
             if !replaced.contains(&license.claims().id) {
                 let facts = facts(held, host, now, license);
+                all.dated |= dated(license.claims(), &facts);
                 all.unite(license, judge(license, &facts), host.stacking);
             }
         }
@@ -202,9 +218,19 @@ impl Judged {
                 }
             }
             for (name, quota) in &license.claims().quotas {
-                let slot = self.quotas.entry(name.to_string());
-                slot.and_modify(|known| stacking.unite_quota(known, quota))
-                    .or_insert(*quota);
+                let id = license.claims().id;
+                let credits = quota.credits.iter().map(|credit| (id, *credit));
+                match self.quotas.entry(name.to_string()) {
+                    Entry::Occupied(mut known) => {
+                        let known = known.get_mut();
+                        stacking.unite_quota(&mut known.claim, quota);
+                        known.credits.extend(credits);
+                    }
+                    Entry::Vacant(free) => {
+                        let (claim, credits) = (quota.clone(), credits.collect());
+                        free.insert(Allowed { claim, credits });
+                    }
+                }
             }
         }
         let better = match &self.verdict {
@@ -253,8 +279,21 @@ impl Judged {
         ))
     }
 
-    pub fn quota(&self, meter: &str) -> Option<QuotaClaim> {
-        self.quotas.get(meter).copied()
+    pub fn quota(&self, meter: &str) -> Option<Allowed> {
+        self.quotas.get(meter).cloned()
+    }
+
+    /// Every quota by its meter, in the order of their names.
+    pub fn quotas(&self) -> Vec<(String, Allowed)> {
+        let quotas = self.quotas.iter();
+        let mut quotas: Vec<_> = quotas.map(|(m, q)| (m.clone(), q.clone())).collect();
+        quotas.sort_by(|a, b| a.0.cmp(&b.0));
+        quotas
+    }
+
+    /// Whether anything of this depends on the time.
+    pub const fn dated(&self) -> bool {
+        self.dated
     }
 }
 
@@ -294,7 +333,11 @@ impl Stacking {
     /// Two licenses that both have a quota; only those of the same window can add up.
     fn unite_quota(self, known: &mut QuotaClaim, other: &QuotaClaim) {
         let sum = match (known.limit, other.limit) {
-            (Some(a), Some(b)) if self == Self::AddUp && known.window == other.window => {
+            (Some(a), Some(b))
+                if self == Self::AddUp
+                    && known.window == other.window
+                    && known.zone == other.zone =>
+            {
                 Some(a.saturating_add(b))
             }
             _ => None,
@@ -305,18 +348,16 @@ impl Stacking {
                 (one, other) => one.or(other),
             };
             let unbounded = |quota: &QuotaClaim| quota.overage && quota.overage_cap.is_none();
-            *known = QuotaClaim {
-                limit: Some(limit),
-                overage: known.overage || other.overage,
-                overage_cap: overage_cap.filter(|_| !unbounded(known) && !unbounded(other)),
-                ..*known
-            };
+            let bounded = !unbounded(known) && !unbounded(other);
+            known.limit = Some(limit);
+            known.overage |= other.overage;
+            known.overage_cap = overage_cap.filter(|_| bounded);
             return;
         }
         // Without a limit nothing is larger.
         let larger = other.limit.is_none() || other.overage || other.limit > known.limit;
         if known.limit.is_some() && larger {
-            *known = *other;
+            *known = other.clone();
         }
     }
 }

@@ -62,7 +62,7 @@ use crate::document::SigningKey;
 use crate::error::{Error, Result};
 use crate::id::{LicenseId, StreamId};
 use crate::keystore::{DeviceKey, Protection};
-use crate::meter::{CellKey, Counts, MAX_KEY_BYTES, Quota, stream_id};
+use crate::meter::{CellKey, Counts, stream_id};
 use crate::time::Timestamp;
 
 /// How many cells a folder has room for unless the caller says otherwise; also the most.
@@ -79,6 +79,17 @@ impl CellHandle {
     #[inline]
     pub fn word(&self) -> &AtomicU64 {
         self.counters.value(self.slot)
+    }
+
+    /// Where the word is, to be found again from any other cell of the folder.
+    pub fn place(&self) -> usize {
+        self.slot.0
+    }
+
+    /// The word at a [`place`](Self::place) of the same folder.
+    #[inline]
+    pub fn word_at(&self, place: usize) -> &AtomicU64 {
+        self.counters.value(Slot(place))
     }
 }
 
@@ -193,12 +204,25 @@ impl Journal {
         self.cell(CellKind::Count, key.to_bytes())
     }
 
-    /// The allowance word of a meter's quota in its kind of window.
-    pub fn allowance(&self, meter: &str, quota: Quota) -> Result<CellHandle> {
-        debug_assert!(meter.len() < MAX_KEY_BYTES);
-        let mut key = vec![quota.window().code()];
-        key.extend_from_slice(meter.as_bytes());
+    /// The word of a quota, made when there is none.
+    pub fn word(&self, key: Vec<u8>) -> Result<CellHandle> {
         self.cell(CellKind::Allowance, key)
+    }
+
+    /// Every word of a quota whose key begins so, in the order of the keys.
+    pub fn words(&self, prefix: &[u8]) -> Vec<(Vec<u8>, CellHandle)> {
+        // What is unreadable was told of when the folder was opened.
+        let published = self.counters.published(&mut Vec::new());
+        let mut words: Vec<_> = published
+            .into_iter()
+            .filter(|(_, kind, key)| *kind == CellKind::Allowance && key.starts_with(prefix))
+            .map(|(slot, _, key)| {
+                let counters = Arc::clone(&self.counters);
+                (key, CellHandle { counters, slot })
+            })
+            .collect();
+        words.sort_by(|a, b| a.0.cmp(&b.0));
+        words
     }
 
     fn cell(&self, kind: CellKind, key: Vec<u8>) -> Result<CellHandle> {

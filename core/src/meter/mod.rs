@@ -22,6 +22,7 @@ mod audit;
 mod chain;
 mod checkpoint;
 mod condition;
+mod decision;
 mod event;
 mod gcra;
 mod headers;
@@ -32,6 +33,8 @@ mod opening;
 mod quota;
 mod receipt;
 mod segment;
+mod window;
+mod zone;
 
 pub use accept::{Position, Remainder, Verdict, accept, increase, remainder};
 pub use audit::{
@@ -40,6 +43,7 @@ pub use audit::{
 pub use chain::{ChainReport, EpochReport, verify_chain};
 pub use checkpoint::Checkpoint;
 pub use condition::{Compacted, Condition, Incident, IncidentKind, MAX_INCIDENTS, Ran};
+pub use decision::{Decision, Refusal};
 pub use event::{Decimal, Event, MAX_EVENT_ID, MAX_EVENTS};
 pub use export::{Counts, Export, ExportWriter, MAX_RECORD, Record, RecordReader, Source};
 pub use gcra::{RateDecision, RateLimit};
@@ -47,9 +51,13 @@ pub use headers::{LimitState, RateLimitHeaders};
 pub use key::{CellKey, MAX_DIMENSIONS, MAX_KEY_BYTES};
 pub use memory::MemoryMeter;
 pub use opening::{ClosedTotal, Opening, OpeningReason};
-pub use quota::{Decision, MAX_LIMIT, Quota, Refusal, Window};
+pub use quota::{MAX_LIMIT, Quota, Rollover};
+pub(crate) use quota::{Moment, Standing, Taken, pack, unpack, with_used};
 pub use receipt::Receipt;
 pub use segment::{
     ChainHash, GENESIS, MAX_TOTAL, MAX_TOTALS, Segment, TimeQuality, Total, chain_hash,
     open_segment, open_segment_of_any_device, seal_segment, stream_id,
 };
+pub use window::{MAX_PERIOD, Opened, Period, PeriodUnit, Window};
+pub(crate) use zone::is_zone_name;
+pub use zone::{MAX_ZONE_NAME, Zone};

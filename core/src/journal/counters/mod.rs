@@ -99,7 +99,7 @@ pub(crate) struct Counters {
 
 /// The place of a cell; it stays valid as long as its [`Counters`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Slot(usize);
+pub(crate) struct Slot(pub(in crate::journal) usize);
 
 impl Counters {
     /// Maps the file at `path`, making it with room for `capacity` cells when there is none.

@@ -105,12 +105,9 @@ fn quotas(terms: &[catalog::Quota]) -> Result<BTreeMap<Name, QuotaClaim>, Error>
     let quota = |term: &catalog::Quota| {
         let limit = count(&term.meter, term.limit)?;
         let claim = QuotaClaim {
-            limit: Some(limit),
-            window: window(term.window),
             // Devices that share a limit need leases; each has its own until it holds one.
             per_device: true,
-            overage: false,
-            overage_cap: None,
+            ..QuotaClaim::new(limit, window(term.window))
         };
         Ok((term.meter.parse()?, claim))
     };
