@@ -50,6 +50,7 @@ mod pot;
 mod quick;
 mod reservation;
 mod tick;
+mod units;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,8 +68,9 @@ use names::Names;
 use news::{Channel, Turn, Word};
 pub use reservation::{RESERVED_SECS, Reservation};
 use tick::Ticker;
+use units::UNITS;
 
-use crate::activation::{Fingerprint, RedeemCode, Wanted, seller_key};
+use crate::activation::{Fingerprint, RedeemCode, UnitsLease, Wanted, seller_key};
 use crate::document::{Bundle, Kind, PublicKey, from_text, to_text};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
@@ -169,6 +171,8 @@ pub enum Installed {
     Code,
     /// A lease: this device's seat of the license is kept for longer.
     Lease(LicenseId),
+    /// Units of a quota that this device shares with others.
+    Units(LicenseId),
     /// A key set, by its version.
     KeySet(u64),
     /// A revocation list, by its number.
@@ -185,6 +189,7 @@ impl Installed {
             Self::Activation(_) => "activation",
             Self::Code => "code",
             Self::Lease(_) => "lease",
+            Self::Units(_) => "units",
             Self::KeySet(_) => "key_set",
             Self::Revocations(_) => "revocations",
             Self::Time => "time",
@@ -324,6 +329,9 @@ impl Engine {
         let journal = &self.shared.journal;
         match Bundle::from_bytes(bundle)?.kind() {
             Kind::Activation => return enrol::install(&self.shared, bundle),
+            Kind::Lease if UnitsLease::resembles(bundle) => {
+                return units::install(&self.shared, bundle);
+            }
             Kind::Lease => return enrol::install_lease(&self.shared, bundle),
             Kind::Challenge => {
                 return news::prove(&self.shared, bundle).map(|()| Installed::Time);
@@ -553,6 +561,12 @@ impl Engine {
         if let Some(bytes) = shared.next_segment()? {
             shared.turn().carries = Some(Word::Usage);
             return Ok(Some(Request::post(SEGMENTS, bytes)));
+        }
+        if !shared.turn().waits(Word::Units)
+            && let Some(request) = units::next(shared)?
+        {
+            shared.turn().carries = Some(Word::Units);
+            return Ok(Some(request));
         }
         if let Some(bytes) = enrol::given_up(shared)?
             && !shared.turn().waits(Word::SeatGivenBack)

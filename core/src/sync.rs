@@ -19,6 +19,8 @@ pub const KEYSET: &str = "/v1/keyset";
 pub const REVOCATIONS: &str = "/v1/revocations";
 /// Where usage segments go.
 pub const SEGMENTS: &str = "/v1/usage/segments";
+/// Where devices ask for units of a quota that they share.
+pub const LEASES: &str = "/v1/usage/leases";
 /// The media type of every request and of every signed answer (RFC 9052 §11.1).
 pub const CONTENT_TYPE: &str = "application/cose";
 /// The longest answer that is looked at, in bytes.

@@ -19,6 +19,7 @@ mod license_batches;
 mod license_keys;
 mod metered;
 mod metering_segments;
+mod metering_units;
 mod shop;
 mod serve_loop;
 mod notify_mail;

@@ -1,6 +1,8 @@
 //! Taking up what the folder holds, and what another process has put there.
 
-use super::{ACTIVATION, Installed, KEY_SET, LEASE, LICENSE, REVOCATIONS, Shared, enrol, is_a};
+use super::{
+    ACTIVATION, Installed, KEY_SET, LEASE, LICENSE, REVOCATIONS, Shared, UNITS, enrol, is_a, units,
+};
 use crate::activation::Activation;
 use crate::document::{Bundle, Kind};
 use crate::error::{Error, Result};
@@ -14,6 +16,9 @@ impl Shared {
             for (_, bytes) in documents.iter().filter(|(name, _)| is_a(name, kind)) {
                 self.take_up(bytes)?;
             }
+        }
+        for (_, bytes) in documents.iter().filter(|(name, _)| is_a(name, UNITS)) {
+            units::take_up(self, bytes);
         }
         Ok(())
     }

@@ -76,7 +76,7 @@ pub(super) fn sealed(shared: &Shared, ask: Ask) -> Result<([u8; 16], Vec<u8>)> {
     Ok((nonce, request.seal(shared.journal.device())?))
 }
 
-fn fresh_nonce() -> Result<[u8; 16]> {
+pub(super) fn fresh_nonce() -> Result<[u8; 16]> {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(|_| {
         Error::new(
@@ -87,7 +87,7 @@ fn fresh_nonce() -> Result<[u8; 16]> {
     Ok(nonce)
 }
 
-fn product(shared: &Shared) -> Result<&str> {
+pub(super) fn product(shared: &Shared) -> Result<&str> {
     shared.trust.product().ok_or_else(|| {
         Error::new(
             "product_missing",

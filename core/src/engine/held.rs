@@ -4,13 +4,15 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Stacking;
-use crate::activation::{Fingerprint, Seat, VerifiedActivation, VerifiedLease};
+use super::units::{Share, Shares};
+use crate::activation::{Fingerprint, Seat, UnitsLease, VerifiedActivation, VerifiedLease};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
 use crate::license::{
-    Binding, ClockState, Credit, DeviceFacts, Entitlement, Facts, QuotaClaim, Ring, Verdict,
+    Binding, ClockState, Credit, DeviceFacts, Entitlement, Facts, Name, QuotaClaim, Ring, Verdict,
     VerifiedLicense, Version, dated, judge,
 };
+use crate::meter::Zone;
 use crate::time::Timestamp;
 
 /// What does not change while an engine is open.
@@ -44,6 +46,7 @@ pub(super) struct Held {
     pub ring: Ring,
     licenses: Vec<VerifiedLicense>,
     seats: BTreeMap<LicenseId, Seat>,
+    units: BTreeMap<Shares, UnitsLease>,
     judged: Option<Judged>,
 }
 
@@ -82,8 +85,18 @@ pub(super) struct Judged {
 #[derive(Debug, Clone)]
 pub(super) struct Allowed {
     pub claim: QuotaClaim,
-    /// Each with the license that it is of.
-    pub credits: Vec<(LicenseId, Credit)>,
+    pub credits: Vec<Prepaid>,
+    /// Licenses that share this quota among their devices, with its limit.
+    shared: Vec<(LicenseId, u64)>,
+}
+
+/// Units beside those of a window: a credit of a license, or what a device was lent of a quota.
+#[derive(Debug, Clone)]
+pub(super) struct Prepaid {
+    pub license: LicenseId,
+    pub lent: bool,
+    /// Its number is the window's where it was lent.
+    pub credit: Credit,
 }
 
 impl Held {
@@ -92,6 +105,7 @@ impl Held {
             ring,
             licenses: Vec::new(),
             seats: BTreeMap::new(),
+            units: BTreeMap::new(),
             judged: None,
         }
     }
@@ -129,8 +143,23 @@ impl Held {
         true
     }
 
+    pub fn units(&self, of: &Shares) -> Option<&UnitsLease> {
+        self.units.get(of)
+    }
+
+    pub fn lend_units(&mut self, of: Shares, lease: UnitsLease) {
+        self.units.insert(of, lease);
+        self.judged = None;
+    }
+
+    pub fn drop_units(&mut self, of: &Shares) {
+        self.units.remove(of);
+        self.judged = None;
+    }
+
     pub fn vacate(&mut self, license: LicenseId) {
         self.seats.remove(&license);
+        self.units.retain(|of, _| of.license != license);
         self.judged = None;
     }
 
@@ -198,13 +227,20 @@ impl Judged {
             if !replaced.contains(&license.claims().id) {
                 let facts = facts(held, host, now, license);
                 all.dated |= dated(license.claims(), &facts);
-                all.unite(license, judge(license, &facts), host.stacking);
+                let verdict = judge(license, &facts);
+                all.unite(held, license, verdict, host.stacking);
             }
         }
         all
     }
 
-    fn unite(&mut self, license: &VerifiedLicense, verdict: Verdict, stacking: Stacking) {
+    fn unite(
+        &mut self,
+        held: &Held,
+        license: &VerifiedLicense,
+        verdict: Verdict,
+        stacking: Stacking,
+    ) {
         if let Some(change) = verdict.changes_at() {
             let until = &mut self.validity.until;
             *until = Some(until.map_or(change, |known| known.min(change)));
@@ -218,17 +254,16 @@ impl Judged {
                 }
             }
             for (name, quota) in &license.claims().quotas {
-                let id = license.claims().id;
-                let credits = quota.credits.iter().map(|credit| (id, *credit));
+                let allowed = of_license(license, name, quota, held);
                 match self.quotas.entry(name.to_string()) {
                     Entry::Occupied(mut known) => {
                         let known = known.get_mut();
-                        stacking.unite_quota(&mut known.claim, quota);
-                        known.credits.extend(credits);
+                        stacking.unite_quota(&mut known.claim, &allowed.claim);
+                        known.credits.extend(allowed.credits);
+                        known.shared.extend(allowed.shared);
                     }
                     Entry::Vacant(free) => {
-                        let (claim, credits) = (quota.clone(), credits.collect());
-                        free.insert(Allowed { claim, credits });
+                        free.insert(allowed);
                     }
                 }
             }
@@ -291,10 +326,74 @@ impl Judged {
         quotas
     }
 
+    /// The quotas that devices share, in the windows that are open at `now`.
+    pub fn shares(&self, now: Now) -> Vec<Share> {
+        let mut shares = Vec::new();
+        for (meter, allowed) in &self.quotas {
+            let zone = zone_of(&allowed.claim);
+            let window = allowed.claim.window.at_in(now.at, &zone).number;
+            shares.extend(allowed.shared.iter().map(|&(license, limit)| Share {
+                of: Shares {
+                    license,
+                    meter: meter.clone(),
+                },
+                limit,
+                window,
+            }));
+        }
+        shares.sort_by(|a, b| a.of.cmp(&b.of));
+        shares
+    }
+
     /// Whether anything of this depends on the time.
     pub const fn dated(&self) -> bool {
         self.dated
     }
+}
+
+/// What one license allows of a meter. A quota that its devices share is spent only through what
+/// this one was lent of it.
+fn of_license(license: &VerifiedLicense, name: &Name, quota: &QuotaClaim, held: &Held) -> Allowed {
+    let (id, mut claim) = (license.claims().id, quota.clone());
+    let prepaid = |lent, credit| Prepaid {
+        license: id,
+        lent,
+        credit,
+    };
+    let credits = quota.credits.iter().map(|credit| prepaid(false, *credit));
+    let mut credits: Vec<_> = credits.collect();
+    let mut shared = Vec::new();
+    if let Some(limit) = quota.limit.filter(|_| license.claims().shares(quota)) {
+        claim.limit = Some(0);
+        claim.rollover = None;
+        claim.alerts.clear();
+        shared.push((id, limit));
+        let of = Shares {
+            license: id,
+            meter: name.to_string(),
+        };
+        credits.extend(held.units(&of).map(|lease| {
+            let lent = Credit {
+                id: lease.window,
+                units: lease.units,
+                priority: 0,
+                created: lease.issued_at,
+                expires: Some(lease.ends_at()),
+            };
+            prepaid(true, lent)
+        }));
+    }
+    Allowed {
+        claim,
+        credits,
+        shared,
+    }
+}
+
+/// The calendar of a quota: UTC where this build lacks the zone's rules.
+pub(super) fn zone_of(claim: &QuotaClaim) -> Zone {
+    let zone = claim.zone.as_deref().map(Zone::named);
+    zone.and_then(Result::ok).unwrap_or_default()
 }
 
 /// What one license is judged against on this device.

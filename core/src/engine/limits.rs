@@ -3,12 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use super::Shared;
-use super::held::{Allowed, Now};
+use super::held::{Allowed, Now, zone_of};
 use super::pot::{Part, Pot, short};
 use super::quick::Grantable;
+use super::units::Shares;
 use crate::error::Result;
-use crate::journal::CellHandle;
-use crate::meter::{Decision, Quota, Refusal, Taken, Window, Zone, pack, unpack};
+use crate::id::LicenseId;
+use crate::journal::{CellHandle, Journal};
+use crate::meter::{Decision, MAX_LIMIT, Quota, Refusal, Taken, Window, Zone, pack, unpack};
 use crate::time::Timestamp;
 
 /// The first bytes of the keys of credits and of alerts that were told.
@@ -71,26 +73,21 @@ pub struct Alert {
 impl Limits {
     pub fn of(shared: &Shared, meter: &str, allowed: &Allowed) -> Result<Self> {
         let (claim, journal) = (&allowed.claim, &shared.journal);
-        // A zone whose rules this build doesn't have is taken for UTC.
-        let zone = claim.zone.as_deref().map(Zone::named);
-        let zone = zone.and_then(Result::ok).unwrap_or_default();
+        let zone = zone_of(claim);
         let quota = claim.quota()?;
         let key = [&quota.window().cell_key(quota.limit()), meter.as_bytes()].concat();
         let told = [&[TOLD][..], &short(&[&key[..], &claim.alerts].concat())].concat();
         let told = (!claim.alerts.is_empty()).then(|| journal.word(told));
         let mut credits = allowed.credits.clone();
-        credits.sort_by_key(|(_, credit)| {
+        credits.sort_by_key(|prepaid| {
+            let credit = prepaid.credit;
             let expires = credit.expires.map_or(i64::MAX, Timestamp::ms);
             (credit.priority, expires, credit.created, credit.id)
         });
-        let credits = credits.iter().map(|(license, credit)| {
-            let name = [
-                &license.as_bytes()[..],
-                &credit.id.to_be_bytes(),
-                meter.as_bytes(),
-            ];
-            let key = [&[CREDIT][..], &short(&name.concat())].concat();
-            let quota = Quota::new(credit.units, Window::Lifetime)?;
+        let credits = credits.iter().map(|prepaid| {
+            let credit = prepaid.credit;
+            let key = prepaid_key((prepaid.license, meter), prepaid.lent, credit.id);
+            let quota = Quota::new(credit.units.min(MAX_LIMIT), Window::Lifetime)?;
             Ok(Credit {
                 pot: Pot::new(journal, key, quota, Zone::default())?,
                 expires: credit.expires,
@@ -354,6 +351,25 @@ impl Limits {
         let next = untold.map(|(_, percent)| self.units_at(*percent) - 1).min();
         next.map_or(most, |next| next.min(most))
     }
+}
+
+/// The key of the word that counts what was used of a credit, or of what was lent in a window.
+fn prepaid_key((license, meter): (LicenseId, &str), lent: bool, id: u32) -> Vec<u8> {
+    let id = id.to_be_bytes();
+    let name = [
+        license.as_bytes(),
+        &[u8::from(lent)][..],
+        &id,
+        meter.as_bytes(),
+    ];
+    [&[CREDIT][..], &short(&name.concat())].concat()
+}
+
+/// Units that this device has used of what it was lent in a window.
+pub(super) fn used_of_lease(journal: &Journal, of: &Shares, window: u32) -> Result<u64> {
+    let word = journal.word(prepaid_key((of.license, &of.meter), true, window))?;
+    let (_, used) = unpack(word.word().load(Ordering::Acquire));
+    Ok(u64::try_from(used).unwrap_or(0))
 }
 
 fn told_in(word: u64, window: u32) -> i64 {

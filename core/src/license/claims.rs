@@ -219,6 +219,16 @@ impl Claims {
         self.quotas.get(&name.parse().ok()?)
     }
 
+    /// Whether devices share this quota of the license, so that each spends of it only what it was
+    /// lent. A rolling one is each device's own.
+    pub fn shares(&self, quota: &QuotaClaim) -> bool {
+        let rolling = matches!(quota.window, crate::meter::Window::Rolling { .. });
+        self.seats.is_some_and(|seats| seats > 1)
+            && quota.limit.is_some()
+            && !quota.per_device
+            && !rolling
+    }
+
     /// Refuses what no license may say; `malformed` tells which claim.
     pub(super) fn check(&self) -> Result<()> {
         check_name(&self.product)?;

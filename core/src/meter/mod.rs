@@ -28,6 +28,7 @@ mod gcra;
 mod headers;
 mod export;
 mod key;
+mod lend;
 mod memory;
 mod opening;
 mod quota;
@@ -49,6 +50,7 @@ pub use export::{Counts, Export, ExportWriter, MAX_RECORD, Record, RecordReader,
 pub use gcra::{RateDecision, RateLimit};
 pub use headers::{LimitState, RateLimitHeaders};
 pub use key::{CellKey, MAX_DIMENSIONS, MAX_KEY_BYTES};
+pub use lend::{AskedUnits, Lending, Lent, lend};
 pub use memory::MemoryMeter;
 pub use opening::{ClosedTotal, Opening, OpeningReason};
 pub use quota::{MAX_LIMIT, Quota, Rollover};

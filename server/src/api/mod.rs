@@ -45,6 +45,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(invoicing::http::routes())
         .merge(licensing::http::routes())
         .merge(metering::http::routes())
+        .merge(metering::http_leases::routes())
         .merge(orders::http::routes())
         .merge(payments::http::routes())
         .merge(transparency::http::routes())

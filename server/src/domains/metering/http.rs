@@ -7,6 +7,7 @@
 use super::model::{Answer, MAX_FORKS, MeteringError, Outcome};
 use super::ops::{AcceptSegment, accept_segment};
 use crate::app::App;
+use crate::domains::licensing::LicensingError;
 use crate::problem::Problem;
 use crate::wire::{RawBody, Visitor};
 use axum::extract::State;
@@ -19,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// What signed documents are sent as.
-const COSE: &str = "application/cose";
+pub(super) const COSE: &str = "application/cose";
 /// Tells a gap from a fork beside a receipt.
 const CODE: HeaderName = HeaderName::from_static("problem-code");
 /// From where a device must send again.
@@ -48,6 +49,10 @@ impl From<MeteringError> for Problem {
             E::TooManyForks => {
                 let detail = format!("{detail} (after {MAX_FORKS} forks)");
                 Self::new(403, "usage_too_many_forks", detail)
+            }
+            E::NothingShared => Self::new(409, "quota_not_shared", detail),
+            E::Licensing(error @ (LicensingError::NotFound | LicensingError::Expired)) => {
+                error.into()
             }
             E::Licensing(error) => {
                 tracing::error!(%error, "no receipt can be signed");

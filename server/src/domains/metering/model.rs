@@ -173,6 +173,9 @@ pub enum MeteringError {
     /// More forks than are kept as evidence.
     #[error("this device's usage has forked too often; activate it anew")]
     TooManyForks,
+    /// The license has no quota of that meter that its devices share.
+    #[error("the license shares no quota of this meter among devices")]
+    NothingShared,
     /// The keys.
     #[error(transparent)]
     Licensing(#[from] LicensingError),
