@@ -109,6 +109,7 @@ id_type!(/** One device's use of one license. */ ActivationId, "act_");
 id_type!(/** A line of the audit log. */ AuditId, "aud_");
 id_type!(/** Licenses issued many at a time. */ BatchId, "bat_");
 id_type!(/** A node of the category tree. */ CategoryId, "cat_");
+id_type!(/** Something prepaid for a license's usage. */ CreditId, "crd_");
 id_type!(/** A device, by its key. */ DeviceId, "dev_");
 id_type!(/** A fact in the outbox. */ EventId, "evt_");
 id_type!(/** One import run of a catalog. */ ImportId, "imp_");

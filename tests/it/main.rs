@@ -3,6 +3,7 @@
 mod accounts;
 mod batch_seller;
 mod billing_periods;
+mod billing_terms;
 mod catalog_import;
 mod catalog_search;
 mod commerce_buy;

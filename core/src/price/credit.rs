@@ -79,6 +79,14 @@ pub fn burn_order(credits: &mut [Credit]) {
     });
 }
 
+/// What credits pay of `need` at an instant, in burn order: for a bill whose lines were priced
+/// before. Credits of units and of other currencies are left alone.
+pub fn pay(need: Money, credits: &[Credit], at: Timestamp) -> Result<Vec<Burn>> {
+    let mut purse = Purse::open(credits, at)?;
+    purse.burn_money(need)?;
+    Ok(purse.burns)
+}
+
 /// Credits while a bill burns them.
 pub(super) struct Purse {
     credits: Vec<Credit>,

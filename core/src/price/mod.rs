@@ -36,7 +36,7 @@ mod usage;
 
 pub use ask::{Ask, AskedCharge, AskedCredit};
 pub use bill::{Bill, BillLine, Charge, MAX_CHARGES, Terms, bill};
-pub use credit::{Burn, Burned, Credit, CreditOf, MAX_CREDITS, burn_order};
+pub use credit::{Burn, Burned, Credit, CreditOf, MAX_CREDITS, burn_order, pay};
 pub use line::{Limited, Line, LineKind};
 pub use matrix::{MAX_ROWS, Row};
 pub use quantity::Quantity;

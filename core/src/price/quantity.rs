@@ -75,6 +75,12 @@ impl Quantity {
         Self(self.0.saturating_sub(other.0))
     }
 
+    /// `whole` of `part` as much, a begun 10⁻⁹ cut off; the most there is where that doesn't fit.
+    pub fn scaled(self, whole: u64, part: u64) -> Self {
+        let scaled = self.0.saturating_mul(u128::from(whole)) / u128::from(part.max(1));
+        Self(scaled.min(MOST))
+    }
+
     /// As a factor of exact amounts.
     pub(super) fn factor(self) -> i128 {
         // At most 2⁹⁴, see `MOST`.
@@ -141,6 +147,12 @@ mod tests {
         ] {
             assert!(bad.parse::<Quantity>().is_err(), "{bad}");
         }
+        let half = Quantity::units(3).scaled(1, 2);
+        assert_eq!(half.to_string(), "1.5");
+        assert_eq!(
+            Quantity::units(u64::MAX).scaled(9, 1).whole(),
+            Some(u64::MAX)
+        );
         let most = Quantity::units(u64::MAX);
         assert_eq!(most.whole(), Some(u64::MAX));
         let over = most.checked_add(Quantity::units(1)).map_err(|e| e.code());

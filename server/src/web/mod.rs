@@ -83,6 +83,7 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/redeem", get(license::redeem_page).post(license::redeem))
         .route("/activate", get(activate::show).post(activate::activate))
         .route("/usage", get(usage::show))
+        .route("/usage/reports", post(usage::wish))
         .route("/invoices/{id}", get(usage::invoice))
         .route(
             "/sign-in",
