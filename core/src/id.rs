@@ -132,6 +132,7 @@ id_type!(/** One accepted usage segment. */ SegmentId, "seg_");
 id_type!(/** A signed-in session. */ SessionId, "ses_");
 id_type!(/** A usage stream: one device's chain of segments for one license. */ StreamId, "str_");
 id_type!(/** A tenant: one host, brand and policy. */ TenantId, "ten_");
+id_type!(/** A token by which a seller's programs call. */ TokenId, "tok_");
 
 #[cfg(test)]
 mod tests {

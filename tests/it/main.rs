@@ -19,6 +19,7 @@ mod licensing_seats;
 mod license_batches;
 mod license_keys;
 mod metered;
+mod metered_events;
 mod metering_segments;
 mod metering_units;
 mod shop;

@@ -16,8 +16,8 @@ pub use visit::{Visits, visit};
 
 use crate::app::App;
 use crate::domains::{
-    accounts, billing, catalog, fulfilment, invoicing, licensing, metering, orders, payments,
-    transparency,
+    accounts, billing, catalog, fulfilment, invoicing, licensing, metering, meters, orders,
+    payments, transparency,
 };
 use crate::problem::Problem;
 use axum::extract::State;
@@ -46,6 +46,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(licensing::http::routes())
         .merge(metering::http::routes())
         .merge(metering::http_leases::routes())
+        .merge(meters::http::routes())
         .merge(orders::http::routes())
         .merge(payments::http::routes())
         .merge(transparency::http::routes())

@@ -3,6 +3,7 @@
 pub mod fulfilment;
 pub mod billing;
 pub mod orders;
+pub mod meters;
 pub mod metering;
 pub mod licensing;
 pub mod transparency;

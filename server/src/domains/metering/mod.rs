@@ -31,7 +31,7 @@ pub mod sql;
 
 pub use leases::{LendUnits, WriteOffUnits, lend_units, lent_units, write_off_units};
 pub use model::{Answer, Day, Grain, LicenseUnits, MeteringError, Outcome, Window};
-pub use ops::{AcceptSegment, accept_segment};
+pub use ops::{AcceptSegment, EventUnits, accept_segment, count_event_units};
 pub use sql::{
     CellUnits, LentUnits, breakdown, disputed, series_of_license, series_of_product, top_licenses,
     totals,

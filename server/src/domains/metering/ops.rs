@@ -7,6 +7,7 @@ use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::licensing;
 use mintreu::Timestamp;
+use mintreu::id::{LicenseId, ProductId};
 use mintreu::meter::{
     CellKey, ChainHash, Opening, Position, Receipt, Remainder, Segment, TimeQuality, Verdict,
     accept, chain_hash, increase, open_segment_of_any_device, remainder,
@@ -267,4 +268,31 @@ impl Tally {
         }
         Ok(())
     }
+}
+
+/// What events say that a license used: no device, no segment, a meter's name.
+#[derive(Debug, Clone)]
+pub struct EventUnits {
+    /// Which license.
+    pub license: LicenseId,
+    /// Its product.
+    pub product: ProductId,
+    /// The product's meter.
+    pub meter: String,
+    /// When charts say that it was used.
+    pub at: Timestamp,
+}
+
+/// Adds the units of events to what a license has used; a correction takes units away.
+pub fn count_event_units(
+    cx: &mut Cx<'_>,
+    of: &EventUnits,
+    units: i64,
+) -> Result<(), MeteringError> {
+    if units == 0 {
+        return Ok(());
+    }
+    let key = CellKey::new(of.meter.as_str())?;
+    let whose = (cx.caller.tenant, of.license, of.product);
+    Ok(sql::add_units(cx.tx, whose, (&key, of.at), units)?)
 }
