@@ -237,3 +237,16 @@ keys-document-hint = The text of the file, from BEGIN to END.
 keys-done-rotated = The product has a new key.
 keys-done-revoked = The key is revoked. Licenses are being signed again; the key set follows.
 keys-done-uploaded = The key set is published.
+
+sell-meters = Meters
+meters-day = 24 hours
+meters-month = 30 days
+meters-year = 12 months
+meters-subject = Subject
+meters-what = { $how } { $of } of { $events }
+meters-by = By whom and what
+meters-events = Events
+meters-csv = Download CSV
+meters-estimated = Estimated: more different values than are kept one by one.
+meters-none-title = No meters yet
+meters-none-text = Services that send events are measured by meters, defined through the API with a token.

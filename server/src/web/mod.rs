@@ -129,6 +129,8 @@ fn sell_pages() -> Router<Arc<App>> {
         .route("/sell/sales", get(sell::sales::list))
         .route("/sell/sales.csv", get(sell::sales::csv))
         .route("/sell/usage", get(sell::usage))
+        .route("/sell/meters", get(sell::meters::show))
+        .route("/sell/meters.csv", get(sell::meters::download))
         .route("/sell/keys", get(sell::keys::show))
         .route("/sell/keys/newest.mtk", get(sell::keys::download))
         .route("/sell/keys/rotate", post(sell::keys::rotate))

@@ -10,6 +10,7 @@ mod form;
 pub mod keys;
 pub mod licenses;
 mod log;
+pub mod meters;
 pub mod sales;
 
 use super::ask::{Answer, Ask, go_to, html, refused};
@@ -47,6 +48,7 @@ enum At {
     Products,
     Sales,
     Usage,
+    Meters,
     Keys,
 }
 
@@ -56,6 +58,7 @@ fn tabs(page: &Page, at: At) -> Vec<Tab> {
         (At::Products, "/sell/products", page.say("sell-products")),
         (At::Sales, "/sell/sales", page.say("sell-sales")),
         (At::Usage, "/sell/usage", page.say("sell-usage")),
+        (At::Meters, "/sell/meters", page.say("sell-meters")),
         (At::Keys, "/sell/keys", page.say("sell-keys")),
     ];
     let tab = |(place, address, name): (At, &str, String)| Tab {
