@@ -386,10 +386,9 @@ async fn described(
     };
     let object: LagoObject = app.transact(&seller.caller, command, describe).await?;
     body.insert("lago_id".to_owned(), uuid(&object.id).into());
-    body.insert(
-        "created_at".to_owned(),
-        rfc3339(object.created_at.ms()).into(),
-    );
+    for name in ["created_at", "updated_at"] {
+        body.insert(name.to_owned(), rfc3339(object.created_at.ms()).into());
+    }
     Ok(body)
 }
 
@@ -409,6 +408,7 @@ async fn post_customer(
     let stored = described(&app, seller?, "customer", (kept, "external_id")).await?;
     let mut out = asked;
     out.extend(stored);
+    out.insert("applicable_timezone".to_owned(), "UTC".into());
     Ok(Json(json!({"customer": out})))
 }
 

@@ -8,8 +8,8 @@ const SCALE: i32 = 12;
 const ONE: i128 = 1_000_000_000_000;
 /// Digits that a written number may have in all.
 const MAX_DIGITS: usize = 38;
-/// Most units that one event may bring, either way: thousands of millions of events fit in a sum.
-const MAX_UNITS: i128 = 1_000_000_000_000_000;
+/// Most units that one event may bring, either way: a hundred million such events fit in a sum.
+const MAX_UNITS: i128 = 1_000_000_000_000_000_000;
 
 /// A number with twelve exact digits behind the point.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,7 +17,7 @@ pub struct Decimal(i128);
 
 /// The text is no number, or no number that anybody counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no number between -10^15 and 10^15")]
+#[error("this is no number between -10^18 and 10^18")]
 pub struct NotDecimal;
 
 impl Decimal {
@@ -155,7 +155,7 @@ mod tests {
         for (text, expected) in [
             ("0", "0"),
             ("-0.0", "0"),
-            ("9007199254740993", "no"),
+            ("9007199254740993", "9007199254740993"),
             ("900719925474099.3", "900719925474099.3"),
             ("1e3", "1000"),
             ("-1.5E-3", "-0.0015"),
@@ -164,8 +164,9 @@ mod tests {
             ("0.0000000000005", "0"),
             ("0.0000000000015", "0.000000000002"),
             ("1e-300", "0"),
-            ("1e15", "1000000000000000"),
-            ("1e16", "no"),
+            ("1e18", "1000000000000000000"),
+            ("1e19", "no"),
+            ("1000000000000000000.000000000001", "no"),
             ("1e400", "no"),
             ("NaN", "no"),
             ("Infinity", "no"),
