@@ -9,6 +9,7 @@ pub mod document;
 #[cfg(feature = "journal")]
 pub mod engine;
 pub mod error;
+pub mod gateway;
 #[cfg(feature = "host")]
 pub mod host;
 pub mod id;

@@ -1,5 +1,7 @@
 //! The integration tests: one binary, one module a story, each story on both engines.
 
+mod access_gateway;
+mod access_keys;
 mod accounts;
 mod batch_seller;
 mod billing_periods;

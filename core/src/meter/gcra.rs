@@ -16,6 +16,14 @@ const MAX_CAPACITY_NS: u128 = 400 * 86_400_000 * NS_IN_MS as u128;
 /// The shortest time between two units, in nanoseconds: rounding then strays by a thousandth at most.
 const MIN_INTERVAL_NS: u64 = 1_000;
 
+/// Times that have a name.
+const NAMED: [(u64, &str); 4] = [
+    (1_000, "second"),
+    (60_000, "minute"),
+    (3_600_000, "hour"),
+    (86_400_000, "day"),
+];
+
 /// So many units in so much time, evenly, and so many of them at once.
 ///
 /// ```
@@ -81,7 +89,8 @@ impl RateLimit {
 
     /// Reads `100/minute`, which allows the hundred at once, or `100/minute+20`, which allows 20.
     ///
-    /// The times are `second`, `minute`, `hour` and `day`.
+    /// The times are `second`, `minute`, `hour`, `day`, and others as `250ms`. Its text form reads
+    /// back to the same.
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = || {
             let detail = format!("{text:?} is no rate: write 100/minute, or 100/minute+20");
@@ -93,13 +102,10 @@ impl RateLimit {
             Some((per, burst)) => (per, burst.trim().parse().map_err(|_| wrong())?),
             None => (rest, units),
         };
-        let per_ms = match per.trim() {
-            "second" => 1_000,
-            "minute" => 60_000,
-            "hour" => 3_600_000,
-            "day" => 86_400_000,
-            _ => return Err(wrong()),
-        };
+        let per = per.trim();
+        let named = NAMED.iter().find(|(_, name)| *name == per);
+        let other = || per.strip_suffix("ms").and_then(|ms| ms.parse().ok());
+        let per_ms = named.map(|(ms, _)| *ms).or_else(other).ok_or_else(wrong)?;
         Self::new(units, per_ms, burst)
     }
 
@@ -188,6 +194,19 @@ impl RateLimit {
     /// What stands at `now`, without taking anything.
     pub fn look(self, word: &AtomicU64, now: Timestamp) -> RateDecision {
         self.decide(word.load(Ordering::Acquire), 0, now).1
+    }
+}
+
+impl std::fmt::Display for RateLimit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match NAMED.iter().find(|(ms, _)| *ms == self.per_ms) {
+            Some((_, name)) => write!(f, "{}/{name}", self.units)?,
+            None => write!(f, "{}/{}ms", self.units, self.per_ms)?,
+        }
+        if self.burst == self.units {
+            return Ok(());
+        }
+        write!(f, "+{}", self.burst)
     }
 }
 
@@ -297,6 +316,11 @@ mod tests {
                 }
                 None => prop_assert!(told.granted || n > limit.burst()),
             }
+        }
+
+        #[test]
+        fn its_text_reads_back(limit in limits()) {
+            prop_assert_eq!(RateLimit::parse(&limit.to_string()), Ok(limit));
         }
 
         #[test]

@@ -16,7 +16,7 @@ pub use visit::{Visits, visit};
 
 use crate::app::App;
 use crate::domains::{
-    accounts, billing, catalog, fulfilment, invoicing, licensing, metering, meters, orders,
+    access, accounts, billing, catalog, fulfilment, invoicing, licensing, metering, meters, orders,
     payments, transparency,
 };
 use crate::problem::Problem;
@@ -38,6 +38,7 @@ struct Described;
 /// Every domain's routes, one line each.
 fn table() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Described::openapi())
+        .merge(access::http::routes())
         .merge(accounts::http::routes())
         .merge(billing::http::routes())
         .merge(catalog::http::routes())

@@ -21,6 +21,7 @@ pub mod assets;
 pub mod checkout;
 pub mod errors;
 pub mod format;
+pub mod api_keys;
 pub mod hosts;
 pub mod license;
 pub mod listing;
@@ -77,6 +78,8 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/licenses", get(license::list))
         .route("/licenses/{id}", get(license::show))
         .route("/licenses/{id}/move", post(license::move_device))
+        .route("/licenses/{id}/api-keys", post(api_keys::create))
+        .route("/licenses/{id}/api-keys/{key}", post(api_keys::act))
         .route("/licenses/{id}/hosts", post(hosts::delegate))
         .route("/licenses/{id}/hosts/{host}/file", get(hosts::file))
         .route("/licenses/{id}/{file}", get(license::file))

@@ -8,7 +8,8 @@
 //! watermark has no expiry: a device that was away for a year counts once.
 //!
 //! # Invariants
-//! * The units of a license are the sum over its streams and epochs of what each reported last.
+//! * The units of a license are the sum over its streams and epochs of what each reported last, and
+//!   of what its seller's backends counted directly.
 //! * A segment that was accepted before, byte for byte, is a success and changes nothing.
 //! * A gap changes nothing. A fork is kept as evidence and never counted.
 //! * A total that falls refuses its whole segment.
@@ -22,6 +23,7 @@
 //!
 //! Start reading at [`ops::accept_segment`].
 
+mod direct;
 pub mod http;
 pub mod http_leases;
 pub mod leases;
@@ -29,6 +31,7 @@ pub mod model;
 pub mod ops;
 pub mod sql;
 
+pub use direct::{Direct, count_directly};
 pub use leases::{LendUnits, WriteOffUnits, lend_units, lent_units, write_off_units};
 pub use model::{Answer, Day, Grain, LicenseUnits, MeteringError, Outcome, Window};
 pub use ops::{AcceptSegment, EventUnits, accept_segment, count_event_units};

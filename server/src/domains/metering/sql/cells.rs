@@ -14,14 +14,16 @@ const SET_CELL: &str = "INSERT INTO usage_cell (tenant_id, stream_id, epoch, cel
     VALUES (:tenant, :stream, :epoch, :cell, :units)
     ON CONFLICT (tenant_id, stream_id, epoch, cell_key) DO UPDATE SET units = excluded.units";
 
-const ADD_TOTAL: &str = "INSERT INTO usage_total (tenant_id, license_id, meter, subject, cell_key,
+pub(super) const ADD_TOTAL: &str =
+    "INSERT INTO usage_total (tenant_id, license_id, meter, subject, cell_key,
         units, disputed_units)
     VALUES (:tenant, :license, :meter, :subject, :cell, :units, :disputed)
     ON CONFLICT (tenant_id, license_id, meter, subject, cell_key)
     DO UPDATE SET units = usage_total.units + excluded.units,
         disputed_units = usage_total.disputed_units + excluded.disputed_units";
 
-const ADD_BUCKET: &str = "INSERT INTO usage_bucket (tenant_id, license_id, meter, grain, bucket_at,
+pub(super) const ADD_BUCKET: &str =
+    "INSERT INTO usage_bucket (tenant_id, license_id, meter, grain, bucket_at,
         product_id, units)
     VALUES (:tenant, :license, :meter, :grain, :at, :product, :units)
     ON CONFLICT (tenant_id, license_id, meter, grain, bucket_at)
