@@ -74,10 +74,12 @@ use crate::activation::{Fingerprint, RedeemCode, UnitsLease, Wanted, seller_key}
 use crate::document::{Bundle, Kind, PublicKey, from_text, to_text};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
-use crate::journal::{CellUsage, DEFAULT_CELLS, Damage, Journal, Opening, SealTime, Sink};
+use crate::journal::{
+    CellHandle, CellUsage, DEFAULT_CELLS, Damage, Journal, Opening, SealTime, Sink,
+};
 use crate::keystore::{DeviceKey, Protection};
 use crate::license::{Entitlement, Revocations, Ring, Trust, Verdict, Version, open_bundle};
-use crate::meter::{CellKey, Counts, Decision, Event, Receipt, TimeQuality};
+use crate::meter::{CellKey, Counts, Decision, Event, Quota, Receipt, TimeQuality};
 use crate::sync::{
     ACTIVATIONS, Answer, DEACTIVATIONS, Request, SEGMENTS, sort_response, unavailable,
 };
@@ -441,6 +443,21 @@ impl Engine {
     pub fn meter_for(&self, key: CellKey) -> Result<Meter> {
         let core = MeterCore::new(&self.shared, key)?;
         Ok(Meter::new(Arc::clone(&self.shared), core))
+    }
+
+    /// The engine's instant, as quotas are judged at.
+    pub(crate) fn instant(&self) -> Timestamp {
+        self.shared.now().at
+    }
+
+    /// The word of one subject's quota, which no license sets.
+    pub(crate) fn allowance_of(&self, key: &CellKey, quota: Quota) -> Result<CellHandle> {
+        // The NUL keeps it apart from what any license names in words.
+        let name = format!("{}\0{}", key.meter(), key.subject_id());
+        let window = quota.window().cell_key(quota.limit());
+        self.shared
+            .journal
+            .word([&window, name.as_bytes()].concat())
     }
 
     /// Counts `n` units of a meter by its name.
