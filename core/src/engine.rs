@@ -80,9 +80,7 @@ use crate::journal::{
 use crate::keystore::{DeviceKey, Protection};
 use crate::license::{Entitlement, Revocations, Ring, Trust, Verdict, Version, open_bundle};
 use crate::meter::{CellKey, Counts, Decision, Event, Quota, Receipt, TimeQuality};
-use crate::sync::{
-    ACTIVATIONS, Answer, DEACTIVATIONS, Request, SEGMENTS, sort_response, unavailable,
-};
+use crate::sync::{ACTIVATIONS, Answer, DEACTIVATIONS, Request, sort_response, unavailable};
 use crate::time::{Clock, SystemClock, Timestamp};
 
 const LICENSE: &str = "license";
@@ -577,7 +575,7 @@ impl Engine {
         shared.turn().forget_last();
         if let Some(bytes) = shared.next_segment()? {
             shared.turn().carries = Some(Word::Usage);
-            return Ok(Some(Request::post(SEGMENTS, bytes)));
+            return Ok(Some(Request::segments(bytes)));
         }
         if !shared.turn().waits(Word::Units)
             && let Some(request) = units::next(shared)?
@@ -692,10 +690,11 @@ impl Shared {
         let next = self
             .journal
             .next_segment(self.seal_time(), may_seal, heartbeat)?;
-        Ok(next.map(|(bytes, just_sealed)| {
-            self.turn().sealed |= just_sealed;
-            bytes
-        }))
+        let Some((bytes, just_sealed)) = next else {
+            return Ok(None);
+        };
+        self.turn().sealed |= just_sealed;
+        self.journal.with_following(bytes).map(Some)
     }
 
     fn take_key_set(&self, bytes: &[u8]) -> Result<u64> {

@@ -11,7 +11,8 @@ use common::{Fault, NOW, Server, counted, open, open_at, sync};
 use mintreu::activation::{RedeemCode, Request, Wanted};
 use mintreu::document::{from_text, to_text};
 use mintreu::license::{Binding, Entitlement, Status};
-use mintreu::meter::{CellKey, Decision, Export, Receipt, verify_chain};
+use mintreu::meter::{CellKey, Decision, Export, MAX_BATCH, Receipt, split_batch, verify_chain};
+use mintreu::sync::{CONTENT_TYPE, SEGMENTS, SEQUENCE};
 use mintreu::{Engine, FixedClock, Installed, Options};
 
 fn folder() -> tempfile::TempDir {
@@ -352,6 +353,46 @@ fn an_export_is_verified_with_public_keys_alone() {
     for cut in 0..bytes.len() {
         assert!(Export::from_bytes(&bytes[..cut]).is_err(), "cut at {cut}");
     }
+}
+
+#[test]
+fn a_server_put_back_from_a_backup_is_told_again_in_few_requests() {
+    let dir = folder();
+    let mut server = Server::new(Fault::None);
+    let engine = open(dir.path(), &server);
+    engine.install_bytes(&server.license_bundle()).unwrap();
+    let mut backup = None;
+    for number in 1..=150 {
+        engine.record("m", 1).unwrap();
+        sync(&engine, &mut server);
+        if number == 10 {
+            backup = Some(server.clone());
+        }
+    }
+    server.restore(backup.unwrap());
+    assert_eq!(server.billed("m"), 10);
+    engine.record("m", 1).unwrap();
+    let (mut requests, mut largest) = (0, 0);
+    while let Some(request) = engine.next_request().unwrap() {
+        if request.path == SEGMENTS {
+            requests += 1;
+            let segments = split_batch(&request.body).unwrap().len();
+            let kind = if segments > 1 { SEQUENCE } else { CONTENT_TYPE };
+            assert_eq!(request.content_type, kind);
+            largest = largest.max(segments);
+        }
+        let (status, body) = server.handle(&request.path, &request.body);
+        // Its answer is lost once in a while, and the same is sent again.
+        if requests % 2 == 0 || request.path != SEGMENTS {
+            engine.on_response(status, &body).unwrap();
+        }
+    }
+    assert_eq!(server.billed("m"), 151);
+    assert_eq!(
+        (requests, largest),
+        (8, MAX_BATCH),
+        "141 in three, one in vain, each sent twice"
+    );
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod license_batches;
 mod license_keys;
 mod metered;
 mod metered_events;
+mod metering_evidence;
 mod metering_segments;
 mod metering_units;
 mod shop;

@@ -26,6 +26,7 @@
 //! activation), `stream`, `cell`, `segment`, `receipt`; `durable` (cells that survive a power cut
 //! by themselves), `event`, `fold`.
 
+mod batch;
 mod counters;
 mod damage;
 mod device;

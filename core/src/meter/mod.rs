@@ -19,6 +19,7 @@
 
 mod accept;
 mod audit;
+mod batch;
 mod chain;
 mod checkpoint;
 mod condition;
@@ -41,6 +42,7 @@ pub use accept::{Position, Remainder, Verdict, accept, increase, remainder};
 pub use audit::{
     Audit, AuditReport, AuditedCell, AuditedDevice, AuditedEpoch, Finding, ForkSeen, Mark,
 };
+pub use batch::{MAX_BATCH, MAX_BATCH_BYTES, split_batch};
 pub use chain::{ChainReport, EpochReport, verify_chain};
 pub use checkpoint::Checkpoint;
 pub use condition::{Compacted, Condition, Incident, IncidentKind, MAX_INCIDENTS, Ran};

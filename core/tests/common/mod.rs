@@ -15,7 +15,7 @@ use mintreu::id::{ActivationId, LicenseId, StreamId};
 use mintreu::license::{Claims, Name, QuotaClaim, Trust, issue};
 use mintreu::meter::{
     CellKey, ChainHash, Condition, Event, Position, Receipt, Remainder, Verdict, Window, accept,
-    chain_hash, increase, open_segment_of_any_device, remainder,
+    chain_hash, increase, open_segment_of_any_device, remainder, split_batch,
 };
 use mintreu::{Clock, Engine, FixedClock, Options, Pace, Timestamp, sync};
 
@@ -114,7 +114,7 @@ impl Server {
         };
         match path {
             sync::ACTIVATIONS => self.activate(body),
-            sync::SEGMENTS => self.segment(body),
+            sync::SEGMENTS => self.segments(body),
             sync::TIME => {
                 let (device, request) = Request::verify(body).unwrap();
                 assert_eq!(request.wanted, Wanted::Time);
@@ -178,6 +178,19 @@ impl Server {
             None => activation.issue(&self.root, &[]),
         };
         (200, issued.unwrap())
+    }
+
+    /// Takes segments in turn until one isn't counted.
+    fn segments(&mut self, body: &[u8]) -> (u16, Vec<u8>) {
+        let mut answer = None;
+        for document in split_batch(body).unwrap() {
+            let (status, receipt) = self.segment(document);
+            answer = Some((status, receipt));
+            if status != 200 {
+                break;
+            }
+        }
+        answer.unwrap()
     }
 
     fn segment(&mut self, body: &[u8]) -> (u16, Vec<u8>) {

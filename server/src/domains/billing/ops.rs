@@ -11,7 +11,7 @@ use crate::domains::ledger::{
     Account, AccountKind, Balanced, FeePolicy, Hold, PaymentTariff, Posted, Posting, Reason, Split,
     SplitLine, Tax, Traffic, hold, post, split_sale,
 };
-use crate::domains::{catalog, invoicing};
+use crate::domains::{catalog, invoicing, metering};
 use mintreu::Money;
 use mintreu::id::{AccountId, InvoiceId, LicenseId, OrderId, PaymentId, ProductId};
 use mintreu::price::Quantity;
@@ -153,6 +153,7 @@ pub fn close_period(cx: &mut Cx<'_>, command: &ClosePeriod) -> Result<Billed, Bi
     }
     let standing = standing(cx.tx, (tenant, cx.now), &plan, true)?;
     let billed = draw(cx, &plan, &standing)?;
+    metering::evidence::mark_period(cx, plan.license)?;
     // What could not be asked for moves on, and with it what was missing to the commitment.
     let carries = standing.open.minor() <= 0;
     let mut missing = standing.missing.minor();
@@ -236,7 +237,7 @@ fn draw(cx: &mut Cx<'_>, plan: &Plan, standing: &Standing) -> Result<Billed, Bil
     let mut lines = standing.lines(plan, cx.now);
     standing.burn(cx, plan)?;
     let billed = match standing.rest()?.minor() > 0 {
-        true => invoice(cx, plan, &lines)?,
+        true => invoice(cx, plan, &lines, &standing.dues.meters)?,
         false => Billed::Nothing,
     };
     let invoice = match &billed {
@@ -257,7 +258,12 @@ fn settled(due: &Due) -> i64 {
 }
 
 /// Issues the invoice, posts it and tells of it.
-fn invoice(cx: &mut Cx<'_>, plan: &Plan, lines: &[RatedLine]) -> Result<Billed, BillingError> {
+fn invoice(
+    cx: &mut Cx<'_>,
+    plan: &Plan,
+    lines: &[RatedLine],
+    dues: &[Due],
+) -> Result<Billed, BillingError> {
     let new = invoicing::NewInvoice {
         source: format!("usage:{}:{}.{}", plan.license, plan.period, plan.interim),
         customer: plan.customer,
@@ -270,6 +276,12 @@ fn invoice(cx: &mut Cx<'_>, plan: &Plan, lines: &[RatedLine]) -> Result<Billed, 
         lines: lines.iter().map(RatedLine::invoice_line).collect(),
     };
     let invoice = invoicing::issue(cx, &new)?;
+    let rated = |due: &'_ Due| i64::try_from(due.units).unwrap_or(i64::MAX);
+    let meters: Vec<_> = dues
+        .iter()
+        .map(|due| (due.meter.name.as_str(), rated(due)))
+        .collect();
+    metering::evidence::mark_invoice(cx, invoice.id, plan.license, &meters)?;
     post_invoice(cx, &invoice)?;
     let fact = InvoiceFact {
         total_minor: invoice.total.minor(),

@@ -19,11 +19,13 @@
 //!
 //! # Tables
 //! `usage_stream`, `usage_segment`, `usage_fork`, `usage_cell`, `usage_total`, `usage_bucket`,
-//! `unit_lease`.
+//! `unit_lease`; `usage_source`, `usage_mark`, `usage_billed`, `usage_dispute`, `usage_restore` of
+//! [`evidence`].
 //!
 //! Start reading at [`ops::accept_segment`].
 
 mod direct;
+pub mod evidence;
 pub mod http;
 pub mod http_leases;
 pub mod leases;

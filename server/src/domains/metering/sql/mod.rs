@@ -18,4 +18,10 @@ pub(super) use streams::{
 };
 
 /// Every statement here, for the test that prepares them.
-pub const ALL: &[&[&str]] = &[streams::ALL, cells::ALL, report::ALL, leases::ALL];
+pub const ALL: &[&[&str]] = &[
+    streams::ALL,
+    cells::ALL,
+    report::ALL,
+    leases::ALL,
+    super::evidence::sql::ALL,
+];
