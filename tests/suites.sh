@@ -165,7 +165,8 @@ suite_clients() {
 }
 
 suite_web() {
-  cargo build -q --locked -p mintreu-server --bin mintreu
+  # The pages' verifier is part of releases; here it is built too.
+  MINTREU_VERIFIER=1 cargo build -q --locked -p mintreu-server --bin mintreu
   export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu NODE_TOOLS
   node --test --test-reporter=spec --test-concurrency=1 tests/web/*.test.mjs
 }

@@ -36,3 +36,4 @@ mod transparency;
 mod web_batches;
 mod web_keys;
 mod web_pages;
+mod web_verify;

@@ -18,6 +18,7 @@ pub mod account;
 pub mod activate;
 pub mod ask;
 pub mod assets;
+pub mod behind;
 pub mod checkout;
 pub mod errors;
 pub mod format;
@@ -35,6 +36,7 @@ pub mod seo;
 pub mod shelf;
 pub mod shop;
 pub mod usage;
+pub mod verify;
 
 use crate::app::App;
 use crate::gateways;
@@ -87,6 +89,10 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/activate", get(activate::show).post(activate::activate))
         .route("/usage", get(usage::show))
         .route("/usage/reports", post(usage::wish))
+        .route("/usage/{license}/export", get(behind::export))
+        .route("/usage/{license}/sources/{meter}", get(behind::period))
+        .route("/invoices/{id}/usage/{meter}", get(behind::invoice))
+        .route("/verify-usage", get(verify::show).post(verify::upload))
         .route("/invoices/{id}", get(usage::invoice))
         .route(
             "/sign-in",
@@ -134,6 +140,7 @@ fn sell_pages() -> Router<Arc<App>> {
         .route("/sell/usage", get(sell::usage))
         .route("/sell/meters", get(sell::meters::show))
         .route("/sell/meters.csv", get(sell::meters::download))
+        .route("/sell/usage/decide", post(sell::trouble::decide))
         .route("/sell/keys", get(sell::keys::show))
         .route("/sell/keys/newest.mtk", get(sell::keys::download))
         .route("/sell/keys/rotate", post(sell::keys::rotate))

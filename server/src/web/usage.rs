@@ -51,6 +51,8 @@ struct Tab {
 }
 
 struct PlanView {
+    /// Everything that the server accepted, to download.
+    export: String,
     period: String,
     figures: Vec<Figure>,
     meters: Vec<MeterView>,
@@ -63,6 +65,8 @@ struct PlanView {
 
 struct MeterView {
     name: String,
+    /// Where its units come from.
+    sources: String,
     price: String,
     chart: Chart,
     bar: Option<Bar>,
@@ -213,6 +217,7 @@ fn plan_view(page: &Page, usage: &LicenseUsage, now: Timestamp) -> PlanView {
         ));
     }
     PlanView {
+        export: format!("/usage/{}/export", usage.plan.license),
         period: page.words.say_with("usage-period", values),
         figures,
         lines: usage
@@ -228,7 +233,10 @@ fn plan_view(page: &Page, usage: &LicenseUsage, now: Timestamp) -> PlanView {
         meters: usage
             .meters
             .iter()
-            .map(|meter| meter_view(page, meter, now.since_ms(from) >= EARLY_MS))
+            .map(|meter| MeterView {
+                sources: format!("/usage/{}/sources/{}", usage.plan.license, meter.name),
+                ..meter_view(page, meter, now.since_ms(from) >= EARLY_MS)
+            })
             .collect(),
         invoices: usage
             .invoices
@@ -316,6 +324,7 @@ fn meter_view(page: &Page, meter: &MeterUsage, projects: bool) -> MeterView {
     }
     MeterView {
         name: meter.name.clone(),
+        sources: String::new(),
         price: tariff.map_or_else(
             |_| meter.tariff.clone(),
             |tariff| tariff_text(page, &tariff, &meter.unit),
@@ -374,6 +383,8 @@ struct InvoicePage {
     total: String,
     /// The arithmetic of each line, as it was rated.
     how: Vec<String>,
+    /// Each meter's name and the page of the segments behind it.
+    behind: Vec<(String, String)>,
     back: String,
 }
 
@@ -433,10 +444,25 @@ impl InvoicePage {
             lines: lines.iter().map(|line| line_view(&page, line)).collect(),
             total: page.format.money(invoice.total),
             how: lines.iter().map(|line| line.explanation.clone()).collect(),
+            behind: behind(invoice, lines),
             back: back.unwrap_or_else(|| "/usage".to_owned()),
             page,
         }
     }
+}
+
+/// The meters of an invoice of usage, each once.
+fn behind(invoice: &Invoice, lines: &[InvoiceLine]) -> Vec<(String, String)> {
+    let mut meters: Vec<&String> = lines
+        .iter()
+        .filter_map(|line| line.meter.as_ref())
+        .collect();
+    meters.dedup();
+    let link = |meter: &String| {
+        let address = format!("/invoices/{}/usage/{meter}", invoice.id);
+        (meter.clone(), address)
+    };
+    meters.into_iter().map(link).collect()
 }
 
 fn line_view(page: &Page, line: &InvoiceLine) -> LineView {

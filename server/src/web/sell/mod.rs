@@ -12,6 +12,7 @@ pub mod licenses;
 mod log;
 pub mod meters;
 pub mod sales;
+pub mod trouble;
 
 use super::ask::{Answer, Ask, go_to, html, refused};
 use super::page::{Page, Section};
@@ -351,6 +352,9 @@ struct UsagePage {
     products: Vec<Tab>,
     meters: Vec<MeterView>,
     licenses: Vec<(String, String)>,
+    /// The product that is looked at.
+    product: String,
+    trouble: Option<trouble::TroubleView>,
 }
 
 struct MeterView {
@@ -390,9 +394,17 @@ pub async fn usage(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
         products: products.collect(),
         meters: Vec::new(),
         licenses: Vec::new(),
+        product: chosen
+            .map(|product| product.to_string())
+            .unwrap_or_default(),
+        trouble: None,
         page,
     };
-    if let Some(product) = chosen {
+    if let Some(product) = chosen.filter(|_| !found.is_empty()) {
+        let own = found.iter().any(|one| one.id == product);
+        if own {
+            view.trouble = Some(trouble::of(&ask, &view.page, product).await?);
+        }
         let window = Window::ending_at(ask.app.now(), Grain::Day, DAYS);
         let query = UsageOfProduct { product, window };
         let used = ask
