@@ -181,6 +181,15 @@ suite_journey() {
   node --test --test-reporter=spec tests/journey/*.test.mjs
 }
 
+# Today's metering clients and ours under the same faults; a soak runs every client under each.
+suite_faults() {
+  cargo build -q --locked -p mintreu-server --bin mintreu
+  python_package
+  node_package
+  export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu NODE_TOOLS NODE_PATH=$WORK/node_modules
+  "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/faults
+}
+
 # Every target for a time, from the committed seeds; what is found stays in $CACHE/fuzz. Without a
 # sanitizer: there is no unsafe code to catch, and stable Rust is enough.
 suite_fuzz() {
