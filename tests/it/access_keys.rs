@@ -44,6 +44,7 @@ fn with_quota(cx: &mut Cx<'_>, cmd: &WithQuota) -> Result<LicenseId, LicensingEr
                 meter: "calls".to_owned(),
                 limit: cmd.limit,
                 window: Window::Day,
+                shared: false,
             }],
             entitlements: vec![Entitlement {
                 name: "pro".to_owned(),
