@@ -46,7 +46,6 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(invoicing::http::routes())
         .merge(licensing::http::routes())
         .merge(metering::http::routes())
-        .merge(metering::http_leases::routes())
         .merge(meters::http::routes())
         .merge(orders::http::routes())
         .merge(payments::http::routes())

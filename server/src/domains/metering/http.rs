@@ -4,6 +4,8 @@
 //! counted (200) or not (409, with the problem's code in a header). A device learns from the
 //! signed position alone what to do next. Whoever asks for problem+json gets the same as JSON.
 
+mod leases;
+
 use super::model::{Answer, MAX_FORKS, MeteringError, Outcome};
 use super::ops::{AcceptSegment, accept_segment};
 use crate::app::App;
@@ -40,6 +42,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(post_segment))
         .merge(super::evidence::http::routes())
+        .merge(leases::routes())
 }
 
 impl From<MeteringError> for Problem {

@@ -27,7 +27,6 @@
 mod direct;
 pub mod evidence;
 pub mod http;
-pub mod http_leases;
 pub mod leases;
 pub mod model;
 pub mod ops;

@@ -1,7 +1,8 @@
 //! Routes of units that devices are lent.
 
-use super::leases::{LendUnits, WriteOffUnits, lend_units, lent_units, write_off_units};
-use super::sql::LentUnits;
+use super::super::leases::{LendUnits, WriteOffUnits, lend_units, lent_units, write_off_units};
+use super::super::sql::LentUnits;
+use super::COSE;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::wire::{JsonBody, PathParam, RawBody, Visitor};
@@ -16,8 +17,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The routes.
-pub fn routes() -> OpenApiRouter<Arc<App>> {
+/// The routes of units.
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(post_lease))
         .routes(routes!(show_units))
@@ -41,8 +42,7 @@ async fn post_lease(
     RawBody(body): RawBody,
 ) -> Result<Response, Problem> {
     let kind = headers.get(header::CONTENT_TYPE);
-    let as_bytes =
-        kind.is_some_and(|kind| kind.as_bytes().starts_with(super::http::COSE.as_bytes()));
+    let as_bytes = kind.is_some_and(|kind| kind.as_bytes().starts_with(COSE.as_bytes()));
     let bytes = match std::str::from_utf8(&body) {
         Ok(text) if !as_bytes => mintreu::document::from_text(text)?,
         _ => body.to_vec(),
@@ -50,7 +50,7 @@ async fn post_lease(
     let command = LendUnits::read(&bytes)?;
     let lease = app.transact(&visitor.caller, command, lend_units).await?;
     if as_bytes {
-        return Ok(([(header::CONTENT_TYPE, super::http::COSE)], lease).into_response());
+        return Ok(([(header::CONTENT_TYPE, COSE)], lease).into_response());
     }
     Ok(mintreu::document::to_text(&lease).into_response())
 }
