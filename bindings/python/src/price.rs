@@ -110,7 +110,6 @@ impl Credit {
     #[pyo3(signature = (
         id, *, amount=None, units=None, charge=None, priority=0, expires_at=None, created_at=None
     ))]
-    #[expect(clippy::too_many_arguments, reason = "Python passes them by keyword")]
     fn new(
         id: String,
         amount: Option<Exact>,

@@ -21,6 +21,9 @@ use crate::meter::{
 };
 use crate::time::Timestamp;
 
+/// A limit, where there is one, and what it says.
+type Judged<L, D> = Option<(L, D)>;
+
 /// The most plans that one gateway has.
 const MAX_PLANS: usize = 256;
 
@@ -162,7 +165,7 @@ impl Gateway {
         &self,
         subject: &Subject,
         code: &'static str,
-        (rate, quota): (Option<(RateLimit, RateDecision)>, Option<(Quota, Decision)>),
+        (rate, quota): (Judged<RateLimit, RateDecision>, Judged<Quota, Decision>),
         now: Timestamp,
     ) -> Answer {
         let mut states = Vec::with_capacity(2);

@@ -47,7 +47,7 @@ mod tests {
     fn a_batch_is_bounded_and_whole() {
         let full = vec![0x01; MAX_BATCH];
         assert_eq!(split_batch(&full).unwrap().len(), MAX_BATCH);
-        assert!(split_batch(&vec![0x01; MAX_BATCH + 1]).is_err());
+        assert!(split_batch(&[0x01; MAX_BATCH + 1]).is_err());
         assert!(split_batch(&[]).is_err());
         // A length that nobody could hold.
         assert!(split_batch(&[0x5b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]).is_err());
