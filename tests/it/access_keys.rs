@@ -88,6 +88,7 @@ pub async fn keyed(test: &TestApp, limit: i64) -> Keyed {
         .app
         .transact(&first.customer, command, create_api_key)
         .await;
+    seller_s_account(test).await;
     let command = MakeToken {
         name: "backend".to_owned(),
     };
@@ -98,6 +99,18 @@ pub async fn keyed(test: &TestApp, limit: i64) -> Keyed {
         sold: first,
         license,
     }
+}
+
+/// A token is nobody's without its seller's account.
+async fn seller_s_account(test: &TestApp) {
+    let sql = "INSERT INTO account (account_id, tenant_id, email, email_key, name, password_hash,
+            created_at)
+        VALUES (:account, :tenant, 'seller@example.org', 'seller@example.org', 'A seller', '-', 0)";
+    let params = vec![
+        ("account", SELLER.as_bytes().into()),
+        ("tenant", test.tenant().as_bytes().into()),
+    ];
+    assert_eq!(tamper(test, sql, params).await, 1);
 }
 
 /// A question of the seller's, without HTTP between.

@@ -7,8 +7,8 @@ use super::store::{CellRow, Cells, EventRow, StreamRow, Write};
 use super::{Journal, LEFT};
 use crate::error::Result;
 use crate::meter::{
-    CellKey, Compacted, Condition, Event, Incident, MAX_EVENTS, Ran, Segment, TimeQuality, Total,
-    chain_hash, seal_segment,
+    CellKey, Compacted, Condition, Event, Incident, MAX_BATCH, MAX_EVENTS, Ran, Segment,
+    TimeQuality, Total, chain_hash, seal_segment,
 };
 use crate::time::{Running, Timestamp};
 
@@ -173,7 +173,8 @@ impl Inner {
     /// The cells that changed. Where too many segments wait that were never sent, what those say
     /// is said again, in their place.
     fn draft(&self, counters: &Counters, row: StreamRow) -> Result<Draft> {
-        let left_the_device = row.send.max(row.acked + 1);
+        // One request carries so many; whatever may have left is never said in other bytes.
+        let left_the_device = row.send.max(row.acked + 1) + (MAX_BATCH as u64 - 1);
         let compact = row.seq.saturating_sub(left_the_device) >= MAX_UNSENT;
         let before = match compact {
             true => self.store.hash(row.stream, row.epoch, left_the_device)?,

@@ -217,7 +217,7 @@ behind-sum = Sum of the segments
 behind-more = { $count } more segments are in the usage journal.
 behind-back = Back
 
-verify-title = Verify usage
+verify-usage-title = Verify usage
 verify-lead = Check an exported usage journal: signatures, links, gaps, forks, totals and receipts.
 verify-file = Exported usage
 verify-trust = What you trust

@@ -80,7 +80,7 @@ pub async fn upload(ask: Ask, form: Multipart) -> Answer {
 }
 
 fn answer(ask: &Ask, trust: &str, error: Option<&str>, report: Option<&AuditReport>) -> Answer {
-    let mut page = ask.section_page("verify-title", Section::Usage);
+    let mut page = ask.section_page("verify-usage-title", Section::Usage);
     if report.is_some() {
         page.tell(Tone::Info, page.say("verify-was-here"));
     }

@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_text_too_long_for_a_code_has_none() {
-        assert!(Qr::of(&"x".repeat(2_953)).is_some());
-        assert!(Qr::of(&"x".repeat(2_954)).is_none());
+        assert!(Qr::of(&"x".repeat(2_331)).is_some());
+        assert!(Qr::of(&"x".repeat(2_332)).is_none());
     }
 }
