@@ -287,6 +287,8 @@ async fn owner_s_browser(test: &TestApp, keyed: &Keyed, browser: &Browser) {
         json!({"email": "ada@example.org", "name": "Ada", "password": "a long enough password"});
     let (status, account) = browser.post_json("/v1/accounts", &body).await;
     assert_eq!(status, StatusCode::CREATED, "{account}");
+    let (status, session) = browser.post_json("/v1/sessions", &body).await;
+    assert_eq!(status, StatusCode::CREATED, "{session}");
     let id = account["account_id"].as_str().expect("an id");
     let owner: AccountId = id.parse().expect("an id");
     let sql = "UPDATE license SET owner_id = :owner WHERE license_id = :license";
