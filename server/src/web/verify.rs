@@ -66,7 +66,7 @@ pub async fn upload(ask: Ask, form: Multipart) -> Answer {
     let sent = read(form).await?;
     let trust = match trust_of(sent.trust.trim()) {
         Ok(trust) => trust,
-        Err(_) => return answer(&ask, &sent.trust, Some("verify-trust-wrong"), None),
+        Err(_) => return answer(&ask, &sent.trust, Some("usage-check-trust-wrong"), None),
     };
     let judge = move || {
         let mut audit = Audit::new(trust);
@@ -80,12 +80,12 @@ pub async fn upload(ask: Ask, form: Multipart) -> Answer {
 }
 
 fn answer(ask: &Ask, trust: &str, error: Option<&str>, report: Option<&AuditReport>) -> Answer {
-    let mut page = ask.section_page("verify-usage-title", Section::Usage);
+    let mut page = ask.section_page("usage-check-usage-title", Section::Usage);
     if report.is_some() {
-        page.tell(Tone::Info, page.say("verify-was-here"));
+        page.tell(Tone::Info, page.say("usage-check-was-here"));
     }
-    let mut field = Field::text("trust", page.say("verify-trust"))
-        .hint(page.say("verify-trust-hint"))
+    let mut field = Field::text("trust", page.say("usage-check-trust"))
+        .hint(page.say("usage-check-trust-hint"))
         .value(trust);
     if let Some(key) = error {
         let text = page.words.say(key);
@@ -158,25 +158,25 @@ fn trust_of(text: &str) -> mintreu::Result<Option<Trust>> {
 /// The sentences that the script says, as JSON; `{n}` stands for a number.
 fn words(page: &Page) -> String {
     let words = [
-        ("holds", page.say("verify-holds")),
-        ("fails", page.say("verify-fails")),
-        ("local", page.say("verify-was-local")),
-        ("untrusted", page.say("verify-untrusted")),
-        ("reading", page.say("verify-reading")),
-        ("unreadable", page.say("verify-unreadable")),
-        ("findings", page.say("verify-findings")),
-        ("totals", page.say("verify-totals")),
-        ("meter", page.say("verify-meter")),
-        ("subject", page.say("verify-subject")),
+        ("holds", page.say("usage-check-holds")),
+        ("fails", page.say("usage-check-fails")),
+        ("local", page.say("usage-check-was-local")),
+        ("untrusted", page.say("usage-check-untrusted")),
+        ("reading", page.say("usage-check-reading")),
+        ("unreadable", page.say("usage-check-unreadable")),
+        ("findings", page.say("usage-check-findings")),
+        ("totals", page.say("usage-check-totals")),
+        ("meter", page.say("usage-check-meter")),
+        ("subject", page.say("usage-check-subject")),
         ("units", page.say("chart-units")),
-        ("acknowledged", page.say("verify-acknowledged")),
+        ("acknowledged", page.say("usage-check-acknowledged")),
         ("disputed", page.say("usage-disputed")),
-        ("chain", page.say("verify-chain")),
-        ("epoch", page.say("verify-epoch")),
-        ("segments", page.say("verify-segments")),
-        ("gap", page.say("verify-gap")),
-        ("fork", page.say("verify-fork")),
-        ("time", page.say("verify-time")),
+        ("chain", page.say("usage-check-chain")),
+        ("epoch", page.say("usage-check-epoch")),
+        ("segments", page.say("usage-check-segments")),
+        ("gap", page.say("usage-check-gap")),
+        ("fork", page.say("usage-check-fork")),
+        ("time", page.say("usage-check-time")),
     ];
     let words: serde_json::Map<String, serde_json::Value> = words
         .into_iter()
@@ -187,14 +187,14 @@ fn words(page: &Page) -> String {
 
 fn verdict(page: &Page, report: &AuditReport) -> Verdict {
     let key = if report.holds() {
-        "verify-holds"
+        "usage-check-holds"
     } else {
-        "verify-fails"
+        "usage-check-fails"
     };
     let mut text = page.words.say(key);
     if !report.trusted {
         text.push(' ');
-        text.push_str(&page.say("verify-untrusted"));
+        text.push_str(&page.say("usage-check-untrusted"));
     }
     Verdict {
         holds: report.holds(),
@@ -228,17 +228,17 @@ fn epoch(page: &Page, epoch: &AuditedEpoch, report: &AuditReport) -> [String; 4]
     let gaps: Vec<_> = epoch
         .gaps
         .iter()
-        .map(|(from, to)| format!("{}: {from}–{to}", page.say("verify-gap")))
+        .map(|(from, to)| format!("{}: {from}–{to}", page.say("usage-check-gap")))
         .collect();
     let own =
         |fork: &&mintreu::meter::ForkSeen| (fork.stream, fork.epoch) == (epoch.stream, epoch.epoch);
     let forks = report.forks.iter().filter(own);
-    let forks = forks.map(|fork| format!("{}: {}", page.say("verify-fork"), fork.seq));
+    let forks = forks.map(|fork| format!("{}: {}", page.say("usage-check-fork"), fork.seq));
     [
         format!(
             "{} · {} {}",
             epoch.stream,
-            page.say("verify-epoch"),
+            page.say("usage-check-epoch"),
             epoch.epoch
         ),
         format!("{}–{}", epoch.from_seq, epoch.to_seq),
