@@ -165,7 +165,8 @@ suite_clients() {
 }
 
 suite_web() {
-  cargo build -q --locked -p mintreu-server --bin mintreu
+  # The pages' verifier is part of releases; here it is built too.
+  MINTREU_VERIFIER=1 cargo build -q --locked -p mintreu-server --bin mintreu
   export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu NODE_TOOLS
   node --test --test-reporter=spec --test-concurrency=1 tests/web/*.test.mjs
 }
@@ -178,6 +179,15 @@ suite_journey() {
   export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu PYTHON=$VENV/bin/python NODE_TOOLS
   export NODE_PATH=$WORK/node_modules:$WORK/browser/node_modules
   node --test --test-reporter=spec tests/journey/*.test.mjs
+}
+
+# Today's metering clients and ours under the same faults; a soak runs every client under each.
+suite_faults() {
+  cargo build -q --locked -p mintreu-server --bin mintreu
+  python_package
+  node_package
+  export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu NODE_TOOLS NODE_PATH=$WORK/node_modules
+  "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/faults
 }
 
 # Every target for a time, from the committed seeds; what is found stays in $CACHE/fuzz. Without a

@@ -98,8 +98,12 @@ export interface Decision {
   reason: string | null;
   /** Units left in the window; `null` without a limit. */
   remaining: number | null;
-  /** When the window ends, in milliseconds since 1970; `null` for a lifetime or no limit. */
+  /** When units come back, in milliseconds since 1970; `null` when time alone brings none. */
   resetsAt: number | null;
+  /** Units used beyond the limit in this window; they are charged. */
+  overage: number;
+  /** The quota's alert that this use was the first to reach, in percent of the limit. */
+  crossed: number | null;
 }
 
 /** What one count came to on this device. */
@@ -185,8 +189,8 @@ export interface OpenOptions {
 }
 
 /**
- * A product's licenses and meters on one device. One process at a time holds the folder, and one
- * thread the engine.
+ * A product's licenses and meters on one device. Any number of processes may have one folder open;
+ * one thread holds an engine.
  */
 export class Engine {
   private constructor();
@@ -257,3 +261,95 @@ export function sync(
   baseUrl: string | URL,
   options?: { fetch?: typeof globalThis.fetch; timeoutMs?: number },
 ): Promise<number>;
+
+/** A quantity: a whole number, a `bigint`, or a decimal text such as `'2.5'`. */
+export type Quantity = number | bigint | string;
+
+/** One meter of a bill; say its usage in one way. */
+export interface Charge {
+  name: string;
+  /** Such as `EUR per_unit 0.0004; free 1000`. */
+  tariff: string;
+  /** How much in all. */
+  quantity?: Quantity;
+  /** How many transactions the quantity came in. */
+  transactions?: number;
+  /** Or each transaction by itself. */
+  each?: Quantity[];
+  /** Or a quantity for each set of dimensions. */
+  cells?: { dimensions: Record<string, string>; quantity: Quantity }[];
+}
+
+/** Something paid before it is used: an amount of money, or units of a charge. */
+export interface Credit {
+  id: string;
+  /** Money left, in the bill's currency: `'25.00'`. */
+  amount?: string;
+  units?: Quantity;
+  charge?: string;
+  /** Lower burns first; 0 when absent. */
+  priority?: number;
+  expiresAt?: number;
+  createdAt?: number;
+}
+
+/** What the charges of a bill have in common. */
+export interface BillTerms {
+  credits?: Credit[];
+  /** The least that all lines come to, in the bill's currency. */
+  commitment?: string;
+  /** The part of the period that is billed: from, to, and the period's length. */
+  share?: [from: number, to: number, length: number];
+  /** Credits that expired until then pay nothing; the host's clock when absent. */
+  at?: number;
+}
+
+/** An exact amount of money in the currency's minor unit. */
+export interface Money {
+  minor: bigint;
+  currency: string;
+  text: string;
+}
+
+/** One line of a bill; quantities and prices are decimal texts. */
+export interface BillLine {
+  /** `null` where the line is of the whole bill. */
+  charge: string | null;
+  /** `free`, `prepaid`, `units`, `tier`, `minimum`, … */
+  kind: string;
+  quantity: string;
+  /** What one unit costs, in the major unit. */
+  unit: string | null;
+  amount: Money;
+  /** One sentence that a person can check with a calculator. */
+  text: string;
+}
+
+/** A priced quantity: the lines add up to the total exactly. */
+export interface Rated {
+  total: Money;
+  lines: BillLine[];
+}
+
+/** What a bill took of a credit. */
+export interface Burn {
+  credit: string;
+  charge: string | null;
+  units: string | null;
+  amount: Money | null;
+}
+
+/** A priced period: the lines add up to the total exactly. */
+export interface Bill {
+  /** All lines but those that credits pay. */
+  cost: Money;
+  total: Money;
+  lines: BillLine[];
+  burns: Burn[];
+}
+
+/** Prices a quantity by a tariff, with the arithmetic that the server bills by. */
+export function price(tariff: string, quantity: Quantity): Rated;
+
+/** Prices a period: its charges, a commitment over all of them, and the credits that pay first. */
+export function bill(charges: Charge[], terms?: BillTerms): Bill;

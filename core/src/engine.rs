@@ -37,38 +37,50 @@
 //!   good: see [`clock`](crate::clock).
 //! * Key sets and revocation lists are taken from any channel and never exchanged for older ones.
 
+mod documents;
 mod enrol;
 mod former;
 mod handle;
 mod held;
 mod keeper;
+mod limits;
+mod names;
 mod news;
+mod pot;
+mod quick;
+mod reservation;
+mod tick;
+mod units;
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use enrol::{ACTIVATION, LEASE};
 use handle::MeterCore;
-pub use handle::{Meter, Reservation};
+pub use handle::{Durability, Meter};
 use held::{Held, Host, Judged, Now};
 use keeper::Keeper;
+use limits::Limits;
+pub use limits::{Alert, QuotaStatus};
+use names::Names;
 use news::{Channel, Turn, Word};
+pub use reservation::{RESERVED_SECS, Reservation};
+use tick::Ticker;
+use units::UNITS;
 
-use crate::activation::{Activation, Fingerprint, RedeemCode, Wanted, seller_key};
+use crate::activation::{Fingerprint, RedeemCode, UnitsLease, Wanted, seller_key};
 use crate::document::{Bundle, Kind, PublicKey, from_text, to_text};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
-use crate::journal::{CellUsage, DEFAULT_CELLS, Damage, Journal, SealTime};
+use crate::journal::{
+    CellHandle, CellUsage, DEFAULT_CELLS, Damage, Journal, Opening, SealTime, Sink,
+};
 use crate::keystore::{DeviceKey, Protection};
-use crate::license::{
-    Entitlement, Revocations, Ring, Trust, Verdict, Version, open_bundle, verify,
-};
-use crate::meter::{CellKey, Decision, Export, Receipt, TimeQuality};
-use crate::sync::{
-    ACTIVATIONS, Answer, DEACTIVATIONS, Request, SEGMENTS, sort_response, unavailable,
-};
+use crate::license::{Entitlement, Revocations, Ring, Trust, Verdict, Version, open_bundle};
+use crate::meter::{CellKey, Counts, Decision, Event, Quota, Receipt, TimeQuality};
+use crate::sync::{ACTIVATIONS, Answer, DEACTIVATIONS, Request, sort_response, unavailable};
 use crate::time::{Clock, SystemClock, Timestamp};
 
 const LICENSE: &str = "license";
@@ -94,6 +106,32 @@ pub struct Options {
     /// Where this device's key is kept, and what it is bound to: a file in the folder, bound to
     /// the machine where that has an id.
     pub device_key: DeviceKey,
+    /// How often what happens by itself happens.
+    pub pace: Pace,
+}
+
+/// How often what happens by itself happens; see `docs/usage-protocol.md`, section 7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Counts reach the disk this often: a power cut costs at most what was counted since. By one
+    /// thread; zero for none, where the host calls [`Engine::flush`] itself. One second.
+    pub flush: Duration,
+    /// What was counted is sealed at least this often, sent or not, so that it is known later when
+    /// it was used. One hour.
+    pub seal: Duration,
+    /// A sync says this often that there is nothing to say, so that silence means something. One
+    /// day.
+    pub heartbeat: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            flush: Duration::from_secs(1),
+            seal: Duration::from_secs(3600),
+            heartbeat: Duration::from_secs(24 * 3600),
+        }
+    }
 }
 
 /// What the limits and quotas of several licenses on one device come to. Features unite anyhow.
@@ -116,6 +154,7 @@ impl Default for Options {
             fingerprint: Fingerprint::default(),
             stacking: Stacking::default(),
             device_key: DeviceKey::default(),
+            pace: Pace::default(),
         }
     }
 }
@@ -132,6 +171,8 @@ pub enum Installed {
     Code,
     /// A lease: this device's seat of the license is kept for longer.
     Lease(LicenseId),
+    /// Units of a quota that this device shares with others.
+    Units(LicenseId),
     /// A key set, by its version.
     KeySet(u64),
     /// A revocation list, by its number.
@@ -148,6 +189,7 @@ impl Installed {
             Self::Activation(_) => "activation",
             Self::Code => "code",
             Self::Lease(_) => "lease",
+            Self::Units(_) => "units",
             Self::KeySet(_) => "key_set",
             Self::Revocations(_) => "revocations",
             Self::Time => "time",
@@ -167,11 +209,13 @@ struct Shared {
     keeper: Keeper,
     host: Host,
     held: RwLock<Held>,
-    meters: RwLock<HashMap<String, Arc<MeterCore>>>,
+    meters: Names,
     /// Rises whenever something that is judged was taken up.
     generation: AtomicU64,
     turn: Mutex<Turn>,
     recovered: Vec<Damage>,
+    pace: Pace,
+    ticker: OnceLock<Ticker>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -183,10 +227,13 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Opens the engine in a folder of its own, which is made when there is none.
+    /// Opens the engine in a folder of the product's, which is made when there is none.
     ///
-    /// Errors: `journal_busy`, `journal_damaged`, `journal_newer`, `journal_io`, and where the
-    /// device's key can't be reached `keystore_locked`, `keystore_unavailable`, `keystore_failed`.
+    /// Any number of processes may have one folder open: they count together, share quotas, and
+    /// each sees what another installs.
+    ///
+    /// Errors: `journal_busy`, `journal_damaged`, `journal_newer`, `journal_io`, `disk_full`, and
+    /// where the device's key can't be reached `keystore_locked`, `keystore_unavailable`, `keystore_failed`.
     /// What was found wrong and put right is in [`recovered`](Self::recovered).
     pub fn open(folder: impl AsRef<Path>, trust: Trust) -> Result<Self> {
         Self::open_with(folder, trust, Options::default())
@@ -194,10 +241,15 @@ impl Engine {
 
     /// Opens the engine with a clock, a version or a size of one's own.
     pub fn open_with(folder: impl AsRef<Path>, trust: Trust, options: Options) -> Result<Self> {
-        let (journal, recovered) =
-            Journal::open(folder.as_ref(), options.cells, &options.device_key)?;
+        let opening = Opening {
+            cells: options.cells,
+            keys: &options.device_key,
+            boot: options.clock.running().map(|running| running.boot),
+            now: options.clock.now(),
+        };
+        let (journal, recovered) = Journal::open(folder.as_ref(), &opening)?;
         let host = Host {
-            device: *journal.device()?.public(),
+            device: *journal.device().public(),
             version: options.version,
             released_at: options.released_at,
             fingerprint: options.fingerprint,
@@ -210,26 +262,24 @@ impl Engine {
                 held: RwLock::new(Held::new(Ring::new(trust.clone()))),
                 trust,
                 host,
-                meters: RwLock::default(),
+                meters: Names::new(),
                 generation: AtomicU64::new(0),
                 turn: Mutex::default(),
                 recovered,
+                pace: options.pace,
+                ticker: OnceLock::new(),
             }),
         };
-        former::put_away(&engine.shared)?;
-        engine.hold_documents()?;
-        Ok(engine)
-    }
-
-    /// Takes up what the folder holds, each kind after those that it is judged by.
-    fn hold_documents(&self) -> Result<()> {
-        let documents = self.shared.journal.documents()?;
-        for kind in [KEY_SET, REVOCATIONS, LICENSE, ACTIVATION, LEASE] {
-            for (_, bytes) in documents.iter().filter(|(name, _)| is_a(name, kind)) {
-                self.take_up(bytes)?;
-            }
+        let shared = &engine.shared;
+        former::put_away(shared)?;
+        shared.hold_documents()?;
+        // At rest a process may fork, and its child open the journal for itself.
+        shared.journal.rest();
+        if !options.pace.flush.is_zero() {
+            let ticker = Ticker::start(shared, options.pace.flush);
+            let _set_once = shared.ticker.set(ticker);
         }
-        Ok(())
+        Ok(engine)
     }
 
     /// What was found wrong when the folder was opened, and what was done about it.
@@ -279,13 +329,16 @@ impl Engine {
         let journal = &self.shared.journal;
         match Bundle::from_bytes(bundle)?.kind() {
             Kind::Activation => return enrol::install(&self.shared, bundle),
+            Kind::Lease if UnitsLease::resembles(bundle) => {
+                return units::install(&self.shared, bundle);
+            }
             Kind::Lease => return enrol::install_lease(&self.shared, bundle),
             Kind::Challenge => {
                 return news::prove(&self.shared, bundle).map(|()| Installed::Time);
             }
             _ => {}
         }
-        let installed = self.take_up(bundle)?;
+        let installed = self.shared.take_up(bundle)?;
         match installed {
             Installed::License(id) => journal.keep_document(&enrol::named(LICENSE, id), bundle)?,
             Installed::KeySet(_) => journal.keep_document(KEY_SET, bundle)?,
@@ -390,14 +443,89 @@ impl Engine {
         Ok(Meter::new(Arc::clone(&self.shared), core))
     }
 
+    /// The engine's instant, as quotas are judged at.
+    pub(crate) fn instant(&self) -> Timestamp {
+        self.shared.now().at
+    }
+
+    /// The word of one subject's quota, which no license sets.
+    pub(crate) fn allowance_of(&self, key: &CellKey, quota: Quota) -> Result<CellHandle> {
+        // The NUL keeps it apart from what any license names in words.
+        let name = format!("{}\0{}", key.meter(), key.subject_id());
+        let window = quota.window().cell_key(quota.limit());
+        self.shared
+            .journal
+            .word([&window, name.as_bytes()].concat())
+    }
+
     /// Counts `n` units of a meter by its name.
     pub fn record(&self, meter: &str, n: u64) -> Result<()> {
         self.shared.by_name(meter, |core| core.record(n))
     }
 
+    /// How every quota of the licenses stands, in the order of the meters' names.
+    pub fn quotas(&self) -> Result<Vec<QuotaStatus>> {
+        let now = self.shared.now();
+        let status = |(meter, limits): (String, Limits)| limits.status(&meter, now);
+        Ok(self.shared.limits(now)?.into_iter().map(status).collect())
+    }
+
+    /// How one meter's quota stands; `None` when the licenses set none.
+    pub fn quota(&self, meter: &str) -> Result<Option<QuotaStatus>> {
+        let quotas = self.quotas()?;
+        Ok(quotas.into_iter().find(|status| status.meter == meter))
+    }
+
+    /// The alerts that use has reached, each once in its window: here, or in the [`Decision`] that
+    /// reached it, whichever somebody sees first, in any thread or process.
+    pub fn alerts(&self) -> Result<Vec<Alert>> {
+        let now = self.shared.now();
+        let alerts = |(meter, limits): (String, Limits)| limits.alerts(&meter, now);
+        Ok(self
+            .shared
+            .limits(now)?
+            .into_iter()
+            .flat_map(alerts)
+            .collect())
+    }
+
     /// Takes `n` units from a meter's quota by its name; see [`Meter::consume`].
     pub fn consume(&self, meter: &str, n: u64) -> Result<Decision> {
-        self.meter(meter)?.consume(n)
+        let shared = &self.shared;
+        shared.by_name(meter, |core| core.consume(shared, n))?
+    }
+
+    /// The meter with this name, counted for the whole device with a durability of its own.
+    ///
+    /// ```no_run
+    /// # fn f(engine: &mintreu::Engine) -> mintreu::Result<()> {
+    /// use mintreu::Durability;
+    /// let tokens = engine.meter_with("tokens", Durability::Power)?;
+    /// tokens.try_record(1200)?; // on the disk now, whatever happens to the machine
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn meter_with(&self, name: &str, durability: Durability) -> Result<Meter> {
+        Ok(self.meter(name)?.with(durability))
+    }
+
+    /// Counts in many meters at once: what of it is to survive a power cut is on the disk when this
+    /// returns, with one wait.
+    pub fn record_batch(&self, units: &[(&Meter, u64)]) -> Result<()> {
+        handle::record_batch(&self.shared, units)
+    }
+
+    /// Keeps events, each once by its id: on the disk when this returns, many callers in one
+    /// commit. `events_full` when too many wait to be acknowledged.
+    pub fn record_events(&self, events: &[Event]) -> Result<()> {
+        self.shared.journal.keep_events(events)
+    }
+
+    /// Seals what was counted when the last segment is older than [`Pace::seal`]; whether it was.
+    ///
+    /// It happens by itself, once a minute, unless [`Pace::flush`] is zero.
+    pub fn seal_when_due(&self) -> Result<bool> {
+        tick::seal_when_due(&self.shared)
     }
 
     /// Writes every count to the disk: after this a power cut loses nothing counted so far.
@@ -413,20 +541,26 @@ impl Engine {
 
     /// The kept segments and receipts, for `mintreu usage verify` and anybody with public keys.
     pub fn export_usage(&self) -> Result<Vec<u8>> {
-        let (segments, receipts) = self.shared.journal.chain()?;
-        let documents = self.shared.journal.documents()?;
-        let counted = self.shared.journal.counted_license()?;
-        let counted = counted.map(|license| enrol::named(ACTIVATION, license));
-        let activation = documents
-            .into_iter()
-            .find(|(name, _)| Some(name) == counted.as_ref());
-        let export = Export {
-            device: *self.device().as_bytes(),
-            activation: activation.map(|(_, bundle)| bundle),
-            segments,
-            receipts,
-        };
-        export.to_bytes()
+        let mut export = Vec::new();
+        let named = |license| enrol::named(ACTIVATION, license);
+        self.shared.journal.export(&named, &mut |bytes| {
+            export.extend_from_slice(bytes);
+            Ok(())
+        })?;
+        Ok(export)
+    }
+
+    /// Writes out the usage of every device whose folder this is or was, without opening an engine:
+    /// nothing in it changes, no key is needed, and the product may be running.
+    pub fn export_folder(folder: impl AsRef<Path>, out: &mut Sink<'_>) -> Result<Counts> {
+        let named = |license| enrol::named(ACTIVATION, license);
+        crate::journal::export_folder(folder.as_ref(), &named, out)
+    }
+
+    /// The signed checkpoints that stand for acknowledged segments which are not kept any more, each
+    /// to be read by [`Checkpoint::open`](crate::meter::Checkpoint::open): one an epoch.
+    pub fn checkpoints(&self) -> Result<Vec<Vec<u8>>> {
+        self.shared.journal.checkpoints()
     }
 
     /// What to send to the server next, or `None` when this sync is done.
@@ -437,10 +571,17 @@ impl Engine {
     /// revocation lists.
     pub fn next_request(&self) -> Result<Option<Request>> {
         let shared = &self.shared;
+        shared.generation();
         shared.turn().forget_last();
         if let Some(bytes) = shared.next_segment()? {
             shared.turn().carries = Some(Word::Usage);
-            return Ok(Some(Request::post(SEGMENTS, bytes)));
+            return Ok(Some(Request::segments(bytes)));
+        }
+        if !shared.turn().waits(Word::Units)
+            && let Some(request) = units::next(shared)?
+        {
+            shared.turn().carries = Some(Word::Units);
+            return Ok(Some(request));
         }
         if let Some(bytes) = enrol::given_up(shared)?
             && !shared.turn().waits(Word::SeatGivenBack)
@@ -497,36 +638,6 @@ impl Engine {
         let now = shared.now().at;
         shared.journal.acknowledge(&receipt, bundle, refused, now)
     }
-
-    /// Verifies a bundle and holds it.
-    fn take_up(&self, bundle: &[u8]) -> Result<Installed> {
-        let shared = &self.shared;
-        match Bundle::from_bytes(bundle)?.kind() {
-            Kind::License => {
-                let license = shared.verify(|ring| verify(bundle, ring))?;
-                let id = license.claims().id;
-                shared.trust_time(license.claims().issued_at)?;
-                shared.hold(|held| held.add(license));
-                Ok(Installed::License(id))
-            }
-            Kind::Activation => {
-                let activation = shared.verify(|ring| Activation::verify(bundle, ring))?;
-                let license = activation.claims().license;
-                enrol::hold(shared, activation)?;
-                Ok(Installed::Activation(license))
-            }
-            Kind::Lease => {
-                let (license, _) = enrol::hold_lease(shared, bundle)?;
-                Ok(Installed::Lease(license))
-            }
-            Kind::KeySet => shared.take_key_set(bundle).map(Installed::KeySet),
-            Kind::Revocations => shared.take_list(bundle).map(Installed::Revocations),
-            other => Err(Error::new(
-                "wrong_kind",
-                format!("a {} is nothing that is installed", other.name()),
-            )),
-        }
-    }
 }
 
 /// Whether a document is kept under a name of this kind.
@@ -546,6 +657,16 @@ impl Shared {
         self.keeper.raise(at, &self.journal)
     }
 
+    /// What was taken up so far, by a number that rises; first takes up what others installed.
+    #[inline]
+    fn generation(&self) -> u64 {
+        if self.journal.has_news() {
+            // What can't be read now leaves everything as it was.
+            let _as_it_was = self.catch_up();
+        }
+        self.generation.load(Ordering::Acquire)
+    }
+
     fn seal_time(&self) -> SealTime {
         let never = self.keeper.floor() == Timestamp::default();
         let quality = match (never, self.now().is_suspect()) {
@@ -556,6 +677,7 @@ impl Shared {
         SealTime {
             at: self.keeper.wall(),
             quality,
+            running: self.keeper.running(),
         }
     }
 
@@ -564,11 +686,15 @@ impl Shared {
             return Ok(None);
         }
         let may_seal = !self.turn().sealed;
-        let next = self.journal.next_segment(self.seal_time(), may_seal)?;
-        Ok(next.map(|(bytes, just_sealed)| {
-            self.turn().sealed |= just_sealed;
-            bytes
-        }))
+        let heartbeat = i64::try_from(self.pace.heartbeat.as_millis()).unwrap_or(i64::MAX);
+        let next = self
+            .journal
+            .next_segment(self.seal_time(), may_seal, heartbeat)?;
+        let Some((bytes, just_sealed)) = next else {
+            return Ok(None);
+        };
+        self.turn().sealed |= just_sealed;
+        self.journal.with_following(bytes).map(Some)
     }
 
     fn take_key_set(&self, bytes: &[u8]) -> Result<u64> {
@@ -612,6 +738,7 @@ impl Shared {
 
     #[inline]
     fn with_judged<T>(&self, read: impl Fn(&Judged) -> T) -> T {
+        self.generation();
         let now = self.now();
         {
             let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
@@ -623,16 +750,27 @@ impl Shared {
         read(held.judge(&self.host, now))
     }
 
+    /// The quotas of the licenses, after what reservations held too long was given back.
+    fn limits(&self, now: Now) -> Result<Vec<(String, Limits)>> {
+        let quotas = self.with_judged(|judged| match judged.allowed() {
+            Ok(()) => judged.quotas(),
+            Err(_) => Vec::new(),
+        });
+        let limits = quotas.into_iter().map(|(meter, allowed)| {
+            let limits = Limits::of(self, &meter, &allowed)?;
+            limits.sweep(self, now)?;
+            Ok((meter, limits))
+        });
+        limits.collect()
+    }
+
     /// Runs `work` with the whole device's count of a meter: found once, then remembered.
     fn by_name<T>(&self, name: &str, work: impl Fn(&Arc<MeterCore>) -> T) -> Result<T> {
-        {
-            let known = self.meters.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(core) = known.get(name) {
-                return Ok(work(core));
-            }
+        if let Some(outcome) = self.meters.with(name, &work) {
+            return Ok(outcome);
         }
         let core = MeterCore::new(self, CellKey::new(name)?)?;
-        let mut known = self.meters.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(work(known.entry(name.to_owned()).or_insert(core)))
+        self.meters.remember(name, &core);
+        Ok(work(&core))
     }
 }

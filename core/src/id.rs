@@ -106,9 +106,11 @@ macro_rules! id_type {
 
 id_type!(/** A person's or organisation's account. */ AccountId, "acc_");
 id_type!(/** One device's use of one license. */ ActivationId, "act_");
+id_type!(/** A customer's key for a seller's API. */ ApiKeyId, "apk_");
 id_type!(/** A line of the audit log. */ AuditId, "aud_");
 id_type!(/** Licenses issued many at a time. */ BatchId, "bat_");
 id_type!(/** A node of the category tree. */ CategoryId, "cat_");
+id_type!(/** Something prepaid for a license's usage. */ CreditId, "crd_");
 id_type!(/** A device, by its key. */ DeviceId, "dev_");
 id_type!(/** A fact in the outbox. */ EventId, "evt_");
 id_type!(/** One import run of a catalog. */ ImportId, "imp_");
@@ -127,10 +129,13 @@ id_type!(/** A payment. */ PaymentId, "pay_");
 id_type!(/** An event a payment provider sent. */ PaymentEventId, "pev_");
 id_type!(/** A price of a product. */ PriceId, "prc_");
 id_type!(/** A product. */ ProductId, "prd_");
+id_type!(/** Units that are held for work under way. */ ReservationId, "rsv_");
 id_type!(/** One accepted usage segment. */ SegmentId, "seg_");
 id_type!(/** A signed-in session. */ SessionId, "ses_");
+id_type!(/** Units of a quota in the hands of one server. */ SliceId, "slc_");
 id_type!(/** A usage stream: one device's chain of segments for one license. */ StreamId, "str_");
 id_type!(/** A tenant: one host, brand and policy. */ TenantId, "ten_");
+id_type!(/** A token by which a seller's programs call. */ TokenId, "tok_");
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,7 @@ pub mod document;
 #[cfg(feature = "journal")]
 pub mod engine;
 pub mod error;
+pub mod gateway;
 #[cfg(feature = "host")]
 pub mod host;
 pub mod id;
@@ -27,7 +28,7 @@ pub mod sync;
 pub mod time;
 
 #[cfg(feature = "journal")]
-pub use engine::{Engine, Installed, Meter, Options, Reservation, Stacking};
+pub use engine::{Durability, Engine, Installed, Meter, Options, Pace, Reservation, Stacking};
 pub use error::{Error, Result};
 pub use money::{Currency, Money};
 pub use time::{Clock, FixedClock, SystemClock, Timestamp};

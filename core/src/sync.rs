@@ -19,10 +19,42 @@ pub const KEYSET: &str = "/v1/keyset";
 pub const REVOCATIONS: &str = "/v1/revocations";
 /// Where usage segments go.
 pub const SEGMENTS: &str = "/v1/usage/segments";
+/// Where devices ask for units of a quota that they share.
+pub const LEASES: &str = "/v1/usage/leases";
 /// The media type of every request and of every signed answer (RFC 9052 §11.1).
 pub const CONTENT_TYPE: &str = "application/cose";
 /// The longest answer that is looked at, in bytes.
 pub const MAX_RESPONSE: usize = 2 << 20;
+
+/// The media type of several segments in one request: a CBOR sequence (RFC 8742).
+pub const SEQUENCE: &str = "application/cbor-seq";
+
+/// The longest that a host waits between two tries, in seconds.
+pub const LONGEST_WAIT: u64 = 3600;
+
+/// How many milliseconds a host waits before it sends again what the server didn't take: after a
+/// 429, a 5xx or no answer at all.
+///
+/// `header` is the answer's `Retry-After`, where it had one; only its form in seconds is looked at,
+/// since the other needs a clock that both sides share. `failures` is how many tries have failed in
+/// a row, and `draw` any random number: waits are spread over half as long again, so that devices
+/// that were turned away together don't come back together. A server's word is never undercut, and
+/// no wait is longer than an hour and a half.
+///
+/// ```
+/// use mintreu::sync::retry_after;
+/// assert_eq!(retry_after(Some("30"), 1, 0), 30_000);
+/// assert!(retry_after(Some("30"), 1, u64::MAX) <= 45_000);
+/// assert_eq!(retry_after(None, 1, 0), 1_000);
+/// assert_eq!(retry_after(None, 5, 0), 16_000);
+/// ```
+pub fn retry_after(header: Option<&str>, failures: u32, draw: u64) -> u64 {
+    let told = header.and_then(|text| text.trim().parse::<u64>().ok());
+    let doubled = 1_u64 << failures.saturating_sub(1).min(16);
+    let seconds = told.unwrap_or(doubled).min(LONGEST_WAIT);
+    let least = seconds.max(1) * 1000;
+    least + draw % (least / 2 + 1)
+}
 
 /// Where the key set of a product's seller is, unless the one with version `have` is the newest.
 ///
@@ -72,6 +104,19 @@ impl Request {
             path: path.into(),
             content_type: CONTENT_TYPE,
             body,
+        }
+    }
+}
+
+#[cfg(feature = "journal")]
+impl Request {
+    /// One sealed segment, or several one behind the other.
+    pub(crate) fn segments(body: Vec<u8>) -> Self {
+        let many = crate::meter::split_batch(&body).is_ok_and(|all| all.len() > 1);
+        let content_type = if many { SEQUENCE } else { CONTENT_TYPE };
+        Self {
+            content_type,
+            ..Self::post(SEGMENTS, body)
         }
     }
 }
@@ -148,6 +193,31 @@ fn problem_code(body: &[u8]) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn waits_grow_are_spread_and_end() {
+        let spread = |header, failures| {
+            let waits: Vec<u64> = (0..1000)
+                .map(|draw| retry_after(header, failures, draw * 7_919))
+                .collect();
+            let least = waits.iter().min().copied().unwrap_or(0);
+            (least, waits.iter().max().copied().unwrap_or(0))
+        };
+        for failures in 1..40 {
+            let (least, most) = spread(None, failures);
+            assert!(least >= 1000 && most <= LONGEST_WAIT * 1500, "{failures}");
+            assert!(most > least, "nobody comes back with everybody else");
+        }
+        let (least, most) = spread(Some("120"), 9);
+        assert!(
+            least >= 120_000 && most <= 180_000,
+            "the server's word holds"
+        );
+        assert_eq!(retry_after(Some("0"), 1, 0), 1000, "never at once");
+        assert_eq!(retry_after(Some("99999999999"), 1, 0), LONGEST_WAIT * 1000);
+        let date = Some("Wed, 21 Oct 2026 07:28:00 GMT");
+        assert_eq!(retry_after(date, 3, 0), 4000, "a date is no number");
+    }
 
     #[test]
     fn answers_are_sorted_and_strangers_change_nothing() {

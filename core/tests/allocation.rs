@@ -9,7 +9,10 @@ use mintreu::document::cbor::{self, Value};
 use mintreu::document::{Bundle, Kind, SigningKey, from_text, kind_of, open, seal, to_text};
 use mintreu::import::keygen::{Account, Algorithm};
 use mintreu::license::{KeySet, Revocations, Ring, Schema, Trust, verify};
-use mintreu::meter::{Export, open_segment_of_any_device};
+use mintreu::meter::{
+    Audit, CellKey, Export, ExportWriter, GENESIS, Segment, Source, TimeQuality, Total, chain_hash,
+    open_segment_of_any_device, seal_segment, stream_id,
+};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
@@ -235,23 +238,65 @@ fn texts() {
     }
 }
 
-/// An export that promises a hundred thousand segments and has none.
+/// An export that promises a segment of four gigabytes and has none.
 fn exports() {
-    let good = Export {
-        device: [1; 32],
-        activation: None,
-        segments: Vec::new(),
-        receipts: Vec::new(),
-    };
-    let good = good.to_bytes().expect("encodes");
-    for count in [
-        [0x9a, 0x00, 0x01, 0x86, 0xa0],
-        [0x9a, 0xff, 0xff, 0xff, 0xff],
-    ] {
-        let bytes = [&good[..good.len() - 2], &count].concat();
-        let most = peak(|| Export::from_bytes(&bytes).is_err());
-        assert!(most <= LITTLE, "{most}");
+    let (mut writer, mut good) = ExportWriter::begin(Source::Device);
+    good.extend(writer.device(&[1; 32], None));
+    let bytes = [&good[..], &[0x82, 0x02, 0x5a, 0xff, 0xff, 0xff, 0xff]].concat();
+    let most = peak(|| Export::from_bytes(&bytes).is_err());
+    assert!(most <= LITTLE, "{most}");
+}
+
+/// Judging a long history takes what judging a short one takes, but for the 32 bytes of each hash
+/// that a receipt may still ask for.
+fn audits() {
+    let device = SigningKey::from_seed(&[7; 32]);
+    let license = mintreu::id::LicenseId::from_bytes([1; 16]);
+    let (mut writer, mut bytes) = ExportWriter::begin(Source::Device);
+    bytes.extend(writer.device(device.public().as_bytes(), None));
+    let (mut prev, mut lengths) = (GENESIS, Vec::new());
+    for seq in 1..=2_000 {
+        let segment = Segment {
+            product: "acme.editor".into(),
+            device: *device.public(),
+            license,
+            stream: stream_id(device.public(), license),
+            epoch: 1,
+            seq,
+            prev,
+            totals: vec![Total {
+                key: CellKey::new("renders").expect("a name"),
+                units: seq,
+            }],
+            sealed_at: Timestamp::from_ms(seq as i64),
+            time_quality: TimeQuality::Unknown,
+            opening: None,
+            events: Vec::new(),
+            disputed_events: Vec::new(),
+            condition: mintreu::meter::Condition::default(),
+        };
+        let document = seal_segment(&segment, &device).expect("seals");
+        prev = chain_hash(&document);
+        bytes.extend(writer.segment(&document));
+        lengths.push(bytes.len());
     }
+    let judged = |bytes: &[u8]| {
+        peak(|| {
+            let mut audit = Audit::new(None);
+            bytes.chunks(4096).for_each(|piece| audit.feed(piece));
+            assert!(audit.segments() > 0);
+            audit.finish()
+        })
+    };
+    // From 512 on the picture of an epoch is as large as it gets.
+    let (short, long) = (judged(&bytes[..lengths[511]]), judged(&bytes));
+    let hashes = 2 * 32 * 2_000;
+    // Cells that changed wait for a receipt, each named once.
+    assert!(long <= short + hashes + LITTLE, "{short} and {long}");
+    assert!(
+        bytes.len() > 2 * (short + hashes),
+        "or else nothing was shown"
+    );
 }
 
 /// The negative control: what is taken is seen, and a reader that believes a count takes it.
@@ -276,4 +321,5 @@ fn memory_is_bounded_whatever_comes() {
     key_sets();
     texts();
     exports();
+    audits();
 }

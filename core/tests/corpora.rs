@@ -53,7 +53,7 @@ fn changed(seed: &[u8], random: &mut Random) -> Vec<u8> {
 
 #[test]
 fn changed_seeds_hold_too() {
-    let rounds = common::rounds("TEST_FUZZ", 40);
+    let rounds = common::rounds("FUZZ", 40);
     for (target, run) in fuzz::TARGETS {
         for (number, path) in seeds(target).iter().enumerate() {
             let seed = std::fs::read(path).expect("a seed");

@@ -11,7 +11,8 @@ use common::{Fault, NOW, Server, counted, open, open_at, sync};
 use mintreu::activation::{RedeemCode, Request, Wanted};
 use mintreu::document::{from_text, to_text};
 use mintreu::license::{Binding, Entitlement, Status};
-use mintreu::meter::{CellKey, Decision, Export, Receipt, verify_chain};
+use mintreu::meter::{CellKey, Decision, Export, MAX_BATCH, Receipt, split_batch, verify_chain};
+use mintreu::sync::{CONTENT_TYPE, SEGMENTS, SEQUENCE};
 use mintreu::{Engine, FixedClock, Installed, Options};
 
 fn folder() -> tempfile::TempDir {
@@ -104,7 +105,9 @@ fn a_code_becomes_a_license_and_usage_a_bill() {
         left,
         Decision::Granted {
             remaining: Some(497),
-            resets_at: None
+            resets_at: None,
+            overage: 0,
+            crossed: None,
         }
     );
     sync(&engine, &mut server);
@@ -277,25 +280,6 @@ fn bounds_are_errors_with_codes() {
 }
 
 #[test]
-fn a_folder_has_one_engine_at_a_time() {
-    let dir = folder();
-    let server = Server::new(Fault::None);
-    let engine = open(dir.path(), &server);
-    let handle = engine.meter("m").unwrap();
-    let busy = Engine::open(dir.path(), server.trust()).unwrap_err();
-    assert_eq!(busy.code(), "journal_busy");
-    drop(engine);
-    let held = Engine::open(dir.path(), server.trust()).unwrap_err();
-    assert_eq!(
-        held.code(),
-        "journal_busy",
-        "a handle keeps the folder open"
-    );
-    drop(handle);
-    Engine::open(dir.path(), server.trust()).unwrap();
-}
-
-#[test]
 fn an_export_is_verified_with_public_keys_alone() {
     let dir = folder();
     let mut server = Server::new(Fault::None);
@@ -310,7 +294,32 @@ fn an_export_is_verified_with_public_keys_alone() {
         engine.next_request().unwrap().is_some(),
         "sealed, and not acknowledged"
     );
-    let export = Export::from_bytes(&engine.export_usage().unwrap()).unwrap();
+    let written = engine.export_usage().unwrap();
+    let mut from_outside = Vec::new();
+    let counts = Engine::export_folder(dir.path(), &mut |bytes| {
+        from_outside.extend_from_slice(bytes);
+        Ok(())
+    });
+    assert_eq!(
+        from_outside, written,
+        "the folder says the same, engine open or not"
+    );
+    let counts = counts.unwrap();
+    assert_eq!((counts.segments, counts.receipts), (6, 5));
+    let mut audit = mintreu::meter::Audit::new(Some(server.trust()));
+    audit.feed(&written);
+    let report = audit.finish();
+    assert!(report.holds(), "{:?}", report.findings);
+    let cell = &report.totals[0];
+    assert_eq!((cell.units, cell.acknowledged), (115, 15));
+    let nothing = folder();
+    let missing = Engine::export_folder(nothing.path(), &mut |_| Ok(()));
+    assert_eq!(missing.unwrap_err().code(), "journal_missing");
+    assert!(
+        !nothing.path().join("journal.db").exists(),
+        "nothing is made"
+    );
+    let export = Export::from_bytes(&written).unwrap();
     let receipts: Vec<Receipt> = export
         .receipts
         .iter()
@@ -340,10 +349,50 @@ fn an_export_is_verified_with_public_keys_alone() {
     other[3].position.head = [9; 32];
     let mismatch = verify_chain(&engine.device(), &export.segments, &other).unwrap_err();
     assert_eq!(mismatch.code(), "receipt_mismatch");
-    let bytes = export.to_bytes().unwrap();
+    let bytes = export.to_bytes();
     for cut in 0..bytes.len() {
         assert!(Export::from_bytes(&bytes[..cut]).is_err(), "cut at {cut}");
     }
+}
+
+#[test]
+fn a_server_put_back_from_a_backup_is_told_again_in_few_requests() {
+    let dir = folder();
+    let mut server = Server::new(Fault::None);
+    let engine = open(dir.path(), &server);
+    engine.install_bytes(&server.license_bundle()).unwrap();
+    let mut backup = None;
+    for number in 1..=150 {
+        engine.record("m", 1).unwrap();
+        sync(&engine, &mut server);
+        if number == 10 {
+            backup = Some(server.clone());
+        }
+    }
+    server.restore(backup.unwrap());
+    assert_eq!(server.billed("m"), 10);
+    engine.record("m", 1).unwrap();
+    let (mut requests, mut largest) = (0, 0);
+    while let Some(request) = engine.next_request().unwrap() {
+        if request.path == SEGMENTS {
+            requests += 1;
+            let segments = split_batch(&request.body).unwrap().len();
+            let kind = if segments > 1 { SEQUENCE } else { CONTENT_TYPE };
+            assert_eq!(request.content_type, kind);
+            largest = largest.max(segments);
+        }
+        let (status, body) = server.handle(&request.path, &request.body);
+        // Its answer is lost once in a while, and the same is sent again.
+        if requests % 2 == 0 || request.path != SEGMENTS {
+            engine.on_response(status, &body).unwrap();
+        }
+    }
+    assert_eq!(server.billed("m"), 151);
+    assert_eq!(
+        (requests, largest),
+        (8, MAX_BATCH),
+        "141 in three, one in vain, each sent twice"
+    );
 }
 
 #[test]

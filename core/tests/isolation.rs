@@ -20,8 +20,8 @@ use mintreu::license::{
     open_bundle, verify_text,
 };
 use mintreu::meter::{
-    Export, GENESIS, Position, Receipt, Segment, TimeQuality, chain_hash, seal_segment, stream_id,
-    verify_chain,
+    Condition, Export, GENESIS, Position, Receipt, Segment, TimeQuality, chain_hash, seal_segment,
+    stream_id, verify_chain,
 };
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 
@@ -162,7 +162,7 @@ impl Documents {
             list: to_text(&list),
             request: request().seal(&key(5)).expect("seals"),
             receipt,
-            export: export.to_bytes().expect("encodes"),
+            export: export.to_bytes(),
         }
     }
 
@@ -241,6 +241,9 @@ fn segment() -> Segment {
         sealed_at: NOW,
         time_quality: TimeQuality::Plausible,
         opening: None,
+        events: Vec::new(),
+        disputed_events: Vec::new(),
+        condition: Condition::default(),
     }
 }
 

@@ -3,8 +3,9 @@
 use mintreu::document::SigningKey;
 use mintreu::id::LicenseId;
 use mintreu::meter::{
-    CellKey, GENESIS, Position, Receipt, Segment, TimeQuality, Total, chain_hash, open_segment,
-    seal_segment, stream_id,
+    Audit, CellKey, Condition, Event, ExportWriter, GENESIS, Incident, IncidentKind, Position, Ran,
+    Receipt, Segment, Source, TimeQuality, Total, chain_hash, open_segment, seal_segment,
+    stream_id,
 };
 use mintreu::{Result, Timestamp};
 
@@ -57,6 +58,9 @@ fn example() -> Result<(SigningKey, Segment)> {
         sealed_at: Timestamp::from_ms(1_800_000_000_250),
         time_quality: TimeQuality::Plausible,
         opening: None,
+        events: Vec::new(),
+        disputed_events: Vec::new(),
+        condition: Condition::default(),
     };
     Ok((device, segment))
 }
@@ -72,6 +76,34 @@ fn the_segment_of_the_document_is_what_is_written() -> Result<()> {
         ("segment", &document),
         ("segment's chain hash", &chain_hash(&document)),
     ]);
+    assert_eq!(open_segment(&document, device.public())?, segment);
+    Ok(())
+}
+
+/// The second segment of the same stream: one event, and what the device says of itself.
+#[test]
+fn the_segment_with_an_event_is_what_is_written() -> Result<()> {
+    let (device, mut segment) = example()?;
+    segment.prev = chain_hash(&seal_segment(&segment, &device)?);
+    segment.seq = 2;
+    segment.totals.clear();
+    let preset = CellKey::new("render.seconds")?.dimension("preset", "4k")?;
+    let at = Timestamp::from_ms(1_800_000_000_100);
+    segment.events = vec![Event::new("job-81", preset, at, "12.75".parse()?)?];
+    segment.condition = Condition {
+        ran: Some(Ran {
+            boot: [0x44; 8],
+            ms: 3_600_000,
+        }),
+        incidents: vec![Incident {
+            kind: IncidentKind::DiskFull,
+            first: at,
+            times: 3,
+        }],
+        compacted: None,
+    };
+    let document = seal_segment(&segment, &device)?;
+    shows(&[("claims with an event", &segment.to_claims()?)]);
     assert_eq!(open_segment(&document, device.public())?, segment);
     Ok(())
 }
@@ -99,5 +131,45 @@ fn the_receipt_of_the_document_is_what_is_written() -> Result<()> {
         ),
     ]);
     assert_eq!(Receipt::from_claims(&receipt.to_claims()?)?, receipt);
+    Ok(())
+}
+
+#[test]
+fn the_export_of_the_document_is_what_is_written() -> Result<()> {
+    let (device, segment) = example()?;
+    let document = seal_segment(&segment, &device)?;
+    let receipt = Receipt {
+        product: segment.product,
+        stream: segment.stream,
+        position: Position {
+            epoch: 1,
+            seq: 1,
+            head: chain_hash(&document),
+        },
+        issued_at: Timestamp::from_ms(1_800_000_001_500),
+        server_epoch: 1,
+    };
+    let seller = SigningKey::from_seed(&[0x33; 32]);
+    let bundle = receipt.seal(&seller, &[])?;
+    let (mut writer, head) = ExportWriter::begin(Source::Device);
+    let device = writer.device(device.public().as_bytes(), None);
+    let (segment, receipt) = (writer.segment(&document), writer.receipt(&bundle));
+    let end = writer.end();
+    shows(&[
+        ("export's head", &head),
+        ("export's device", &device),
+        ("export's end", &end),
+    ]);
+    for (record, start) in [(&segment, &document), (&receipt, &bundle)] {
+        let before = hex(&record[..record.len() - start.len()]);
+        assert!(DOCUMENT.contains(&format!("`{before}`")), "{before}");
+    }
+    let mut audit = Audit::new(None);
+    for record in [head, device, segment, receipt, end] {
+        audit.feed(&record);
+    }
+    let report = audit.finish();
+    assert!(report.holds());
+    assert_eq!(report.totals.len(), 2);
     Ok(())
 }

@@ -7,7 +7,7 @@ pub mod sql;
 use crate::caller::{Caller, Capability, Denied};
 use crate::config::Config;
 use crate::custody::Custody;
-use crate::limits::Limits;
+use crate::limits::{Limits, Rates};
 use crate::store::{Attempt, Store, StoreError, Tx};
 use mintreu::{Clock, SystemClock, Timestamp};
 use sql::Claimed;
@@ -100,6 +100,8 @@ pub struct App {
     pub config: Arc<Config>,
     /// Rate limits of this process.
     pub limits: Limits,
+    /// Rate limits that callers choose for their own customers.
+    pub rates: Rates,
     /// How many passwords may be hashed at once: each takes 19 MiB.
     pub hashing: Arc<Semaphore>,
 }
@@ -115,6 +117,7 @@ impl App {
         Self {
             config: Arc::new(config),
             limits: Limits::new(LIMIT_BUCKETS),
+            rates: Rates::in_memory(LIMIT_BUCKETS),
             hashing: Arc::new(Semaphore::new(HASHING)),
             store,
             clock: Arc::new(SystemClock),

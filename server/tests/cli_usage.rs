@@ -23,10 +23,70 @@ fn verify(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 fn refused(folder: &Path, arguments: &[&str]) -> String {
+    refused_with(folder, arguments, 6)
+}
+
+fn refused_with(folder: &Path, arguments: &[&str], exit: i32) -> String {
     let output = verify(folder, arguments);
-    assert!(!output.status.success(), "must be refused");
+    assert_eq!(output.status.code(), Some(exit), "must be refused");
     let error: Value = serde_json::from_slice(&output.stderr).expect("JSON on standard error");
     error["code"].as_str().expect("a code").to_owned()
+}
+
+#[test]
+fn a_folder_is_exported_by_somebody_without_its_key_and_every_cut_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    let root = SigningKey::from_seed(&[1; 32]);
+    used(&root, home).expect("a device in use");
+    // What only the owner of the device's key could do isn't needed.
+    std::fs::remove_dir_all(home.join("engine/device")).expect("is there");
+    let export = |output: &str| {
+        Command::new(env!("CARGO_BIN_EXE_mintreu"))
+            .current_dir(home)
+            .args(["--json", "usage", "export", "engine", "-o", output])
+            .output()
+            .expect("the command runs")
+    };
+    let written = export("usage.mtu");
+    assert!(
+        written.status.success(),
+        "{}",
+        String::from_utf8_lossy(&written.stderr)
+    );
+    assert!(!home.join("engine/device").exists(), "nothing is made");
+    let said: Value = serde_json::from_slice(&written.stdout).expect("JSON");
+    assert_eq!(
+        (&said["segments"], &said["receipts"]),
+        (&2.into(), &1.into())
+    );
+    assert_eq!(
+        export("usage.mtu").status.code(),
+        Some(1),
+        "never overwritten"
+    );
+    let trust = root.public().to_string();
+    assert!(verify(home, &["--trust", &trust]).status.success());
+    let text = Command::new(env!("CARGO_BIN_EXE_mintreu"))
+        .current_dir(home)
+        .args(["usage", "verify", "usage.mtu", "--trust", &trust])
+        .output()
+        .expect("the command runs");
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(
+        text.starts_with("The usage holds: 2 segments of 1 devices, 1 of 1 receipts"),
+        "{text}"
+    );
+    assert!(
+        text.contains("acknowledged up to 1; 1 segments are not"),
+        "{text}"
+    );
+    assert!(text.contains("12  renders  (5 not acknowledged)"), "{text}");
+    let whole = std::fs::read(home.join("usage.mtu")).expect("is there");
+    for cut in [whole.len() - 1, whole.len() / 2, 40] {
+        std::fs::write(home.join("usage.mtu"), &whole[..cut]).expect("is written");
+        assert_eq!(refused(home, &[]), "usage_malformed", "cut at {cut}");
+    }
 }
 
 /// A device that was activated, used a meter and reported one segment of two.
@@ -76,8 +136,7 @@ fn flip(bytes: &mut [u8]) {
 }
 
 fn write(folder: &Path, export: &Export) {
-    let bytes = export.to_bytes().expect("encodes");
-    std::fs::write(folder.join("usage.mtu"), bytes).expect("is written");
+    std::fs::write(folder.join("usage.mtu"), export.to_bytes()).expect("is written");
 }
 
 #[test]
@@ -106,7 +165,7 @@ fn an_export_is_verified_and_every_tampering_named() {
         (&epoch["to_seq"], &epoch["acknowledged"]),
         (&2.into(), &1.into())
     );
-    assert_eq!(epoch["totals"][0]["units"], 12);
+    assert_eq!(report["totals"][0]["units"], "12");
     assert!(
         verify(home, &[]).status.success(),
         "the chain alone needs no trust"
@@ -134,7 +193,7 @@ fn an_export_is_verified_and_every_tampering_named() {
     let stranger = |e: &mut Export| e.device = *SigningKey::from_seed(&[5; 32]).public().as_bytes();
     assert_eq!(tampered(stranger), "wrong_device");
     std::fs::write(home.join("usage.mtu"), b"not an export").expect("is written");
-    assert_eq!(refused(home, &[]), "usage_malformed");
+    assert_eq!(refused_with(home, &[], 1), "usage_malformed");
     std::fs::remove_file(home.join("usage.mtu")).expect("is there");
-    assert_eq!(refused(home, &[]), "file_unreadable");
+    assert_eq!(refused_with(home, &[], 1), "file_unreadable");
 }

@@ -6,7 +6,7 @@ use crate::shop::{person, request, shop};
 use mintreu::activation::Wanted;
 use mintreu::document::SigningKey;
 use mintreu::id::{AccountId, LicenseId};
-use mintreu::sync::ACTIVATIONS;
+use mintreu::sync::{ACTIVATIONS, LEASES, SEGMENTS};
 use mintreu::{Engine, Timestamp};
 use mintreu_server::app::system_entropy;
 use mintreu_server::caller::{Caller, Role};
@@ -53,9 +53,10 @@ async fn hand_over(
 /// A device's way to a host without a socket.
 fn sync_with(host: &Host, engine: &Engine) {
     while let Some(request) = engine.next_request().expect("a request") {
-        let (status, body) = match request.path == ACTIVATIONS {
-            true => (200, host.activate(&request.body).expect("a seat")),
-            false => (404, Vec::new()),
+        let (status, body) = match request.path.as_str() {
+            ACTIVATIONS => (200, host.activate(&request.body).expect("a seat")),
+            SEGMENTS | LEASES => (501, Vec::new()),
+            _ => (404, Vec::new()),
         };
         engine.on_response(status, &body).expect("is taken");
     }

@@ -1,8 +1,11 @@
 //! The integration tests: one binary, one module a story, each story on both engines.
 
+mod access_gateway;
+mod access_keys;
 mod accounts;
 mod batch_seller;
 mod billing_periods;
+mod billing_terms;
 mod catalog_import;
 mod catalog_search;
 mod commerce_buy;
@@ -18,7 +21,10 @@ mod licensing_seats;
 mod license_batches;
 mod license_keys;
 mod metered;
+mod metered_events;
+mod metering_evidence;
 mod metering_segments;
+mod metering_units;
 mod shop;
 mod serve_loop;
 mod notify_mail;
@@ -30,3 +36,4 @@ mod transparency;
 mod web_batches;
 mod web_keys;
 mod web_pages;
+mod web_verify;

@@ -5,8 +5,8 @@ use mintreu::document::SigningKey;
 use mintreu::id::{AccountId, LicenseId, ProductId};
 use mintreu::license::Trust;
 use mintreu::meter::{
-    CellKey, ChainHash, GENESIS, Opening, Segment, TimeQuality, Total, chain_hash, seal_segment,
-    stream_id,
+    CellKey, ChainHash, Condition, GENESIS, Opening, Segment, TimeQuality, Total, chain_hash,
+    seal_segment, stream_id,
 };
 use mintreu_server::app::{Command, Cx};
 use mintreu_server::caller::{Caller, Capability, Role};
@@ -75,7 +75,15 @@ pub async fn sold_to(test: &TestApp, tariffs: [&str; 2], customer: AccountId) ->
         .await
         .expect("published");
     let license = app
-        .transact(&test.system(), Sell { product, customer }, sell)
+        .transact(
+            &test.system(),
+            Sell {
+                product,
+                customer,
+                source: "orl_test",
+            },
+            sell,
+        )
         .await
         .expect("sold");
     let slug = TrustText {
@@ -91,9 +99,22 @@ pub async fn sold_to(test: &TestApp, tariffs: [&str; 2], customer: AccountId) ->
     }
 }
 
+/// One more license of a product that [`sold`] made.
+pub async fn sell_again(test: &TestApp, product: ProductId, customer: AccountId) -> LicenseId {
+    let source = "orl_again";
+    let sell = Sell {
+        product,
+        customer,
+        source,
+    };
+    let sold = test.app.transact(&test.system(), sell, self::sell).await;
+    sold.expect("sold")
+}
+
 struct Sell {
     product: ProductId,
     customer: AccountId,
+    source: &'static str,
 }
 
 impl Command for Sell {
@@ -103,7 +124,7 @@ impl Command for Sell {
 
 fn sell(cx: &mut Cx<'_>, sell: &Sell) -> Result<LicenseId, SaleError> {
     let grant = Grant {
-        source: "orl_test".to_owned(),
+        source: sell.source.to_owned(),
         product: sell.product,
         product_code: "acme.api".to_owned(),
         seller: SELLER,
@@ -194,11 +215,43 @@ impl Device {
         renders: u64,
         opening: Option<Opening>,
     ) -> Vec<u8> {
-        self.seq += 1;
         let total = |meter, units| Total {
             key: CellKey::new(meter).expect("a key"),
             units,
         };
+        self.seal_totals(
+            test,
+            vec![total("calls", calls), total("renders", renders)],
+            opening,
+        )
+    }
+
+    /// Seals cumulative totals of `calls`, split by one dimension.
+    pub fn seal_split(
+        &mut self,
+        test: &TestApp,
+        dimension: &str,
+        split: &[(&str, u64)],
+    ) -> Vec<u8> {
+        let total = |(value, units): &(&str, u64)| {
+            let key = CellKey::new("calls").expect("a key");
+            Total {
+                key: key.dimension(dimension, *value).expect("a key"),
+                units: *units,
+            }
+        };
+        let mut totals: Vec<Total> = split.iter().map(total).collect();
+        totals.sort_by_key(|total| total.key.to_bytes());
+        self.seal_totals(test, totals, None)
+    }
+
+    fn seal_totals(
+        &mut self,
+        test: &TestApp,
+        totals: Vec<Total>,
+        opening: Option<Opening>,
+    ) -> Vec<u8> {
+        self.seq += 1;
         let segment = Segment {
             product: "acme.api".to_owned(),
             device: *self.key.public(),
@@ -207,10 +260,13 @@ impl Device {
             epoch: self.epoch,
             seq: self.seq,
             prev: self.head,
-            totals: vec![total("calls", calls), total("renders", renders)],
+            totals,
             sealed_at: test.app.now(),
             time_quality: TimeQuality::Plausible,
             opening,
+            events: Vec::new(),
+            disputed_events: Vec::new(),
+            condition: Condition::default(),
         };
         let bytes = seal_segment(&segment, &self.key).expect("seals");
         self.head = chain_hash(&bytes);

@@ -117,6 +117,25 @@ impl TestApp {
         }
     }
 
+    /// A copy of a SQLite app's database as it is now, for [`TestApp::restored`].
+    pub fn backup(&self) -> TempDir {
+        let Database::Sqlite(folder) = &self.database else {
+            panic!("only a file can be copied");
+        };
+        let copy = tempfile::tempdir().expect("a temporary folder");
+        copy_files(folder, &copy);
+        copy
+    }
+
+    /// An app that was put back from a backup, at the clock's first instant again.
+    pub async fn restored(backup: &TempDir) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        copy_files(backup, &folder);
+        let file = folder.path().join("mintreu.db");
+        let options = StoreOptions::new(format!("sqlite:{}", file.display()));
+        Self::open(options, Database::Sqlite(folder)).await
+    }
+
     /// Which engine this app runs on.
     pub fn engine(&self) -> Engine {
         self.app.store.engine()
@@ -224,4 +243,12 @@ async fn run_on(url: &str, sql: &str) {
     client.batch_execute(sql).await.expect("the statement runs");
     drop(client);
     connection.await.expect("no panic").expect("a clean end");
+}
+
+fn copy_files(from: &TempDir, to: &TempDir) {
+    for file in std::fs::read_dir(from.path()).expect("a folder") {
+        let file = file.expect("a file").path();
+        let name = file.file_name().expect("a name");
+        std::fs::copy(&file, to.path().join(name)).expect("is copied");
+    }
 }

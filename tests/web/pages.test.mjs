@@ -16,6 +16,7 @@ const PAGES = [
   '/sign-up',
   '/redeem',
   '/activate',
+  '/verify-usage',
   '/no-such-page',
 ];
 

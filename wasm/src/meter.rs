@@ -98,18 +98,15 @@ fn dimensions(cell: &Cell) -> Result<BTreeMap<String, String>, JsValue> {
 }
 
 fn decided(decision: &Decision) -> JsValue {
-    let (granted, reason, remaining, resets_at) = match decision {
-        Decision::Granted {
-            remaining,
-            resets_at,
-        } => (true, None, *remaining, *resets_at),
-        Decision::Refused { reason, resets_at } => (false, Some(reason.code()), None, *resets_at),
-    };
     object(&[
-        ("granted", granted.into()),
-        ("reason", text(reason)),
-        ("remaining", remaining.map_or(JsValue::NULL, limit)),
-        ("resetsAt", instant(resets_at)),
+        ("granted", decision.granted().into()),
+        ("reason", text(decision.reason())),
+        (
+            "remaining",
+            decision.remaining().map_or(JsValue::NULL, limit),
+        ),
+        ("resetsAt", instant(decision.resets_at())),
+        ("overage", limit(decision.overage())),
     ])
 }
 

@@ -68,8 +68,10 @@ export interface Decision {
   reason: string | null;
   /** Units left in the window; `null` without a limit. */
   remaining: number | null;
-  /** When the window ends, in milliseconds since 1970; `null` for a lifetime or no limit. */
+  /** When units come back, in milliseconds since 1970; `null` when time alone brings none. */
   resetsAt: number | null;
+  /** Units used beyond the limit in this window; they are charged. */
+  overage: number;
 }
 
 /** One count. */
@@ -80,6 +82,48 @@ export interface Total {
   units: bigint;
 }
 
+/** A quantity: a whole number, a `bigint`, or a decimal text such as `'2.5'`. */
+export type Quantity = number | bigint | string;
+
+/** One meter of a bill; say its usage in one way. */
+export interface Charge {
+  name: string;
+  /** Such as `EUR per_unit 0.0004; free 1000`. */
+  tariff: string;
+  /** How much in all. */
+  quantity?: Quantity;
+  /** How many transactions the quantity came in. */
+  transactions?: number;
+  /** Or each transaction by itself. */
+  each?: Quantity[];
+  /** Or a quantity for each set of dimensions. */
+  cells?: { dimensions: Record<string, string>; quantity: Quantity }[];
+}
+
+/** Something paid before it is used: an amount of money, or units of a charge. */
+export interface Credit {
+  id: string;
+  /** Money left, in the bill's currency: `'25.00'`. */
+  amount?: string;
+  units?: Quantity;
+  charge?: string;
+  /** Lower burns first; 0 when absent. */
+  priority?: number;
+  expiresAt?: number;
+  createdAt?: number;
+}
+
+/** What the charges of a bill have in common. */
+export interface BillTerms {
+  credits?: Credit[];
+  /** The least that all lines come to, in the bill's currency. */
+  commitment?: string;
+  /** The part of the period that is billed: from, to, and the period's length. */
+  share?: [from: number, to: number, length: number];
+  /** Credits that expired until then pay nothing; the host's clock when absent. */
+  at?: number;
+}
+
 /** An exact amount of money in the currency's minor unit. */
 export interface Money {
   minor: bigint;
@@ -87,8 +131,39 @@ export interface Money {
   text: string;
 }
 
+/** One line of a bill; quantities and prices are decimal texts. */
+export interface BillLine {
+  /** `null` where the line is of the whole bill. */
+  charge: string | null;
+  /** `free`, `prepaid`, `units`, `tier`, `minimum`, … */
+  kind: string;
+  quantity: string;
+  /** What one unit costs, in the major unit. */
+  unit: string | null;
+  amount: Money;
+  /** One sentence that a person can check with a calculator. */
+  text: string;
+}
+
 /** A priced quantity: the lines add up to the total exactly. */
 export interface Rated {
   total: Money;
-  lines: { kind: string; quantity: bigint; amount: Money; text: string }[];
+  lines: BillLine[];
+}
+
+/** What a bill took of a credit. */
+export interface Burn {
+  credit: string;
+  charge: string | null;
+  units: string | null;
+  amount: Money | null;
+}
+
+/** A priced period: the lines add up to the total exactly. */
+export interface Bill {
+  /** All lines but those that credits pay. */
+  cost: Money;
+  total: Money;
+  lines: BillLine[];
+  burns: Burn[];
 }

@@ -1,7 +1,7 @@
 // Prices and the meter that lasts as long as the page.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Meter, price } from 'mintreu-wasm';
+import { Meter, bill, price } from 'mintreu-wasm';
 
 const DAY = 86_400_000;
 const NOON = 20_776 * DAY + DAY / 2;
@@ -12,6 +12,18 @@ test('a price adds up', () => {
   const sum = rated.lines.reduce((total, { amount }) => total + amount.minor, 0n);
   assert.equal(sum, rated.total.minor);
   assert.deepEqual(rated.lines.map(({ kind }) => kind), ['free', 'tier', 'tier']);
+});
+
+test('a bill burns credits and takes exact quantities of every kind', () => {
+  const seen = ['9007199254740993', 9007199254740993n].map((quantity) => price('JPY per_unit 1', quantity));
+  assert.deepEqual(seen[0].total, seen[1].total);
+  const tariff = 'USD per_unit 0.10';
+  const { cost, total, lines, burns } = bill([{ name: 'calls', tariff, quantity: 30 }], {
+    commitment: '5.00', credits: [{ id: 'gift', amount: '1.50' }], at: NOON,
+  });
+  assert.deepEqual([cost.text, total.text], ['5.00 USD', '3.50 USD']);
+  assert.deepEqual(lines.map(({ charge, unit }) => [charge, unit]), [['calls', '0.10'], [null, null], [null, null]]);
+  assert.equal(burns[0].amount.minor, 150n);
 });
 
 test('a tariff that is none is refused with a code', () => {

@@ -12,4 +12,5 @@ mod engine;
 mod host;
 mod license;
 mod meter;
+mod price;
 mod value;

@@ -75,26 +75,19 @@ pub struct Decision {
     pub reason: Option<String>,
     pub remaining: Option<f64>,
     pub resets_at: Option<f64>,
+    pub overage: f64,
+    pub crossed: Option<u32>,
 }
 
 impl From<Answer> for Decision {
     fn from(answer: Answer) -> Self {
-        match answer {
-            Answer::Granted {
-                remaining,
-                resets_at,
-            } => Self {
-                granted: true,
-                reason: None,
-                remaining: remaining.map(|units| units as f64),
-                resets_at: resets_at.map(ms),
-            },
-            Answer::Refused { reason, resets_at } => Self {
-                granted: false,
-                reason: Some(reason.code().to_owned()),
-                remaining: None,
-                resets_at: resets_at.map(ms),
-            },
+        Self {
+            granted: answer.granted(),
+            reason: answer.reason().map(str::to_owned),
+            remaining: answer.remaining().map(|units| units as f64),
+            resets_at: answer.resets_at().map(ms),
+            overage: answer.overage() as f64,
+            crossed: answer.crossed().map(u32::from),
         }
     }
 }

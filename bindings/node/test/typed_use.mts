@@ -1,5 +1,5 @@
 // Type-checked strictly, never run: what a caller's editor sees.
-import { Engine, hostFingerprint, sync, verify, type Decision, type Installed, type License, type Usage } from 'mintreu';
+import { bill, Engine, hostFingerprint, price, sync, verify, type Bill, type Decision, type Installed, type License, type Usage } from 'mintreu';
 
 export async function use(trust: string, text: string): Promise<number> {
   const license: License = verify(text, trust, { now: 0 });
@@ -10,6 +10,11 @@ export async function use(trust: string, text: string): Promise<number> {
   const word: Installed = bound.install(text);
   const until: number | null = bound.seatEndsAt(license.id);
   console.log(word, until, bound.deactivate(), bound.timeRequest());
+  const asked: Bill = bill([{ name: 'calls', tariff: 'USD per_unit 0.10', quantity: 5n }], { commitment: '1.00' });
+  const minor: bigint = price('USD per_unit 0.10', '2.5').total.minor + asked.total.minor;
+  // @ts-expect-error a commitment is a text, so that it is exact
+  bill([], { commitment: 1.5 });
+  console.log(minor, asked.lines[0]?.unit ?? asked.burns.length);
   const kept: string = bound.deviceKeyProtection;
   const granted: true | number | string = engine.check('export-4k');
   const decision: Decision = engine.meter('api.calls', { dimensions: { region: 'eu' } }).consume(2);

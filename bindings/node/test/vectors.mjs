@@ -26,6 +26,14 @@ export function runVectors(mintreu) {
     },
     redeem_code: ({ code }) => orCode(() => ({ canonical: mintreu.redeemCode(code) })),
     trust: ({ trust }) => orCode(() => ({ product: mintreu.trustProduct(trust) })),
+    price({ charges, credits = [], now = 0, ...terms }) {
+      const held = credits.map(({ expires_at: expiresAt, created_at: createdAt, ...credit }) =>
+        ({ ...credit, ...(expiresAt != null && { expiresAt }), ...(createdAt != null && { createdAt }) }));
+      const { commitment, share } = terms;
+      const given = Object.entries({ commitment, share }).filter(([, value]) => value != null);
+      const options = { credits: held, at: now, ...Object.fromEntries(given) };
+      return orCode(() => told(mintreu.bill(charges, options)));
+    },
   };
   const names = readdirSync(FOLDER).filter((name) => name.endsWith('.json'));
   const cases = names.map(read).flatMap(({ file, cases }) => cases.map((one) => [file, one]));
@@ -33,6 +41,16 @@ export function runVectors(mintreu) {
   for (const [file, one] of cases) {
     test(`${file}: ${one.name}`, () => assert.deepEqual(runs[file](one), one.expect));
   }
+}
+
+function told({ lines, cost, total, burns }) {
+  assert.equal(lines.reduce((sum, { amount }) => sum + amount.minor, 0n), total.minor);
+  return {
+    lines: lines.map(({ charge, kind, text }) => ({ charge, kind, text })),
+    cost: cost.text,
+    total: total.text,
+    burns: burns.map(({ credit, units, amount }) => `${credit}: ${units ?? amount.text}`),
+  };
 }
 
 function orCode(ok) {

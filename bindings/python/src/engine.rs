@@ -18,8 +18,8 @@ use crate::value::{Moment, datetime, raised};
 
 /// A product's licenses and meters on one device. Safe to share between threads.
 ///
-/// One process at a time holds the folder; it is given back when the engine and every handle
-/// taken from it are gone.
+/// Any number of processes may have one folder open: they count together. A forked worker may count
+/// through what it inherited; it is best to open the engine in each worker.
 #[pyclass(frozen, subclass, module = "mintreu")]
 pub struct Engine {
     inner: Inner,

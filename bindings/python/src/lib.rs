@@ -12,6 +12,7 @@ mod engine;
 mod host;
 mod license;
 mod meter;
+mod price;
 mod value;
 
 use pyo3::pymodule;
@@ -26,4 +27,6 @@ mod _native {
     use super::license::{License, Quota, Verdict, redeem_code, trust_product, verdict, verify};
     #[pymodule_export]
     use super::meter::{Decision, Meter, Reservation, Usage};
+    #[pymodule_export]
+    use super::price::{Bill, BillLine, Burn, Charge, Credit, Money, Rated, bill, price_of};
 }

@@ -68,26 +68,19 @@ pub struct Decision {
     reason: Option<String>,
     remaining: Option<u64>,
     resets_at: Option<SystemTime>,
+    overage: u64,
+    crossed: Option<u8>,
 }
 
 impl From<Answer> for Decision {
     fn from(answer: Answer) -> Self {
-        match answer {
-            Answer::Granted {
-                remaining,
-                resets_at,
-            } => Self {
-                granted: true,
-                reason: None,
-                remaining,
-                resets_at: resets_at.map(datetime),
-            },
-            Answer::Refused { reason, resets_at } => Self {
-                granted: false,
-                reason: Some(reason.code().to_owned()),
-                remaining: None,
-                resets_at: resets_at.map(datetime),
-            },
+        Self {
+            granted: answer.granted(),
+            reason: answer.reason().map(str::to_owned),
+            remaining: answer.remaining(),
+            resets_at: answer.resets_at().map(datetime),
+            overage: answer.overage(),
+            crossed: answer.crossed(),
         }
     }
 }

@@ -46,7 +46,45 @@ def run_text(read, name, text):
         return {"error": error.code}
 
 
+def run_price(case):
+    try:
+        charges = [
+            mintreu.Charge(
+                charge["name"],
+                charge["tariff"],
+                charge.get("quantity"),
+                transactions=charge.get("transactions"),
+                each=charge.get("each"),
+                cells=[(c["dimensions"], c["quantity"]) for c in charge.get("cells", [])],
+            )
+            for charge in case["charges"]
+        ]
+        instants = ("expires_at", "created_at")
+        credits = [
+            mintreu.Credit(
+                **{k: instant(v) if k in instants else v for k, v in credit.items()}
+            )
+            for credit in case.get("credits", [])
+        ]
+        share = case.get("share")
+        bill = mintreu.bill(
+            charges,
+            credits=credits,
+            commitment=case.get("commitment"),
+            share=share and tuple(share),
+            at=instant(case.get("now", 0)),
+        )
+    except mintreu.MintreuError as error:
+        return {"error": error.code}
+    assert sum(line.amount.minor for line in bill.lines) == bill.total.minor
+    lines = [{"charge": l.charge, "kind": l.kind, "text": l.text} for l in bill.lines]
+    burns = [f"{b.credit}: {b.amount if b.units is None else b.units}" for b in bill.burns]
+    told = {"lines": lines, "cost": str(bill.cost), "total": str(bill.total), "burns": burns}
+    return {"ok": told}
+
+
 RUN = {
+    "price": run_price,
     "license": run_license,
     "activation": run_activation,
     "redeem_code": lambda case: run_text(mintreu.redeem_code, "canonical", case["code"]),

@@ -1,6 +1,7 @@
 """Type-checked strictly, never run: what a caller's editor sees."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Optional, Union
 
 import mintreu
@@ -26,5 +27,10 @@ def use(engine: mintreu.Engine, trust: str, text: str) -> None:
     word: str = bound.install(text)
     until: Optional[datetime] = bound.seat_ends_at(license.id)
     print(word, until, bound.deactivate(license.id), bound.time_request())
+    calls = mintreu.Charge("api.calls", "USD per_unit 0.10", Decimal("2.5"))
+    gift = mintreu.Credit("gift", amount="1.00")
+    asked: mintreu.Bill = mintreu.bill([calls], credits=[gift], commitment=5)
+    owed: Decimal = asked.total.amount + mintreu.price("USD flat 1.00", 0).total.amount
+    print(owed, [line.text for line in asked.lines], [burn.units for burn in asked.burns])
     kept: str = bound.device_key_protection
     print(kept, expires, granted, decision.remaining, sent, length)

@@ -48,6 +48,36 @@ module Run
 
   def trust(one) = or_code { { "product" => Mintreu.trust_product(one["trust"]) } }
 
+  def price(one)
+    or_code do
+      told(Mintreu.bill(one["charges"].map { |of| charge(of) }, terms(one)))
+    end
+  end
+
+  def charge(given)
+    cells = (given["cells"] || []).map do |cell|
+      Mintreu::CellUsage.new(dimensions: cell["dimensions"], quantity: cell["quantity"])
+    end
+    Mintreu::Charge.new(
+      name: given["name"], tariff: given["tariff"], quantity: given["quantity"],
+      transactions: given["transactions"], each: given["each"] || [], cells: cells
+    )
+  end
+
+  def terms(one)
+    credits = (one["credits"] || []).map { |credit| Mintreu::Credit.new(**credit.transform_keys(&:to_sym)) }
+    share = one["share"]&.then { |from, to, whole| Mintreu::Share.new(from: from, to: to, whole: whole) }
+    Mintreu::BillTerms.new(credits: credits, commitment: one["commitment"], share: share, at: one["now"] || 0)
+  end
+
+  def told(bill)
+    raise "the lines don't add up" unless bill.lines.sum { |line| line.amount.minor } == bill.total.minor
+
+    { "lines" => bill.lines.map { |line| { "charge" => line.charge, "kind" => line.kind, "text" => line.text } },
+      "cost" => bill.cost.text, "total" => bill.total.text,
+      "burns" => bill.burns.map { |burn| "#{burn.credit}: #{burn.units || burn.amount.text}" } }
+  end
+
   def or_code
     { "ok" => yield }
   rescue Mintreu::MintreuError::Failed => e

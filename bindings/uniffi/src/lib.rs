@@ -10,6 +10,7 @@ mod engine;
 mod host;
 mod license;
 mod meter;
+mod price;
 mod value;
 
 pub use engine::{Engine, OpenOptions, Request};
@@ -18,6 +19,9 @@ pub use license::{
     Circumstances, Grant, License, Quota, Verdict, redeem_code, trust_product, verdict, verify,
 };
 pub use meter::{Decision, Meter, Reservation, Usage};
+pub use price::{
+    Bill, BillLine, BillTerms, Burn, CellUsage, Charge, Credit, Money, Rated, Share, bill, price,
+};
 pub use value::MintreuError;
 
 uniffi::setup_scaffolding!("mintreu");

@@ -84,28 +84,23 @@ pub struct Decision {
     pub reason: Option<String>,
     /// Units left in the window; absent without a limit.
     pub remaining: Option<u64>,
-    /// When the window ends, in milliseconds since 1970.
+    /// When units come back, in milliseconds since 1970.
     pub resets_at: Option<i64>,
+    /// Units used beyond the limit in this window; they are charged.
+    pub overage: u64,
+    /// The quota's alert that this use was the first to reach, in percent of the limit.
+    pub crossed: Option<u8>,
 }
 
 impl From<Answer> for Decision {
     fn from(answer: Answer) -> Self {
-        match answer {
-            Answer::Granted {
-                remaining,
-                resets_at,
-            } => Self {
-                granted: true,
-                reason: None,
-                remaining,
-                resets_at: resets_at.map(Timestamp::ms),
-            },
-            Answer::Refused { reason, resets_at } => Self {
-                granted: false,
-                reason: Some(reason.code().to_owned()),
-                remaining: None,
-                resets_at: resets_at.map(Timestamp::ms),
-            },
+        Self {
+            granted: answer.granted(),
+            reason: answer.reason().map(str::to_owned),
+            remaining: answer.remaining(),
+            resets_at: answer.resets_at().map(Timestamp::ms),
+            overage: answer.overage(),
+            crossed: answer.crossed(),
         }
     }
 }

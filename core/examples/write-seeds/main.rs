@@ -137,7 +137,7 @@ fn exports() -> Vec<Vec<u8>> {
             segments: segments[..count].to_vec(),
             receipts: receipts[..count % 2].to_vec(),
         })
-        .map(|export| export.to_bytes().expect("encodes"))
+        .map(|export| export.to_bytes())
         .collect()
 }
 

@@ -7,13 +7,14 @@
 //! device without a network needs. [`judge_texts`] takes both the whole way to a verdict.
 //!
 //! A floating seat is held for a while only; a [`Lease`] keeps it for longer. A [`Deactivation`]
-//! gives a seat back. A device whose clock is in doubt asks for the time and gets a [`TimeProof`].
+//! gives a seat back. Of a quota that devices share, a [`UnitsRequest`] gets a [`UnitsLease`]. A device whose clock is in doubt asks for the time and gets a [`TimeProof`].
 //!
 //! # Invariants
 //!
 //! * A request proves that whoever made it holds the device key it names.
 //! * An activation is good for one license, one device and one request.
 //! * A lease moves the end of one activation and nothing else.
+//! * A lease of units is for one activation; of those with one window only the highest number counts.
 //! * A proof of the time answers one question of one device.
 //! * Fingerprints are keyed hashes: the values they are made of never leave the device.
 //! * A redeem code with one wrong character, or two swapped, is never taken for another code.
@@ -24,6 +25,7 @@ mod document;
 mod fingerprint;
 mod lease;
 mod time_proof;
+mod units;
 
 pub use code::RedeemCode;
 pub use deactivation::Deactivation;
@@ -31,6 +33,7 @@ pub use document::{Activation, Request, VerifiedActivation, Wanted, seller_key};
 pub use fingerprint::Fingerprint;
 pub use lease::{Lease, VerifiedLease};
 pub use time_proof::TimeProof;
+pub use units::{UnitsLease, UnitsRequest, VerifiedUnits};
 
 use crate::document::{PublicKey, from_text};
 use crate::error::Result;

@@ -82,6 +82,11 @@ impl Watch {
         self.floor
     }
 
+    /// The latest time that was ever shown; a proof alone brings it back.
+    pub const fn furthest(&self) -> Timestamp {
+        self.furthest
+    }
+
     /// Brings the watch forward and tells the time.
     ///
     /// `running` is `None` where there is no such clock: then time under suspicion can't be

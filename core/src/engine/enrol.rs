@@ -73,10 +73,10 @@ pub(super) fn sealed(shared: &Shared, ask: Ask) -> Result<([u8; 16], Vec<u8>)> {
         renews: ask.renews,
         lend_secs: ask.lend_secs,
     };
-    Ok((nonce, request.seal(&shared.journal.device()?)?))
+    Ok((nonce, request.seal(shared.journal.device())?))
 }
 
-fn fresh_nonce() -> Result<[u8; 16]> {
+pub(super) fn fresh_nonce() -> Result<[u8; 16]> {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(|_| {
         Error::new(
@@ -87,7 +87,7 @@ fn fresh_nonce() -> Result<[u8; 16]> {
     Ok(nonce)
 }
 
-fn product(shared: &Shared) -> Result<&str> {
+pub(super) fn product(shared: &Shared) -> Result<&str> {
     shared.trust.product().ok_or_else(|| {
         Error::new(
             "product_missing",
@@ -198,7 +198,7 @@ pub(super) fn give_up(shared: &Shared, license: Option<LicenseId>) -> Result<Vec
         license,
         activation,
     };
-    let bytes = given_up.seal(&shared.journal.device()?)?;
+    let bytes = given_up.seal(shared.journal.device())?;
     shared.journal.replace_documents(
         &[&named(ACTIVATION, license), &named(LEASE, license)],
         &[(&named(DEACTIVATION, license), &bytes)],

@@ -1,14 +1,17 @@
 //! Handles: a meter taken once, then counted into at the cost of an atomic addition.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Shared;
-use super::held::Validity;
+use super::held::{Now, Validity};
+use super::keeper::LOOK_MS;
+use super::limits::{Limits, Spent};
+use super::quick::{Grantable, Quick};
+use super::reservation::{RESERVED_SECS, Reservation};
 use crate::error::Result;
-use crate::journal::{CellHandle, add};
-use crate::license::QuotaClaim;
-use crate::meter::{CellKey, Decision, MAX_LIMIT, MAX_TOTAL, Quota, Refusal};
+use crate::journal::{CellHandle, CellKind, add};
+use crate::meter::{CellKey, Decimal, Decision, Event, MAX_TOTAL, Refusal};
 use crate::time::Timestamp;
 
 /// One count of one meter: cheap to clone, usable from any thread, valid as long as it is held.
@@ -19,33 +22,43 @@ use crate::time::Timestamp;
 pub struct Meter {
     shared: Arc<Shared>,
     core: Arc<MeterCore>,
+    durability: Durability,
+}
+
+/// What a count survives, and what that costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The process may be killed at any time. A power cut loses at most what was counted in the
+    /// last flush interval. Costs an atomic addition.
+    #[default]
+    Process,
+    /// The power may be cut at any time. Each call or batch waits for the disk: a millisecond or
+    /// so alone, shared by all who wait at once.
+    Power,
 }
 
 /// The part of a handle that the engine itself may keep.
 pub(super) struct MeterCore {
     count: CellHandle,
     key: CellKey,
-    grant: RwLock<Option<Grant>>,
+    quick: Quick,
+    grant: Mutex<Option<Grant>>,
 }
 
 /// What the licenses allow this meter, and how long that stands without asking again.
+#[derive(Clone)]
 struct Grant {
     generation: u64,
     validity: Validity,
-    allows: Allows,
+    /// Whether anything about the licenses ever depends on the time.
+    dated: bool,
+    allows: Arc<Allows>,
 }
 
-#[derive(Clone)]
-enum Allows {
+pub(super) enum Allows {
     Everything,
-    Nothing {
-        code: &'static str,
-    },
-    Limited {
-        quota: Quota,
-        overage: bool,
-        word: CellHandle,
-    },
+    Nothing { code: &'static str },
+    Limited(Box<Limits>),
 }
 
 impl std::fmt::Debug for Meter {
@@ -60,7 +73,8 @@ impl MeterCore {
         Ok(Arc::new(Self {
             count,
             key,
-            grant: RwLock::default(),
+            quick: Quick::new(),
+            grant: Mutex::default(),
         }))
     }
 
@@ -69,86 +83,152 @@ impl MeterCore {
         add(self.count.word(), n.min(MAX_TOTAL));
     }
 
-    fn grant(&self, shared: &Shared) -> Result<Allows> {
-        let generation = shared.generation.load(Ordering::Acquire);
-        let (validity, claim) = shared.with_judged(|judged| {
-            let claim = judged.allowed().map(|()| judged.quota(self.key.meter()));
-            (judged.validity(), claim)
+    /// Takes `n` units and counts them, or does neither.
+    #[inline]
+    pub fn consume(&self, shared: &Shared, n: u64) -> Result<Decision> {
+        let decision = match self.quickly(shared, n) {
+            Some(decision) => decision,
+            None => self.slowly(shared, n)?,
+        };
+        if decision.granted() {
+            self.record(n);
+        }
+        Ok(decision)
+    }
+
+    /// Without a lock and without asking anybody, while what was found out last stands.
+    #[inline]
+    fn quickly(&self, shared: &Shared, n: u64) -> Option<Decision> {
+        let known = self.quick.read()?;
+        let generation = shared.generation();
+        if !known.stands(generation, || shared.keeper.wall()) {
+            return None;
+        }
+        match known.place {
+            None => Some(Decision::UNLIMITED),
+            Some(place) => known.take(self.count.word_at(place), n),
+        }
+    }
+
+    #[cold]
+    fn slowly(&self, shared: &Shared, n: u64) -> Result<Decision> {
+        let (wall, now) = (shared.keeper.wall(), shared.now());
+        let grant = self.grant(shared, now)?;
+        let (decision, _) = grant.allows.take(shared, n, now)?;
+        let decision = match &*grant.allows {
+            Allows::Limited(limits) => limits.told(decision, now),
+            _ => decision,
+        };
+        self.quick.publish(grant.quick(wall, now));
+        Ok(decision)
+    }
+
+    /// What the licenses allow at `now`.
+    pub fn allows(&self, shared: &Shared, now: Now) -> Result<Arc<Allows>> {
+        self.grant(shared, now).map(|grant| grant.allows)
+    }
+
+    fn grant(&self, shared: &Shared, now: Now) -> Result<Grant> {
+        let generation = shared.generation();
+        let stands = |g: &&Grant| g.generation == generation && g.validity.holds(now);
+        if let Some(grant) = self.held().as_ref().filter(stands) {
+            return Ok(grant.clone());
+        }
+        let (validity, dated, allowed) = shared.with_judged(|judged| {
+            let allowed = judged.allowed().map(|()| judged.quota(self.key.meter()));
+            (judged.validity(), judged.dated(), allowed)
         });
-        let allows = match claim.map(|claim| claim.and_then(limited)) {
+        let allows = match allowed {
             Err(refused) => Allows::Nothing {
                 code: refused.code(),
             },
             Ok(None) => Allows::Everything,
-            Ok(Some((quota, overage))) => {
-                let word = shared.journal.allowance(self.key.meter(), quota)?;
-                Allows::Limited {
-                    quota,
-                    overage,
-                    word,
-                }
+            Ok(Some(allowed)) => {
+                Allows::Limited(Box::new(Limits::of(shared, self.key.meter(), &allowed)?))
             }
         };
         let grant = Grant {
             generation,
             validity,
-            allows: allows.clone(),
+            dated,
+            allows: Arc::new(allows),
         };
-        *self.grant.write().unwrap_or_else(PoisonError::into_inner) = Some(grant);
-        Ok(allows)
+        *self.held() = Some(grant.clone());
+        Ok(grant)
     }
 
-    /// Runs `work` with what the licenses allow now.
-    #[inline]
-    fn with_grant<T>(&self, shared: &Shared, work: impl Fn(&Allows, Timestamp) -> T) -> Result<T> {
-        let now = shared.now();
-        {
-            let held = self.grant.read().unwrap_or_else(PoisonError::into_inner);
-            let generation = shared.generation.load(Ordering::Acquire);
-            let stands = |g: &&Grant| g.generation == generation && g.validity.holds(now);
-            if let Some(grant) = held.as_ref().filter(stands) {
-                return Ok(work(&grant.allows, now.at));
-            }
+    fn held(&self) -> std::sync::MutexGuard<'_, Option<Grant>> {
+        self.grant.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Grant {
+    /// What may be granted the quick way, from when the wall clock shows `wall`.
+    fn quick(&self, wall: Timestamp, now: Now) -> Option<Grantable> {
+        let found = match &*self.allows {
+            Allows::Nothing { .. } => None,
+            Allows::Everything => Some(Grantable::EVERYTHING),
+            Allows::Limited(limits) => limits.grantable(now),
+        };
+        let found = found?;
+        let until = self.validity.until().map_or(i64::MAX, Timestamp::ms);
+        let until = until.min(found.until);
+        if until == i64::MAX && !self.dated {
+            return Some(Grantable {
+                generation: self.generation,
+                ..found
+            });
         }
-        Ok(work(&self.grant(shared)?, now.at))
+        // Time that passes is noticed when the clock is looked at again.
+        let left = until.saturating_sub(now.at.ms()).min(LOOK_MS);
+        (!now.is_suspect()).then(|| Grantable {
+            generation: self.generation,
+            from: wall.ms(),
+            until: wall.ms().saturating_add(left),
+            ..found
+        })
     }
 }
 
 impl Allows {
-    fn take(&self, n: u64, now: Timestamp) -> Decision {
+    pub fn take(&self, shared: &Shared, n: u64, now: Now) -> Result<(Decision, Spent)> {
         match self {
-            Self::Everything => Decision::Granted {
-                remaining: None,
-                resets_at: None,
-            },
-            Self::Nothing { code } => Decision::Refused {
-                reason: Refusal::License { code },
-                resets_at: None,
-            },
-            Self::Limited {
-                quota,
-                overage,
-                word,
-            } => match quota.take(word.word(), n, now) {
-                Decision::Refused { resets_at, .. } if *overage => Decision::Granted {
-                    remaining: Some(0),
-                    resets_at,
-                },
-                decision => decision,
-            },
-        }
-    }
-
-    fn give_back(&self, n: u64, now: Timestamp) {
-        if let Self::Limited { quota, word, .. } = self {
-            quota.give_back(word.word(), n, now);
+            Self::Everything => Ok((Decision::UNLIMITED, Spent::nothing())),
+            Self::Nothing { code } => {
+                let refused = Decision::Refused {
+                    reason: Refusal::License { code },
+                    resets_at: None,
+                };
+                Ok((refused, Spent::nothing()))
+            }
+            Self::Limited(limits) => limits.take(shared, n, now),
         }
     }
 }
 
 impl Meter {
     pub(super) fn new(shared: Arc<Shared>, core: Arc<MeterCore>) -> Self {
-        Self { shared, core }
+        Self {
+            shared,
+            core,
+            durability: Durability::default(),
+        }
+    }
+
+    /// The same meter with another durability: of this handle, and of those made from it.
+    #[must_use]
+    pub fn with(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// What counts through this handle survive.
+    pub const fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    fn beside(&self, core: Arc<MeterCore>) -> Self {
+        Self::new(Arc::clone(&self.shared), core).with(self.durability)
     }
 
     /// What this handle counts.
@@ -159,20 +239,66 @@ impl Meter {
     /// A handle for the same meter, counted apart for one subject: an opaque id, never a name.
     pub fn subject(&self, subject: &str) -> Result<Self> {
         let core = MeterCore::new(&self.shared, self.core.key.clone().subject(subject)?)?;
-        Ok(Self::new(Arc::clone(&self.shared), core))
+        Ok(self.beside(core))
     }
 
     /// A handle for the same meter, counted apart for one value of a dimension.
     pub fn dimension(&self, name: &str, value: &str) -> Result<Self> {
         let key = self.core.key.clone().dimension(name, value)?;
         let core = MeterCore::new(&self.shared, key)?;
-        Ok(Self::new(Arc::clone(&self.shared), core))
+        Ok(self.beside(core))
     }
 
     /// Counts `n` units, whatever any quota says. No lock, no system call.
+    ///
+    /// With [`Durability::Power`] it waits for the disk, and a disk that fails is said in the next
+    /// segment; [`try_record`](Self::try_record) says it here.
     #[inline]
     pub fn record(&self, n: u64) {
         self.core.record(n);
+        if self.durability == Durability::Power {
+            // The units are counted; that the disk failed is noted where the next segment says it.
+            let _noted = self.settle();
+        }
+    }
+
+    /// Counts `n` units, and says when a [`Durability::Power`] could not be kept: then they are
+    /// counted, and only a power cut can lose them.
+    pub fn try_record(&self, n: u64) -> Result<()> {
+        self.record_batch(&[n])
+    }
+
+    /// Counts many at once, with one wait for the disk where the durability asks for it.
+    pub fn record_batch(&self, units: &[u64]) -> Result<()> {
+        units.iter().for_each(|&n| self.core.record(n));
+        match self.durability {
+            Durability::Process => Ok(()),
+            Durability::Power => self.settle(),
+        }
+    }
+
+    /// Keeps one event of this meter, with its subject and dimensions: on the disk when this
+    /// returns. It is told apart by its id, and adds nothing to the count.
+    pub fn event(&self, id: &str, value: Decimal) -> Result<()> {
+        let at = self.shared.now().at;
+        let event = Event::new(id, self.core.key.clone(), at, value)?;
+        self.shared.journal.keep_events(&[event])
+    }
+
+    /// Waits until what this handle's cells have counted is on the disk.
+    #[cold]
+    fn settle(&self) -> Result<()> {
+        self.shared.journal.settle(&self.cells()?)
+    }
+
+    /// The cells that a call through this handle changes.
+    fn cells(&self) -> Result<Vec<(CellKind, CellHandle)>> {
+        let mut cells = vec![(CellKind::Count, self.core.count.clone())];
+        if let Allows::Limited(limits) = &*self.core.allows(&self.shared, self.shared.now())? {
+            let words = limits.words().map(|word| (CellKind::Allowance, word));
+            cells.extend(words);
+        }
+        Ok(cells)
     }
 
     /// Units this handle's cell has counted since the device's first day.
@@ -185,82 +311,52 @@ impl Meter {
     ///
     /// A meter that the license sets no quota for is granted and counted; without a license in
     /// force it is refused with the verdict's code. Quotas of a license are this device's own.
+    #[inline]
     pub fn consume(&self, n: u64) -> Result<Decision> {
-        let decision = self.take(n)?;
-        if decision.granted() {
-            self.record(n);
+        let decision = self.core.consume(&self.shared, n)?;
+        if self.durability == Durability::Power && decision.granted() {
+            self.settle()?;
         }
         Ok(decision)
     }
 
     /// Takes `n` units from the quota for work whose size is known only afterwards.
     ///
-    /// They are counted by [`Reservation::commit`] and given back when the reservation is dropped.
-    /// A process killed in between leaves them used, never free.
+    /// They are counted by [`Reservation::commit`] and given back when the reservation is dropped,
+    /// or after an hour: also when this process is killed before.
     pub fn reserve(&self, n: u64) -> Result<std::result::Result<Reservation, Decision>> {
-        match self.take(n)? {
-            Decision::Granted { .. } => Ok(Ok(Reservation {
-                meter: self.clone(),
-                held: n,
-            })),
-            refused => Ok(Err(refused)),
+        self.reserve_for(n, RESERVED_SECS)
+    }
+
+    /// [`reserve`](Self::reserve), held for so many seconds.
+    pub fn reserve_for(
+        &self,
+        n: u64,
+        secs: u32,
+    ) -> Result<std::result::Result<Reservation, Decision>> {
+        Reservation::take(self, n, secs)
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(super) fn core(&self) -> &MeterCore {
+        &self.core
+    }
+}
+
+/// Counts in many meters, and waits once for those that ask for it.
+pub(super) fn record_batch(shared: &Shared, units: &[(&Meter, u64)]) -> Result<()> {
+    let mut cells = Vec::new();
+    for (meter, n) in units {
+        meter.core.record(*n);
+        if meter.durability == Durability::Power {
+            cells.push((CellKind::Count, meter.core.count.clone()));
         }
     }
-
-    #[inline]
-    fn take(&self, n: u64) -> Result<Decision> {
-        self.core
-            .with_grant(&self.shared, |allows, now| allows.take(n, now))
-    }
-
-    fn give_back(&self, n: u64) -> Result<()> {
-        self.core
-            .with_grant(&self.shared, |allows, now| allows.give_back(n, now))
-    }
-}
-
-/// The quota of a claim, and whether use beyond it is allowed; `None` where nothing is limited.
-fn limited(claim: QuotaClaim) -> Option<(Quota, bool)> {
-    // Up to its cap overage is taken like the rest; without a cap nothing bounds it.
-    let capped = claim.overage_cap.unwrap_or(0);
-    let limit = claim.limit?.saturating_add(capped).min(MAX_LIMIT);
-    let unbounded = claim.overage && claim.overage_cap.is_none();
-    Some((Quota::new(limit, claim.window).ok()?, unbounded))
-}
-
-/// Units taken from a quota and not yet counted.
-#[derive(Debug)]
-#[must_use = "dropping a reservation gives its units back"]
-pub struct Reservation {
-    meter: Meter,
-    held: u64,
-}
-
-impl Reservation {
-    /// Units that are held.
-    pub const fn units(&self) -> u64 {
-        self.held
-    }
-
-    /// Counts `used` units and gives the rest back; more than was held is counted all the same.
-    pub fn commit(mut self, used: u64) -> Result<()> {
-        self.meter.record(used);
-        let rest = std::mem::take(&mut self.held).saturating_sub(used);
-        self.meter.give_back(rest)
-    }
-
-    /// Gives everything back, as dropping does, and says when that failed.
-    pub fn release(mut self) -> Result<()> {
-        let held = std::mem::take(&mut self.held);
-        self.meter.give_back(held)
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        if self.held > 0 {
-            // Units that cannot be given back stay used: that errs on the seller's side.
-            let _kept_as_used = self.meter.give_back(self.held);
-        }
+    match cells.is_empty() {
+        true => Ok(()),
+        false => shared.journal.settle(&cells),
     }
 }

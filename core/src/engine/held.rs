@@ -1,15 +1,18 @@
 //! The licenses a device holds, and what they come to right now.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Stacking;
-use crate::activation::{Fingerprint, Seat, VerifiedActivation, VerifiedLease};
+use super::units::{Share, Shares};
+use crate::activation::{Fingerprint, Seat, UnitsLease, VerifiedActivation, VerifiedLease};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
 use crate::license::{
-    Binding, ClockState, DeviceFacts, Entitlement, Facts, QuotaClaim, Ring, Verdict,
-    VerifiedLicense, Version, judge,
+    Binding, ClockState, Credit, DeviceFacts, Entitlement, Facts, Name, QuotaClaim, Ring, Verdict,
+    VerifiedLicense, Version, dated, judge,
 };
+use crate::meter::Zone;
 use crate::time::Timestamp;
 
 /// What does not change while an engine is open.
@@ -43,6 +46,7 @@ pub(super) struct Held {
     pub ring: Ring,
     licenses: Vec<VerifiedLicense>,
     seats: BTreeMap<LicenseId, Seat>,
+    units: BTreeMap<Shares, UnitsLease>,
     judged: Option<Judged>,
 }
 
@@ -54,6 +58,10 @@ pub(super) struct Validity {
 }
 
 impl Validity {
+    pub const fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
     #[inline]
     pub fn holds(&self, now: Now) -> bool {
         now.at >= self.from.at
@@ -69,7 +77,26 @@ pub(super) struct Judged {
     verdict: Result<Verdict>,
     /// In the order of their names: a license has few, and a search beats a hash.
     entitlements: Vec<(String, Entitlement)>,
-    quotas: HashMap<String, QuotaClaim>,
+    quotas: HashMap<String, Allowed>,
+    dated: bool,
+}
+
+/// What all licenses together allow of one meter.
+#[derive(Debug, Clone)]
+pub(super) struct Allowed {
+    pub claim: QuotaClaim,
+    pub credits: Vec<Prepaid>,
+    /// Licenses that share this quota among their devices, with its limit.
+    shared: Vec<(LicenseId, u64)>,
+}
+
+/// Units beside those of a window: a credit of a license, or what a device was lent of a quota.
+#[derive(Debug, Clone)]
+pub(super) struct Prepaid {
+    pub license: LicenseId,
+    pub lent: bool,
+    /// Its number is the window's where it was lent.
+    pub credit: Credit,
 }
 
 impl Held {
@@ -78,6 +105,7 @@ impl Held {
             ring,
             licenses: Vec::new(),
             seats: BTreeMap::new(),
+            units: BTreeMap::new(),
             judged: None,
         }
     }
@@ -115,8 +143,23 @@ impl Held {
         true
     }
 
+    pub fn units(&self, of: &Shares) -> Option<&UnitsLease> {
+        self.units.get(of)
+    }
+
+    pub fn lend_units(&mut self, of: Shares, lease: UnitsLease) {
+        self.units.insert(of, lease);
+        self.judged = None;
+    }
+
+    pub fn drop_units(&mut self, of: &Shares) {
+        self.units.remove(of);
+        self.judged = None;
+    }
+
     pub fn vacate(&mut self, license: LicenseId) {
         self.seats.remove(&license);
+        self.units.retain(|of, _| of.license != license);
         self.judged = None;
     }
 
@@ -178,17 +221,26 @@ impl Judged {
             verdict: Err(not_licensed()),
             entitlements: Vec::new(),
             quotas: HashMap::new(),
+            dated: false,
         };
         for license in &current {
             if !replaced.contains(&license.claims().id) {
                 let facts = facts(held, host, now, license);
-                all.unite(license, judge(license, &facts), host.stacking);
+                all.dated |= dated(license.claims(), &facts);
+                let verdict = judge(license, &facts);
+                all.unite(held, license, verdict, host.stacking);
             }
         }
         all
     }
 
-    fn unite(&mut self, license: &VerifiedLicense, verdict: Verdict, stacking: Stacking) {
+    fn unite(
+        &mut self,
+        held: &Held,
+        license: &VerifiedLicense,
+        verdict: Verdict,
+        stacking: Stacking,
+    ) {
         if let Some(change) = verdict.changes_at() {
             let until = &mut self.validity.until;
             *until = Some(until.map_or(change, |known| known.min(change)));
@@ -202,9 +254,18 @@ impl Judged {
                 }
             }
             for (name, quota) in &license.claims().quotas {
-                let slot = self.quotas.entry(name.to_string());
-                slot.and_modify(|known| stacking.unite_quota(known, quota))
-                    .or_insert(*quota);
+                let allowed = of_license(license, name, quota, held);
+                match self.quotas.entry(name.to_string()) {
+                    Entry::Occupied(mut known) => {
+                        let known = known.get_mut();
+                        stacking.unite_quota(&mut known.claim, &allowed.claim);
+                        known.credits.extend(allowed.credits);
+                        known.shared.extend(allowed.shared);
+                    }
+                    Entry::Vacant(free) => {
+                        free.insert(allowed);
+                    }
+                }
             }
         }
         let better = match &self.verdict {
@@ -253,9 +314,86 @@ impl Judged {
         ))
     }
 
-    pub fn quota(&self, meter: &str) -> Option<QuotaClaim> {
-        self.quotas.get(meter).copied()
+    pub fn quota(&self, meter: &str) -> Option<Allowed> {
+        self.quotas.get(meter).cloned()
     }
+
+    /// Every quota by its meter, in the order of their names.
+    pub fn quotas(&self) -> Vec<(String, Allowed)> {
+        let quotas = self.quotas.iter();
+        let mut quotas: Vec<_> = quotas.map(|(m, q)| (m.clone(), q.clone())).collect();
+        quotas.sort_by(|a, b| a.0.cmp(&b.0));
+        quotas
+    }
+
+    /// The quotas that devices share, in the windows that are open at `now`.
+    pub fn shares(&self, now: Now) -> Vec<Share> {
+        let mut shares = Vec::new();
+        for (meter, allowed) in &self.quotas {
+            let zone = zone_of(&allowed.claim);
+            let window = allowed.claim.window.at_in(now.at, &zone).number;
+            shares.extend(allowed.shared.iter().map(|&(license, limit)| Share {
+                of: Shares {
+                    license,
+                    meter: meter.clone(),
+                },
+                limit,
+                window,
+            }));
+        }
+        shares.sort_by(|a, b| a.of.cmp(&b.of));
+        shares
+    }
+
+    /// Whether anything of this depends on the time.
+    pub const fn dated(&self) -> bool {
+        self.dated
+    }
+}
+
+/// What one license allows of a meter. A quota that its devices share is spent only through what
+/// this one was lent of it.
+fn of_license(license: &VerifiedLicense, name: &Name, quota: &QuotaClaim, held: &Held) -> Allowed {
+    let (id, mut claim) = (license.claims().id, quota.clone());
+    let prepaid = |lent, credit| Prepaid {
+        license: id,
+        lent,
+        credit,
+    };
+    let credits = quota.credits.iter().map(|credit| prepaid(false, *credit));
+    let mut credits: Vec<_> = credits.collect();
+    let mut shared = Vec::new();
+    if let Some(limit) = quota.limit.filter(|_| license.claims().shares(quota)) {
+        claim.limit = Some(0);
+        claim.rollover = None;
+        claim.alerts.clear();
+        shared.push((id, limit));
+        let of = Shares {
+            license: id,
+            meter: name.to_string(),
+        };
+        credits.extend(held.units(&of).map(|lease| {
+            let lent = Credit {
+                id: lease.window,
+                units: lease.units,
+                priority: 0,
+                created: lease.issued_at,
+                expires: Some(lease.ends_at()),
+            };
+            prepaid(true, lent)
+        }));
+    }
+    Allowed {
+        claim,
+        credits,
+        shared,
+    }
+}
+
+/// The calendar of a quota: UTC where this build lacks the zone's rules.
+pub(super) fn zone_of(claim: &QuotaClaim) -> Zone {
+    let zone = claim.zone.as_deref().map(Zone::named);
+    zone.and_then(Result::ok).unwrap_or_default()
 }
 
 /// What one license is judged against on this device.
@@ -294,7 +432,11 @@ impl Stacking {
     /// Two licenses that both have a quota; only those of the same window can add up.
     fn unite_quota(self, known: &mut QuotaClaim, other: &QuotaClaim) {
         let sum = match (known.limit, other.limit) {
-            (Some(a), Some(b)) if self == Self::AddUp && known.window == other.window => {
+            (Some(a), Some(b))
+                if self == Self::AddUp
+                    && known.window == other.window
+                    && known.zone == other.zone =>
+            {
                 Some(a.saturating_add(b))
             }
             _ => None,
@@ -305,18 +447,16 @@ impl Stacking {
                 (one, other) => one.or(other),
             };
             let unbounded = |quota: &QuotaClaim| quota.overage && quota.overage_cap.is_none();
-            *known = QuotaClaim {
-                limit: Some(limit),
-                overage: known.overage || other.overage,
-                overage_cap: overage_cap.filter(|_| !unbounded(known) && !unbounded(other)),
-                ..*known
-            };
+            let bounded = !unbounded(known) && !unbounded(other);
+            known.limit = Some(limit);
+            known.overage |= other.overage;
+            known.overage_cap = overage_cap.filter(|_| bounded);
             return;
         }
         // Without a limit nothing is larger.
         let larger = other.limit.is_none() || other.overage || other.limit > known.limit;
         if known.limit.is_some() && larger {
-            *known = *other;
+            *known = other.clone();
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::license::ClockState;
 use crate::time::{Clock, Running, Timestamp};
 
 /// For how long of the wall clock one look stands.
-const LOOK_MS: i64 = 1000;
+pub(super) const LOOK_MS: i64 = 1000;
 
 pub(super) struct Keeper {
     source: Arc<dyn Clock>,
@@ -54,6 +54,7 @@ impl Keeper {
     }
 
     /// The wall clock, believed or not.
+    #[inline]
     pub fn wall(&self) -> Timestamp {
         self.source.now()
     }

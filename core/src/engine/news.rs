@@ -7,6 +7,7 @@ use std::sync::{MutexGuard, PoisonError};
 
 use super::Shared;
 use super::enrol::{self, Ask};
+use super::units::Shares;
 use crate::activation::{TimeProof, Wanted};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
@@ -31,6 +32,7 @@ pub(super) enum Step {
 pub(super) enum Word {
     Usage,
     SeatGivenBack,
+    Units,
 }
 
 /// One run of the host's loop from the first request to `None`.
@@ -51,6 +53,8 @@ pub(super) struct Turn {
     waiting: BTreeSet<Word>,
     /// The licenses whose seats were asked to be kept.
     pub renewed: BTreeSet<LicenseId>,
+    /// The shared quotas that units were asked of.
+    pub units: BTreeSet<Shares>,
 }
 
 impl Turn {
@@ -170,6 +174,7 @@ pub(super) fn end(shared: &Shared, seats_too: bool) -> Result<()> {
         if !seats_too {
             turn.renewed.clone_from(&over.renewed);
             turn.waiting.clone_from(&over.waiting);
+            turn.units.clone_from(&over.units);
         }
         over
     };

@@ -56,7 +56,14 @@ struct Places<'a> {
 }
 
 /// Finds this device's key, or makes one.
-pub(super) fn open(store: &mut Store, folder: &Path, options: &DeviceKey) -> Result<Device> {
+///
+/// Only who has the folder `alone` makes a new device of it.
+pub(super) fn open(
+    store: &mut Store,
+    folder: &Path,
+    options: &DeviceKey,
+    alone: bool,
+) -> Result<Device> {
     let places = Places {
         file: FileStore::new(folder.join(FOLDER)),
         options,
@@ -64,10 +71,10 @@ pub(super) fn open(store: &mut Store, folder: &Path, options: &DeviceKey) -> Res
     let host = options.host.id();
     let host = host.as_ref().map(|id| id.as_str());
     let device = match Record::read(store)? {
-        Some(record) => known(store, &places, record, host),
+        Some(record) => known(store, &places, record, (host, alone)),
         None => first(store, &places, host),
     };
-    if device.is_ok() && store.state(WIPE)?.is_some() && store.wipe_deleted().is_ok() {
+    if alone && device.is_ok() && store.state(WIPE)?.is_some() && store.wipe_deleted().is_ok() {
         store.write(|tx| tx.clear(WIPE))?;
     }
     device
@@ -78,7 +85,7 @@ fn known(
     store: &mut Store,
     places: &Places<'_>,
     record: Record,
-    host: Option<&str>,
+    (host, alone): (Option<&str>, bool),
 ) -> Result<Device> {
     let why = match places.load(&record) {
         Ok(Some(key)) if !record.is_bound_elsewhere(&key, host) => {
@@ -89,6 +96,9 @@ fn known(
         Err(KeyStoreError::Damaged(_)) => Damage::DeviceKeyUnreadable,
         Err(error) => return Err(error.into()),
     };
+    if !alone {
+        return Err(super::busy());
+    }
     let key = SigningKey::generate()?;
     let protection = places.keep(&key)?;
     let renewed = Renewal {

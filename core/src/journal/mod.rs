@@ -1,10 +1,10 @@
 //! The device's own folder: counters that survive `kill -9`, and a journal that survives a power
 //! cut.
 //!
-//! A folder belongs to one engine at a time. It holds `counters` (memory-mapped, see
-//! `counters.rs`), `journal.db` (SQLite in WAL mode with `synchronous=FULL`, see `store.rs`),
-//! `journal.lock` and `counters.lock`, and `device/` with the device's key unless that is kept
-//! elsewhere (see `device.rs`). Reading starts at `Journal::open`.
+//! Any number of processes may have one folder open. It holds `counters` (memory-mapped, see
+//! `counters.rs`), `journal.db` (SQLite in WAL mode with `synchronous=FULL`, see `store/`),
+//! three locks (`lock.rs`), and `device/` with the device's key unless that is kept elsewhere (see
+//! `device.rs`). Reading starts at `Journal::open`; `session.rs` is how a process gets at the file.
 //!
 //! # Invariants
 //!
@@ -14,97 +14,60 @@
 //! * The mark in the counter file is written after that transaction. A journal that lies behind
 //!   the mark has lost something: it is never continued, a new epoch begins.
 //! * A receipt is believed over a segment, a segment over a cell.
-//! * After `fork`, counting goes on in both processes; only the one that opened may seal and sync.
+//! * Whoever seals or believes a receipt has the turn of all processes and knows what they wrote.
+//! * Only who opens a folder alone puts it right.
+//! * After `fork`, counting goes on in both processes; what else a child does it does through a
+//!   connection of its own, and never while it has inherited an open one.
+//! * What is acknowledged as durable, a count or an event, is in a transaction that was synced.
 //!
 //! # Tables
 //!
-//! `state` (which key is the device's, pending request, numbers), `document` (licenses and the activation),
-//! `stream`, `cell`, `segment`, `receipt`.
+//! `state` (which key is the device's, pending request, numbers), `document` (licenses and the
+//! activation), `stream`, `cell`, `segment`, `receipt`; `durable` (cells that survive a power cut
+//! by themselves), `event`, `fold`.
 
+mod batch;
 mod counters;
+mod damage;
 mod device;
+mod durable;
+mod export;
+mod lock;
+mod receipts;
 mod recovery;
 mod sealing;
+mod session;
 mod store;
+mod streams;
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
+pub(crate) use counters::CellKind;
 pub(crate) use counters::add;
-use counters::{CellKind, Counters, Slot};
+use counters::{Counters, Slot};
+pub use damage::Damage;
+use durable::Group;
+pub use export::Sink;
+pub(crate) use export::export_folder;
+use lock::{Presence, Turn};
 pub use sealing::CellUsage;
 pub(crate) use sealing::SealTime;
-use store::{Cells, Chain, Store, StreamRow, Write};
+use session::Inner;
+use store::{Store, Write};
 
 use crate::clock::Watch;
 use crate::document::SigningKey;
 use crate::error::{Error, Result};
 use crate::id::{LicenseId, StreamId};
 use crate::keystore::{DeviceKey, Protection};
-use crate::meter::{CellKey, MAX_KEY_BYTES, Quota, stream_id};
+use crate::meter::{CellKey, Counts, stream_id};
+use crate::time::Timestamp;
 
 /// How many cells a folder has room for unless the caller says otherwise; also the most.
 pub const DEFAULT_CELLS: usize = 4096;
-
-/// Something that was found wrong when a folder was opened, and what was done about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Damage {
-    /// The counter file was gone: counts restart from what was sealed; what was not is lost.
-    CountersMissing,
-    /// The counter file was unreadable: it was set aside, counts restart from what was sealed.
-    CountersUnreadable,
-    /// One cell's key was unreadable: its count restarts from what was sealed.
-    CellUnreadable {
-        /// The cell's place in the counter file.
-        slot: usize,
-    },
-    /// A cell was behind what the journal had sealed and was raised to it.
-    CellBehind {
-        /// The meter.
-        meter: String,
-        /// Units by which it was raised.
-        units: u64,
-    },
-    /// The journal was behind the counters (restored, or its tail was lost): a new epoch began,
-    /// and the server works out what is still owed.
-    JournalBehind {
-        /// The epoch that began.
-        new_epoch: u64,
-    },
-    /// The journal was gone while counters remained: this device must be activated again, and
-    /// what it had not reported stays unreported.
-    JournalMissing,
-    /// The device's key was gone, as in a folder restored from a backup: this is a new device,
-    /// which asks for an activation of its own. What the former one had not reported stays
-    /// unreported by this one.
-    DeviceKeyMissing,
-    /// The device's key was cut or changed: this is a new device, as above.
-    DeviceKeyUnreadable,
-    /// The folder came here from another host: this is a new device, as above, and the one it was
-    /// copied from goes on undisturbed.
-    HostChanged,
-}
-
-impl Damage {
-    /// The stable code.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::CountersMissing => "counters_missing",
-            Self::CountersUnreadable => "counters_unreadable",
-            Self::CellUnreadable { .. } => "cell_unreadable",
-            Self::CellBehind { .. } => "cell_behind",
-            Self::JournalBehind { .. } => "journal_behind",
-            Self::JournalMissing => "journal_missing",
-            Self::DeviceKeyMissing => "device_key_missing",
-            Self::DeviceKeyUnreadable => "device_key_unreadable",
-            Self::HostChanged => "host_changed",
-        }
-    }
-}
 
 /// A cell that can be counted into: cheap to clone, usable from any thread.
 #[derive(Clone)]
@@ -118,26 +81,48 @@ impl CellHandle {
     pub fn word(&self) -> &AtomicU64 {
         self.counters.value(self.slot)
     }
+
+    /// Where the word is, to be found again from any other cell of the folder.
+    pub fn place(&self) -> usize {
+        self.slot.0
+    }
+
+    /// The word at a [`place`](Self::place) of the same folder.
+    #[inline]
+    pub fn word_at(&self, place: usize) -> &AtomicU64 {
+        self.counters.value(Slot(place))
+    }
+}
+
+/// How a folder is opened.
+pub(crate) struct Opening<'a> {
+    /// How many cells it has room for, when it is made.
+    pub cells: usize,
+    pub keys: &'a DeviceKey,
+    /// This boot of the machine, where that is known.
+    pub boot: Option<[u8; 16]>,
+    pub now: Timestamp,
 }
 
 /// An open folder.
 pub(crate) struct Journal {
+    folder: PathBuf,
+    device: SigningKey,
     counters: Arc<Counters>,
     /// Where known cells are: a shortcut past the search in the counter file.
     slots: Mutex<HashMap<(CellKind, Vec<u8>), Slot>>,
-    inner: Mutex<Inner>,
-    pid: u32,
+    /// What is known of the journal's file while it is open: nothing while it rests.
+    inner: Mutex<Option<Inner>>,
+    /// Whether the file was used since it was asked for the last time.
+    used: AtomicBool,
+    group: Group,
+    /// The process that opened the folder, and the one whose `inner` it is: a child's after `fork`.
+    opener: u32,
+    owner: AtomicU32,
+    /// Up to which of the changes of documents this process has seen them.
+    seen: AtomicU64,
     protection: Protection,
-    _lock: File,
-}
-
-/// What the journal keeps in memory of its file, changed only after the file was.
-struct Inner {
-    store: Store,
-    device: SigningKey,
-    /// The stream that is being continued; before the first activation only its cells.
-    stream: Option<StreamRow>,
-    cells: Cells,
+    presence: Presence,
 }
 
 /// Under which name cells are kept before there is a stream.
@@ -148,50 +133,56 @@ const NO_STREAM: StreamId = StreamId::from_bytes([0; 16]);
 const HANDED_OVER: &str = "handed over";
 
 impl Journal {
-    /// Opens a folder of its own, making it when there is none, and puts right what it can.
+    /// Opens a folder, making it when there is none. Who opens it alone puts right what it can.
     ///
-    /// `journal_busy` when another process has it; `journal_damaged` when its file cannot be
-    /// believed; `journal_io` when the folder cannot be read or written; `keystore_locked`,
-    /// `keystore_unavailable` and `keystore_failed` when the device's key cannot be reached.
-    pub fn open(folder: &Path, cells: usize, keys: &DeviceKey) -> Result<(Self, Vec<Damage>)> {
-        let capacity = cells.clamp(1, DEFAULT_CELLS);
+    /// `journal_busy` when another process is at it for too long, or has it open where only one
+    /// may; `journal_damaged` when its file cannot be believed; `journal_io` and `disk_full` when
+    /// the folder cannot be read or written; `keystore_locked`, `keystore_unavailable` and
+    /// `keystore_failed` when the device's key cannot be reached.
+    pub fn open(folder: &Path, opening: &Opening<'_>) -> Result<(Self, Vec<Damage>)> {
+        let capacity = opening.cells.clamp(1, DEFAULT_CELLS);
         make_folder(folder)?;
-        let lock = take_lock(folder)?;
+        let _turn = Turn::wait(&folder.join(TURN))?;
+        let (presence, alone) = Presence::join(&folder.join(PRESENCE))?;
         let mut damage = Vec::new();
-        let mut store = Store::open(&folder.join("journal.db"))?;
-        let (counters, fresh) = open_counters(folder, capacity, &mut damage)?;
-        let device = device::open(&mut store, folder, keys)?;
-        let stream = recovery::current_stream(&store)?;
-        let cells = store.cells(stream.as_ref().map_or(NO_STREAM, |row| row.stream))?;
-        if fresh && stream.is_some() {
+        let mut store = Store::open(&folder.join(FILE))?;
+        let (counters, fresh) = open_counters(folder, capacity, alone, &mut damage)?;
+        let device = device::open(&mut store, folder, opening.keys, alone)?;
+        let mut inner = Inner::read(store, device.key.clone())?;
+        if fresh && inner.stream.is_some() {
             damage.push(Damage::CountersMissing);
         }
-        let mut inner = Inner {
-            store,
-            device: device.key,
-            stream,
-            cells,
-        };
         if let Some(renewal) = &device.renewed {
             recovery::hand_over(&mut inner, &counters, renewal)?;
             renewal.forget_former(folder);
             damage.push(renewal.why.clone());
         }
-        recovery::reconcile(&mut inner, &counters, &mut damage)?;
+        if alone {
+            recovery::after_power(&counters, opening.boot, &mut damage)?;
+            recovery::reconcile(&mut inner, &counters, &mut damage)?;
+            recovery::note(&counters, &damage, opening.now);
+        }
+        let pid = std::process::id();
         let journal = Self {
+            folder: folder.to_owned(),
+            device: device.key,
+            seen: AtomicU64::new(counters.documents().load(Ordering::Acquire)),
             counters: Arc::new(counters),
             slots: Mutex::default(),
-            inner: Mutex::new(inner),
-            pid: std::process::id(),
+            inner: Mutex::new(Some(inner)),
+            used: AtomicBool::new(true),
+            group: Group::default(),
+            opener: pid,
+            owner: AtomicU32::new(pid),
             protection: device.protection,
-            _lock: lock,
+            presence,
         };
         Ok((journal, damage))
     }
 
     /// The key that signs for this device.
-    pub fn device(&self) -> Result<SigningKey> {
-        Ok(self.lock()?.device.clone())
+    pub fn device(&self) -> &SigningKey {
+        &self.device
     }
 
     /// Where that key lies.
@@ -214,16 +205,29 @@ impl Journal {
         self.cell(CellKind::Count, key.to_bytes())
     }
 
-    /// The allowance word of a meter's quota in its kind of window.
-    pub fn allowance(&self, meter: &str, quota: Quota) -> Result<CellHandle> {
-        debug_assert!(meter.len() < MAX_KEY_BYTES);
-        let mut key = vec![quota.window().code()];
-        key.extend_from_slice(meter.as_bytes());
+    /// The word of a quota, made when there is none.
+    pub fn word(&self, key: Vec<u8>) -> Result<CellHandle> {
         self.cell(CellKind::Allowance, key)
     }
 
+    /// Every word of a quota whose key begins so, in the order of the keys.
+    pub fn words(&self, prefix: &[u8]) -> Vec<(Vec<u8>, CellHandle)> {
+        // What is unreadable was told of when the folder was opened.
+        let published = self.counters.published(&mut Vec::new());
+        let mut words: Vec<_> = published
+            .into_iter()
+            .filter(|(_, kind, key)| *kind == CellKind::Allowance && key.starts_with(prefix))
+            .map(|(slot, _, key)| {
+                let counters = Arc::clone(&self.counters);
+                (key, CellHandle { counters, slot })
+            })
+            .collect();
+        words.sort_by(|a, b| a.0.cmp(&b.0));
+        words
+    }
+
     fn cell(&self, kind: CellKind, key: Vec<u8>) -> Result<CellHandle> {
-        let slot = if std::process::id() == self.pid {
+        let slot = if std::process::id() == self.opener {
             self.remembered_slot(kind, key)?
         } else {
             // The lock of the shortcut may have been held by a thread that this process has not.
@@ -246,24 +250,19 @@ impl Journal {
         Ok(slot)
     }
 
-    /// Writes every counter to the disk and waits for it.
-    pub fn flush(&self) -> Result<()> {
-        self.counters.flush()
-    }
-
     /// A small named value.
     pub fn state(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        self.lock()?.store.state(name)
+        self.enter()?.store.state(name)
     }
 
     /// Remembers or (with `None`) forgets small named values, on the disk when this returns.
     pub fn set_states(&self, values: &[(&str, Option<&[u8]>)]) -> Result<()> {
-        self.lock()?.store.write(|tx| write_states(tx, values))
+        self.enter()?.store.write(|tx| write_states(tx, values))
     }
 
     /// A named number; 0 when it was never set.
     pub fn number(&self, name: &str) -> Result<i64> {
-        self.lock()?.store.number(name)
+        self.enter()?.store.number(name)
     }
 
     /// Remembers a named number.
@@ -273,7 +272,7 @@ impl Journal {
 
     /// The clock as it was when it was looked at last.
     pub fn clock(&self) -> Result<Watch> {
-        let kept = kept_clock(&self.lock()?.store)?;
+        let kept = kept_clock(&self.enter()?.store)?;
         Ok(self
             .counters
             .clock()
@@ -282,10 +281,10 @@ impl Journal {
 
     /// Remembers the clock where a killed process doesn't lose it; no system call.
     pub fn note_clock(&self, watch: &Watch) {
-        // Two processes would write over each other: the one that opened does it.
-        if std::process::id() == self.pid {
-            self.counters.set_clock(watch);
-        }
+        // Of two processes that write at once one may spoil the other's, never the older copy.
+        let kept = self.counters.clock();
+        self.counters
+            .set_clock(&kept.map_or(*watch, |kept| watch.merged(kept)));
     }
 
     /// Remembers the clock on the disk.
@@ -298,12 +297,14 @@ impl Journal {
 
     /// Every installed document with its name.
     pub fn documents(&self) -> Result<Vec<(String, Vec<u8>)>> {
-        self.lock()?.store.documents()
+        self.enter()?.store.documents()
     }
 
     /// Keeps a document under a name, in place of the one before.
     pub fn keep_document(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.lock()?.store.write(|tx| tx.document(name, bytes))
+        self.enter()?.store.write(|tx| tx.document(name, bytes))?;
+        self.documents_changed();
+        Ok(())
     }
 
     /// Forgets documents, keeps others and changes small named values, all in one transaction.
@@ -313,42 +314,63 @@ impl Journal {
         keep: &[(&str, &[u8])],
         states: &[(&str, Option<&[u8]>)],
     ) -> Result<()> {
-        self.lock()?.store.write(|tx| {
+        self.enter()?.store.write(|tx| {
             forget
                 .iter()
                 .try_for_each(|name| tx.forget_document(name))?;
             keep.iter()
                 .try_for_each(|(name, bytes)| tx.document(name, bytes))?;
             write_states(tx, states)
-        })
-    }
-
-    /// The license whose use is being counted.
-    pub fn counted_license(&self) -> Result<Option<LicenseId>> {
-        let inner = self.lock()?;
-        Ok(inner.stream.as_ref().map(|row| row.license))
-    }
-
-    /// Every kept segment and receipt of this device, oldest first.
-    pub fn chain(&self) -> Result<Chain> {
-        let inner = self.lock()?;
-        let streams = inner.store.streams()?.into_iter();
-        let own: Vec<_> = streams
-            .filter(|(stream, license)| *stream == stream_id(inner.device.public(), *license))
-            .map(|(stream, _)| stream)
-            .collect();
-        inner.store.chain(&own)
-    }
-
-    fn lock(&self) -> Result<MutexGuard<'_, Inner>> {
-        if std::process::id() != self.pid {
-            return Err(Error::new(
-                "forked",
-                "this process was forked from the one that opened the engine: it may count, but \
-                 only the parent may seal and sync; or open the engine after forking",
-            ));
+        })?;
+        if !forget.is_empty() || !keep.is_empty() {
+            self.documents_changed();
         }
-        Ok(self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+        Ok(())
+    }
+
+    /// Tells the other processes, and takes this one to know.
+    fn documents_changed(&self) {
+        let before = self.counters.documents().fetch_add(1, Ordering::AcqRel);
+        let known = (Ordering::AcqRel, Ordering::Relaxed);
+        let _others_changed_them_too =
+            self.seen
+                .compare_exchange(before, before.wrapping_add(1), known.0, known.1);
+    }
+
+    /// Whether another process has changed documents; says so once.
+    #[inline]
+    pub fn has_news(&self) -> bool {
+        let now = self.counters.documents().load(Ordering::Acquire);
+        now != self.seen.load(Ordering::Acquire) && self.seen.swap(now, Ordering::AcqRel) != now
+    }
+
+    /// Writes out every kept segment and receipt of this device, oldest first.
+    pub fn export(
+        &self,
+        activation: &dyn Fn(LicenseId) -> String,
+        out: &mut Sink<'_>,
+    ) -> Result<Counts> {
+        let inner = self.enter()?;
+        let own = |stream, license| stream == stream_id(self.device.public(), license);
+        inner.store.export(activation, &own, out)
+    }
+
+    /// What stands for the segments that are not kept any more.
+    pub fn checkpoints(&self) -> Result<Vec<Vec<u8>>> {
+        let inner = self.enter()?;
+        let mut all = Vec::new();
+        for stream in self.own_streams(&inner)? {
+            all.extend(inner.store.checkpoints(stream)?);
+        }
+        Ok(all)
+    }
+
+    fn own_streams(&self, inner: &Inner) -> Result<Vec<StreamId>> {
+        let streams = inner.store.streams()?.into_iter();
+        let own = streams
+            .filter(|(stream, license)| *stream == stream_id(self.device.public(), *license))
+            .map(|(stream, _)| stream);
+        Ok(own.collect())
     }
 }
 
@@ -384,28 +406,21 @@ fn make_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn take_lock(folder: &Path) -> Result<File> {
-    let path = folder.join("journal.lock");
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|e| io_error("open the lock of", folder, &e))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(std::fs::TryLockError::WouldBlock) => Err(busy()),
-        Err(std::fs::TryLockError::Error(e)) => Err(io_error("lock", folder, &e)),
-    }
-}
-
 /// Opens the counter file; an unreadable one is set aside, never overwritten.
 fn open_counters(
     folder: &Path,
     capacity: usize,
+    alone: bool,
     damage: &mut Vec<Damage>,
 ) -> Result<(Counters, bool)> {
     let path = folder.join("counters");
+    if !alone {
+        // Others count in it: a new one beside theirs would be counted twice or not at all.
+        return match Counters::open_there(&path) {
+            Err(error) if error.code() == "journal_damaged" => Err(busy()),
+            other => Ok((other?, false)),
+        };
+    }
     match Counters::open(&path, capacity) {
         Err(error) if error.code() == "journal_damaged" => {
             let aside = free_name(folder);
@@ -429,8 +444,8 @@ fn free_name(folder: &Path) -> PathBuf {
 fn busy() -> Error {
     Error::new(
         "journal_busy",
-        "another process has this folder open: give each process a folder of its own, or open the \
-         engine once and count from forked workers",
+        "another process keeps this folder to itself, or has it open while something in it must be \
+         put right: end that process and try again",
     )
 }
 
@@ -448,8 +463,22 @@ fn io_error(what: &str, path: &Path, error: &std::io::Error) -> Error {
     )
 }
 
+fn forked() -> Error {
+    Error::new(
+        "forked",
+        "this process was forked while the engine was busy with its file: it may count; to sync, \
+         open the engine after forking, or fork a second after its last use",
+    )
+}
+
+/// The journal's file, and the locks of its folder.
+const FILE: &str = "journal.db";
+const PRESENCE: &str = "journal.lock";
+const TURN: &str = "journal.turn";
 /// The name under which the clock is kept.
 const CLOCK: &str = "clock";
+/// The name under which the position is kept that was left when segments were put together.
+const LEFT: &str = "left";
 /// The name under which the current stream's id is kept.
 const CURRENT_STREAM: &str = "stream";
 

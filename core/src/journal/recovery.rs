@@ -4,11 +4,13 @@ use std::sync::atomic::Ordering;
 
 use super::counters::{Counters, Mark};
 use super::device::Renewal;
+use super::session::Inner;
 use super::store::{CellRow, Cells, Store, StreamRow};
-use super::{CURRENT_STREAM, CellKind, Damage, HANDED_OVER, Inner, NO_STREAM, Slot, stream_of};
+use super::{CURRENT_STREAM, CellKind, Damage, HANDED_OVER, LEFT, NO_STREAM, Slot, stream_of};
 use crate::error::{Error, Result};
 use crate::meter::{
-    CellKey, ClosedTotal, GENESIS, Opening, OpeningReason, Segment, TimeQuality, seal_segment,
+    CellKey, ClosedTotal, Condition, GENESIS, IncidentKind, Opening, OpeningReason, Segment,
+    TimeQuality, seal_segment,
 };
 use crate::time::Timestamp;
 
@@ -22,12 +24,43 @@ pub(super) fn current_stream(store: &Store) -> Result<Option<StreamRow>> {
         .ok_or_else(|| super::damaged("the usage stream is missing"))
 }
 
+/// Names a power cut, and has the disk know that counting goes on, before it does.
+pub(super) fn after_power(
+    counters: &Counters,
+    boot: Option<[u8; 16]>,
+    damage: &mut Vec<Damage>,
+) -> Result<()> {
+    let Some(boot) = boot else {
+        return Ok(());
+    };
+    if counters.begin_boot(boot)? {
+        damage.push(Damage::PowerLost);
+    }
+    Ok(())
+}
+
+/// Has the next segment say what was damaged.
+pub(super) fn note(counters: &Counters, damage: &[Damage], now: Timestamp) {
+    for found in damage {
+        let kind = match found {
+            Damage::PowerLost => IncidentKind::PowerLost,
+            Damage::CountersMissing
+            | Damage::CountersUnreadable
+            | Damage::CellUnreadable { .. }
+            | Damage::CellBehind { .. } => IncidentKind::CountersDamaged,
+            _ => continue,
+        };
+        counters.note(kind, now);
+    }
+}
+
 /// Holds counters and journal against each other, and puts right what differs.
 pub(super) fn reconcile(
     inner: &mut Inner,
     counters: &Counters,
     damage: &mut Vec<Damage>,
 ) -> Result<()> {
+    raise_durable(&inner.store, counters, damage)?;
     let mark = counters.mark();
     let Some(row) = inner.stream.clone() else {
         if mark != Mark::START {
@@ -43,7 +76,8 @@ pub(super) fn reconcile(
     }
     let marked = crate::id::StreamId::from_bytes(mark.stream);
     let known = inner.store.hash(marked, mark.epoch, mark.seq)?;
-    if mark.seq == 0 || known == Some(mark.head) {
+    let left = inner.store.state(LEFT)?.as_deref() == Some(&mark.to_bytes()[..]);
+    if mark.seq == 0 || known == Some(mark.head) || left {
         // The journal is ahead: the process ended between its commit and the mark.
         counters.set_mark(&row.mark());
         return Ok(());
@@ -69,6 +103,11 @@ fn row_time(inner: &Inner) -> Result<Timestamp> {
 /// Raises every cell that lies behind what was sealed of it, and makes those that are missing.
 fn raise_cells(inner: &Inner, counters: &Counters, damage: &mut Vec<Damage>) -> Result<()> {
     let slots = count_slots(counters, damage);
+    for found in &*damage {
+        if let Damage::CellUnreadable { slot } = found {
+            counters.retire(*slot);
+        }
+    }
     for (key, row) in &inner.cells {
         let slot = match slots.iter().find(|(known, _)| known == key) {
             Some(&(_, slot)) => slot,
@@ -79,6 +118,21 @@ fn raise_cells(inner: &Inner, counters: &Counters, damage: &mut Vec<Damage>) -> 
             damage.push(Damage::CellBehind {
                 meter: CellKey::from_bytes(key)?.meter().to_owned(),
                 units: row.sealed - found,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Raises every cell to what was acknowledged of it as durable.
+fn raise_durable(store: &Store, counters: &Counters, damage: &mut Vec<Damage>) -> Result<()> {
+    for (kind, key, value) in store.durable()? {
+        let slot = counters.find_or_insert(kind, &key)?;
+        let found = counters.value(slot).fetch_max(value, Ordering::SeqCst);
+        if found < value && kind == CellKind::Count {
+            damage.push(Damage::CellBehind {
+                meter: CellKey::from_bytes(&key)?.meter().to_owned(),
+                units: value - found,
             });
         }
     }
@@ -152,16 +206,32 @@ pub(super) fn begin_epoch(
         .stream
         .clone()
         .ok_or_else(|| Error::new("not_activated", "there is no usage stream to begin again"))?;
+    // Whether the server took the opening of the epoch that ends here is not known. If it did,
+    // billing by another would bill twice: what has no receipt is left for people to settle.
+    let unheard = row.epoch > 1 && row.acked == 0;
+    let reason = if unheard {
+        OpeningReason::Forked
+    } else {
+        reason
+    };
     let mut closed = Vec::new();
     let mut cells = Cells::new();
     for (key, slot) in count_slots(counters, &mut Vec::new()) {
         let value = read(counters, slot);
         let known = inner.cells.get(&key).copied().unwrap_or_default();
-        if value > known.acked {
+        // What a server may have lost with a backup is told again: it knows what it has of it.
+        let told = match reason {
+            OpeningReason::Recovered => value > known.base,
+            OpeningReason::Forked => value > known.acked,
+        };
+        if told {
             closed.push(ClosedTotal {
                 key: CellKey::from_bytes(&key)?,
                 acknowledged: known.acked.saturating_sub(known.base),
-                counted: value.saturating_sub(known.base),
+                counted: value.saturating_sub(match unheard {
+                    true => known.acked.min(known.base),
+                    false => known.base,
+                }),
             });
         }
         cells.insert(
@@ -190,6 +260,9 @@ pub(super) fn begin_epoch(
             closed_epoch: row.epoch,
             closed,
         }),
+        events: Vec::new(),
+        disputed_events: Vec::new(),
+        condition: Condition::default(),
     };
     let bytes = seal_segment(&segment, &inner.device)?;
     let head = crate::meter::chain_hash(&bytes);
@@ -201,7 +274,17 @@ pub(super) fn begin_epoch(
         send: 1,
         ..row
     };
-    inner.commit_segment(counters, next, &bytes, cells)
+    inner.commit_segment(counters, next, &bytes, cells, |tx, row| {
+        tx.events_again(row.stream, reason == OpeningReason::Forked)
+    })
+}
+
+/// The word of a cell, within what the journal can hold.
+pub(super) fn word(counters: &Counters, kind: CellKind, slot: Slot) -> u64 {
+    match kind {
+        CellKind::Count => read(counters, slot),
+        CellKind::Allowance => counters.value(slot).load(Ordering::SeqCst),
+    }
 }
 
 pub(super) fn read(counters: &Counters, slot: Slot) -> u64 {

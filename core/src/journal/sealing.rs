@@ -1,22 +1,49 @@
-//! Sealing segments, sending them in order, and believing receipts.
+//! Sealing segments, and sending them in order.
 
 use super::counters::{Counters, Mark};
-use super::recovery::{begin_epoch, count_slots, read};
-use super::store::{CellRow, Cells, StreamRow};
-use super::{CURRENT_STREAM, Inner, Journal};
-use crate::error::{Error, Result};
-use crate::id::LicenseId;
+use super::recovery::{count_slots, read};
+use super::session::Inner;
+use super::store::{CellRow, Cells, EventRow, StreamRow, Write};
+use super::{Journal, LEFT};
+use crate::error::Result;
 use crate::meter::{
-    CellKey, GENESIS, OpeningReason, Receipt, Segment, TimeQuality, Total, chain_hash,
-    open_segment, seal_segment, stream_id,
+    CellKey, Compacted, Condition, Event, Incident, MAX_BATCH, MAX_EVENTS, Ran, Segment,
+    TimeQuality, Total, chain_hash, seal_segment,
 };
-use crate::time::Timestamp;
+use crate::time::{Running, Timestamp};
+
+/// The most bytes of totals and events in one segment, to stay below what a document may have.
+const MAX_BODY: usize = 1_000_000;
+/// So many segments that were never sent are put together into one.
+const MAX_UNSENT: u64 = 512;
+/// The name under which the instant of the last sealing is kept.
+pub(super) const SEALED_AT: &str = "sealed at";
 
 /// The instant a segment is sealed at, and how far it can be believed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SealTime {
     pub at: Timestamp,
     pub quality: TimeQuality,
+    pub running: Option<Running>,
+}
+
+/// Why a segment is sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// Something was counted or recorded.
+    Usage,
+    /// So many milliseconds without one: an empty one is sealed too.
+    Heartbeat { after_ms: i64 },
+    /// So many milliseconds without one, or as many events as fit: something must be new.
+    Due { after_ms: i64 },
+}
+
+/// What the next segments carry.
+struct Draft {
+    row: StreamRow,
+    totals: Vec<Total>,
+    cells: Cells,
+    compacted: Option<Compacted>,
 }
 
 /// What one cell has counted, and how far it got.
@@ -33,46 +60,20 @@ pub struct CellUsage {
 }
 
 impl Journal {
-    /// Continues, or begins, the stream of this device's use of `license`.
-    ///
-    /// What was counted before the first activation belongs to the first stream; when the license
-    /// changes, what was counted so far is sealed under the old one first.
-    pub fn use_license(&self, license: LicenseId, product: &str, time: SealTime) -> Result<()> {
-        let mut inner = self.lock()?;
-        let stream = stream_id(inner.device.public(), license);
-        if inner
-            .stream
-            .as_ref()
-            .is_some_and(|row| row.stream == stream)
-        {
-            return Ok(());
-        }
-        if inner.stream.is_some() {
-            inner.seal(&self.counters, time)?;
-        }
-        match inner.store.stream(stream)? {
-            Some(row) => inner.return_to(&self.counters, row),
-            None => inner.begin_stream(
-                &self.counters,
-                StreamRow {
-                    stream,
-                    license,
-                    product: product.to_owned(),
-                    epoch: 1,
-                    seq: 0,
-                    head: GENESIS,
-                    acked: 0,
-                    send: 1,
-                },
-            ),
-        }
-    }
-
     /// The sealed segment that is to be sent next, and whether it was sealed just now.
     ///
     /// Its bytes are on the disk before this returns and are the same each time.
-    pub fn next_segment(&self, time: SealTime, may_seal: bool) -> Result<Option<(Vec<u8>, bool)>> {
-        let mut inner = self.lock()?;
+    /// Where nothing was counted, a heartbeat is sealed after `heartbeat_ms`.
+    pub fn next_segment(
+        &self,
+        time: SealTime,
+        may_seal: bool,
+        heartbeat_ms: i64,
+    ) -> Result<Option<(Vec<u8>, bool)>> {
+        let heartbeat = Occasion::Heartbeat {
+            after_ms: heartbeat_ms,
+        };
+        let mut inner = self.turn()?;
         let mut sealed = false;
         loop {
             if let Some(row) = inner.unsent()? {
@@ -80,7 +81,7 @@ impl Journal {
                     Some(bytes) => return Ok(Some((bytes, sealed))),
                     None => inner.cannot_resend(&self.counters, row, time.at)?,
                 }
-            } else if may_seal && inner.seal(&self.counters, time)? {
+            } else if may_seal && inner.seal(&self.counters, time, heartbeat)? {
                 sealed = true;
             } else {
                 return Ok(None);
@@ -88,47 +89,19 @@ impl Journal {
         }
     }
 
-    /// Believes a receipt whose signature was verified. `refused` is whether it came as a 409.
-    pub fn acknowledge(
-        &self,
-        receipt: &Receipt,
-        bundle: &[u8],
-        refused: bool,
-        now: Timestamp,
-    ) -> Result<()> {
-        let mut inner = self.lock()?;
-        // An answer about a stream this device never had changes nothing.
-        let Some(row) = inner.store.stream(receipt.stream)? else {
-            return Ok(());
-        };
-        let at = receipt.position;
-        if at.epoch < row.epoch {
-            if refused {
-                inner.send_from(row, 1)?;
-            }
-            return Ok(());
+    /// Seals what was counted when the last segment is `after_ms` old, or events fill one.
+    pub fn seal_when_due(&self, time: SealTime, after_ms: i64) -> Result<bool> {
+        // Most times nothing is due: whoever has the turn isn't disturbed for that.
+        if !self.enter()?.is_due(time.at, after_ms)? {
+            return Ok(false);
         }
-        let own = inner.store.hash(row.stream, at.epoch, at.seq)?;
-        let folded = at.epoch == row.epoch && own.is_none() && at.seq < row.acked;
-        if at.epoch > row.epoch || (own != Some(at.head) && !folded) {
-            return inner.leave_fork(&self.counters, row, at.epoch, now);
-        }
-        let send = if refused {
-            at.seq + 1
-        } else {
-            row.send.max(at.seq + 1)
-        };
-        if at.seq > row.acked {
-            inner.believe(StreamRow { send, ..row }, at.seq, bundle)?;
-        } else if send != row.send {
-            inner.send_from(row, send)?;
-        }
-        Ok(())
+        let due = Occasion::Due { after_ms };
+        self.turn()?.seal(&self.counters, time, due)
     }
 
     /// What every cell has counted, in the order of the keys.
     pub fn usage(&self) -> Result<Vec<CellUsage>> {
-        let inner = self.lock()?;
+        let inner = self.enter()?;
         let mut usage = Vec::new();
         for (key, slot) in count_slots(&self.counters, &mut Vec::new()) {
             let row = inner.cells.get(&key).copied().unwrap_or_default();
@@ -153,69 +126,108 @@ impl Inner {
         }
     }
 
-    fn is_current(&self, row: &StreamRow) -> bool {
+    pub(super) fn is_current(&self, row: &StreamRow) -> bool {
         self.stream
             .as_ref()
             .is_some_and(|current| current.stream == row.stream)
     }
 
-    /// The server asks for a segment that was folded away: the stream begins again, and the
-    /// server works out what is owed. A stream that was left behind is given up.
-    fn cannot_resend(&mut self, counters: &Counters, row: StreamRow, now: Timestamp) -> Result<()> {
-        if self.is_current(&row) {
-            begin_epoch(self, counters, row.epoch + 1, OpeningReason::Recovered, now)
-        } else {
-            let past_the_end = row.seq + 1;
-            self.send_from(row, past_the_end)
-        }
-    }
-
-    /// The server knows another continuation of this chain.
-    fn leave_fork(
+    /// Seals what changed since the last segment; `false` when there was no occasion.
+    pub(super) fn seal(
         &mut self,
         counters: &Counters,
-        row: StreamRow,
-        server_epoch: u64,
-        now: Timestamp,
-    ) -> Result<()> {
-        if self.is_current(&row) {
-            let epoch = server_epoch.max(row.epoch) + 1;
-            begin_epoch(self, counters, epoch, OpeningReason::Forked, now)
-        } else {
-            let past_the_end = row.seq + 1;
-            self.send_from(row, past_the_end)
-        }
-    }
-
-    /// Seals what changed since the last segment; `false` when nothing did.
-    fn seal(&mut self, counters: &Counters, time: SealTime) -> Result<bool> {
+        time: SealTime,
+        occasion: Occasion,
+    ) -> Result<bool> {
         let Some(row) = self.stream.clone() else {
             return Ok(false);
         };
-        let mut totals = Vec::new();
-        let mut cells = Cells::new();
+        if let Occasion::Due { after_ms } = occasion
+            && !self.is_due(time.at, after_ms)?
+        {
+            return Ok(false);
+        }
+        let mut draft = self.draft(counters, row)?;
+        let incidents = counters.incidents();
+        let mut events = self.store.events(draft.row.stream, draft.row.seq)?;
+        let nothing = draft.totals.is_empty() && events.is_empty() && incidents.is_empty();
+        let heartbeat = match occasion {
+            Occasion::Heartbeat { after_ms } => self.since_sealed(time.at)? >= after_ms,
+            _ => false,
+        };
+        if nothing && !heartbeat {
+            return Ok(false);
+        }
+        self.seal_one(counters, time, &mut draft, (&incidents, &events))?;
+        counters.said(&incidents);
+        // What did not fit follows at once: the segment before is not sent without it.
+        loop {
+            events = self.store.events(draft.row.stream, draft.row.seq)?;
+            if events.is_empty() {
+                return Ok(true);
+            }
+            self.seal_one(counters, time, &mut draft, (&[], &events))?;
+        }
+    }
+
+    /// The cells that changed. Where too many segments wait that were never sent, what those say
+    /// is said again, in their place.
+    fn draft(&self, counters: &Counters, row: StreamRow) -> Result<Draft> {
+        // One request carries so many; whatever may have left is never said in other bytes.
+        let left_the_device = row.send.max(row.acked + 1) + (MAX_BATCH as u64 - 1);
+        let compact = row.seq.saturating_sub(left_the_device) >= MAX_UNSENT;
+        let before = match compact {
+            true => self.store.hash(row.stream, row.epoch, left_the_device)?,
+            false => None,
+        };
+        let mut draft = Draft {
+            totals: Vec::new(),
+            cells: Cells::new(),
+            compacted: before.map(|_| Compacted {
+                segments: row.seq - left_the_device,
+                head: row.head,
+            }),
+            row,
+        };
+        if let Some(head) = before {
+            (draft.row.seq, draft.row.head) = (left_the_device, head);
+        }
         for (key, slot) in count_slots(counters, &mut Vec::new()) {
             let value = read(counters, slot);
             let known = self.cells.get(&key).copied().unwrap_or_default();
-            if value > known.sealed {
-                let units = value - known.base;
-                totals.push(Total {
+            let said = match before {
+                Some(_) => known.acked.max(known.base),
+                None => known.sealed,
+            };
+            if value > said {
+                draft.totals.push(Total {
                     key: CellKey::from_bytes(&key)?,
-                    units,
+                    units: value - known.base,
                 });
-                cells.insert(
-                    key,
-                    CellRow {
-                        sealed: value,
-                        ..known
-                    },
-                );
+                let sealed = CellRow {
+                    sealed: value,
+                    ..known
+                };
+                draft.cells.insert(key, sealed);
             }
         }
-        if totals.is_empty() {
-            return Ok(false);
-        }
-        totals.sort_by(|a, b| a.key.cmp(&b.key));
+        draft.totals.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(draft)
+    }
+
+    /// Seals one segment of a draft, which then goes on behind it.
+    fn seal_one(
+        &mut self,
+        counters: &Counters,
+        time: SealTime,
+        draft: &mut Draft,
+        (incidents, events): (&[Incident], &[EventRow]),
+    ) -> Result<()> {
+        let row = draft.row.clone();
+        let totals = std::mem::take(&mut draft.totals);
+        let room = MAX_BODY.saturating_sub(totals.iter().map(room_of).sum());
+        let (events, disputed_events, ids) = fitting(events, room)?;
+        let compacted = draft.compacted.take();
         let segment = Segment {
             product: row.product.clone(),
             device: *self.device.public(),
@@ -228,6 +240,13 @@ impl Inner {
             sealed_at: time.at,
             time_quality: time.quality,
             opening: None,
+            events,
+            disputed_events,
+            condition: Condition {
+                ran: time.running.map(|running| Ran::of(running, row.stream)),
+                incidents: incidents.to_vec(),
+                compacted,
+            },
         };
         let bytes = seal_segment(&segment, &self.device)?;
         let next = StreamRow {
@@ -235,8 +254,18 @@ impl Inner {
             head: chain_hash(&bytes),
             ..row
         };
-        self.commit_segment(counters, next, &bytes, cells)?;
-        Ok(true)
+        let cells = std::mem::take(&mut draft.cells);
+        let left = self.stream.as_ref().map(StreamRow::mark);
+        draft.row = next.clone();
+        self.commit_segment(counters, next, &bytes, cells, |tx, next| {
+            if let (Some(_), Some(left)) = (compacted, left) {
+                tx.unseal(next, next.seq - 1)?;
+                // The counters still name the segment that was the last.
+                tx.state(LEFT, &left.to_bytes())?;
+            }
+            tx.seal_events(&ids, next.seq)?;
+            tx.state(SEALED_AT, &time.at.ms().to_be_bytes())
+        })
     }
 
     /// Writes a segment with all it changes in one transaction, then the mark outside it.
@@ -246,9 +275,11 @@ impl Inner {
         row: StreamRow,
         bytes: &[u8],
         cells: Cells,
+        more: impl FnOnce(&Write<'_>, &StreamRow) -> Result<()>,
     ) -> Result<()> {
         let known = &self.cells;
         self.store.write(|tx| {
+            more(tx, &row)?;
             tx.segment(&row, bytes)?;
             tx.cells(row.stream, known, &cells)?;
             tx.stream(&row)
@@ -259,126 +290,19 @@ impl Inner {
         Ok(())
     }
 
-    /// Begins a stream. What was counted before the first activation belongs to the first one; a
-    /// later one begins where the one before was sealed.
-    fn begin_stream(&mut self, counters: &Counters, row: StreamRow) -> Result<()> {
-        let first = self.stream.is_none();
-        let cell = |known: &CellRow| match first {
-            true => *known,
-            false => CellRow {
-                base: known.sealed,
-                ..*known
-            },
+    fn is_due(&self, now: Timestamp, after_ms: i64) -> Result<bool> {
+        let Some(row) = &self.stream else {
+            return Ok(false);
         };
-        let cells = self
-            .cells
-            .iter()
-            .map(|(key, known)| (key.clone(), cell(known)))
-            .collect();
-        self.switch(counters, row, Cells::new(), cells)
+        let enough = MAX_EVENTS as i64;
+        Ok(self.since_sealed(now)? >= after_ms
+            || self.store.unsealed_events(row.stream, enough)? >= enough)
     }
 
-    /// Continues a stream that was left for another: what was counted in between is not its own.
-    fn return_to(&mut self, counters: &Counters, row: StreamRow) -> Result<()> {
-        let known = self.store.cells(row.stream)?;
-        let mut cells = Cells::new();
-        for (key, now) in &self.cells {
-            let then = known.get(key).copied().unwrap_or_default();
-            let elsewhere = now.sealed.saturating_sub(then.sealed);
-            cells.insert(
-                key.clone(),
-                CellRow {
-                    base: then.base + elsewhere,
-                    sealed: then.sealed + elsewhere,
-                    acked: then.acked + elsewhere,
-                },
-            );
-        }
-        self.switch(counters, row, known, cells)
-    }
-
-    fn switch(
-        &mut self,
-        counters: &Counters,
-        row: StreamRow,
-        known: Cells,
-        cells: Cells,
-    ) -> Result<()> {
-        self.store.write(|tx| {
-            tx.cells(row.stream, &known, &cells)?;
-            tx.stream(&row)?;
-            tx.state(CURRENT_STREAM, row.stream.as_bytes())
-        })?;
-        self.cells = cells;
-        counters.set_mark(&row.mark());
-        self.stream = Some(row);
-        Ok(())
-    }
-
-    fn send_from(&mut self, row: StreamRow, seq: u64) -> Result<()> {
-        let row = StreamRow {
-            send: seq.max(1),
-            ..row
-        };
-        self.store.write(|tx| tx.stream(&row))?;
-        if self.is_current(&row) {
-            self.stream = Some(row);
-        }
-        Ok(())
-    }
-
-    /// Moves what is acknowledged up to `seq`.
-    fn believe(&mut self, row: StreamRow, seq: u64, bundle: &[u8]) -> Result<()> {
-        let current = self.is_current(&row);
-        let known = if current {
-            self.cells.clone()
-        } else {
-            self.store.cells(row.stream)?
-        };
-        let mut cells = Cells::new();
-        for number in row.acked + 1..=seq {
-            let bytes = self
-                .store
-                .segment(row.stream, row.epoch, number)?
-                .ok_or_else(|| {
-                    Error::new("journal_damaged", "an unacknowledged segment is missing")
-                })?;
-            let segment = open_segment(&bytes, self.device.public())?;
-            if segment.opening.is_some() {
-                let begun = |(key, cell): (&Vec<u8>, &CellRow)| {
-                    (
-                        key.clone(),
-                        CellRow {
-                            acked: cell.acked.max(cell.base),
-                            ..*cell
-                        },
-                    )
-                };
-                cells.extend(known.iter().map(begun));
-            }
-            for total in segment.totals {
-                let key = total.key.to_bytes();
-                let cell = known.get(&key).copied().unwrap_or_default();
-                cells.insert(
-                    key,
-                    CellRow {
-                        acked: cell.base + total.units,
-                        ..cell
-                    },
-                );
-            }
-        }
-        let row = StreamRow { acked: seq, ..row };
-        self.store.write(|tx| {
-            tx.cells(row.stream, &known, &cells)?;
-            tx.receipt(&row, seq, bundle)?;
-            tx.stream(&row)
-        })?;
-        if current {
-            self.cells.extend(cells);
-            self.stream = Some(row);
-        }
-        Ok(())
+    /// Milliseconds since the last sealing, whichever way the clock was set.
+    fn since_sealed(&self, now: Timestamp) -> Result<i64> {
+        let sealed = Timestamp::from_ms(self.store.number(SEALED_AT)?);
+        Ok(now.since_ms(sealed).saturating_abs())
     }
 }
 
@@ -392,4 +316,27 @@ impl StreamRow {
             stream: *self.stream.as_bytes(),
         }
     }
+}
+
+/// At most so many bytes of a segment.
+fn room_of(total: &Total) -> usize {
+    total.key.to_bytes().len() + 10
+}
+
+/// Events that fit, disputed ones apart, and the numbers of both.
+fn fitting(rows: &[EventRow], mut room: usize) -> Result<(Vec<Event>, Vec<Event>, Vec<i64>)> {
+    let (mut events, mut disputed, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows.iter().take(MAX_EVENTS) {
+        if row.bytes.len() > room {
+            break;
+        }
+        room -= row.bytes.len();
+        let event = Event::from_bytes(&row.bytes)?;
+        match row.disputed {
+            true => disputed.push(event),
+            false => events.push(event),
+        }
+        ids.push(row.id);
+    }
+    Ok((events, disputed, ids))
 }

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use super::name::{MAX_NAME, check_name};
 use super::revocations::MAX_BITS;
-use super::{Name, Version};
+use super::{Name, QuotaClaim, Version};
 use crate::document::PublicKey;
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
-use crate::meter::Window;
 use crate::time::Timestamp;
 
 /// The claims of one license. Instants are whole seconds; fractions are cut when it is issued.
@@ -103,34 +102,6 @@ pub enum Entitlement {
     Limit(u64),
     /// A fixed value the product reads.
     Value(String),
-}
-
-/// How much of a meter may be used in a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QuotaClaim {
-    /// Units a window; counted without a bound when absent.
-    pub limit: Option<u64>,
-    /// The stretch of time the limit is for.
-    pub window: Window,
-    /// Whether each device has the whole limit for itself, instead of sharing it.
-    pub per_device: bool,
-    /// Whether use beyond the limit is allowed and charged, instead of refused.
-    pub overage: bool,
-    /// The most units beyond the limit; without a bound when absent.
-    pub overage_cap: Option<u64>,
-}
-
-impl QuotaClaim {
-    /// `limit` units a window, shared by all devices, refused beyond.
-    pub const fn new(limit: u64, window: Window) -> Self {
-        Self {
-            limit: Some(limit),
-            window,
-            per_device: false,
-            overage: false,
-            overage_cap: None,
-        }
-    }
 }
 
 /// What the end of validity means.
@@ -248,6 +219,16 @@ impl Claims {
         self.quotas.get(&name.parse().ok()?)
     }
 
+    /// Whether devices share this quota of the license, so that each spends of it only what it was
+    /// lent. A rolling one is each device's own.
+    pub fn shares(&self, quota: &QuotaClaim) -> bool {
+        let rolling = matches!(quota.window, crate::meter::Window::Rolling { .. });
+        self.seats.is_some_and(|seats| seats > 1)
+            && quota.limit.is_some()
+            && !quota.per_device
+            && !rolling
+    }
+
     /// Refuses what no license may say; `malformed` tells which claim.
     pub(super) fn check(&self) -> Result<()> {
         check_name(&self.product)?;
@@ -262,12 +243,7 @@ impl Claims {
         }
         for (name, quota) in &self.quotas {
             check_named(name)?;
-            if quota.overage_cap.is_some() && !quota.overage {
-                return Err(Error::new(
-                    "malformed",
-                    "a quota without overage has no cap of it",
-                ));
-            }
+            quota.check()?;
         }
         bounded("the list of entitlements", self.entitlements.len(), 256)?;
         bounded("the list of quotas", self.quotas.len(), 64)?;

@@ -11,7 +11,6 @@ use crate::document::{
 };
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
-use crate::meter::Window;
 use crate::time::Timestamp;
 
 const EDITION: i64 = 1;
@@ -31,10 +30,6 @@ const WARN: i64 = 14;
 const SUSPECT: i64 = 15;
 const STATUS: i64 = 16;
 const FRESHNESS: i64 = 17;
-
-/// Bits of a quota's third element.
-const PER_DEVICE: i64 = 1;
-const OVERAGE: i64 = 2;
 
 const ON_EXPIRY_CODES: [OnExpiry; 3] = [OnExpiry::Restrict, OnExpiry::Maintain, OnExpiry::Allow];
 const BINDING_CODES: [Binding; 3] = [Binding::None, Binding::NodeLocked, Binding::Floating];
@@ -108,15 +103,7 @@ impl Claims {
     fn quotas(&self) -> Result<Option<Value<'_>>> {
         let mut entries = Vec::with_capacity(self.quotas.len());
         for (name, quota) in &self.quotas {
-            let limit = quota.limit.map(count).transpose()?.unwrap_or(Value::Null);
-            let mut items = vec![limit, Value::Int(i64::from(quota.window.code()))];
-            let flags =
-                i64::from(quota.per_device) * PER_DEVICE + i64::from(quota.overage) * OVERAGE;
-            if flags != 0 {
-                items.push(Value::Int(flags));
-            }
-            items.extend(quota.overage_cap.map(count).transpose()?);
-            entries.push((name.to_value(), Value::Array(items)));
+            entries.push((name.to_value(), quota.to_value()?));
         }
         Ok(some_entries(entries))
     }
@@ -172,7 +159,7 @@ impl Claims {
         }
         for (name, value) in entries(private.at(QUOTAS))? {
             self.quotas
-                .insert(Name::from_value(name)?, read_quota(value)?);
+                .insert(Name::from_value(name)?, QuotaClaim::from_value(value)?);
         }
         if let Some(list) = private.at(SUPERSEDES) {
             let id = |value: &Value<'_>| value.as_exact().map(LicenseId::from_bytes);
@@ -182,12 +169,12 @@ impl Claims {
     }
 }
 
-fn malformed(detail: &'static str) -> Error {
+pub(super) fn malformed(detail: &'static str) -> Error {
     Error::new("malformed", detail)
 }
 
 /// A setting that this version doesn't know changes what the license means: it is refused.
-fn unsupported() -> Error {
+pub(super) fn unsupported() -> Error {
     Error::new(
         "unsupported",
         "the license needs a newer version of the product",
@@ -208,7 +195,7 @@ fn u32_of(value: &Value<'_>) -> Result<u32> {
     u32::try_from(value.as_int()?).map_err(|_| malformed("a number is out of range"))
 }
 
-fn count<'a>(number: u64) -> Result<Value<'a>> {
+pub(super) fn count<'a>(number: u64) -> Result<Value<'a>> {
     let number = i64::try_from(number).map_err(|_| malformed("a limit is out of range"))?;
     Ok(Value::Int(number))
 }
@@ -221,7 +208,9 @@ fn some_entries<'a>(entries: Vec<(Value<'a>, Value<'a>)>) -> Option<Value<'a>> {
     (!entries.is_empty()).then_some(Value::Map(entries))
 }
 
-fn entries<'v, 'a>(value: Option<&'v Value<'a>>) -> Result<&'v [(Value<'a>, Value<'a>)]> {
+pub(super) fn entries<'v, 'a>(
+    value: Option<&'v Value<'a>>,
+) -> Result<&'v [(Value<'a>, Value<'a>)]> {
     value.map_or(Ok(&[]), Value::as_map)
 }
 
@@ -298,32 +287,6 @@ fn read_entitlement(value: &Value<'_>) -> Result<Entitlement> {
         Value::Text(text) => Ok(Entitlement::Value(text.to_string())),
         other => other.as_count().map(Entitlement::Limit),
     }
-}
-
-fn read_quota(value: &Value<'_>) -> Result<QuotaClaim> {
-    let (limit, window, flags, cap) = match value.as_array()? {
-        [limit, window] => (limit, window, 0, &Value::Null),
-        [limit, window, flags] => (limit, window, flags.as_int()?, &Value::Null),
-        [limit, window, flags, cap] => (limit, window, flags.as_int()?, cap),
-        _ => return Err(unsupported()),
-    };
-    let bound = |value: &Value<'_>| match value {
-        Value::Null => Ok(None),
-        bound => bound.as_count().map(Some),
-    };
-    let window = u8::try_from(window.as_int()?)
-        .ok()
-        .and_then(Window::from_code);
-    if !(0..=PER_DEVICE | OVERAGE).contains(&flags) {
-        return Err(unsupported());
-    }
-    Ok(QuotaClaim {
-        limit: bound(limit)?,
-        window: window.ok_or_else(unsupported)?,
-        per_device: flags & PER_DEVICE != 0,
-        overage: flags & OVERAGE != 0,
-        overage_cap: bound(cap)?,
-    })
 }
 
 #[cfg(test)]

@@ -179,7 +179,8 @@ fn next_change(claims: &Claims, facts: &Facts) -> Option<Timestamp> {
 }
 
 /// Whether the verdict depends on the date at all.
-fn dated(claims: &Claims, facts: &Facts) -> bool {
+/// Whether what comes out may ever change by itself.
+pub(crate) fn dated(claims: &Claims, facts: &Facts) -> bool {
     let by_license = claims.expires_at.is_some() || claims.not_before.is_some();
     let by_lists = Stale::of(claims, facts).is_some() || facts.standing.replace_by.is_some();
     by_license || by_lists || lease(facts).is_some()

@@ -50,6 +50,7 @@ mod codec;
 mod judge;
 mod key_set;
 mod name;
+mod quotas;
 mod revocations;
 mod ring;
 mod schema;
@@ -59,14 +60,16 @@ mod verify;
 
 pub use certificate::{Certificate, Products};
 pub use claims::{
-    Binding, Claims, Entitlement, Freshness, ListEntry, Matching, OnExpiry, QuotaClaim,
-    StaleAction, VersionRange,
+    Binding, Claims, Entitlement, Freshness, ListEntry, Matching, OnExpiry, StaleAction,
+    VersionRange,
 };
 pub(crate) use codec::instant;
+pub(crate) use judge::dated;
 pub use judge::{ActivationFacts, ClockState, DeviceFacts, Facts, Standing, judge};
 pub use key_set::{KeySet, RevokedKey};
 pub(crate) use name::check_name;
 pub use name::{Name, Version};
+pub use quotas::{Credit, MAX_ALERTS, MAX_CREDITS, QuotaClaim};
 pub use revocations::Revocations;
 pub use ring::{Anchor, Ring};
 pub use schema::Schema;

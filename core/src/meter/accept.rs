@@ -11,7 +11,8 @@
 //! | further ahead | [`Verdict::Gap`]: send from the watermark on |
 //! | in a place that other bytes hold, or of a closed epoch | [`Verdict::Fork`] |
 
-use super::segment::{ChainHash, ClosedTotal, GENESIS, OpeningReason, Segment};
+use super::opening::{ClosedTotal, OpeningReason};
+use super::segment::{ChainHash, GENESIS, Segment};
 use crate::error::{Error, Result};
 
 /// How far a stream has been accepted: stored by the server beside its totals.
@@ -140,6 +141,9 @@ mod tests {
             sealed_at: Timestamp::from_ms(0),
             time_quality: TimeQuality::Unknown,
             opening: None,
+            events: Vec::new(),
+            disputed_events: Vec::new(),
+            condition: crate::meter::Condition::default(),
         }
     }
 

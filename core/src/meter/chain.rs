@@ -1,10 +1,6 @@
 //! Believing a whole chain: what `mintreu usage verify` and a suspicious server run.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
-
-use minicbor::data::Type;
-use minicbor::{Decoder, Encoder};
 
 use super::accept::{Position, Verdict, accept, increase};
 use super::key::{CellKey, malformed};
@@ -14,88 +10,6 @@ use crate::document::PublicKey;
 use crate::error::{Error, Result};
 use crate::id::StreamId;
 use crate::time::Timestamp;
-
-const EXPORT_FORMAT: &str = "mintreu/usage-export/1";
-/// The most documents of one kind that an export may hold.
-const MAX_DOCUMENTS: u64 = 100_000;
-
-/// A journal's own account of its usage, to be verified by anybody with public keys alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Export {
-    /// The public key of the device: 32 bytes.
-    pub device: [u8; 32],
-    /// The activation bundle that binds the device to its license.
-    pub activation: Option<Vec<u8>>,
-    /// Segment documents in the order they were sealed.
-    pub segments: Vec<Vec<u8>>,
-    /// Receipt bundles in the order they came.
-    pub receipts: Vec<Vec<u8>>,
-}
-
-impl Export {
-    /// `[format, device, activation or null, [segment], [receipt]]` in CBOR.
-    pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        self.encode()
-            .map_err(|_| malformed("the export cannot be encoded"))
-    }
-
-    fn encode(&self) -> std::result::Result<Vec<u8>, minicbor::encode::Error<Infallible>> {
-        let mut e = Encoder::new(Vec::new());
-        e.array(5)?.str(EXPORT_FORMAT)?.bytes(&self.device)?;
-        match &self.activation {
-            Some(bytes) => e.bytes(bytes)?,
-            None => e.null()?,
-        };
-        for list in [&self.segments, &self.receipts] {
-            e.array(list.len() as u64)?;
-            for document in list {
-                e.bytes(document)?;
-            }
-        }
-        Ok(e.into_writer())
-    }
-
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let mut d = Decoder::new(bytes);
-        let head = (d.array().map_err(not_cbor)?, d.str().map_err(not_cbor)?);
-        if head != (Some(5), EXPORT_FORMAT) {
-            return Err(malformed(
-                "this is no usage export of a version this program knows",
-            ));
-        }
-        let device = <[u8; 32]>::try_from(d.bytes().map_err(not_cbor)?)
-            .map_err(|_| malformed("a device key has 32 bytes"))?;
-        let activation = match d.datatype().map_err(not_cbor)? {
-            Type::Null => d.null().map(|()| None).map_err(not_cbor)?,
-            _ => Some(d.bytes().map_err(not_cbor)?.to_vec()),
-        };
-        let (segments, receipts) = (documents(&mut d)?, documents(&mut d)?);
-        if d.position() != bytes.len() {
-            return Err(malformed("bytes follow the export"));
-        }
-        Ok(Self {
-            device,
-            activation,
-            segments,
-            receipts,
-        })
-    }
-}
-
-fn documents(d: &mut Decoder<'_>) -> Result<Vec<Vec<u8>>> {
-    let len = d.array().map_err(not_cbor)?.unwrap_or(u64::MAX);
-    if len > MAX_DOCUMENTS {
-        return Err(malformed("an export has too many documents"));
-    }
-    (0..len)
-        .map(|_| Ok(d.bytes().map_err(not_cbor)?.to_vec()))
-        .collect()
-}
-
-fn not_cbor(_: minicbor::decode::Error) -> Error {
-    malformed("the export is broken or ends too early")
-}
 
 /// What a verified chain shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 
+use super::decision::Decision;
 use super::key::CellKey;
-use super::quota::{Decision, Quota};
+use super::quota::Quota;
 use super::segment::{MAX_TOTAL, Total};
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
@@ -42,7 +43,7 @@ impl MemoryMeter {
     pub fn limit(&mut self, meter: impl Into<String>, quota: Quota) {
         let slot = self.quotas.entry(meter.into());
         slot.and_modify(|(known, word)| {
-            if known.window() != quota.window() {
+            if known.window().cell_key(known.limit()) != quota.window().cell_key(quota.limit()) {
                 *word = AtomicU64::new(0);
             }
             *known = quota;
@@ -67,10 +68,7 @@ impl MemoryMeter {
     pub fn consume(&mut self, key: &CellKey, n: u64, now: Timestamp) -> Result<Decision> {
         let decision = match self.quotas.get(key.meter()) {
             Some((quota, word)) => quota.take(word, n, now),
-            None => Decision::Granted {
-                remaining: None,
-                resets_at: None,
-            },
+            None => Decision::UNLIMITED,
         };
         if decision.granted() {
             self.record(key, n)?;

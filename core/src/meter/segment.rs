@@ -6,7 +6,10 @@
 
 use sha2::{Digest, Sha256};
 
+use super::condition::Condition;
+use super::event::{self, Event};
 use super::key::{CellKey, malformed};
+use super::opening::Opening;
 use crate::document::cbor::{self, Value};
 use crate::document::{
     AUDIENCE, CONFIRMATION, ISSUED_AT, Kind, PRIVATE, PublicKey, SigningKey, cose_key,
@@ -54,48 +57,6 @@ pub struct Total {
     pub key: CellKey,
     /// Units since the epoch began; never falls within an epoch.
     pub units: u64,
-}
-
-/// Why a device left an epoch behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OpeningReason {
-    /// The device lost track of its own journal; its counters are whole. What it counted beyond
-    /// what the server has accepted is owed.
-    Recovered,
-    /// The server knows another continuation of the chain: two copies of one device. What this
-    /// copy counted since its last receipt is disputed and never billed by itself.
-    Forked,
-}
-
-impl OpeningReason {
-    const fn code(self) -> i64 {
-        match self {
-            Self::Recovered => 1,
-            Self::Forked => 2,
-        }
-    }
-}
-
-/// What one cell had counted when its epoch was closed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClosedTotal {
-    /// Which cell.
-    pub key: CellKey,
-    /// Units of the closed epoch that the device holds a receipt for.
-    pub acknowledged: u64,
-    /// Units of the closed epoch that the device counted in all.
-    pub counted: u64,
-}
-
-/// How an epoch after the first begins: carried by its first segment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opening {
-    /// Why the epoch before was closed.
-    pub reason: OpeningReason,
-    /// The number of the epoch before.
-    pub closed_epoch: u64,
-    /// Its cells with unacknowledged units.
-    pub closed: Vec<ClosedTotal>,
 }
 
 /// How far the wall clock of a segment can be believed.
@@ -147,6 +108,13 @@ pub struct Segment {
     pub time_quality: TimeQuality,
     /// In the first segment of every epoch but the first.
     pub opening: Option<Opening>,
+    /// Events since the segment before, in the order they were recorded.
+    pub events: Vec<Event>,
+    /// Events that another copy of this device may have reported too: shown to the seller, never
+    /// billed by themselves.
+    pub disputed_events: Vec<Event>,
+    /// The device's own condition.
+    pub condition: Condition,
 }
 
 /// Signs a segment with the device's key: the document's bytes.
@@ -193,15 +161,8 @@ fn wrong_stream() -> Error {
 impl Segment {
     /// The claims in deterministic CBOR.
     pub fn to_claims(&self) -> Result<Vec<u8>> {
-        let totals = self.totals.iter().map(|total| {
-            let [subject, meter, dimensions] = total.key.to_items();
-            Ok(Value::Array(vec![
-                subject,
-                meter,
-                dimensions,
-                count(total.units)?,
-            ]))
-        });
+        let totals = self.totals.iter().map(total_to_value);
+        let [ran, incidents, compacted] = self.condition.to_entries()?;
         let body = Value::labelled([
             (1, Some(Value::bytes(self.stream.as_bytes()))),
             (2, Some(count(self.epoch)?)),
@@ -212,6 +173,11 @@ impl Segment {
             (7, Some(Value::Int(self.time_quality.code()))),
             (8, Some(Value::bytes(self.license.as_bytes()))),
             (9, self.opening.as_ref().map(Opening::to_value).transpose()?),
+            (10, events_to_value(&self.events)),
+            (11, events_to_value(&self.disputed_events)),
+            ran,
+            incidents,
+            compacted,
         ]);
         cbor::encode(&Value::labelled([
             (AUDIENCE, Some(Value::text(&self.product))),
@@ -238,6 +204,9 @@ impl Segment {
             sealed_at: Timestamp::from_ms(body.need(6, "sealing time")?.as_int()?),
             time_quality: quality_of(body.need(7, "time quality")?.as_int()?)?,
             opening: body.at(9).map(Opening::from_value).transpose()?,
+            events: events_from_value(body.at(10))?,
+            disputed_events: events_from_value(body.at(11))?,
+            condition: Condition::from_body(body)?,
         };
         if claims.need(ISSUED_AT, "issued at")?.as_int()? != segment.sealed_at.secs() {
             return Err(malformed("iat and the time of sealing differ"));
@@ -281,49 +250,22 @@ impl Segment {
         if !self.totals.iter().all(|total| in_store(total.units)) {
             return Err(malformed("a total is out of range"));
         }
+        event::check(self.events.iter().chain(&self.disputed_events))?;
+        self.condition.check()?;
         self.opening
             .as_ref()
             .map_or(Ok(()), |opening| opening.check(self.epoch))
     }
 }
 
-impl Opening {
-    fn to_value(&self) -> Result<Value<'_>> {
-        let closed = self.closed.iter().map(|closed| {
-            let [subject, meter, dimensions] = closed.key.to_items();
-            let (acknowledged, counted) = (count(closed.acknowledged)?, count(closed.counted)?);
-            Ok(Value::Array(vec![
-                subject,
-                meter,
-                dimensions,
-                acknowledged,
-                counted,
-            ]))
-        });
-        Ok(Value::labelled([
-            (1, Some(Value::Int(self.reason.code()))),
-            (2, Some(count(self.closed_epoch)?)),
-            (3, Some(Value::Array(closed.collect::<Result<_>>()?))),
-        ]))
-    }
+fn events_to_value(events: &[Event]) -> Option<Value<'_>> {
+    let items = || events.iter().map(Event::to_value).collect();
+    (!events.is_empty()).then(|| Value::Array(items()))
+}
 
-    fn from_value(value: &Value<'_>) -> Result<Self> {
-        let closed = value.need(3, "closed totals")?.as_array()?;
-        Ok(Self {
-            reason: reason_of(value.need(1, "opening reason")?.as_int()?)?,
-            closed_epoch: value.need(2, "closed epoch")?.as_count()?,
-            closed: closed.iter().map(read_closed).collect::<Result<_>>()?,
-        })
-    }
-
-    fn check(&self, epoch: u64) -> Result<()> {
-        let sorted = self.closed.windows(2).all(|pair| pair[0].key < pair[1].key);
-        let ranges = |c: &ClosedTotal| c.acknowledged <= c.counted && c.counted <= MAX_TOTAL;
-        if self.closed_epoch >= epoch || !sorted || !self.closed.iter().all(ranges) {
-            return Err(malformed("the opening of an epoch contradicts itself"));
-        }
-        Ok(())
-    }
+fn events_from_value(list: Option<&Value<'_>>) -> Result<Vec<Event>> {
+    let items = list.map_or(Ok(&[][..]), Value::as_array)?;
+    items.iter().map(Event::from_value).collect()
 }
 
 pub(crate) fn count(units: u64) -> Result<Value<'static>> {
@@ -331,34 +273,20 @@ pub(crate) fn count(units: u64) -> Result<Value<'static>> {
     Ok(Value::Int(units))
 }
 
-fn read_total(item: &Value<'_>) -> Result<Total> {
+/// `[subject, meter, dimensions, units]`.
+pub(super) fn total_to_value(total: &Total) -> Result<Value<'_>> {
+    let [subject, meter, dimensions] = total.key.to_items();
+    let units = count(total.units)?;
+    Ok(Value::Array(vec![subject, meter, dimensions, units]))
+}
+
+pub(super) fn read_total(item: &Value<'_>) -> Result<Total> {
     match item.as_array()? {
         [subject, meter, dimensions, units] => Ok(Total {
             key: CellKey::from_items(subject, meter, dimensions)?,
             units: units.as_count()?,
         }),
         _ => Err(malformed("a total has four items")),
-    }
-}
-
-fn read_closed(item: &Value<'_>) -> Result<ClosedTotal> {
-    match item.as_array()? {
-        [subject, meter, dimensions, acknowledged, counted] => Ok(ClosedTotal {
-            key: CellKey::from_items(subject, meter, dimensions)?,
-            acknowledged: acknowledged.as_count()?,
-            counted: counted.as_count()?,
-        }),
-        _ => Err(malformed("a closed total has five items")),
-    }
-}
-
-fn reason_of(code: i64) -> Result<OpeningReason> {
-    match code {
-        1 => Ok(OpeningReason::Recovered),
-        2 => Ok(OpeningReason::Forked),
-        _ => Err(malformed(
-            "an epoch was opened for a reason this version does not know",
-        )),
     }
 }
 
@@ -373,6 +301,9 @@ fn quality_of(code: i64) -> Result<TimeQuality> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::condition::{Compacted, Incident, IncidentKind, Ran};
+    use super::super::event::{Decimal, MAX_EVENTS};
+    use super::super::opening::{ClosedTotal, OpeningReason};
     use super::*;
     use proptest::prelude::*;
 
@@ -395,6 +326,9 @@ mod tests {
             sealed_at: Timestamp::from_ms(1_800_000_000_123),
             time_quality: TimeQuality::Plausible,
             opening: None,
+            events: Vec::new(),
+            disputed_events: Vec::new(),
+            condition: Condition::default(),
         }
     }
 
@@ -403,6 +337,62 @@ mod tests {
             key: CellKey::new(meter).unwrap(),
             units,
         }
+    }
+
+    fn event(id: &str) -> Event {
+        let key = CellKey::new("jobs").unwrap();
+        Event::new(id, key, Timestamp::from_ms(7), Decimal::new(15, 1).unwrap()).unwrap()
+    }
+
+    fn incident(kind: IncidentKind) -> Incident {
+        Incident {
+            kind,
+            first: Timestamp::from_ms(3),
+            times: 2,
+        }
+    }
+
+    #[test]
+    fn events_and_the_devices_condition_arrive_as_they_were_sealed() {
+        let mut full = segment(vec![total("a", 1)]);
+        full.events = vec![event("b"), event("a")];
+        full.disputed_events = vec![event("c")];
+        full.condition = Condition {
+            ran: Some(Ran {
+                boot: [4; 8],
+                ms: 90,
+            }),
+            incidents: vec![
+                incident(IncidentKind::DiskFull),
+                incident(IncidentKind::PowerLost),
+            ],
+            compacted: Some(Compacted {
+                segments: 3,
+                head: [8; 32],
+            }),
+        };
+        let sealed = seal_segment(&full, &device()).unwrap();
+        assert_eq!(open_segment(&sealed, device().public()).unwrap(), full);
+    }
+
+    #[test]
+    fn the_fullest_segment_of_events_fits() {
+        let mut full = segment(vec![]);
+        full.events = (0..MAX_EVENTS)
+            .map(|n| {
+                let key = CellKey::new("m".repeat(190)).unwrap();
+                let id = format!("{n:064}");
+                Event::new(
+                    id,
+                    key,
+                    Timestamp::from_ms(i64::MAX),
+                    Decimal::whole(i64::MIN),
+                )
+                .unwrap()
+            })
+            .collect();
+        let sealed = seal_segment(&full, &device()).unwrap();
+        assert_eq!(open_segment(&sealed, device().public()).unwrap(), full);
     }
 
     #[test]
@@ -444,6 +434,24 @@ mod tests {
             s.totals = (0..=MAX_TOTALS)
                 .map(|i| total(&format!("{i:04}"), 1))
                 .collect()
+        });
+        refused(|s| s.events = vec![event("a"), event("a")]);
+        refused(|s| {
+            s.events = vec![event("a")];
+            s.disputed_events = vec![event("a")];
+        });
+        refused(|s| s.condition.incidents = vec![incident(IncidentKind::DiskFull); 2]);
+        refused(|s| {
+            s.condition.incidents = vec![Incident {
+                times: 0,
+                ..incident(IncidentKind::DiskFull)
+            }];
+        });
+        refused(|s| {
+            s.condition.compacted = Some(Compacted {
+                segments: 1,
+                head: [1; 32],
+            });
         });
         refused(|s| {
             s.opening = Some(Opening {

@@ -5,8 +5,12 @@
 //!
 //! A price below a minor unit is a [`UnitPrice`]: an integer number of 10⁻⁹ minor units. That
 //! gives a euro eleven digits after the point (a token at 0.0375 EUR a million is exact) and still
-//! reaches nine thousand million minor units a unit. Amounts are worked out in 128 bits at that
-//! scale and rounded once a line, by the tariff's own [`Rounding`].
+//! reaches nine thousand million minor units a unit. A [`Quantity`] is a decimal with nine digits.
+//! Amounts are worked out in 128 bits at both scales and rounded once a line, by the tariff's own
+//! [`Rounding`].
+//!
+//! One meter is priced by [`rate`] or [`rate_usage`], a period of several by [`bill()`], which also
+//! burns prepaid [`Credit`]s and holds the lines to a commitment. A [`Share`] of a period prorates.
 //!
 //! Invariants
 //! * A [`Tariff`] that exists is sound: tiers rise and the last has no end, nothing is negative,
@@ -18,12 +22,28 @@
 
 #![deny(clippy::float_arithmetic)]
 
+mod ask;
+mod bill;
+mod credit;
+mod line;
+mod matrix;
+mod quantity;
 mod rate;
+mod share;
 mod text;
 mod unit;
+mod usage;
 
-pub use rate::{Line, LineKind, Rated, rate};
-pub use unit::{Rounding, UnitPrice, parse_amount};
+pub use ask::{Ask, AskedCharge, AskedCredit};
+pub use bill::{Bill, BillLine, Charge, MAX_CHARGES, Terms, bill};
+pub use credit::{Burn, Burned, Credit, CreditOf, MAX_CREDITS, burn_order, pay};
+pub use line::{Limited, Line, LineKind};
+pub use matrix::{MAX_ROWS, Row};
+pub use quantity::Quantity;
+pub use rate::{Rated, rate, rate_usage};
+pub use share::Share;
+pub use unit::{Percent, Rounding, UnitPrice, parse_amount};
+pub use usage::{Dimensions, Usage};
 
 use crate::error::{Error, Result};
 use crate::money::Currency;
@@ -41,6 +61,76 @@ pub struct Tier {
     pub unit: UnitPrice,
     /// Added once, in minor units, when the tier is reached.
     pub fee: i64,
+}
+
+/// One step of a tiered percentage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PercentTier {
+    /// The end of the tier, counted from the first amount after the free one; `None` in the last
+    /// tier only.
+    pub up_to: Option<u64>,
+    /// Which part of the amount it costs.
+    pub rate: Percent,
+    /// Added once, in minor units, when the tier is reached.
+    pub fee: i64,
+}
+
+/// What the amounts of a percentage are counted in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Amounts {
+    /// Euros, dollars, yen: usually decimals.
+    #[default]
+    Major,
+    /// Cents, yen, fils: whole numbers, as a device counts.
+    Minor,
+}
+
+impl Amounts {
+    /// What one counted unit costs by `rate`.
+    fn price(self, rate: Percent, currency: Currency) -> Result<UnitPrice> {
+        let minor_units = match self {
+            Self::Major => 10_i64.pow(u32::from(currency.exponent())),
+            Self::Minor => 1,
+        };
+        let nanos = rate.nanos().checked_mul(minor_units);
+        UnitPrice::from_nanos(nanos.ok_or_else(|| invalid("the percentage is too large"))?)
+    }
+}
+
+/// A part of an amount that passes through, such as a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Percentage {
+    /// Which part.
+    pub rate: Percent,
+    /// What the amount is counted in.
+    pub of: Amounts,
+    /// Minor units for each transaction.
+    pub fee: i64,
+    /// The first transactions of a period that cost nothing, their fee included.
+    pub free_transactions: u64,
+    /// The least that each transaction costs, in minor units.
+    pub each_min: Option<i64>,
+    /// The most that each transaction costs, in minor units.
+    pub each_max: Option<i64>,
+}
+
+impl Percentage {
+    /// A part of amounts in the major unit, and nothing else.
+    pub fn new(rate: Percent) -> Self {
+        Self {
+            rate,
+            of: Amounts::Major,
+            fee: 0,
+            free_transactions: 0,
+            each_min: None,
+            each_max: None,
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        check_amount("a fee", self.fee)?;
+        check_bounds(self.each_min, self.each_max)
+    }
 }
 
 /// How a quantity becomes an amount.
@@ -72,6 +162,20 @@ pub enum Scheme {
         size: u64,
         /// Minor units a package.
         amount: i64,
+    },
+    /// A part of the quantity, which is an amount of money.
+    Percentage(Percentage),
+    /// Each part of the amount is priced by the tier it falls into.
+    GraduatedPercentage {
+        /// What the amount is counted in.
+        of: Amounts,
+        /// Rising; the last has no end.
+        tiers: Vec<PercentTier>,
+    },
+    /// A price for each value of a dimension.
+    Matrix {
+        /// The first that holds decides; the last takes the rest.
+        rows: Vec<Row>,
     },
 }
 
@@ -106,26 +210,38 @@ fn check_amount(what: &str, amount: i64) -> Result<()> {
     Ok(())
 }
 
-fn check_tiers(tiers: &[Tier]) -> Result<()> {
-    let Some((last, earlier)) = tiers.split_last() else {
-        return Err(invalid("a tiered tariff needs at least one tier"));
+fn check_bounds(minimum: Option<i64>, maximum: Option<i64>) -> Result<()> {
+    check_amount("the minimum", minimum.unwrap_or(0))?;
+    check_amount("the maximum", maximum.unwrap_or(0))?;
+    if let (Some(minimum), Some(maximum)) = (minimum, maximum)
+        && minimum > maximum
+    {
+        return Err(invalid("the minimum is above the maximum"));
+    }
+    Ok(())
+}
+
+/// Tiers by where they end and what they add.
+fn check_tiers(mut tiers: impl DoubleEndedIterator<Item = (Option<u64>, i64)>) -> Result<()> {
+    let Some((None, fee)) = tiers.next_back() else {
+        return Err(invalid(
+            "a tiered tariff ends with a tier without end: write it as *",
+        ));
     };
-    if tiers.len() > MAX_TIERS {
-        return Err(invalid(format!("a tariff has at most {MAX_TIERS} tiers")));
-    }
-    if last.up_to.is_some() {
-        return Err(invalid("the last tier can't end: write it as *"));
-    }
-    let mut reached = 0;
-    for tier in earlier {
-        match tier.up_to {
+    check_amount("a tier's fee", fee)?;
+    let (mut reached, mut count) = (0, 1);
+    for (up_to, fee) in tiers {
+        check_amount("a tier's fee", fee)?;
+        count += 1;
+        match up_to {
             Some(up_to) if up_to > reached => reached = up_to,
             _ => return Err(invalid("every tier must end after the one before it")),
         }
     }
-    tiers
-        .iter()
-        .try_for_each(|tier| check_amount("a tier's fee", tier.fee))
+    match count <= MAX_TIERS {
+        true => Ok(()),
+        false => Err(invalid(format!("a tariff has at most {MAX_TIERS} tiers"))),
+    }
 }
 
 impl Tariff {
@@ -135,7 +251,14 @@ impl Tariff {
         match &scheme {
             Scheme::Flat { amount } => check_amount("a flat amount", *amount)?,
             Scheme::PerUnit { .. } => {}
-            Scheme::Graduated { tiers } | Scheme::Volume { tiers } => check_tiers(tiers)?,
+            Scheme::Graduated { tiers } | Scheme::Volume { tiers } => {
+                check_tiers(tiers.iter().map(|tier| (tier.up_to, tier.fee)))?;
+            }
+            Scheme::GraduatedPercentage { tiers, .. } => {
+                check_tiers(tiers.iter().map(|tier| (tier.up_to, tier.fee)))?;
+            }
+            Scheme::Percentage(percentage) => percentage.check()?,
+            Scheme::Matrix { rows } => matrix::check(rows)?,
             Scheme::Package { size: 0, .. } => {
                 return Err(invalid("a package holds at least one unit"));
             }
@@ -160,13 +283,7 @@ impl Tariff {
 
     /// Bounds a period's total, in minor units; either end may be open.
     pub fn with_bounds(mut self, minimum: Option<i64>, maximum: Option<i64>) -> Result<Self> {
-        check_amount("the minimum", minimum.unwrap_or(0))?;
-        check_amount("the maximum", maximum.unwrap_or(0))?;
-        if let (Some(minimum), Some(maximum)) = (minimum, maximum)
-            && minimum > maximum
-        {
-            return Err(invalid("the minimum is above the maximum"));
-        }
+        check_bounds(minimum, maximum)?;
         (self.minimum, self.maximum) = (minimum, maximum);
         Ok(self)
     }
@@ -201,6 +318,22 @@ impl Tariff {
     /// The most a period costs, in minor units.
     pub fn maximum(&self) -> Option<i64> {
         self.maximum
+    }
+
+    /// Whether it looks at single transactions, so that [`Usage::Total`] can't be priced.
+    pub fn by_transaction(&self) -> bool {
+        match &self.scheme {
+            Scheme::Percentage(by) => {
+                let bounded = by.each_min.is_some() || by.each_max.is_some();
+                bounded || by.fee > 0 || by.free_transactions > 0
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether its prices depend on dimensions.
+    pub fn by_dimension(&self) -> bool {
+        matches!(self.scheme, Scheme::Matrix { .. })
     }
 
     /// The rule that rounds each line.

@@ -1,95 +1,16 @@
-//! From a quantity to lines and a total.
+//! From what was used to lines and a total.
 
+use super::line::{Limited, Line, LineKind};
 use super::unit::NANOS;
-use super::{Scheme, Tariff, Tier, UnitPrice};
+use super::usage::sum;
+use super::{
+    Amounts, PercentTier, Percentage, Quantity, Row, Scheme, Tariff, Tier, UnitPrice, Usage,
+};
 use crate::error::{Error, Result};
 use crate::money::Money;
 
-/// Why a line is on the bill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineKind {
-    /// Units that cost nothing.
-    Free,
-    /// One amount whatever the quantity.
-    Flat,
-    /// Units at one price.
-    Units,
-    /// Units of one tier, from its first to its last, counted after the free units.
-    Tier {
-        /// First unit of the line.
-        from: u64,
-        /// Last unit of the line.
-        to: u64,
-    },
-    /// Packages begun; the line's quantity counts units.
-    Packages {
-        /// How many.
-        count: u64,
-        /// Units in each.
-        size: u64,
-    },
-    /// What is missing to the minimum.
-    Minimum,
-    /// What is above the maximum, taken off.
-    Maximum,
-}
-
-impl LineKind {
-    /// Its stable name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Free => "free",
-            Self::Flat => "flat",
-            Self::Units => "units",
-            Self::Tier { .. } => "tier",
-            Self::Packages { .. } => "packages",
-            Self::Minimum => "minimum",
-            Self::Maximum => "maximum",
-        }
-    }
-}
-
-/// One line of a bill.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// Why it is there.
-    pub kind: LineKind,
-    /// Units it covers; zero in lines that don't depend on units.
-    pub quantity: u64,
-    /// What one unit costs, where units have a price.
-    pub unit: Option<UnitPrice>,
-    /// Added once to the units' price, in minor units.
-    pub fee: i64,
-    /// Rounded amount; below zero only for [`LineKind::Maximum`].
-    pub amount: Money,
-}
-
-impl Line {
-    /// One sentence that a person can check with a calculator: `2500 × 0.0004 = 1.00 EUR`.
-    pub fn explain(&self) -> String {
-        let (quantity, amount) = (self.quantity, self.amount);
-        let currency = amount.currency();
-        let price = self.unit.map(|unit| unit.to_text(currency));
-        let price = price.unwrap_or_default();
-        let fee = match self.fee {
-            0 => String::new(),
-            fee => format!(" + {}", super::unit::amount_text(fee, currency)),
-        };
-        match self.kind {
-            LineKind::Free => format!("{quantity} free"),
-            LineKind::Flat => format!("flat, {amount}"),
-            LineKind::Units => format!("{quantity} × {price}{fee} = {amount}"),
-            LineKind::Tier { from, to } => {
-                format!("{quantity} ({from} to {to}) × {price}{fee} = {amount}")
-            }
-            LineKind::Packages { count, size } => {
-                format!("{quantity} in {count} packages of {size} = {amount}")
-            }
-            LineKind::Minimum => format!("up to the minimum, {amount}"),
-            LineKind::Maximum => format!("down to the maximum, {amount}"),
-        }
-    }
-}
+/// Exact amounts are worked out in so many parts of a minor unit.
+const PARTS: i128 = NANOS * NANOS;
 
 /// A quantity, priced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,21 +21,109 @@ pub struct Rated {
     pub total: Money,
 }
 
-/// Prices `quantity` units of one period. `money_overflow` when 64 bits can't hold a line.
+/// Prices `quantity` whole units of one period. `money_overflow` when 64 bits can't hold a line;
+/// `usage_incomplete` when the tariff charges by transaction.
 pub fn rate(tariff: &Tariff, quantity: u64) -> Result<Rated> {
-    let free = quantity.min(tariff.free_units);
+    rate_usage(tariff, &Usage::units(quantity), Quantity::ZERO)
+}
+
+/// Prices one period's usage, of which a credit covers `prepaid` units after the free ones.
+///
+/// `usage_incomplete` when the tariff looks at transactions that the usage doesn't tell apart.
+pub fn rate_usage(tariff: &Tariff, usage: &Usage, prepaid: Quantity) -> Result<Rated> {
+    let split = split(tariff, usage, prepaid)?;
     let mut bill = Bill {
         tariff,
         lines: Vec::new(),
         total: Money::zero(tariff.currency),
     };
-    if free > 0 {
-        bill.push(LineKind::Free, free, 0)?;
+    for (kind, quantity) in [
+        (LineKind::Free, split.free),
+        (LineKind::Prepaid, split.prepaid),
+    ] {
+        if quantity > Quantity::ZERO {
+            bill.push(kind, quantity, 0)?;
+        }
     }
-    bill.charge(quantity - free)?;
+    bill.charge(usage, &split)?;
     bill.bound()?;
     let Bill { lines, total, .. } = bill;
     Ok(Rated { lines, total })
+}
+
+impl Tariff {
+    /// The units of `usage` that a prepaid credit could cover: what is left after the free ones.
+    /// None of a flat tariff, which doesn't charge by units.
+    pub fn prepayable(&self, usage: &Usage) -> Result<Quantity> {
+        match self.scheme {
+            Scheme::Flat { .. } => Ok(Quantity::ZERO),
+            _ => Ok(split(self, usage, Quantity::ZERO)?.billable),
+        }
+    }
+}
+
+/// A quantity by what it costs.
+struct Split {
+    /// Of whole transactions that cost nothing, and of free units.
+    free: Quantity,
+    /// Covered by credits.
+    prepaid: Quantity,
+    /// What is left.
+    billable: Quantity,
+    /// Free and prepaid units that the charged transactions or rows are reduced by.
+    covered: Quantity,
+}
+
+fn split(tariff: &Tariff, usage: &Usage, prepaid: Quantity) -> Result<Split> {
+    let quantity = usage.quantity()?;
+    let of_free_transactions = match &tariff.scheme {
+        Scheme::Percentage(scheme) => free_transactions(scheme, usage, quantity)?,
+        _ => Quantity::ZERO,
+    };
+    let charged = quantity.less(of_free_transactions);
+    let free = charged.min(Quantity::units(tariff.free_units));
+    let prepaid = charged.less(free).min(prepaid);
+    let covered = free.checked_add(prepaid)?;
+    Ok(Split {
+        free: free.checked_add(of_free_transactions)?,
+        prepaid,
+        billable: charged.less(covered),
+        covered,
+    })
+}
+
+/// What the transactions that cost nothing amount to.
+fn free_transactions(scheme: &Percentage, usage: &Usage, quantity: Quantity) -> Result<Quantity> {
+    let free = scheme.free_transactions;
+    match (usage, usage.transactions()) {
+        _ if free == 0 => Ok(Quantity::ZERO),
+        (_, Some(count)) if count <= free => Ok(quantity),
+        (Usage::Each(amounts), _) => sum(amounts
+            .iter()
+            .take(usize::try_from(free).unwrap_or(usize::MAX))),
+        _ => Err(incomplete()),
+    }
+}
+
+fn incomplete() -> Error {
+    Error::new(
+        "usage_incomplete",
+        "the tariff charges by transaction: say what the transactions were",
+    )
+}
+
+fn overflow() -> Error {
+    Error::new("money_overflow", "the amount is too large to hold exactly")
+}
+
+/// The exact price of a quantity and of fees, in [`PARTS`].
+fn exact(quantity: Quantity, unit: UnitPrice, fees: i128) -> Result<i128> {
+    let units = quantity.factor().checked_mul(i128::from(unit.nanos()));
+    let fees = fees.checked_mul(PARTS);
+    let sum = units
+        .zip(fees)
+        .and_then(|(units, fees)| units.checked_add(fees));
+    sum.ok_or_else(overflow)
 }
 
 struct Bill<'a> {
@@ -123,12 +132,8 @@ struct Bill<'a> {
     total: Money,
 }
 
-fn overflow() -> Error {
-    Error::new("money_overflow", "the amount is too large to hold exactly")
-}
-
 impl Bill<'_> {
-    fn push(&mut self, kind: LineKind, quantity: u64, minor: i64) -> Result<()> {
+    fn push(&mut self, kind: LineKind, quantity: Quantity, minor: i64) -> Result<()> {
         let amount = Money::new(minor, self.tariff.currency);
         self.add(Line {
             kind,
@@ -145,69 +150,168 @@ impl Bill<'_> {
         Ok(())
     }
 
-    /// Units at a price, and a fee: the one place that rounds.
-    fn push_units(&mut self, kind: LineKind, quantity: u64, tier: &Tier) -> Result<()> {
-        let units = i128::from(quantity) * i128::from(tier.unit.nanos());
-        let exact = units.checked_add(i128::from(tier.fee) * NANOS);
-        let minor = self.tariff.rounding.apply(exact.ok_or_else(overflow)?);
-        let minor = i64::try_from(minor).map_err(|_| overflow())?;
+    /// The one place that rounds.
+    fn round(&self, exact: i128) -> Result<Money> {
+        let minor = i64::try_from(self.tariff.rounding.divide(exact, PARTS));
+        let minor = minor.map_err(|_| overflow())?;
+        Ok(Money::new(minor, self.tariff.currency))
+    }
+
+    /// Units at a price, and a fee.
+    fn push_units(
+        &mut self,
+        kind: LineKind,
+        quantity: Quantity,
+        (unit, fee): (UnitPrice, i64),
+    ) -> Result<()> {
+        let amount = self.round(exact(quantity, unit, i128::from(fee))?)?;
         self.add(Line {
             kind,
             quantity,
-            unit: Some(tier.unit),
-            fee: tier.fee,
-            amount: Money::new(minor, self.tariff.currency),
+            unit: Some(unit),
+            fee,
+            amount,
         })
     }
 
-    fn charge(&mut self, billable: u64) -> Result<()> {
+    fn charge(&mut self, usage: &Usage, split: &Split) -> Result<()> {
+        let billable = split.billable;
         match &self.tariff.scheme {
             Scheme::Flat { amount } => self.push(LineKind::Flat, billable, *amount),
-            _ if billable == 0 => Ok(()),
-            Scheme::PerUnit { unit } => {
-                let tier = Tier {
-                    up_to: None,
-                    unit: *unit,
-                    fee: 0,
-                };
-                self.push_units(LineKind::Units, billable, &tier)
-            }
+            Scheme::Percentage(scheme) => self.percentage(scheme, usage, split),
+            _ if billable == Quantity::ZERO => Ok(()),
+            Scheme::PerUnit { unit } => self.push_units(LineKind::Units, billable, (*unit, 0)),
             Scheme::Graduated { tiers } => self.graduated(tiers, billable),
             Scheme::Volume { tiers } => {
-                let reached = tiers
-                    .iter()
-                    .find(|tier| tier.up_to.is_none_or(|up_to| billable <= up_to));
+                let reached = tiers.iter().find(|tier| reaches(tier.up_to, billable));
                 let kind = LineKind::Tier {
-                    from: 1,
+                    after: Quantity::ZERO,
                     to: billable,
                 };
-                reached.map_or(Ok(()), |tier| self.push_units(kind, billable, tier))
+                reached.map_or(Ok(()), |tier| {
+                    self.push_units(kind, billable, (tier.unit, tier.fee))
+                })
             }
             Scheme::Package { size, amount } => self.packages(*size, *amount, billable),
+            Scheme::GraduatedPercentage { of, tiers } => {
+                self.graduated_percentage(*of, tiers, billable)
+            }
+            Scheme::Matrix { rows } => self.matrix(rows, usage, split.covered),
         }
     }
 
-    fn graduated(&mut self, tiers: &[Tier], billable: u64) -> Result<()> {
-        let mut done = 0;
-        for tier in tiers {
-            let end = tier.up_to.map_or(billable, |up_to| up_to.min(billable));
-            if end > done {
-                let kind = LineKind::Tier {
-                    from: done + 1,
-                    to: end,
-                };
-                self.push_units(kind, end - done, tier)?;
-                done = end;
+    fn graduated(&mut self, tiers: &[Tier], billable: Quantity) -> Result<()> {
+        let ends = tiers.iter().map(|tier| tier.up_to);
+        for (tier, (after, to)) in tiers.iter().zip(steps(ends, billable)) {
+            if to > after {
+                let kind = LineKind::Tier { after, to };
+                self.push_units(kind, to.less(after), (tier.unit, tier.fee))?;
             }
         }
         Ok(())
     }
 
-    fn packages(&mut self, size: u64, amount: i64, billable: u64) -> Result<()> {
-        let count = billable.div_ceil(size);
+    fn graduated_percentage(
+        &mut self,
+        of: Amounts,
+        tiers: &[PercentTier],
+        billable: Quantity,
+    ) -> Result<()> {
+        let ends = tiers.iter().map(|tier| tier.up_to);
+        for (tier, (after, to)) in tiers.iter().zip(steps(ends, billable)) {
+            if to > after {
+                let kind = LineKind::Percentage {
+                    rate: tier.rate,
+                    of,
+                    after: Some(after),
+                    transactions: 0,
+                    raised: None,
+                    cut: None,
+                };
+                let unit = of.price(tier.rate, self.tariff.currency)?;
+                self.push_units(kind, to.less(after), (unit, tier.fee))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn packages(&mut self, size: u64, amount: i64, billable: Quantity) -> Result<()> {
+        let count = billable.ceil().div_ceil(size);
         let minor = i128::from(count) * i128::from(amount);
         let minor = i64::try_from(minor).map_err(|_| overflow())?;
         self.push(LineKind::Packages { count, size }, billable, minor)
+    }
+
+    /// Each count by the first row that holds; free and prepaid units are taken from the rows in
+    /// their order.
+    fn matrix(&mut self, rows: &[Row], usage: &Usage, mut covered: Quantity) -> Result<()> {
+        let mut quantities = vec![Quantity::ZERO; rows.len()];
+        let rest = rows.len().saturating_sub(1);
+        let whole = [(Vec::new(), usage.quantity()?)];
+        let cells = match usage {
+            Usage::Cells(cells) => cells.as_slice(),
+            _ => &whole,
+        };
+        for (dimensions, quantity) in cells {
+            let row = rows.iter().position(|row| row.holds(dimensions));
+            let of_row = &mut quantities[row.unwrap_or(rest)];
+            *of_row = of_row.checked_add(*quantity)?;
+        }
+        for (row, quantity) in rows.iter().zip(quantities) {
+            let billable = quantity.less(covered);
+            covered = covered.less(quantity);
+            if billable > Quantity::ZERO {
+                let kind = LineKind::Cell { row: row.label() };
+                self.push_units(kind, billable, (row.unit, 0))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One line over all charged transactions: each is priced exactly, held to its bounds, and the
+    /// sum is rounded once.
+    fn percentage(&mut self, scheme: &Percentage, usage: &Usage, split: &Split) -> Result<()> {
+        let unit = scheme.of.price(scheme.rate, self.tariff.currency)?;
+        let known = usage.transactions();
+        let charged = known.map(|count| count.saturating_sub(scheme.free_transactions));
+        if split.billable == Quantity::ZERO && charged.unwrap_or(0) == 0 {
+            return Ok(());
+        }
+        let bounded = scheme.each_min.is_some() || scheme.each_max.is_some();
+        let mut limits = (None, None);
+        let (transactions, exact) = match (usage, charged) {
+            (Usage::Each(amounts), Some(charged)) if bounded => {
+                let skip = amounts
+                    .len()
+                    .saturating_sub(usize::try_from(charged).unwrap_or(0));
+                let each = Each { scheme, unit };
+                let (sum, found) = each.sum(&amounts[skip..], split.covered)?;
+                limits = found;
+                (charged, sum)
+            }
+            (_, Some(charged)) if !bounded => {
+                let fees = i128::from(charged) * i128::from(scheme.fee);
+                (charged, exact(split.billable, unit, fees)?)
+            }
+            (_, None) if !bounded && scheme.fee == 0 => (0, exact(split.billable, unit, 0)?),
+            _ => return Err(incomplete()),
+        };
+        let kind = LineKind::Percentage {
+            rate: scheme.rate,
+            of: scheme.of,
+            after: None,
+            transactions,
+            raised: limits.0,
+            cut: limits.1,
+        };
+        let amount = self.round(exact)?;
+        self.add(Line {
+            kind,
+            quantity: split.billable,
+            unit: Some(unit),
+            fee: scheme.fee,
+            amount,
+        })
     }
 
     fn bound(&mut self) -> Result<()> {
@@ -215,14 +319,71 @@ impl Bill<'_> {
         if let Some(missing) = self.tariff.minimum.map(|minimum| minimum - total)
             && missing > 0
         {
-            self.push(LineKind::Minimum, 0, missing)?;
+            self.push(LineKind::Minimum, Quantity::ZERO, missing)?;
         }
         if let Some(above) = self.tariff.maximum.map(|maximum| maximum - total)
             && above < 0
         {
-            self.push(LineKind::Maximum, 0, above)?;
+            self.push(LineKind::Maximum, Quantity::ZERO, above)?;
         }
         Ok(())
+    }
+}
+
+fn reaches(up_to: Option<u64>, quantity: Quantity) -> bool {
+    up_to.is_none_or(|up_to| quantity <= Quantity::units(up_to))
+}
+
+/// Where each tier begins and ends for `billable` units; equal where it isn't reached.
+fn steps(
+    ends: impl Iterator<Item = Option<u64>>,
+    billable: Quantity,
+) -> impl Iterator<Item = (Quantity, Quantity)> {
+    let mut done = Quantity::ZERO;
+    ends.map(move |end| {
+        let end = end.map_or(billable, |end| Quantity::units(end).min(billable));
+        let step = (done, end.max(done));
+        done = step.1;
+        step
+    })
+}
+
+/// Those raised and those cut.
+type Limits = (Option<Limited>, Option<Limited>);
+
+/// The bounds of single transactions.
+struct Each<'a> {
+    scheme: &'a Percentage,
+    unit: UnitPrice,
+}
+
+impl Each<'_> {
+    /// The exact sum of all, and which bounds changed how many.
+    fn sum(&self, amounts: &[Quantity], mut covered: Quantity) -> Result<(i128, Limits)> {
+        let (mut sum, mut raised, mut cut) = (0_i128, 0, 0);
+        for amount in amounts {
+            let billable = amount.less(covered);
+            covered = covered.less(*amount);
+            let one = exact(billable, self.unit, i128::from(self.scheme.fee))?;
+            let least = self
+                .scheme
+                .each_min
+                .map_or(one, |least| i128::from(least) * PARTS);
+            let most = self
+                .scheme
+                .each_max
+                .map_or(i128::MAX, |most| i128::from(most) * PARTS);
+            raised += u64::from(one < least);
+            cut += u64::from(one > most);
+            let bounded = one.max(least).min(most);
+            sum = sum.checked_add(bounded).ok_or_else(overflow)?;
+        }
+        let limited = |count: u64, to: Option<i64>| {
+            let to = to.filter(|_| count > 0)?;
+            Some(Limited { count, to })
+        };
+        let raised = limited(raised, self.scheme.each_min);
+        Ok((sum, (raised, limited(cut, self.scheme.each_max))))
     }
 }
 
@@ -230,7 +391,7 @@ impl Bill<'_> {
 pub(in crate::price) mod tests {
     use super::*;
     use crate::money::Currency;
-    use crate::price::Rounding;
+    use crate::price::{Percent, Rounding};
     use proptest::prelude::*;
 
     fn total(tariff: &str, quantity: u64) -> i64 {
@@ -269,6 +430,16 @@ pub(in crate::price) mod tests {
             ("EUR per_unit 1.00; min 3.00; max 5.00", 0, 300),
             ("EUR per_unit 1.00; min 3.00; max 5.00", 4, 400),
             ("EUR per_unit 1.00; min 3.00; max 5.00", 50, 500),
+            ("USD percentage 2.9%", 1000, 2900),
+            ("USD percentage 2.9%; amounts minor", 1000, 29),
+            ("USD percentage 2.9%; free 100; max 20.00", 1000, 2000),
+            ("USD graduated_percentage 100=2% *=1%+0.50", 100, 200),
+            (
+                "USD graduated_percentage 100=2% *=1%+0.50",
+                300,
+                200 + 200 + 50,
+            ),
+            ("USD matrix model=a:1.00 *:0.10; free 5", 15, 100),
             ("JPY per_unit 0.5; round half_up", 1, 1),
             ("JPY per_unit 0.5; round half_even", 1, 0),
             ("JPY per_unit 0.5; round up", 1, 1),
@@ -306,6 +477,96 @@ pub(in crate::price) mod tests {
         );
     }
 
+    fn quantities(texts: &[&str]) -> Vec<Quantity> {
+        texts
+            .iter()
+            .map(|text| text.parse().expect("a quantity"))
+            .collect()
+    }
+
+    fn explained(tariff: &str, usage: &Usage, prepaid: u64) -> (Vec<String>, i64) {
+        let tariff: Tariff = tariff.parse().expect("a tariff");
+        let rated = rate_usage(&tariff, usage, Quantity::units(prepaid)).expect("rated");
+        (
+            rated.lines.iter().map(Line::explain).collect(),
+            rated.total.minor(),
+        )
+    }
+
+    #[test]
+    fn transactions_are_held_to_their_bounds_one_by_one() {
+        let payments = Usage::Each(quantities(&["4.00", "1.00", "100.00", "900.00", "0"]));
+        let tariff = "USD percentage 2.9%+0.30; free_transactions 1; each_min 0.35; each_max 5.00";
+        let (lines, total) = explained(tariff, &payments, 0);
+        let line = "1001 × 2.9% + 4 × 0.30, 2 raised to 0.35, 1 cut to 5.00 = 8.90 USD";
+        assert_eq!((lines, total), (vec!["4 free".into(), line.into()], 890));
+        let counted = Usage::Counted {
+            quantity: Quantity::units(1005),
+            transactions: 5,
+        };
+        let (lines, total) = explained("USD percentage 2.9%+0.30; free 5", &counted, 0);
+        let line = "1000 × 2.9% + 5 × 0.30 = 30.50 USD";
+        assert_eq!((lines, total), (vec!["5 free".into(), line.into()], 3050));
+    }
+
+    #[test]
+    fn usage_that_says_too_little_is_refused() {
+        let counted = Usage::Counted {
+            quantity: Quantity::units(10),
+            transactions: 5,
+        };
+        for (tariff, usage) in [
+            ("USD percentage 2.9%+0.30", Usage::units(10)),
+            ("USD percentage 2.9%; each_max 1.00", counted.clone()),
+            ("USD percentage 2.9%; free_transactions 2", counted.clone()),
+        ] {
+            let tariff: Tariff = tariff.parse().expect("a tariff");
+            assert!(tariff.by_transaction());
+            let refused = rate_usage(&tariff, &usage, Quantity::ZERO).map_err(|e| e.code());
+            assert_eq!(refused, Err("usage_incomplete"), "{tariff}");
+        }
+        let all_free = explained("USD percentage 2.9%; free_transactions 5", &counted, 0);
+        assert_eq!(all_free, (vec!["10 free".into()], 0));
+    }
+
+    #[test]
+    fn a_matrix_prices_each_count_once_and_takes_free_units_from_its_rows_in_order() {
+        let cell = |model: &str, units: u64| {
+            let dimensions = vec![("model".to_owned(), model.to_owned())];
+            (dimensions, Quantity::units(units))
+        };
+        let usage = Usage::Cells(vec![
+            cell("other", 7),
+            cell("gpt-4", 20),
+            cell("small", 30),
+            cell("gpt-4", 10),
+        ]);
+        let tariff = "USD matrix model=gpt-4:0.03 model=small:0.002 *:0.01; free 5";
+        let (lines, total) = explained(tariff, &usage, 30);
+        assert_eq!(
+            lines,
+            [
+                "5 free",
+                "30 prepaid",
+                "25 (model=small) × 0.002 = 0.05 USD",
+                "7 (*) × 0.01 = 0.07 USD"
+            ]
+        );
+        assert_eq!(total, 12);
+    }
+
+    #[test]
+    fn decimals_are_priced_exactly() {
+        let total = |text: &str| Usage::Total(text.parse().expect("a quantity"));
+        let (lines, sum) = explained("EUR graduated 10=1.00 *=0.50", &total("12.5"), 0);
+        let second = "2.5 (over 10 to 12.5) × 0.50 = 1.25 EUR";
+        assert_eq!((lines[1].as_str(), sum), (second, 1125));
+        let (_, sum) = explained("EUR package 10=1.00", &total("10.000000001"), 0);
+        assert_eq!(sum, 200);
+        let (_, sum) = explained("EUR per_unit 0.000000001", &total("0.000000001"), 0);
+        assert_eq!(sum, 0);
+    }
+
     fn tiers() -> impl Strategy<Value = Vec<Tier>> {
         let step = (1_u64..5000, 0_i64..5_000_000_000, 0_i64..500);
         proptest::collection::vec(step, 1..6).prop_map(|steps| {
@@ -321,6 +582,18 @@ pub(in crate::price) mod tests {
         })
     }
 
+    fn percents() -> impl Strategy<Value = Percent> {
+        (0_i64..200_000_000).prop_map(|nanos| Percent::from_nanos(nanos).expect("a percentage"))
+    }
+
+    fn amounts(minor: bool) -> Amounts {
+        if minor {
+            Amounts::Minor
+        } else {
+            Amounts::Major
+        }
+    }
+
     pub(in crate::price) fn tariffs() -> impl Strategy<Value = Tariff> {
         let scheme = prop_oneof![
             (0_i64..100_000).prop_map(|amount| Scheme::Flat { amount }),
@@ -331,6 +604,33 @@ pub(in crate::price) mod tests {
             tiers().prop_map(|tiers| Scheme::Volume { tiers }),
             (1_u64..1000, 0_i64..10_000)
                 .prop_map(|(size, amount)| Scheme::Package { size, amount }),
+            (percents(), any::<bool>()).prop_map(|(rate, minor)| {
+                let of = amounts(minor);
+                Scheme::Percentage(Percentage {
+                    of,
+                    ..Percentage::new(rate)
+                })
+            }),
+            (tiers(), percents(), any::<bool>()).prop_map(|(tiers, rate, minor)| {
+                let of = amounts(minor);
+                let tier = |Tier { up_to, fee, .. }| PercentTier { up_to, rate, fee };
+                let tiers = tiers.into_iter().map(tier).collect();
+                Scheme::GraduatedPercentage { of, tiers }
+            }),
+            proptest::collection::btree_map("[a-z =,:%é]{1,5}", 0_i64..9_000_000_000, 0..4)
+                .prop_map(|prices| {
+                    let unit = |nanos| UnitPrice::from_nanos(nanos).expect("a price");
+                    let row = |(value, nanos)| Row {
+                        when: vec![("model".to_owned(), value)],
+                        unit: unit(nanos),
+                    };
+                    let mut rows: Vec<Row> = prices.into_iter().map(row).collect();
+                    rows.push(Row {
+                        when: Vec::new(),
+                        unit: unit(5),
+                    });
+                    Scheme::Matrix { rows }
+                }),
         ];
         let bounds = proptest::option::of(0_i64..1000);
         let currency = prop_oneof![Just(Currency::EUR), Just(Currency::JPY)];
@@ -345,13 +645,63 @@ pub(in crate::price) mod tests {
         )
     }
 
+    fn sum_units(rated: &Rated) -> Quantity {
+        sum(rated.lines.iter().map(|line| &line.quantity)).expect("fits")
+    }
+
     proptest! {
+        #[test]
+        fn a_bill_in_steps_adds_up_to_the_whole(
+            tariff in tariffs(), steps in proptest::collection::vec(0_u64..5000, 1..6),
+        ) {
+            let (mut units, mut billed) = (0, 0);
+            for step in steps {
+                units += step;
+                billed += rate(&tariff, units).expect("rated").total.minor() - billed;
+            }
+            prop_assert_eq!(billed, rate(&tariff, units).expect("rated").total.minor());
+        }
+
+        #[test]
+        fn free_and_prepaid_units_cost_nothing(
+            tariff in tariffs(), nanos in 0_u128..1_000_000_000_000_000, prepaid in 0_u64..5000,
+        ) {
+            let usage = Usage::Total(Quantity::from_nanos(nanos).expect("fits"));
+            let prepaid = Quantity::units(prepaid);
+            let covered = rate_usage(&tariff, &usage, prepaid).expect("rated");
+            prop_assert_eq!(sum_units(&covered), usage.quantity().expect("fits"));
+            if !matches!(tariff.scheme(), Scheme::Volume { .. } | Scheme::Matrix { .. }) {
+                let whole = rate_usage(&tariff, &usage, Quantity::ZERO).expect("rated");
+                prop_assert!(covered.total.minor() <= whole.total.minor() + 1);
+            }
+        }
+
+        #[test]
+        fn transactions_told_one_by_one_cost_what_their_sum_costs(
+            nanos in proptest::collection::vec(0_u128..1_000_000_000_000, 1..20),
+            fee in 0_i64..100, rate in percents(),
+        ) {
+            let scheme = Percentage { fee, ..Percentage::new(rate) };
+            let tariff = Tariff::new(Currency::USD, Scheme::Percentage(scheme.clone())).expect("sound");
+            let wide = Percentage { each_min: Some(0), each_max: Some(i64::MAX), ..scheme };
+            let bounded = Tariff::new(Currency::USD, Scheme::Percentage(wide)).expect("sound");
+            let each: Vec<_> = nanos.iter().map(|n| Quantity::from_nanos(*n).expect("fits")).collect();
+            let counted = Usage::Counted {
+                quantity: sum(each.iter()).expect("fits"), transactions: each.len() as u64,
+            };
+            let each = Usage::Each(each);
+            let total = |tariff, usage| rate_usage(tariff, usage, Quantity::ZERO).map(|r| r.total);
+            prop_assert_eq!(total(&tariff, &each), total(&tariff, &counted));
+            prop_assert_eq!(total(&bounded, &each), total(&tariff, &counted));
+        }
+
         #[test]
         fn lines_add_up_and_cover_the_quantity(tariff in tariffs(), quantity in 0_u64..1_000_000) {
             let rated = rate(&tariff, quantity).expect("rated");
             let sum: i64 = rated.lines.iter().map(|line| line.amount.minor()).sum();
             prop_assert_eq!(sum, rated.total.minor());
-            prop_assert_eq!(rated.lines.iter().map(|line| line.quantity).sum::<u64>(), quantity);
+            let units = sum_units(&rated);
+            prop_assert_eq!(units, Quantity::units(quantity));
             prop_assert!(tariff.minimum().is_none_or(|least| sum >= least));
             prop_assert!(tariff.maximum().is_none_or(|most| sum <= most));
         }

@@ -1,7 +1,8 @@
-//! Prices of one unit, the rules that round, and decimal text.
+//! Prices of one unit, percentages, the rules that round, and decimal text.
 
 use crate::error::{Error, Result};
 use crate::money::{Currency, div_half_even};
+use std::fmt;
 
 /// How many [`UnitPrice`] steps make one minor unit.
 pub(super) const NANOS: i128 = 1_000_000_000;
@@ -47,6 +48,44 @@ impl UnitPrice {
     }
 }
 
+/// Digits of a percent that a [`Percent`] holds: it counts 10⁻⁹ of the whole.
+const PERCENT_DIGITS: u8 = 7;
+
+/// A part of an amount: an integer number of 10⁻⁹ of it, so that `2.9%` is 29 000 000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Percent(i64);
+
+impl Percent {
+    /// From 10⁻⁹ of the whole; `tariff_invalid` below zero or above ten times the whole.
+    pub fn from_nanos(nanos: i64) -> Result<Self> {
+        if !(0..=10 * NANOS as i64).contains(&nanos) {
+            return Err(super::invalid("a percentage lies between 0% and 1000%"));
+        }
+        Ok(Self(nanos))
+    }
+
+    /// In 10⁻⁹ of the whole.
+    pub fn nanos(self) -> i64 {
+        self.0
+    }
+
+    /// Reads `2.9%`.
+    pub fn parse(text: &str) -> Result<Self> {
+        let number = text
+            .strip_suffix('%')
+            .ok_or_else(|| super::invalid(format!("{text:?} is no percentage, such as 2.9%")))?;
+        Self::from_nanos(parse_decimal(number, PERCENT_DIGITS)?)
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = decimal(self.0, PERCENT_DIGITS);
+        let shortest = digits.trim_end_matches('0').trim_end_matches('.');
+        write!(f, "{shortest}%")
+    }
+}
+
 /// Reads an amount of `currency` written in its major unit, `12.30`, as minor units.
 ///
 /// Digits and one point only; `amount_malformed` for signs, spaces, too many digits after the
@@ -60,7 +99,7 @@ pub(super) fn amount_text(minor: i64, currency: Currency) -> String {
     decimal(minor, currency.exponent())
 }
 
-fn parse_decimal(text: &str, digits: u8) -> Result<i64> {
+pub(super) fn parse_decimal<T: std::str::FromStr>(text: &str, digits: u8) -> Result<T> {
     let malformed = || {
         let detail = format!("{text:?} is no amount with at most {digits} digits after the point");
         Error::new("amount_malformed", detail)
@@ -122,13 +161,14 @@ impl Rounding {
         known.map_or("half_even", |(_, name)| name)
     }
 
-    /// Minor units of `nanos`, which is not below zero.
-    pub(super) fn apply(self, nanos: i128) -> i128 {
+    /// `value`, which is not below zero, divided by `divisor`, which is above it.
+    pub(super) fn divide(self, value: i128, divisor: i128) -> i128 {
+        let (whole, rest) = (value / divisor, value % divisor);
         match self {
-            Self::HalfEven => div_half_even(nanos, NANOS),
-            Self::HalfUp => nanos / NANOS + i128::from(nanos % NANOS >= NANOS / 2),
-            Self::Down => nanos / NANOS,
-            Self::Up => nanos / NANOS + i128::from(nanos % NANOS > 0),
+            Self::HalfEven => div_half_even(value, divisor),
+            Self::HalfUp => whole + i128::from(rest >= divisor - rest),
+            Self::Down => whole,
+            Self::Up => whole + i128::from(rest > 0),
         }
     }
 }
@@ -192,8 +232,24 @@ mod tests {
             (NANOS, 1, 1, 1, 1),
             (NANOS + half, 2, 2, 1, 2),
         ] {
-            let rounded = Rounding::ALL.map(|(rule, _)| rule.apply(nanos));
+            let rounded = Rounding::ALL.map(|(rule, _)| rule.divide(nanos, NANOS));
             assert_eq!(rounded, [even, up_half, down, up], "{nanos}");
+        }
+    }
+
+    #[test]
+    fn percentages_are_exact_or_refused() {
+        for (text, nanos) in [
+            ("2.9%", 29_000_000),
+            ("0.0000001%", 1),
+            ("100%", 1_000_000_000),
+            ("0%", 0),
+        ] {
+            let percent = Percent::parse(text).expect(text);
+            assert_eq!((percent.nanos(), percent.to_string()), (nanos, text.into()));
+        }
+        for bad in ["2.9", "%", "-1%", "0.00000001%", "1000.1%", "1e2%"] {
+            assert!(Percent::parse(bad).is_err(), "{bad}");
         }
     }
 

@@ -14,10 +14,10 @@ use mintreu::document::SigningKey;
 use mintreu::id::{ActivationId, LicenseId, StreamId};
 use mintreu::license::{Claims, Name, QuotaClaim, Trust, issue};
 use mintreu::meter::{
-    CellKey, ChainHash, Position, Receipt, Remainder, Verdict, Window, accept, chain_hash,
-    increase, open_segment_of_any_device, remainder,
+    CellKey, ChainHash, Condition, Event, Position, Receipt, Remainder, Verdict, Window, accept,
+    chain_hash, increase, open_segment_of_any_device, remainder, split_batch,
 };
-use mintreu::{Clock, Engine, FixedClock, Options, Timestamp, sync};
+use mintreu::{Clock, Engine, FixedClock, Options, Pace, Timestamp, sync};
 
 pub const PRODUCT: &str = "acme.editor";
 pub const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
@@ -28,6 +28,12 @@ pub enum Fault {
     None,
     /// Adds every segment that arrives, whether it was seen before or not.
     CountsRepeats,
+    /// Answers that it took what it forgot.
+    Forgets,
+    /// Bills what two copies of a device contradict each other about.
+    BillsDisputed,
+    /// Takes a segment in a place that another one holds.
+    TakesOtherBytes,
 }
 
 #[derive(Default, Clone)]
@@ -37,7 +43,15 @@ pub struct Stream {
     totals: HashMap<(u64, CellKey), u64>,
     pub billed: HashMap<CellKey, u64>,
     pub disputed: HashMap<CellKey, u64>,
+    /// Events by their ids, and whether they are disputed.
+    pub events: HashMap<String, (Event, bool)>,
+    /// How many events were counted: those of the map, unless the server is faulty.
+    pub event_count: u64,
+    /// What the devices said of themselves.
+    pub conditions: Vec<Condition>,
     pub forks: u32,
+    /// Segments that a faulty server put in the place of others.
+    pub overwritten: u32,
 }
 
 #[derive(Clone)]
@@ -100,7 +114,7 @@ impl Server {
         };
         match path {
             sync::ACTIVATIONS => self.activate(body),
-            sync::SEGMENTS => self.segment(body),
+            sync::SEGMENTS => self.segments(body),
             sync::TIME => {
                 let (device, request) = Request::verify(body).unwrap();
                 assert_eq!(request.wanted, Wanted::Time);
@@ -166,6 +180,19 @@ impl Server {
         (200, issued.unwrap())
     }
 
+    /// Takes segments in turn until one isn't counted.
+    fn segments(&mut self, body: &[u8]) -> (u16, Vec<u8>) {
+        let mut answer = None;
+        for document in split_batch(body).unwrap() {
+            let (status, receipt) = self.segment(document);
+            answer = Some((status, receipt));
+            if status != 200 {
+                break;
+            }
+        }
+        answer.unwrap()
+    }
+
     fn segment(&mut self, body: &[u8]) -> (u16, Vec<u8>) {
         let segment = open_segment_of_any_device(body).unwrap();
         let hash = chain_hash(body);
@@ -173,17 +200,29 @@ impl Server {
         let at = stream.position.unwrap_or(Position::START);
         let place = (segment.epoch, segment.seq);
         let verdict = accept(at, &segment, hash, stream.hashes.get(&place).copied());
-        let repeats = self.fault == Fault::CountsRepeats;
+        let fault = self.fault;
+        let repeats = fault == Fault::CountsRepeats;
+        let verdict = match verdict {
+            Verdict::Fork if fault == Fault::TakesOtherBytes && segment.epoch == at.epoch => {
+                stream.overwritten += 1;
+                Verdict::Apply(Position {
+                    epoch: segment.epoch,
+                    seq: segment.seq,
+                    head: hash,
+                })
+            }
+            verdict => verdict,
+        };
         let status = match verdict {
             Verdict::Apply(next) => {
-                stream.apply(&segment, repeats);
+                stream.apply(&segment, fault);
                 stream.hashes.insert(place, hash);
                 stream.position = Some(next);
                 200
             }
             Verdict::Duplicate => {
                 if repeats {
-                    stream.apply(&segment, repeats);
+                    stream.apply(&segment, fault);
                 }
                 200
             }
@@ -229,16 +268,39 @@ impl Server {
 }
 
 impl Stream {
-    fn apply(&mut self, segment: &mintreu::meter::Segment, repeats: bool) {
+    /// The open epoch; 0 before the first segment.
+    pub fn epoch(&self) -> u64 {
+        self.position.map_or(0, |position| position.epoch)
+    }
+
+    fn apply(&mut self, segment: &mintreu::meter::Segment, fault: Fault) {
+        if fault == Fault::Forgets && segment.seq.is_multiple_of(3) {
+            return;
+        }
+        let repeats = fault == Fault::CountsRepeats;
         if let Some(opening) = &segment.opening {
             for closed in &opening.closed {
                 let place = (opening.closed_epoch, closed.key.clone());
                 let accepted = self.totals.get(&place).copied().unwrap_or(0);
                 let (account, units) = match remainder(opening.reason, closed, accepted) {
                     Remainder::Owed(units) => (&mut self.billed, units),
+                    Remainder::Disputed(units) if fault == Fault::BillsDisputed => {
+                        (&mut self.billed, units)
+                    }
                     Remainder::Disputed(units) => (&mut self.disputed, units),
                 };
                 *account.entry(closed.key.clone()).or_default() += units;
+            }
+        }
+        self.conditions.push(segment.condition.clone());
+        let fresh = segment.events.iter().map(|event| (event, false));
+        let disputed = segment.disputed_events.iter().map(|event| (event, true));
+        for (event, disputed) in fresh.chain(disputed) {
+            let known = self.events.contains_key(event.id());
+            if !known || repeats {
+                self.event_count += 1;
+                self.events
+                    .insert(event.id().to_owned(), (event.clone(), disputed));
             }
         }
         for total in &segment.totals {
@@ -246,9 +308,11 @@ impl Stream {
                 .totals
                 .entry((segment.epoch, total.key.clone()))
                 .or_default();
-            let more = match repeats {
-                true => total.units,
-                false => increase(*known, total.units).unwrap(),
+            let more = match fault {
+                Fault::CountsRepeats => total.units,
+                // Whoever takes other bytes sees totals fall.
+                Fault::TakesOtherBytes => total.units.saturating_sub(*known),
+                _ => increase(*known, total.units).unwrap(),
             };
             *known = total.units;
             *self.billed.entry(total.key.clone()).or_default() += more;
@@ -262,11 +326,22 @@ pub fn open(folder: &Path, server: &Server) -> Engine {
 }
 
 pub fn open_at(folder: &Path, server: &Server, clock: Arc<dyn Clock>) -> Engine {
+    try_open(folder, server, clock).unwrap()
+}
+
+/// An engine with a clock of one's own, in which nothing happens by itself.
+pub fn try_open(folder: &Path, server: &Server, clock: Arc<dyn Clock>) -> mintreu::Result<Engine> {
+    let pace = Pace {
+        flush: std::time::Duration::ZERO,
+        heartbeat: std::time::Duration::MAX,
+        ..Pace::default()
+    };
     let options = Options {
         clock,
+        pace,
         ..Options::default()
     };
-    Engine::open_with(folder, server.trust(), options).unwrap()
+    Engine::open_with(folder, server.trust(), options)
 }
 
 /// Syncs until nothing is left, over a network that loses nothing.
@@ -325,8 +400,8 @@ impl Random {
     }
 }
 
-/// How often a long test is repeated: `MINTREU_<NAME>`, or `normally`.
+/// How often a long test is repeated: `MINTREU_TEST_<NAME>`, or `normally`.
 pub fn rounds(name: &str, normally: u64) -> u64 {
-    let set = std::env::var(format!("MINTREU_{name}"));
+    let set = std::env::var(format!("MINTREU_TEST_{name}"));
     set.map_or(normally, |text| text.parse().expect("a number"))
 }

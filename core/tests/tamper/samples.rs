@@ -13,7 +13,7 @@ use mintreu::license::{
     RevokedKey, Ring, Trust, issue, open_bundle, verify,
 };
 use mintreu::meter::{
-    CellKey, GENESIS, Position, Receipt, Segment, TimeQuality, Total, Window,
+    CellKey, Condition, GENESIS, Position, Receipt, Segment, TimeQuality, Total, Window,
     open_segment_of_any_device, seal_segment, stream_id,
 };
 
@@ -275,6 +275,9 @@ fn segment(random: &mut Random) -> Segment {
         sealed_at: Timestamp::from_ms(NOW.ms() + random.below(1_000) as i64),
         time_quality: TimeQuality::Plausible,
         opening: None,
+        events: Vec::new(),
+        disputed_events: Vec::new(),
+        condition: Condition::default(),
     }
 }
 

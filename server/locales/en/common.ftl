@@ -49,6 +49,7 @@ date-and-time = { $date }, { $time } UTC
 chart-as-table = The same as a table
 chart-day = Day (UTC)
 chart-units = Units
+chart-step = From (UTC)
 chart-usage = Units of { $meter } by day
 
 error-home = Go to the shop

@@ -20,3 +20,13 @@ mail-invoice-total = Amount due
 mail-invoice-due = Due by (UTC)
 mail-invoice-open = Open the invoice
 mail-invoice-outro = Every line shows its quantity, its free units and the price it was rated by.
+
+mail-usage-subject = Your usage so far
+mail-usage-intro = Here is what you have used in the running period, and what it costs so far.
+mail-usage-product = Product
+mail-usage-period = Period (UTC)
+mail-usage-cost = Cost so far
+mail-usage-projected = Projected bill
+mail-usage-open = See your usage
+mail-usage-stop = Choose how often you get this mail
+mail-usage-outro = The projection goes on as the period began, and is at least what was committed.

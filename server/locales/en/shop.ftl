@@ -77,6 +77,9 @@ tariff-flat = { $price } a month
 tariff-unit = { $price } for each { $unit }
 tariff-tiers = from { $price } for each { $unit }, less for more
 tariff-package = { $price } for every { $size }
+tariff-percentage = { $price } of the amount
+tariff-percentages = up to { $price } of the amount, less for more
+tariff-matrix = from { $price } for each { $unit }, by kind
 grant-devices = { $count ->
     [one] For 1 device at a time; you can move it
    *[other] For { $count } devices at a time; you can move them

@@ -16,8 +16,8 @@ pub use visit::{Visits, visit};
 
 use crate::app::App;
 use crate::domains::{
-    accounts, billing, catalog, fulfilment, invoicing, licensing, metering, orders, payments,
-    transparency,
+    access, accounts, billing, catalog, fulfilment, invoicing, licensing, metering, meters, orders,
+    payments, transparency,
 };
 use crate::problem::Problem;
 use axum::extract::State;
@@ -38,6 +38,7 @@ struct Described;
 /// Every domain's routes, one line each.
 fn table() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Described::openapi())
+        .merge(access::http::routes())
         .merge(accounts::http::routes())
         .merge(billing::http::routes())
         .merge(catalog::http::routes())
@@ -45,6 +46,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(invoicing::http::routes())
         .merge(licensing::http::routes())
         .merge(metering::http::routes())
+        .merge(meters::http::routes())
         .merge(orders::http::routes())
         .merge(payments::http::routes())
         .merge(transparency::http::routes())

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::domains::accounts::tokens::TOKEN_PREFIX;
 use crate::domains::accounts::{self, Session, TouchSession, session_of_token, touch_session};
 use crate::domains::tenants;
 use crate::problem::Problem;
@@ -86,7 +87,9 @@ async fn recognise(visits: &Visits, request: &Parts) -> Result<(Visitor, Csrf), 
     if cookie.is_some() {
         refuse_foreign(request, &host)?;
     }
-    let token = bearer(headers).or(cookie);
+    // A seller's token is good for the routes that ask for one, and no session.
+    let bearer = bearer(headers).filter(|token| !token.starts_with(TOKEN_PREFIX));
+    let token = bearer.or(cookie);
     let session = match token {
         Some(token) => living_session(app, tenant, token).await?,
         None => None,

@@ -1,5 +1,6 @@
 //! `license`: issue, verify and show licenses. Works without any server.
 
+mod quota;
 pub mod terms;
 
 use std::path::PathBuf;
@@ -14,7 +15,8 @@ use mintreu::license::{
 use mintreu::{Clock, SystemClock, Timestamp};
 use serde_json::{Map, Value, json};
 
-use self::terms::{Instant, Place, Seconds, day, entitlement, place, quota, sentence, versions};
+use self::quota::{quota, window_text};
+use self::terms::{Instant, Place, Seconds, day, entitlement, place, sentence, versions};
 use super::files::{Readable, text_or_file, write_new};
 use super::keyfile::{read_public_key, read_signing_key};
 use super::keys::set::read_key_set;
@@ -64,7 +66,9 @@ pub struct Issue {
     /// What it allows: pro, projects=50 or region=eu; may be repeated
     #[arg(long = "entitlement", value_name = "NAME[=VALUE]", value_parser = entitlement)]
     entitlements: Vec<(Name, Entitlement)>,
-    /// How much of a meter: renders=500/month[,per-device][,overage]; may be repeated
+    /// How much of a meter: renders=500/month[,per-device][,overage[=CAP]][,zone=Europe/Berlin]
+    /// [,rollover=0..100][,alert=80][,credit=ID:UNITS[:PRIORITY[:EXPIRES]]]; a billing period is
+    /// 500/months,from=2026-01-31, a rolling window 100/60m; may be repeated
     #[arg(long = "quota", value_name = "METER=N/WINDOW", value_parser = quota)]
     quotas: Vec<(Name, QuotaClaim)>,
     /// How many devices, or floating users at a time
@@ -251,6 +255,8 @@ fn claims(issue: &Issue, now: Timestamp) -> Result<Claims, CliError> {
     claims.edition = issue.edition.clone();
     claims.entitlements = issue.entitlements.iter().cloned().collect();
     claims.quotas = issue.quotas.iter().cloned().collect();
+    let credits = claims.quotas.values_mut().flat_map(|q| &mut q.credits);
+    credits.for_each(|credit| credit.created = now);
     claims.seats = issue.seats;
     claims.on_expiry = issue.on_expiry;
     claims.grace_secs = issue.grace.map_or(0, |grace| grace.0);
@@ -402,7 +408,8 @@ fn claims_json(claims: &Claims) -> Value {
         .map(|(name, quota)| {
             let terms = json!({
                 "limit": quota.limit,
-                "window": quota.window.name(),
+                "window": window_text(quota),
+                "zone": quota.zone,
                 "per_device": quota.per_device,
                 "overage": quota.overage,
             });
@@ -469,7 +476,7 @@ fn describe_claims(claims: &Claims) -> String {
             .map_or("unlimited".to_owned(), |limit| limit.to_string());
         lines.push(format!(
             "quota        {name} = {limit} / {}",
-            quota.window.name()
+            window_text(quota)
         ));
     }
     lines.join("\n")

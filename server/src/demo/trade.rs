@@ -19,6 +19,7 @@ use crate::gateways::sandbox::model::Choice;
 use crate::gateways::sandbox::ops::{Choose, choose};
 use mintreu::document::to_text;
 use mintreu::engine::{Engine, Options};
+use mintreu::meter::split_batch;
 use mintreu::sync::{ACTIVATIONS, SEGMENTS, TIME};
 use std::path::Path;
 
@@ -158,8 +159,13 @@ async fn sync(app: &App, caller: &Caller, device: &Engine) -> Result<(), SeedErr
                 app.transact(caller, command, activate).await?.document
             }
             SEGMENTS => {
-                let command = AcceptSegment::read(request.body)?;
-                app.transact(caller, command, accept_segment).await?.receipt
+                let mut receipt = Vec::new();
+                for segment in split_batch(&request.body)? {
+                    let command = AcceptSegment::read(segment.to_vec())?;
+                    let answer = app.transact(caller, command, accept_segment).await?;
+                    receipt = answer.receipt;
+                }
+                receipt
             }
             TIME => {
                 let command = AskTime::from_bytes(&request.body)?;

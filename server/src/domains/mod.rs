@@ -3,6 +3,8 @@
 pub mod fulfilment;
 pub mod billing;
 pub mod orders;
+pub mod meters;
+pub mod access;
 pub mod metering;
 pub mod licensing;
 pub mod transparency;

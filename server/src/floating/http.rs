@@ -18,7 +18,7 @@ use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mintreu::document::to_armor;
-use mintreu::sync::{ACTIVATIONS, CONTENT_TYPE, DEACTIVATIONS, SEGMENTS};
+use mintreu::sync::{ACTIVATIONS, CONTENT_TYPE, DEACTIVATIONS, LEASES, SEGMENTS};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -99,6 +99,7 @@ fn routes(face: Arc<Face>) -> Router {
         .route(ACTIVATIONS, post(post_activation))
         .route(DEACTIVATIONS, post(post_deactivation))
         .route(SEGMENTS, post(usage))
+        .route(LEASES, post(usage))
         .route("/license", get(show_license))
         .layer(from_fn_with_state(face.clone(), not_too_fast))
         .merge(people)
@@ -267,7 +268,7 @@ async fn post_deactivation(
     }
 }
 
-/// Usage is the shop's to count: a device keeps it until it meets one.
+/// Usage is the shop's to count, and units are its to lend: a device waits until it meets one.
 async fn usage() -> Problem {
     let detail = "This host lends seats and counts no usage; it waits for the seller's server.";
     Problem::new(501, "not_here", detail)

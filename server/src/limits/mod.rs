@@ -4,6 +4,10 @@
 //! * The map is bounded: the least used buckets are forgotten first, which can only be generous.
 //! * A bucket never holds more than its burst, and time running backward refills nothing.
 
+mod rates;
+
+pub use rates::{RateAsked, Rates};
+
 use mintreu::Timestamp;
 use moka::sync::Cache;
 use std::sync::{Arc, Mutex, PoisonError};

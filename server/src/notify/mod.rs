@@ -21,6 +21,7 @@ pub mod ops;
 pub mod send;
 pub mod sql;
 pub mod transport;
+mod usage;
 
 pub use ops::{MAIL_JOB, MailJob, on_fact};
 pub use send::send_mail;

@@ -1,10 +1,11 @@
 //! From a fact to a letter.
 
 use super::letter::Letter;
-use super::sql;
+use super::{sql, usage};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::domains::accounts::{self, AccountError};
+use crate::domains::billing::{self, BillingError};
 use crate::domains::catalog;
 use crate::domains::invoicing::{self, InvoiceError};
 use crate::domains::licensing::{self, LicensingError};
@@ -20,7 +21,12 @@ use serde::{Deserialize, Serialize};
 pub const MAIL_JOB: &str = "notify.mail";
 
 /// The facts that are told by mail.
-const TOLD: &[&str] = &["account.created", "invoice.finalized", "order.paid"];
+const TOLD: &[&str] = &[
+    "account.created",
+    "invoice.finalized",
+    "order.paid",
+    billing::REPORT_FACT,
+];
 
 /// The payload of [`MAIL_JOB`]: which fact, and nothing personal.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -96,6 +102,9 @@ pub enum NotifyError {
     /// Invoices.
     #[error(transparent)]
     Invoice(#[from] InvoiceError),
+    /// Usage.
+    #[error(transparent)]
+    Billing(#[from] BillingError),
     /// Not this caller.
     #[error(transparent)]
     Denied(#[from] Denied),
@@ -127,6 +136,7 @@ pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, N
         "account.created" => welcome(cx, &event, base)?,
         "invoice.finalized" => invoice(cx, &event, base)?,
         "order.paid" => receipt(cx, &event, base)?,
+        billing::REPORT_FACT => usage::report(cx, &event, base)?,
         other => return Err(NotifyError::Payload(format!("{other} is not told by mail"))),
     };
     Ok(written.map(|(to, letter)| Mail {
@@ -138,9 +148,9 @@ pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, N
     }))
 }
 
-type Written = Option<(String, Letter)>;
+pub(super) type Written = Option<(String, Letter)>;
 
-fn letter(subject: impl FnOnce(&'static crate::text::Translator) -> String) -> Letter {
+pub(super) fn letter(subject: impl FnOnce(&'static crate::text::Translator) -> String) -> Letter {
     let locale = Locale::default();
     Letter::new(locale, subject(crate::text::Translator::of(locale)))
 }
@@ -152,7 +162,7 @@ fn subject_id<T>(
     parse(&event.subject).map_err(|e| NotifyError::Payload(e.to_string()))
 }
 
-fn address(cx: &mut Cx<'_>, account: AccountId) -> Result<Option<String>, NotifyError> {
+pub(super) fn address(cx: &mut Cx<'_>, account: AccountId) -> Result<Option<String>, NotifyError> {
     let found = accounts::find_account(&mut reading(cx), &account)?;
     Ok(found.map(|account| account.email.as_str().to_owned()))
 }
@@ -170,7 +180,7 @@ fn buyer(
     }
 }
 
-fn reading<'a>(cx: &'a mut Cx<'_>) -> ReadCx<'a> {
+pub(super) fn reading<'a>(cx: &'a mut Cx<'_>) -> ReadCx<'a> {
     ReadCx {
         tx: cx.tx,
         now: cx.now,
@@ -220,7 +230,7 @@ fn invoice(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, Notify
 }
 
 /// `2027-01-15`, which is the same day in every language; instants are UTC.
-fn day(at: mintreu::Timestamp) -> String {
+pub(super) fn day(at: mintreu::Timestamp) -> String {
     let stamp = jiff::Timestamp::from_millisecond(at.ms());
     stamp.map_or_else(
         |_| at.ms().to_string(),

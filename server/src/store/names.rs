@@ -75,10 +75,14 @@ pub(super) fn bind<'v>(
 ) -> Result<Vec<&'v Value>, StoreError> {
     // Both `("order", …)` and `(":order", …)` are read, as both read naturally.
     let bare = |given: &'v str| given.strip_prefix(':').unwrap_or(given);
-    if let Some((extra, _)) = params
-        .iter()
-        .find(|(given, _)| !names.iter().any(|name| name == bare(given)))
-    {
+    // Rows inserted by the hundred give their parameters in order, and need no search.
+    let in_order = names.len() == params.len()
+        && names
+            .iter()
+            .zip(params)
+            .all(|(name, (given, _))| bare(given) == name);
+    let unknown = |given: &&(&'v str, Value)| !names.iter().any(|name| name == bare(given.0));
+    if let Some((extra, _)) = params.iter().find(|given| !in_order && unknown(given)) {
         return Err(StoreError::shape(format!("no parameter :{extra} here")));
     }
     let value_of = |name: &String| {
@@ -86,7 +90,10 @@ pub(super) fn bind<'v>(
         let found = found.ok_or_else(|| StoreError::shape(format!("parameter :{name} is missing")));
         found.map(|(_, value)| value)
     };
-    let values: Vec<&Value> = names.iter().map(value_of).collect::<Result<_, _>>()?;
+    let values: Vec<&Value> = match in_order {
+        true => params.iter().map(|(_, value)| value).collect(),
+        false => names.iter().map(value_of).collect::<Result<_, _>>()?,
+    };
     // PostgreSQL can't hold a NUL in text; refused here so that both engines agree.
     let nul = |value: &&&Value| matches!(value, Value::Text(text) if text.contains('\0'));
     if values.iter().any(|value| nul(&value)) {

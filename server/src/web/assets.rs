@@ -36,6 +36,16 @@ const FILES: &[(&str, &str, &[u8])] = &[
         include_bytes!("../../assets/mark.svg"),
     ),
     (
+        "verify.wasm",
+        "application/wasm",
+        include_bytes!(concat!(env!("OUT_DIR"), "/verify.wasm")),
+    ),
+    (
+        "verify.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../../assets/verify.js"),
+    ),
+    (
         "site.js",
         "text/javascript; charset=utf-8",
         include_bytes!("../../assets/site.js"),
@@ -47,7 +57,9 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let fixed = |(name, content_type, bytes): &(&'static str, &'static str, &'static [u8])| {
         asset(name, content_type, Cow::Borrowed(*bytes))
     };
-    let mut assets: Vec<Asset> = FILES.iter().map(fixed).collect();
+    // A server that was built without the module has no such file.
+    let there = FILES.iter().filter(|(_, _, bytes)| !bytes.is_empty());
+    let mut assets: Vec<Asset> = there.map(fixed).collect();
     // The style sheet names the fonts, and so carries their hashes.
     let mut style = lean(STYLE);
     for file in &assets {
@@ -93,7 +105,7 @@ fn lean(style: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The address of an asset; an unknown name is a defect that the tests find.
+/// The address of an asset; empty for one that this server was built without.
 pub fn address(name: &str) -> String {
     let found = ASSETS.iter().find(|asset| asset.name == name);
     found.map_or_else(String::new, |asset| format!("/assets/{}", asset.served_as))

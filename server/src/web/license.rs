@@ -1,5 +1,6 @@
 //! Licenses: the list, one with its key, file, code and devices, and redeeming.
 
+use super::api_keys::ApiKeys;
 use super::ask::{Answer, Ask, go_to, html, refused};
 use super::hosts::Hosts;
 use super::listing::encoded;
@@ -7,6 +8,7 @@ use super::page::{Page, Section};
 use super::parts::{Badge, Crumbs, Field, KeyBox, Qr, Tone};
 use super::product;
 use crate::app::ReadCx;
+use crate::domains::access;
 use crate::domains::catalog::{self, Product};
 use crate::domains::fulfilment::{self, FulfilmentError, RevealCode, ViewLicense};
 use crate::domains::licensing::{
@@ -62,6 +64,7 @@ struct LicensePage {
     metered: bool,
     usage_address: String,
     hosts: Option<Hosts>,
+    api_keys: Option<ApiKeys>,
 }
 
 struct DeviceRow {
@@ -234,8 +237,23 @@ pub async fn show(
         false => None,
     };
     let hosts = hosts.map(|found| Hosts::of(&page, &view.license, &found, ask.app.now()));
+    let metered = owner
+        && product
+            .as_ref()
+            .is_some_and(|product| !product.meters.is_empty());
+    let api_keys = match metered {
+        true => {
+            let query = view.license.id;
+            let found = ask.app.read(&ask.visitor.caller, query, access::api_keys);
+            let now = ask.app.now();
+            Some(ApiKeys::of(&page, query, &found.await?, now))
+        }
+        false => None,
+    };
     let shown = Shown {
         hosts,
+        api_keys,
+        metered,
         view: &view,
         product: product.as_ref(),
         code,
@@ -249,6 +267,10 @@ pub async fn show(
 struct Shown<'a> {
     /// Where its seats can be handed to a host.
     hosts: Option<Hosts>,
+    /// Its owner's keys, where usage is counted.
+    api_keys: Option<ApiKeys>,
+    /// Whether the visitor owns it and its usage is counted.
+    metered: bool,
     view: &'a LicenseView,
     product: Option<&'a Product>,
     /// The redeem code, for who may see it.
@@ -263,6 +285,8 @@ impl LicensePage {
     fn new(mut page: Page, shown: Shown<'_>, now: Timestamp) -> Self {
         let Shown {
             hosts,
+            api_keys,
+            metered,
             view,
             product,
             code,
@@ -302,7 +326,8 @@ impl LicensePage {
                 .map(|sold| product::grants(&page, &sold))
                 .unwrap_or_default(),
             qr: Qr::parts(&license.document),
-            metered: owner && product.is_some_and(|product| !product.meters.is_empty()),
+            metered,
+            api_keys,
             usage_address: format!("/usage?license={}", license.id),
             hosts,
             name,

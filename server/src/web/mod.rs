@@ -18,9 +18,11 @@ pub mod account;
 pub mod activate;
 pub mod ask;
 pub mod assets;
+pub mod behind;
 pub mod checkout;
 pub mod errors;
 pub mod format;
+pub mod api_keys;
 pub mod hosts;
 pub mod license;
 pub mod listing;
@@ -34,6 +36,7 @@ pub mod seo;
 pub mod shelf;
 pub mod shop;
 pub mod usage;
+pub mod verify;
 
 use crate::app::App;
 use crate::gateways;
@@ -77,12 +80,19 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/licenses", get(license::list))
         .route("/licenses/{id}", get(license::show))
         .route("/licenses/{id}/move", post(license::move_device))
+        .route("/licenses/{id}/api-keys", post(api_keys::create))
+        .route("/licenses/{id}/api-keys/{key}", post(api_keys::act))
         .route("/licenses/{id}/hosts", post(hosts::delegate))
         .route("/licenses/{id}/hosts/{host}/file", get(hosts::file))
         .route("/licenses/{id}/{file}", get(license::file))
         .route("/redeem", get(license::redeem_page).post(license::redeem))
         .route("/activate", get(activate::show).post(activate::activate))
         .route("/usage", get(usage::show))
+        .route("/usage/reports", post(usage::wish))
+        .route("/usage/{license}/export", get(behind::export))
+        .route("/usage/{license}/sources/{meter}", get(behind::period))
+        .route("/invoices/{id}/usage/{meter}", get(behind::invoice))
+        .route("/verify-usage", get(verify::show).post(verify::upload))
         .route("/invoices/{id}", get(usage::invoice))
         .route(
             "/sign-in",
@@ -128,6 +138,9 @@ fn sell_pages() -> Router<Arc<App>> {
         .route("/sell/sales", get(sell::sales::list))
         .route("/sell/sales.csv", get(sell::sales::csv))
         .route("/sell/usage", get(sell::usage))
+        .route("/sell/meters", get(sell::meters::show))
+        .route("/sell/meters.csv", get(sell::meters::download))
+        .route("/sell/usage/decide", post(sell::trouble::decide))
         .route("/sell/keys", get(sell::keys::show))
         .route("/sell/keys/newest.mtk", get(sell::keys::download))
         .route("/sell/keys/rotate", post(sell::keys::rotate))

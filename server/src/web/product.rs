@@ -211,6 +211,20 @@ pub fn tariff_text(page: &Page, tariff: &Tariff, unit: &str) -> String {
             )
         }
         Scheme::Package { size, amount } => ("tariff-package", money(*amount), *size),
+        Scheme::Percentage(by) => ("tariff-percentage", by.rate.to_string(), 0),
+        Scheme::GraduatedPercentage { tiers, .. } => {
+            let highest = tiers.iter().map(|tier| tier.rate).max();
+            let highest = highest.map(|rate| rate.to_string());
+            ("tariff-percentages", highest.unwrap_or_default(), 0)
+        }
+        Scheme::Matrix { rows } => {
+            let lowest = rows.iter().min_by_key(|row| row.unit.nanos());
+            (
+                "tariff-matrix",
+                lowest.map(|row| each(&row.unit)).unwrap_or_default(),
+                0,
+            )
+        }
     };
     let size = page.format.number(size);
     let values = [

@@ -6,15 +6,17 @@ use super::parts::{Badge, Bar, Chart, ChartWords, Figure, Point, Tone};
 use super::product::{quota_text, tariff_text};
 use crate::app::ReadCx;
 use crate::domains::billing::{
-    self, BillingError, LicenseUsage, MeterUsage, MyUsage, Plan, UsageOfLicense,
+    self, BillingError, Cadence, Held, HeldCredit, LicenseUsage, MeterUsage, MyReports, MyUsage,
+    Plan, Preference, RatedLine, UsageOfLicense, WishReports,
 };
 use crate::domains::catalog;
 use crate::domains::invoicing::{self, Invoice, InvoiceLine, InvoiceQuery};
 use crate::domains::metering::{Day, Grain, Window};
 use crate::problem::Problem;
-use crate::wire::Query;
+use crate::wire::{CsrfForm, Query};
 use askama::Template;
 use axum::extract::Path;
+use axum::response::{IntoResponse, Redirect};
 use mintreu::Timestamp;
 use mintreu::id::{InvoiceId, LicenseId};
 use mintreu::price::Tariff;
@@ -31,6 +33,15 @@ struct UsagePage {
     page: Page,
     tabs: Vec<Tab>,
     plan: Option<PlanView>,
+    reports: Option<Vec<Choice>>,
+    saved: bool,
+}
+
+/// How often one hears of one's usage by mail.
+struct Choice {
+    value: &'static str,
+    text: String,
+    chosen: bool,
 }
 
 struct Tab {
@@ -40,14 +51,22 @@ struct Tab {
 }
 
 struct PlanView {
+    /// Everything that the server accepted, to download.
+    export: String,
     period: String,
     figures: Vec<Figure>,
     meters: Vec<MeterView>,
+    /// What a bill made now would say: each line's words and amount.
+    lines: Vec<(String, String)>,
+    /// What is left of each credit, and until when.
+    credits: Vec<(String, String)>,
     invoices: Vec<InvoiceRow>,
 }
 
 struct MeterView {
     name: String,
+    /// Where its units come from.
+    sources: String,
     price: String,
     chart: Chart,
     bar: Option<Bar>,
@@ -67,6 +86,45 @@ struct InvoiceRow {
 #[serde(default)]
 pub struct Which {
     license: Option<String>,
+    /// The choice of reports was just kept.
+    saved: Option<String>,
+}
+
+/// What the form of reports sends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Wish {
+    cadence: String,
+}
+
+/// `POST /usage/reports`.
+pub async fn wish(ask: Ask, form: Result<CsrfForm<Wish>, Problem>) -> Answer {
+    ask.account()?;
+    let CsrfForm(form) = form?;
+    let cadence = Cadence::parse(&form.cadence);
+    let cadence = cadence.ok_or_else(|| Problem::not_found("There is no such choice."))?;
+    let wish = WishReports { cadence };
+    let caller = &ask.visitor.caller;
+    ask.app
+        .transact(caller, wish, billing::wish_reports)
+        .await?;
+    Ok(Redirect::to("/usage?saved=reports#reports").into_response())
+}
+
+fn choices(page: &Page, known: Option<Preference>) -> Vec<Choice> {
+    let known = known.map_or(Cadence::Never, |known| known.cadence);
+    let choice = |(cadence, key): (Cadence, &str)| Choice {
+        value: cadence.name(),
+        text: page.say(key),
+        chosen: cadence == known,
+    };
+    [
+        (Cadence::Monthly, "usage-reports-monthly"),
+        (Cadence::Weekly, "usage-reports-weekly"),
+        (Cadence::Never, "usage-reports-never"),
+    ]
+    .map(choice)
+    .into()
 }
 
 /// The caller's plans with the names of their products.
@@ -109,7 +167,16 @@ pub async fn show(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
         }
         None => None,
     };
-    html(&UsagePage { page, tabs, plan })
+    let caller = &ask.visitor.caller;
+    let known = ask.app.read(caller, MyReports, billing::my_reports).await?;
+    let reports = (plan.is_some() || known.is_some()).then(|| choices(&page, known));
+    html(&UsagePage {
+        page,
+        tabs,
+        plan,
+        reports,
+        saved: which.saved.is_some(),
+    })
 }
 
 fn plan_view(page: &Page, usage: &LicenseUsage, now: Timestamp) -> PlanView {
@@ -124,29 +191,52 @@ fn plan_view(page: &Page, usage: &LicenseUsage, now: Timestamp) -> PlanView {
         value,
         remark: page.words.say(remark),
     };
+    let committed = usage.plan.commitment;
+    let mut figures = vec![
+        figure("usage-cost", money(usage.cost), "usage-cost-text"),
+        figure("usage-open", money(usage.open), "usage-open-text"),
+        match now.since_ms(from) < EARLY_MS {
+            // A few minutes say nothing about a month.
+            true => figure(
+                "usage-projected",
+                "\u{2013}".to_owned(),
+                "usage-projected-early",
+            ),
+            false => figure(
+                "usage-projected",
+                money(usage.projected),
+                "usage-projected-text",
+            ),
+        },
+    ];
+    if committed.minor() > 0 {
+        figures.push(figure(
+            "usage-commitment",
+            money(committed),
+            "usage-commitment-text",
+        ));
+    }
     PlanView {
+        export: format!("/usage/{}/export", usage.plan.license),
         period: page.words.say_with("usage-period", values),
-        figures: vec![
-            figure("usage-cost", money(usage.cost), "usage-cost-text"),
-            figure("usage-open", money(usage.open), "usage-open-text"),
-            match now.since_ms(from) < EARLY_MS {
-                // A few minutes say nothing about a month.
-                true => figure(
-                    "usage-projected",
-                    "\u{2013}".to_owned(),
-                    "usage-projected-early",
-                ),
-                false => figure(
-                    "usage-projected",
-                    money(usage.projected),
-                    "usage-projected-text",
-                ),
-            },
-        ],
+        figures,
+        lines: usage
+            .lines
+            .iter()
+            .map(|line| (rated_words(page, line), money(line.amount)))
+            .collect(),
+        credits: usage
+            .credits
+            .iter()
+            .map(|credit| credit_row(page, credit))
+            .collect(),
         meters: usage
             .meters
             .iter()
-            .map(|meter| meter_view(page, meter, now.since_ms(from) >= EARLY_MS))
+            .map(|meter| MeterView {
+                sources: format!("/usage/{}/sources/{}", usage.plan.license, meter.name),
+                ..meter_view(page, meter, now.since_ms(from) >= EARLY_MS)
+            })
             .collect(),
         invoices: usage
             .invoices
@@ -154,6 +244,36 @@ fn plan_view(page: &Page, usage: &LicenseUsage, now: Timestamp) -> PlanView {
             .map(|invoice| invoice_row(page, invoice))
             .collect(),
     }
+}
+
+/// `calls: 2500 × 0.01 = 25.00 EUR`.
+fn rated_words(page: &Page, line: &RatedLine) -> String {
+    match &line.meter {
+        Some(meter) => format!("{meter}: {}", line.explanation),
+        None if line.kind == "commitment" => page.say("line-commitment"),
+        None => line.explanation.clone(),
+    }
+}
+
+fn credit_row(page: &Page, credit: &HeldCredit) -> (String, String) {
+    let mut what = match &credit.left {
+        Held::Money(money) => page.format.money(*money),
+        Held::Units { meter, units } => {
+            let values = [
+                ("units", units.to_string().into()),
+                ("meter", meter.as_str().into()),
+            ];
+            page.words.say_with("usage-credit-units", values)
+        }
+    };
+    if !credit.note.is_empty() {
+        what = format!("{what} ({})", credit.note);
+    }
+    let until = match credit.expires_at {
+        Some(end) => page.say_one("usage-credit-until", "date", page.format.date(end)),
+        None => page.say("usage-credit-always"),
+    };
+    (what, until)
 }
 
 fn meter_view(page: &Page, meter: &MeterUsage, projects: bool) -> MeterView {
@@ -173,6 +293,9 @@ fn meter_view(page: &Page, meter: &MeterUsage, projects: bool) -> MeterView {
         ),
         (page.say("usage-cost"), page.format.money(meter.cost)),
     ];
+    if meter.prepaid_units > 0 {
+        facts.push((page.say("usage-prepaid"), number(meter.prepaid_units)));
+    }
     if projects {
         facts.push((
             page.say("usage-projected"),
@@ -201,6 +324,7 @@ fn meter_view(page: &Page, meter: &MeterUsage, projects: bool) -> MeterView {
     }
     MeterView {
         name: meter.name.clone(),
+        sources: String::new(),
         price: tariff.map_or_else(
             |_| meter.tariff.clone(),
             |tariff| tariff_text(page, &tariff, &meter.unit),
@@ -259,6 +383,8 @@ struct InvoicePage {
     total: String,
     /// The arithmetic of each line, as it was rated.
     how: Vec<String>,
+    /// Each meter's name and the page of the segments behind it.
+    behind: Vec<(String, String)>,
     back: String,
 }
 
@@ -318,10 +444,25 @@ impl InvoicePage {
             lines: lines.iter().map(|line| line_view(&page, line)).collect(),
             total: page.format.money(invoice.total),
             how: lines.iter().map(|line| line.explanation.clone()).collect(),
+            behind: behind(invoice, lines),
             back: back.unwrap_or_else(|| "/usage".to_owned()),
             page,
         }
     }
+}
+
+/// The meters of an invoice of usage, each once.
+fn behind(invoice: &Invoice, lines: &[InvoiceLine]) -> Vec<(String, String)> {
+    let mut meters: Vec<&String> = lines
+        .iter()
+        .filter_map(|line| line.meter.as_ref())
+        .collect();
+    meters.dedup();
+    let link = |meter: &String| {
+        let address = format!("/invoices/{}/usage/{meter}", invoice.id);
+        (meter.clone(), address)
+    };
+    meters.into_iter().map(link).collect()
 }
 
 fn line_view(page: &Page, line: &InvoiceLine) -> LineView {
@@ -330,6 +471,9 @@ fn line_view(page: &Page, line: &InvoiceLine) -> LineView {
         "free" => "line-free",
         "minimum" => "line-minimum",
         "maximum" => "line-maximum",
+        "prepaid" => "line-prepaid",
+        "commitment" => "line-commitment",
+        "credit" => "line-credit",
         "already_invoiced" => "line-already",
         _ => "line-usage",
     };

@@ -14,10 +14,12 @@ mod body;
 pub mod cookies;
 mod cursor;
 pub mod headers;
+mod stream;
 mod visitor;
 
 pub use body::{CsrfForm, IdempotencyKey, Idempotent, JsonBody, PathParam, Query, RawBody};
 pub use cursor::Cursor;
+pub use stream::{Pieces, pieces};
 pub use visitor::{Csrf, Visitor};
 
 use crate::problem::Problem;

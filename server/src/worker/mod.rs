@@ -44,6 +44,8 @@ pub fn table() -> Table {
         .job(events::DISPATCH, dispatch)
         .job(SWEEP, sweep)
         .job(billing::CLOSE_JOB, billing::close_period_job)
+        .job(billing::THRESHOLD_JOB, billing::check_threshold)
+        .job(billing::REPORT_JOB, billing::send_usage_reports)
         .job(fulfilment::EXPIRE_JOB, fulfilment::expire)
         .job(payments::SETTLE_JOB, fulfilment::settle_payment)
         .job(ledger::RELEASE_JOB, ledger::release)

@@ -5,7 +5,7 @@ use mintreu::activation::{Activation, Request, Wanted};
 use mintreu::document::{SigningKey, from_text};
 use mintreu::id::{ActivationId, LicenseId};
 use mintreu::license::Trust;
-use mintreu::sync::{ACTIVATIONS, DEACTIVATIONS};
+use mintreu::sync::{ACTIVATIONS, DEACTIVATIONS, LEASES, SEGMENTS};
 use mintreu::{Clock, Engine, FixedClock, Options, Timestamp};
 use mintreu_server::floating::host::Refused;
 use mintreu_server::floating::{Host, Setup, Terms};
@@ -88,6 +88,7 @@ impl World {
                     self.host().deactivate(&request.body)?;
                     (204, Vec::new())
                 }
+                SEGMENTS | LEASES => (501, Vec::new()),
                 _ => (404, Vec::new()),
             };
             engine.on_response(status, &body).expect("is taken");

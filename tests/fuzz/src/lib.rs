@@ -16,7 +16,7 @@ use mintreu::import::keygen::{Account, Algorithm, Opening};
 use mintreu::license::{
     Certificate, Facts, KeySet, Revocations, Ring, Schema, Trust, judge, open_bundle, verify,
 };
-use mintreu::meter::{Export, Receipt, Segment, open_segment_of_any_device, verify_chain};
+use mintreu::meter::{Audit, Export, Receipt, Segment, open_segment_of_any_device, verify_chain};
 use mintreu::price::Tariff;
 
 /// A target's name and what it does.
@@ -226,10 +226,15 @@ pub fn receipt(data: &[u8]) {
 }
 
 pub fn export(data: &[u8]) {
+    let mut audit = Audit::new(Some(pinned()));
+    audit.feed(data);
+    let report = audit.finish();
+    assert!(report.holds() || !report.findings.is_empty());
+    let _ = report.to_json();
     let Ok(export) = Export::from_bytes(data) else {
         return;
     };
-    let again = export.to_bytes().expect("what is read can be written");
+    let again = export.to_bytes();
     assert_eq!(Export::from_bytes(&again), Ok(export.clone()));
     let _ = verify_chain(key(5).public(), &export.segments, &[]);
 }

@@ -14,8 +14,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 class Engine(_native.Engine):
     """A product's licenses and meters on one device. Safe to share between threads.
 
-    One process at a time holds the folder; it is given back when the engine and every handle
-    taken from it are gone.
+    Any number of processes may have one folder open: they count together. A forked worker may count
+    through what it inherited; it is best to open the engine in each worker.
     """
 
     @classmethod

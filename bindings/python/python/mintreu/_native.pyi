@@ -1,24 +1,34 @@
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from types import TracebackType
 from typing import Optional, Union, final
 
 from typing_extensions import disjoint_base
 
 __all__ = [
+    "Bill",
+    "BillLine",
+    "Burn",
+    "Charge",
+    "Credit",
     "Decision",
     "Engine",
     "Fingerprint",
     "License",
     "Meter",
+    "Money",
     "Quota",
+    "Rated",
     "Request",
     "Reservation",
     "Usage",
     "Verdict",
+    "bill",
     "fingerprint",
     "host_fingerprint",
+    "price",
     "redeem_code",
     "trust_product",
     "verdict",
@@ -147,6 +157,10 @@ class Decision:
     def remaining(self) -> Optional[int]: ...
     @property
     def resets_at(self) -> Optional[datetime]: ...
+    @property
+    def overage(self) -> int: ...
+    @property
+    def crossed(self) -> Optional[int]: ...
     def __bool__(self) -> bool: ...
 
 @final
@@ -245,3 +259,115 @@ class Engine:
     def export_usage(self) -> bytes: ...
     def next_request(self) -> Optional[Request]: ...
     def on_response(self, status: int, body: bytes) -> None: ...
+
+@final
+class Charge:
+    """One meter of a bill: its usage in all, transaction by transaction, or by dimensions.
+
+    A quantity is exact: an ``int``, a ``Decimal`` or a decimal ``str``.
+    """
+
+    def __new__(
+        cls,
+        name: str,
+        tariff: str,
+        quantity: Union[int, Decimal, str, None] = None,
+        *,
+        transactions: Optional[int] = None,
+        each: Optional[Sequence[Union[int, Decimal, str]]] = None,
+        cells: Optional[Sequence[tuple[Mapping[str, str], Union[int, Decimal, str]]]] = None,
+    ) -> Charge: ...
+
+@final
+class Credit:
+    """Something paid before it is used: an amount of money, or units of a charge."""
+
+    def __new__(
+        cls,
+        id: str,
+        *,
+        amount: Union[int, Decimal, str, None] = None,
+        units: Union[int, Decimal, str, None] = None,
+        charge: Optional[str] = None,
+        priority: int = 0,
+        expires_at: Optional[datetime] = None,
+        created_at: Optional[datetime] = None,
+    ) -> Credit: ...
+
+@final
+class Money:
+    """An exact amount of money; ``str`` gives ``12.30 EUR``."""
+
+    @property
+    def minor(self) -> int: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def amount(self) -> Decimal: ...
+    @property
+    def text(self) -> str: ...
+
+@final
+class BillLine:
+    """One line of a bill; ``text`` is a sentence that a calculator can check."""
+
+    @property
+    def charge(self) -> Optional[str]: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def quantity(self) -> Decimal: ...
+    @property
+    def unit(self) -> Optional[Decimal]: ...
+    @property
+    def amount(self) -> Money: ...
+    @property
+    def text(self) -> str: ...
+
+@final
+class Rated:
+    """A priced quantity: the lines add up to the total exactly."""
+
+    @property
+    def total(self) -> Money: ...
+    @property
+    def lines(self) -> list[BillLine]: ...
+
+@final
+class Burn:
+    """What a bill took of a credit: units of a charge, or money."""
+
+    @property
+    def credit(self) -> str: ...
+    @property
+    def charge(self) -> Optional[str]: ...
+    @property
+    def units(self) -> Optional[Decimal]: ...
+    @property
+    def amount(self) -> Optional[Money]: ...
+
+@final
+class Bill:
+    """A priced period: the lines add up to the total exactly; ``cost`` is before credits."""
+
+    @property
+    def cost(self) -> Money: ...
+    @property
+    def total(self) -> Money: ...
+    @property
+    def lines(self) -> list[BillLine]: ...
+    @property
+    def burns(self) -> list[Burn]: ...
+
+def price(tariff: str, quantity: Union[int, Decimal, str]) -> Rated:
+    """Price a quantity, with the arithmetic that the server bills by."""
+
+def bill(
+    charges: Sequence[Charge],
+    *,
+    credits: Sequence[Credit] = ...,
+    commitment: Union[int, Decimal, str, None] = None,
+    share: Optional[tuple[int, int, int]] = None,
+    at: Optional[datetime] = None,
+) -> Bill:
+    """Price a period: its charges, a commitment over all, and the credits that pay first."""

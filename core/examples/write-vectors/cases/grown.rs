@@ -121,13 +121,14 @@ fn growth() -> Vec<Value> {
         let payload = cbor::encode(&Cbor::labelled(entries)).expect("encodes");
         Envelope::with_payload(payload)
     };
-    let quota = |items: &[i64]| {
+    let richer = |items: &[i64], more: Option<Cbor<'static>>| {
         let id = [7; 16];
         let items = items.iter().map(|&item| match item {
             -1 => Cbor::Null,
             item => Cbor::Int(item),
         });
-        let quotas = vec![(Cbor::text("renders"), Cbor::Array(items.collect()))];
+        let items = items.chain(more).collect();
+        let quotas = vec![(Cbor::text("renders"), Cbor::Array(items))];
         let private = Cbor::labelled([(3, Some(Cbor::Map(quotas)))]);
         let claims = Cbor::labelled([
             (3, Some(Cbor::text(PRODUCT))),
@@ -137,6 +138,21 @@ fn growth() -> Vec<Value> {
         ]);
         Envelope::with_payload(cbor::encode(&claims).expect("encodes"))
     };
+    let quota = |items: &[i64]| richer(items, None);
+    let with = |window: i64, more: Vec<(i64, Option<Cbor<'static>>)>| {
+        richer(&[500, window, 0, -1], Some(Cbor::labelled(more)))
+    };
+    let number = |key: i64, number: i64| (key, Some(Cbor::Int(number)));
+    let list = |key: i64, items: &[i64]| {
+        let items = items.iter().map(|&item| Cbor::Int(item));
+        (key, Some(Cbor::Array(items.collect())))
+    };
+    let credit = |ids: &[i64]| {
+        let parts = |id: i64| [id, 9, 0, ISSUED, ISSUED + 60].map(Cbor::Int).to_vec();
+        let credits = ids.iter().map(|&id| Cbor::Array(parts(id)));
+        vec![(6, Some(Cbor::Array(credits.collect())))]
+    };
+    let zone = |name: &'static str| vec![(1, Some(Cbor::text(name)))];
     let valid = |name: &str, bundle: &[u8]| case(name, &to_text(bundle), ISSUED, ("valid", true));
     vec![
         valid("overage with a cap", &quota(&[500, 4, 2, 50])),
@@ -148,8 +164,74 @@ fn growth() -> Vec<Value> {
         ),
         refused("a negative cap", &quota(&[500, 4, 2, -50]), "malformed"),
         refused(
-            "a fifth element of a quota",
+            "a fifth element of a quota that is no map",
             &quota(&[500, 4, 2, 50, 0]),
+            "malformed",
+        ),
+        refused(
+            "a sixth element of a quota",
+            &richer(&[500, 4, 2, 50, -1], Some(Cbor::Int(0))),
+            "unsupported",
+        ),
+        valid("a quota a year", &quota(&[500, 5])),
+        refused("an unknown window", &quota(&[500, 10]), "unsupported"),
+        valid("days of a time zone", &with(2, zone("Europe/Berlin"))),
+        refused(
+            "a time zone with a space",
+            &with(2, zone("Europe Berlin")),
+            "malformed",
+        ),
+        valid(
+            "quarters from an anchor",
+            &with(8, vec![number(2, ISSUED), number(3, 3)]),
+        ),
+        refused("a period without an anchor", &with(8, vec![]), "malformed"),
+        refused(
+            "an empty period",
+            &with(6, vec![number(2, ISSUED), number(3, 0)]),
+            "malformed",
+        ),
+        refused(
+            "a period that is too long",
+            &with(7, vec![number(2, ISSUED), number(3, 1201)]),
+            "malformed",
+        ),
+        valid("a rolling window", &with(9, vec![number(3, 3600)])),
+        refused(
+            "a rolling window without a length",
+            &quota(&[500, 9]),
+            "malformed",
+        ),
+        refused(
+            "a rolling window with overage",
+            &richer(&[500, 9, 2, -1], Some(Cbor::labelled(vec![number(3, 60)]))),
+            "malformed",
+        ),
+        valid("units carried over", &with(4, vec![list(4, &[0, 100])])),
+        valid("alerts", &with(4, vec![list(5, &[80, 100])])),
+        refused(
+            "alerts that fall",
+            &with(4, vec![list(5, &[100, 80])]),
+            "malformed",
+        ),
+        refused(
+            "an alert at nothing",
+            &with(4, vec![list(5, &[0])]),
+            "malformed",
+        ),
+        valid("prepaid credits", &with(4, credit(&[1, 2]))),
+        refused(
+            "two credits of one number",
+            &with(4, credit(&[1, 1])),
+            "malformed",
+        ),
+        valid(
+            "an unknown optional term of a quota",
+            &with(4, vec![number(77, 1)]),
+        ),
+        refused(
+            "an unknown critical term of a quota",
+            &with(4, vec![number(-1, 1)]),
             "unsupported",
         ),
         refused(

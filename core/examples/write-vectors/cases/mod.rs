@@ -9,6 +9,7 @@ mod grown;
 mod licenses;
 mod made;
 mod news;
+mod prices;
 mod trusts;
 mod weak;
 
@@ -26,6 +27,7 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("news.json", "activation", news::cases()),
         ("redeem-codes.json", "redeem_code", codes::cases()),
         ("trusts.json", "trust", trusts::cases()),
+        ("prices.json", "price", prices::cases()),
     ]
     .into_iter()
     .map(|(name, kind, cases)| (name, file(kind, &cases)))

@@ -1,9 +1,48 @@
 use super::*;
 use crate::document::SigningKey;
+use crate::license::quotas::{Credit, OVERAGE, PER_DEVICE};
 use crate::license::revocations::MAX_BITS;
+use crate::meter::{Period, PeriodUnit, Rollover, Window};
 
 fn decoded(bytes: &[u8]) -> Result<Claims> {
     Claims::from_value(&cbor::decode(bytes)?)
+}
+
+/// Every window and every term of a quota.
+fn quotas() -> Vec<(Name, QuotaClaim)> {
+    let at = Timestamp::from_secs;
+    let period = |unit, count| {
+        let anchor = at(1_790_000_000);
+        Window::Period(Period {
+            unit,
+            count,
+            anchor,
+        })
+    };
+    let windows = [
+        period(PeriodUnit::Day, 30),
+        period(PeriodUnit::Week, 2),
+        period(PeriodUnit::Month, 1),
+        Window::Rolling { secs: 3600 },
+    ];
+    let all = Window::NAMED.into_iter().chain(windows);
+    let mut quotas: Vec<_> = all.map(|window| QuotaClaim::new(10, window)).collect();
+    quotas[2].zone = Some("America/Argentina/Buenos_Aires".into());
+    quotas[3].rollover = Some(Rollover { least: 1, most: 9 });
+    quotas[4].alerts = vec![80, 100, 255];
+    let credit = |id, expires| Credit {
+        id,
+        units: 1_000,
+        priority: 3,
+        created: at(1_790_000_000),
+        expires,
+    };
+    quotas[5].credits = vec![credit(1, None), credit(2, Some(at(1_800_000_000)))];
+    let named = |(index, quota)| {
+        let name: Name = format!("m{index}").parse().expect("a name");
+        (name, quota)
+    };
+    quotas.into_iter().enumerate().map(named).collect()
 }
 
 fn everything() -> Claims {
@@ -33,8 +72,10 @@ fn everything() -> Claims {
         per_device: true,
         overage: true,
         overage_cap: Some(40),
+        ..QuotaClaim::new(0, Window::Day)
     };
     claims.quotas.insert(name("#1"), metered);
+    claims.quotas.extend(quotas());
     claims.seats = Some(3);
     claims.on_expiry = OnExpiry::Maintain;
     claims.grace_secs = 86_400;
@@ -106,7 +147,43 @@ fn unknown_optional_claims_pass_and_critical_ones_do_not() {
     assert!(!capped(PER_DEVICE, int(3)), "a cap of what is not allowed");
     assert!(!capped(OVERAGE, int(-3)));
     let five = vec![int(5), int(1), int(2), int(3), int(0)];
-    assert_eq!(refused(quota(five)), Err("unsupported"));
+    assert_eq!(refused(quota(five)), Err("malformed"));
+    let more = |window, entries| {
+        let terms = vec![
+            int(5),
+            int(window),
+            int(0),
+            Value::Null,
+            Value::Map(entries),
+        ];
+        refused(quota(terms)).map(|claims| claims.quotas.into_values().collect::<Vec<_>>())
+    };
+    let plain = Ok(vec![QuotaClaim::new(5, Window::Day)]);
+    assert_eq!(more(2, vec![(int(77), int(1))]), plain, "optional");
+    assert_eq!(more(2, vec![(int(-1), int(1))]), Err("unsupported"));
+    let text = |text: &'static str| vec![(int(1), Value::text(text))];
+    assert!(more(2, text("Europe/Berlin")).is_ok());
+    assert_eq!(more(2, text("Europe Berlin")), Err("malformed"));
+    assert_eq!(more(8, vec![]), Err("malformed"), "no anchor");
+    let anchor = |count| more(8, vec![(int(2), int(1_790_000_000)), (int(3), int(count))]);
+    assert!(anchor(12).is_ok());
+    assert_eq!(anchor(0), Err("malformed"));
+    assert_eq!(anchor(1201), Err("malformed"));
+    assert_eq!(more(9, vec![]), Err("malformed"), "no length");
+    assert!(more(9, vec![(int(3), int(60))]).is_ok());
+    let alerts = |items| more(2, vec![(int(5), Value::Array(items))]);
+    assert!(alerts(vec![int(80), int(100)]).is_ok());
+    assert_eq!(alerts(vec![int(100), int(80)]), Err("malformed"));
+    assert_eq!(alerts(vec![int(0)]), Err("malformed"));
+    assert_eq!(alerts(vec![int(256)]), Err("malformed"));
+    let credit = |id, units| {
+        let parts = vec![int(id), int(units), int(0), int(9), Value::Null];
+        Value::Array(parts)
+    };
+    let credits = |items| more(2, vec![(int(6), Value::Array(items))]);
+    assert!(credits(vec![credit(1, 5), credit(2, 5)]).is_ok());
+    assert_eq!(credits(vec![credit(1, 5), credit(1, 6)]), Err("malformed"));
+    assert_eq!(credits(vec![credit(1, 1 << 39)]), Err("malformed"));
     let array = |label, items| vec![(int(label), Value::Array(items))];
     let stale = |action| refused(array(FRESHNESS, vec![int(60), int(action), int(0)]));
     assert_eq!(stale(3), Err("unsupported"));

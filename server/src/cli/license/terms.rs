@@ -3,8 +3,7 @@
 use std::str::FromStr;
 
 use mintreu::Timestamp;
-use mintreu::license::{Entitlement, Name, QuotaClaim, VersionRange};
-use mintreu::meter::Window;
+use mintreu::license::{Entitlement, Name, VersionRange};
 
 /// A day such as 2027-01-01 (its first instant in UTC), or an instant such as
 /// 2027-01-01T12:00:00Z.
@@ -60,30 +59,6 @@ pub fn entitlement(text: &str) -> Result<(Name, Entitlement), String> {
         },
     };
     Ok((name.parse().map_err(sentence)?, value))
-}
-
-/// `renders=500/month`, with `,per-device` or `,overage` behind; `unlimited` counts only.
-pub fn quota(text: &str) -> Result<(Name, QuotaClaim), String> {
-    let unfit = || format!("{text:?} is no quota: write renders=500/month");
-    let (name, terms) = text.split_once('=').ok_or_else(unfit)?;
-    let mut terms = terms.split(',');
-    let (limit, window) = terms
-        .next()
-        .and_then(|first| first.split_once('/'))
-        .ok_or_else(unfit)?;
-    let mut quota = QuotaClaim::new(0, Window::parse(window).map_err(sentence)?);
-    quota.limit = match limit {
-        "unlimited" => None,
-        number => Some(number.parse().map_err(|_| unfit())?),
-    };
-    for word in terms {
-        match word {
-            "per-device" => quota.per_device = true,
-            "overage" => quota.overage = true,
-            _ => return Err(format!("{word:?} is neither per-device nor overage")),
-        }
-    }
-    Ok((name.parse().map_err(sentence)?, quota))
 }
 
 /// A place in a revocation list; its index may be left to chance.
@@ -155,22 +130,6 @@ mod tests {
             Ok(Entitlement::Limit(50))
         );
         assert_eq!(entitlement("pro").map(|(_, e)| e), Ok(Entitlement::Granted));
-        let renders = quota("renders=500/month,overage").expect("a quota").1;
-        let expected = QuotaClaim {
-            overage: true,
-            ..QuotaClaim::new(500, Window::Month)
-        };
-        assert_eq!(renders, expected);
-        assert_eq!(quota("calls=unlimited/day").expect("a quota").1.limit, None);
-        for bad in [
-            "renders",
-            "renders=500",
-            "renders=x/month",
-            "r=5/fortnight",
-            "r=5/day,free",
-        ] {
-            assert!(quota(bad).is_err(), "{bad}");
-        }
         let first = Place {
             list: 1,
             index: None,

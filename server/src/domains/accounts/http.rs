@@ -1,6 +1,7 @@
 //! Routes of accounts: signing up, in and out, and who one is.
 
 use super::entry::{SignUpForm, sign_in_with, sign_up_with};
+use super::tokens::{MakeToken, RevokeToken, Token, list_tokens, make_token, revoke_token};
 use super::{
     AccountError, BecomeDeveloper, ListSessions, RevokeSession, UseAdminLink, become_developer,
     find_account, list_sessions, model, revoke_session, use_admin_link,
@@ -12,7 +13,7 @@ use crate::wire::{JsonBody, PathParam, Visitor};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use mintreu::id::SessionId;
+use mintreu::id::{SessionId, TokenId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -28,6 +29,8 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(me))
         .routes(routes!(post_developer))
         .routes(routes!(post_admin))
+        .routes(routes!(post_token, get_tokens))
+        .routes(routes!(delete_token))
 }
 
 impl From<AccountError> for Problem {
@@ -42,6 +45,7 @@ impl From<AccountError> for Problem {
             E::WrongCredentials => Self::new(401, "credentials_wrong", detail),
             E::TooMany { seconds } => Self::new(429, "too_many_requests", detail).after(seconds),
             E::LinkDead => Self::new(410, "link_dead", detail),
+            E::TooManyTokens => Self::new(422, "too_many_tokens", detail),
             E::NotFound => Self::not_found(detail),
             E::Store(error) => error.into(),
             E::Denied(denied) => denied.into(),
@@ -228,6 +232,87 @@ async fn post_admin(
         token: body.value.token,
     };
     app.transact(&visitor.caller, command, use_admin_link)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A token for a program of the seller's.
+#[derive(Deserialize, ToSchema)]
+pub struct TokenIn {
+    /// What to call it: 1 to 80 characters.
+    name: String,
+}
+
+/// A token as its seller sees it.
+#[derive(Serialize, ToSchema)]
+pub struct TokenOut {
+    token_id: String,
+    name: String,
+    created_at: i64,
+    revoked_at: Option<i64>,
+}
+
+/// A new token. It is not shown again.
+#[derive(Serialize, ToSchema)]
+pub struct MadeTokenOut {
+    token_id: String,
+    /// Send it as `Authorization: Bearer …`.
+    token: String,
+}
+
+/// All of a seller's tokens.
+#[derive(Serialize, ToSchema)]
+pub struct TokensOut {
+    tokens: Vec<TokenOut>,
+}
+
+/// Make a token for meters and events.
+#[utoipa::path(post, path = "/v1/tokens", tag = "accounts", request_body = TokenIn,
+    responses((status = 201, body = MadeTokenOut), (status = 401), (status = 422)))]
+async fn post_token(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    body: JsonBody<TokenIn>,
+) -> Result<(StatusCode, Json<MadeTokenOut>), Problem> {
+    let command = MakeToken {
+        name: body.value.name,
+    };
+    let made = app.transact(&visitor.caller, command, make_token).await?;
+    let out = MadeTokenOut {
+        token_id: made.id.to_string(),
+        token: made.secret,
+    };
+    Ok((StatusCode::CREATED, Json(out)))
+}
+
+/// List one's tokens.
+#[utoipa::path(get, path = "/v1/tokens", tag = "accounts",
+    responses((status = 200, body = TokensOut), (status = 401)))]
+async fn get_tokens(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+) -> Result<Json<TokensOut>, Problem> {
+    let tokens = app.read(&visitor.caller, (), list_tokens).await?;
+    let out = |token: Token| TokenOut {
+        token_id: token.id.to_string(),
+        name: token.name,
+        created_at: token.created_at.ms(),
+        revoked_at: token.revoked_at.map(mintreu::Timestamp::ms),
+    };
+    let tokens = tokens.into_iter().map(out).collect();
+    Ok(Json(TokensOut { tokens }))
+}
+
+/// Revoke a token, at once.
+#[utoipa::path(delete, path = "/v1/tokens/{id}", tag = "accounts",
+    params(("id" = String, Path, description = "tok_…")),
+    responses((status = 204), (status = 401), (status = 404)))]
+async fn delete_token(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(id): PathParam<TokenId>,
+) -> Result<StatusCode, Problem> {
+    app.transact(&visitor.caller, RevokeToken(id), revoke_token)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -13,7 +13,7 @@
 //! * Signing in makes a new session; none is taken over from before.
 //! * A wrong address takes as long as a wrong password.
 //!
-//! Tables: `account`, `account_role`, `session`, `one_time_link`. Start reading at [`entry`].
+//! Tables: `account`, `account_role`, `session`, `one_time_link`, `seller_token`. Start reading at [`entry`].
 
 pub mod entry;
 pub mod http;
@@ -21,6 +21,7 @@ pub mod model;
 mod ops;
 pub mod password;
 pub mod sql;
+pub mod tokens;
 
 pub use model::{Account, AccountError, Email, Session, SessionInfo};
 pub use ops::{

@@ -180,8 +180,11 @@ pub enum AccountError {
     /// A one-time link that was used, has ended or never was.
     #[error("this link was used or has ended; ask for a new one")]
     LinkDead,
-    /// No such account or session, or not the caller's.
-    #[error("there is no such account or session")]
+    /// As many tokens as a seller may have.
+    #[error("revoke a token first; a seller can have at most 100")]
+    TooManyTokens,
+    /// No such account, session or token, or not the caller's.
+    #[error("there is no such account, session or token")]
     NotFound,
     /// The store.
     #[error(transparent)]

@@ -1,5 +1,8 @@
 //! Routes of usage as people look at it: figures, charts, CSV, and a bill before its time.
 
+mod terms;
+
+use self::terms::{CreditOut, RatedLineOut};
 use super::model::{Billed, BillingError};
 use super::ops::{BillNow, bill_now};
 use super::overview::{
@@ -29,6 +32,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(get_usage))
         .routes(routes!(post_bill))
+        .merge(terms::routes())
 }
 
 impl From<BillingError> for Problem {
@@ -38,6 +42,8 @@ impl From<BillingError> for Problem {
         match error {
             E::NotFound => Self::not_found(detail),
             E::MixedCurrencies => Self::new(422, "currency_mixed", detail),
+            E::Credit(_) => Self::new(422, "credit_invalid", detail),
+            E::Terms(_) => Self::new(422, "terms_invalid", detail),
             E::Amount(error) => error.into(),
             E::Invoice(error) => error.into(),
             E::Metering(error) => error.into(),
@@ -132,6 +138,8 @@ pub struct MeterOut {
     /// In the running period.
     period_units: u64,
     free_units: u64,
+    /// Of the period's units, covered by credits.
+    prepaid_units: u64,
     /// What the license lets each device use in a window; absent without limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<LimitOut>,
@@ -163,9 +171,17 @@ pub struct LicenseUsageOut {
     cost: MoneyOut,
     /// Of that, what no invoice has asked for yet.
     open: MoneyOut,
-    /// What the period comes to at this pace.
+    /// What the period comes to at this pace, and at least the commitment.
     projected: MoneyOut,
+    /// The least the period comes to; 0 is none.
+    commitment: MoneyOut,
+    /// What may be open before a bill is made early; 0 is none.
+    threshold: MoneyOut,
     meters: Vec<MeterOut>,
+    /// What a bill made now would say.
+    lines: Vec<RatedLineOut>,
+    /// Credits with something left.
+    credits: Vec<CreditOut>,
 }
 
 impl From<LicenseUsage> for LicenseUsageOut {
@@ -177,6 +193,7 @@ impl From<LicenseUsage> for LicenseUsageOut {
             total_units: meter.total_units,
             period_units: meter.period_units,
             free_units: meter.free_units,
+            prepaid_units: meter.prepaid_units,
             limit: meter.limit.map(|(units, window)| LimitOut {
                 units,
                 window: window.name(),
@@ -195,6 +212,10 @@ impl From<LicenseUsage> for LicenseUsageOut {
             cost: usage.cost.into(),
             open: usage.open.into(),
             projected: usage.projected.into(),
+            commitment: usage.plan.commitment.into(),
+            threshold: usage.plan.threshold.into(),
+            lines: usage.lines.into_iter().map(RatedLineOut::from).collect(),
+            credits: usage.credits.into_iter().map(CreditOut::from).collect(),
             meters: usage.meters.into_iter().map(meter).collect(),
         }
     }

@@ -15,19 +15,29 @@
 //! * What a period's invoices add up to is what its units rate to; a credit or debit that no
 //!   invoice could carry moves to the next period.
 //! * Closing the same period again changes nothing.
+//! * The rated lines of a bill add up to what it asks for; a credit is never overdrawn, and its
+//!   burns add up to what is gone from it.
 //! * A finalized invoice and its ledger transaction are one commit, of the same amount.
 //!
 //! # Tables
-//! `metered_plan`, `metered_plan_meter`.
+//! `metered_plan`, `metered_plan_meter`, `metered_plan_row`, `metered_terms`, `rated_line`,
+//! `usage_credit`, `usage_credit_burn`, `usage_report`.
 //!
-//! Start reading at [`ops::close_period`], then [`model`].
+//! Start reading at [`ops::close_period`], then [`rated`] and [`model`].
 
+pub mod credits;
 pub mod http;
 pub mod model;
 pub mod ops;
 mod overview;
+pub mod rated;
+pub mod reports;
 pub mod sql;
+pub mod terms;
 
+pub use credits::{
+    CreditsOfLicense, GrantCredit, Held, HeldCredit, credits_of_license, grant_credit,
+};
 pub use model::{Billed, BillingError, Plan, PlanMeter};
 pub use ops::{
     BillNow, CLOSE_JOB, ClosePeriod, StartPlan, bill_now, close_period, close_period_job,
@@ -35,5 +45,11 @@ pub use ops::{
 };
 pub use overview::{
     LicenseUsage, MeterUsage, MyUsage, ProductUsage, UsageOfLicense, UsageOfProduct, license_usage,
-    my_plans, product_usage,
+    my_plans, product_usage, usage_of_account,
 };
+pub use rated::{PlanTerms, RatedLine, RatedLines, rated_lines};
+pub use reports::{
+    Cadence, MyReports, Preference, REPORT_FACT, REPORT_JOB, WishReports, my_reports,
+    send_usage_reports, wish_reports,
+};
+pub use terms::{SetTerms, THRESHOLD_JOB, TermsOf, check_threshold, set_terms};

@@ -2,14 +2,18 @@
 
 use crate::caller::{Caller, Denied, Role};
 use crate::domains::catalog::Meter;
-use crate::domains::invoicing::{Invoice, InvoiceError, NewLine};
+use crate::domains::invoicing::{Invoice, InvoiceError};
 use crate::domains::ledger::{LedgerError, SplitError};
 use crate::domains::metering::MeteringError;
 use crate::queue::JobError;
 use crate::store::StoreError;
 use mintreu::id::{AccountId, LicenseId, OrderId, ProductId};
-use mintreu::price::{Line, Rated, Scheme, Tariff, UnitPrice, rate};
+use mintreu::price::{
+    Burn, Burned, Charge, Credit, CreditOf, Line, Quantity, Rated, Row, Scheme, Tariff, Terms,
+    UnitPrice, Usage, bill,
+};
 use mintreu::{Currency, Money, Timestamp};
+use std::collections::BTreeMap;
 
 /// What a license's usage costs, and the period that is running.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +36,12 @@ pub struct Plan {
     pub period: i64,
     /// Its first instant, and the instant after its last.
     pub bounds: (Timestamp, Timestamp),
-    /// How many invoices the running period has had.
+    /// How many bills the running period has had.
     pub interim: i64,
+    /// The least a period comes to; zero is none.
+    pub commitment: Money,
+    /// What may be open before a bill is made early; zero is none.
+    pub threshold: Money,
 }
 
 /// One meter of a plan.
@@ -49,6 +57,15 @@ pub struct PlanMeter {
     pub settled_units: i64,
     /// Minor units invoiced in the running period or carried into it.
     pub billed_minor: i64,
+    /// Units that credits covered in the running period.
+    pub prepaid: Quantity,
+}
+
+impl PlanMeter {
+    /// Whether it is counted and costs nothing.
+    pub fn is_free(&self) -> bool {
+        self.tariff.scheme() == &FREE
+    }
 }
 
 /// What closing or billing came to.
@@ -71,6 +88,12 @@ pub enum BillingError {
     /// The tariffs of one license must share a currency.
     #[error("the meters of one license must be priced in one currency")]
     MixedCurrencies,
+    /// A credit that can't be granted.
+    #[error("{0}")]
+    Credit(&'static str),
+    /// Terms that a plan can't have.
+    #[error("{0}")]
+    Terms(&'static str),
     /// A job that can't be read.
     #[error("the job's payload is malformed: {0}")]
     Payload(String),
@@ -144,8 +167,60 @@ pub fn plan_meters(meters: &[Meter]) -> Result<(Currency, Vec<PlanMeter>), Billi
         tariff: meter.tariff.clone().unwrap_or_else(|| nothing.clone()),
         settled_units: 0,
         billed_minor: 0,
+        prepaid: Quantity::ZERO,
     };
     Ok((currency, meters.iter().map(plan_meter).collect()))
+}
+
+/// What was counted of a meter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// The meter.
+    pub meter: PlanMeter,
+    /// In the running period.
+    pub usage: Usage,
+    /// In all, by the row of a matrix.
+    pub rows: Vec<(String, i64)>,
+}
+
+/// What was counted since, never below nothing.
+fn since(total: i64, settled: i64) -> Quantity {
+    Quantity::units(u64::try_from(total.saturating_sub(settled)).unwrap_or(0))
+}
+
+impl Counted {
+    /// `total` units in all.
+    pub fn total(meter: PlanMeter, total: i64) -> Self {
+        let usage = Usage::Total(since(total, meter.settled_units));
+        Self {
+            meter,
+            usage,
+            rows: Vec::new(),
+        }
+    }
+
+    /// `units` in all of each row, of which `settled` are of earlier periods.
+    pub fn by_row(
+        meter: PlanMeter,
+        rows: &[Row],
+        units: &[i64],
+        settled: &BTreeMap<String, i64>,
+    ) -> Self {
+        let labels = rows
+            .iter()
+            .zip(units)
+            .map(|(row, units)| (row.label(), *units));
+        let labels: Vec<(String, i64)> = labels.collect();
+        let cell = |(row, (label, total)): (&Row, &(String, i64))| {
+            let settled = settled.get(label).copied().unwrap_or(0);
+            (row.when.clone(), since(*total, settled))
+        };
+        Self {
+            usage: Usage::Cells(rows.iter().zip(&labels).map(cell).collect()),
+            rows: labels,
+            meter,
+        }
+    }
 }
 
 /// What a meter's units of the running period cost, and what is still to invoice of it.
@@ -153,94 +228,131 @@ pub fn plan_meters(meters: &[Meter]) -> Result<(Currency, Vec<PlanMeter>), Billi
 pub struct Due {
     /// The meter.
     pub meter: PlanMeter,
+    /// Of the running period.
+    pub usage: Usage,
+    /// In all, by the row of a matrix.
+    pub rows: Vec<(String, i64)>,
     /// Units of the running period.
     pub units: u64,
+    /// Of them, covered by credits: before, and by this bill.
+    pub prepaid: Quantity,
     /// What they cost.
     pub rated: Rated,
     /// What they cost, less what was invoiced or carried; may be below zero.
     pub open: Money,
 }
 
-/// Rates the running period of `meter`, whose license has counted `total` units in all.
-pub fn due(meter: PlanMeter, total: i64) -> mintreu::Result<Due> {
-    let units = u64::try_from(total.saturating_sub(meter.settled_units)).unwrap_or(0);
-    let rated = rate(&meter.tariff, units)?;
-    let billed = Money::new(meter.billed_minor, meter.tariff.currency());
-    let open = rated.total.checked_sub(billed)?;
-    Ok(Due {
-        meter,
-        units,
-        rated,
-        open,
-    })
+/// What all meters of a running period cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dues {
+    /// By name.
+    pub meters: Vec<Due>,
+    /// What of which credit of units would cover them, beside what was covered before.
+    pub burns: Vec<Burn>,
 }
 
-/// What all meters together still ask for.
-pub fn open_total(dues: &[Due], currency: Currency) -> mintreu::Result<Money> {
-    dues.iter()
-        .try_fold(Money::zero(currency), |sum, due| sum.checked_add(due.open))
+impl Dues {
+    /// What the period costs.
+    pub fn cost(&self, currency: Currency) -> mintreu::Result<Money> {
+        let zero = Money::zero(currency);
+        let mut totals = self.meters.iter().map(|due| due.rated.total);
+        totals.try_fold(zero, |sum, total| sum.checked_add(total))
+    }
+
+    /// What all meters together still ask for.
+    pub fn open(&self, currency: Currency) -> mintreu::Result<Money> {
+        let zero = Money::zero(currency);
+        self.meters
+            .iter()
+            .try_fold(zero, |sum, due| sum.checked_add(due.open))
+    }
+}
+
+/// The name under which the price engine burns again what a period has burned before: it comes
+/// first, as its priority is 0 and a plan's credits begin at 1.
+const BEFORE: &str = "";
+
+/// Rates a running period. Of `credits`, those of units cover what is left after free units.
+pub fn dues(counted: Vec<Counted>, credits: &[Credit], at: Timestamp) -> mintreu::Result<Dues> {
+    if counted.is_empty() {
+        return Ok(Dues {
+            meters: Vec::new(),
+            burns: Vec::new(),
+        });
+    }
+    let bill = bill(&charges(&counted), &terms(&counted, credits, at))?;
+    let meters = counted.into_iter().map(|counted| {
+        let of_meter = bill
+            .lines
+            .iter()
+            .filter(|line| line.charge.as_deref() == Some(counted.meter.name.as_str()));
+        let lines: Vec<Line> = of_meter.map(|line| line.line.clone()).collect();
+        due(counted, lines, &bill.burns)
+    });
+    let meters = meters.collect::<mintreu::Result<_>>()?;
+    let mut burns = bill.burns;
+    burns.retain(|burn| burn.credit != BEFORE);
+    Ok(Dues { meters, burns })
+}
+
+/// The meters of a period as charges of a bill.
+pub fn charges(counted: &[Counted]) -> Vec<Charge> {
+    let charge = |counted: &Counted| Charge {
+        name: counted.meter.name.clone(),
+        tariff: counted.meter.tariff.clone(),
+        usage: counted.usage.clone(),
+    };
+    counted.iter().map(charge).collect()
+}
+
+/// Credits of units, after what the period has burned before.
+pub fn terms(counted: &[Counted], credits: &[Credit], at: Timestamp) -> Terms {
+    let before = counted.iter().map(|counted| Credit {
+        id: BEFORE.to_owned(),
+        of: CreditOf::Units {
+            charge: counted.meter.name.clone(),
+            left: counted.meter.prepaid,
+        },
+        priority: 0,
+        expires_at: None,
+        created_at: Timestamp::from_ms(0),
+    });
+    let units = |credit: &&Credit| matches!(credit.of, CreditOf::Units { .. });
+    Terms {
+        credits: before
+            .chain(credits.iter().filter(units).cloned())
+            .collect(),
+        ..Terms::none(at)
+    }
+}
+
+fn due(counted: Counted, lines: Vec<Line>, burns: &[Burn]) -> mintreu::Result<Due> {
+    let Counted { meter, usage, rows } = counted;
+    let currency = meter.tariff.currency();
+    let total = lines.iter().try_fold(Money::zero(currency), |sum, line| {
+        sum.checked_add(line.amount)
+    })?;
+    let mut covered = burns.iter().filter_map(|burn| match &burn.of {
+        Burned::Units { charge, units } if *charge == meter.name => Some(*units),
+        _ => None,
+    });
+    let prepaid = covered.try_fold(Quantity::ZERO, |sum, units| sum.checked_add(units))?;
+    let billed = Money::new(meter.billed_minor, currency);
+    Ok(Due {
+        units: usage.quantity()?.ceil(),
+        prepaid,
+        open: total.checked_sub(billed)?,
+        rated: Rated { lines, total },
+        meter,
+        usage,
+        rows,
+    })
 }
 
 /// The scheme of a meter that is counted and costs nothing.
 const FREE: Scheme = Scheme::PerUnit {
     unit: UnitPrice::ZERO,
 };
-
-/// The lines of an invoice over `dues`: each meter's rated lines, then what earlier invoices took.
-/// Meters that cost nothing aren't on it.
-pub fn invoice_lines(dues: &[Due]) -> Vec<NewLine> {
-    let asks = |due: &&Due| due.meter.tariff.scheme() != &FREE || due.meter.billed_minor != 0;
-    dues.iter()
-        .filter(asks)
-        .flat_map(|due| {
-            let rated = due.rated.lines.iter().map(|line| rated_line(due, line));
-            rated.chain(already_invoiced(due))
-        })
-        .collect()
-}
-
-fn rated_line(due: &Due, line: &Line) -> NewLine {
-    NewLine {
-        kind: line.kind.name(),
-        meter: Some(due.meter.name.clone()),
-        quantity: line.quantity,
-        free_units: due.meter.tariff.free_units(),
-        unit_price_nanos: line.unit.map(mintreu::price::UnitPrice::nanos),
-        amount: line.amount,
-        tariff: Some(due.meter.tariff.to_string()),
-        explanation: line.explain(),
-    }
-}
-
-fn already_invoiced(due: &Due) -> Option<NewLine> {
-    let billed = due.meter.billed_minor;
-    let currency = due.meter.tariff.currency();
-    let amount = Money::new(billed.checked_neg()?, currency);
-    let words = if billed > 0 {
-        format!("invoiced before, {amount}")
-    } else {
-        format!("carried over, {amount}")
-    };
-    (billed != 0).then(|| NewLine {
-        kind: "already_invoiced",
-        meter: Some(due.meter.name.clone()),
-        quantity: 0,
-        free_units: due.meter.tariff.free_units(),
-        unit_price_nanos: None,
-        amount,
-        tariff: None,
-        explanation: words,
-    })
-}
-
-/// What the period comes to if it goes on as it began: units so far, over the time so far, for the
-/// whole period. Never below what was used.
-pub fn projected_units(units: u64, bounds: (Timestamp, Timestamp), now: Timestamp) -> u64 {
-    let length = i128::from(bounds.1.since_ms(bounds.0).max(1));
-    let elapsed = i128::from(now.since_ms(bounds.0)).clamp(1, length);
-    let projected = i128::from(units).saturating_mul(length) / elapsed;
-    u64::try_from(projected).unwrap_or(u64::MAX).max(units)
-}
 
 /// Whether `caller` may look at the plan: who owes, who earns, and who runs the platform.
 pub fn may_see(caller: &Caller, plan: &Plan) -> bool {
@@ -266,7 +378,17 @@ mod tests {
             tariff: tariff.parse().expect("a tariff"),
             settled_units,
             billed_minor,
+            prepaid: Quantity::ZERO,
         }
+    }
+
+    fn due(meter: PlanMeter, total: i64) -> mintreu::Result<Due> {
+        let dues = dues(
+            vec![Counted::total(meter, total)],
+            &[],
+            Timestamp::from_ms(0),
+        )?;
+        Ok(dues.meters.into_iter().next().expect("one meter"))
     }
 
     #[test]
@@ -290,40 +412,12 @@ mod tests {
         assert_eq!((first.units, first.open.minor()), (150, 50));
         let later = due(meter("EUR per_unit 0.01; free 100", 0, 50), 350).expect("rated");
         assert_eq!(later.open.minor(), 200);
-        let lines = invoice_lines(std::slice::from_ref(&later));
-        let said: Vec<_> = lines.iter().map(|line| line.explanation.as_str()).collect();
-        assert_eq!(
-            said,
-            [
-                "100 free",
-                "250 × 0.01 = 2.50 EUR",
-                "invoiced before, -0.50 EUR"
-            ]
-        );
-        let sum: i64 = lines.iter().map(|line| line.amount.minor()).sum();
-        assert_eq!(sum, later.open.minor());
     }
 
     #[test]
     fn totals_below_what_was_settled_cost_nothing() {
         let nothing = due(meter("EUR per_unit 1.00", 500, 0), 400).expect("rated");
         assert_eq!((nothing.units, nothing.open.minor()), (0, 0));
-    }
-
-    #[test]
-    fn a_projection_scales_by_time() {
-        let bounds = (Timestamp::from_ms(1000), Timestamp::from_ms(2000));
-        for (now, units, expected) in [
-            (1500, 10, 20),
-            (2000, 10, 10),
-            (9000, 10, 10),
-            (1000, 10, 10_000),
-            (0, 10, 10_000),
-            (1500, u64::MAX, u64::MAX),
-        ] {
-            let projected = projected_units(units, bounds, Timestamp::from_ms(now));
-            assert_eq!(projected, expected, "{now}");
-        }
     }
 
     proptest! {

@@ -1,10 +1,10 @@
 //! Starting plans, closing periods, billing early.
 
 use super::model::{
-    Billed, BillingError, Due, Plan, PlanMeter, due, invoice_lines, may_see, open_total,
-    period_bounds, plan_meters,
+    Billed, BillingError, Due, Plan, PlanMeter, may_see, period_bounds, plan_meters,
 };
-use super::sql;
+use super::rated::{RatedLine, Standing, standing};
+use super::{reports, sql, terms};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::ledger::{
@@ -14,6 +14,7 @@ use crate::domains::ledger::{
 use crate::domains::{catalog, invoicing, metering};
 use mintreu::Money;
 use mintreu::id::{AccountId, InvoiceId, LicenseId, OrderId, PaymentId, ProductId};
+use mintreu::price::Quantity;
 use serde::{Deserialize, Serialize};
 
 /// The job that closes a period when it is over.
@@ -48,6 +49,7 @@ pub fn start_plan(cx: &mut Cx<'_>, start: &StartPlan) -> Result<(), BillingError
         return Ok(());
     }
     let (currency, meters) = plan_meters(&product.meters)?;
+    let terms = terms::of_new_plan(cx, product.id, currency)?;
     let plan = Plan {
         license: start.license,
         customer: start.customer,
@@ -59,11 +61,17 @@ pub fn start_plan(cx: &mut Cx<'_>, start: &StartPlan) -> Result<(), BillingError
         period: 0,
         bounds: period_bounds(cx.now, 0)?,
         interim: 0,
+        commitment: terms.commitment,
+        threshold: terms.threshold,
     };
     sql::insert(cx.tx, tenant, &plan)?;
     for meter in &meters {
         sql::insert_meter(cx.tx, (tenant, start.license), meter)?;
     }
+    if let Some(customer) = plan.customer {
+        reports::begin(cx, customer)?;
+    }
+    terms::watch(cx, &plan)?;
     enqueue_close(cx, &plan)
 }
 
@@ -143,14 +151,26 @@ pub fn close_period(cx: &mut Cx<'_>, command: &ClosePeriod) -> Result<Billed, Bi
     if plan.period != command.period || cx.now < plan.bounds.1 {
         return Ok(Billed::Unchanged);
     }
-    let dues = dues(cx, &plan)?;
-    let billed = invoice(cx, &plan, &dues)?;
-    let carried = matches!(billed, Billed::Nothing);
-    for due in dues {
-        let carry = due.open.checked_neg()?.minor();
+    let standing = standing(cx.tx, (tenant, cx.now), &plan, true)?;
+    let billed = draw(cx, &plan, &standing)?;
+    metering::evidence::mark_period(cx, plan.license)?;
+    // What could not be asked for moves on, and with it what was missing to the commitment.
+    let carries = standing.open.minor() <= 0;
+    let mut missing = standing.missing.minor();
+    for due in standing.dues.meters {
+        let carry = due
+            .open
+            .checked_neg()?
+            .minor()
+            .saturating_sub(std::mem::take(&mut missing));
+        for (dimension, units) in &due.rows {
+            let row = (due.meter.name.as_str(), dimension.as_str());
+            sql::rated::settle_row(cx.tx, (tenant, plan.license), row, *units)?;
+        }
         let meter = PlanMeter {
             settled_units: settled(&due),
-            billed_minor: if carried { carry } else { 0 },
+            billed_minor: if carries { carry } else { 0 },
+            prepaid: Quantity::ZERO,
             ..due.meter
         };
         sql::settle(cx.tx, (tenant, plan.license), &meter)?;
@@ -187,19 +207,46 @@ pub fn bill_now(cx: &mut Cx<'_>, command: &BillNow) -> Result<Billed, BillingErr
     let tenant = cx.caller.tenant;
     let found = sql::by_license(cx.tx, tenant, command.license)?;
     let plan = found.filter(|plan| may_see(cx.caller, plan));
-    let mut plan = plan.ok_or(BillingError::NotFound)?;
-    let dues = dues(cx, &plan)?;
-    let billed = invoice(cx, &plan, &dues)?;
-    if matches!(billed, Billed::Invoiced(_)) {
-        for due in dues {
-            let meter = PlanMeter {
-                billed_minor: due.rated.total.minor(),
-                ..due.meter
-            };
-            sql::settle(cx.tx, (tenant, plan.license), &meter)?;
-        }
-        plan.interim += 1;
-        sql::move_plan(cx.tx, tenant, &plan)?;
+    bill_running(cx, &mut plan.ok_or(BillingError::NotFound)?)
+}
+
+/// Bills a running period early, whoever asks.
+pub(super) fn bill_running(cx: &mut Cx<'_>, plan: &mut Plan) -> Result<Billed, BillingError> {
+    let tenant = cx.caller.tenant;
+    let standing = standing(cx.tx, (tenant, cx.now), plan, false)?;
+    if standing.open.minor() <= 0 {
+        return Ok(Billed::Nothing);
+    }
+    let billed = draw(cx, plan, &standing)?;
+    for due in standing.dues.meters {
+        let meter = PlanMeter {
+            billed_minor: due.rated.total.minor(),
+            prepaid: due.prepaid,
+            ..due.meter
+        };
+        sql::settle(cx.tx, (tenant, plan.license), &meter)?;
+    }
+    plan.interim += 1;
+    sql::move_plan(cx.tx, tenant, plan)?;
+    Ok(billed)
+}
+
+/// One bill in the caller's commit: credits burned, an invoice for what they don't pay, and every
+/// line kept.
+fn draw(cx: &mut Cx<'_>, plan: &Plan, standing: &Standing) -> Result<Billed, BillingError> {
+    let mut lines = standing.lines(plan, cx.now);
+    standing.burn(cx, plan)?;
+    let billed = match standing.rest()?.minor() > 0 {
+        true => invoice(cx, plan, &lines, &standing.dues.meters)?,
+        false => Billed::Nothing,
+    };
+    let invoice = match &billed {
+        Billed::Invoiced(invoice) => Some(invoice.id),
+        Billed::Nothing | Billed::Unchanged => None,
+    };
+    for line in &mut lines {
+        line.invoice = invoice;
+        sql::rated::insert(cx.tx, cx.caller.tenant, line)?;
     }
     Ok(billed)
 }
@@ -210,22 +257,13 @@ fn settled(due: &Due) -> i64 {
     due.meter.settled_units.saturating_add(units)
 }
 
-fn dues(cx: &mut Cx<'_>, plan: &Plan) -> Result<Vec<Due>, BillingError> {
-    let tenant = cx.caller.tenant;
-    let totals = metering::totals(cx.tx, tenant, plan.license)?;
-    let meters = sql::meters(cx.tx, tenant, plan.license)?;
-    let rated = meters.into_iter().map(|meter| {
-        let total = totals.get(&meter.name).copied().unwrap_or(0);
-        Ok(due(meter, total)?)
-    });
-    rated.collect()
-}
-
-/// Issues the invoice, posts it and tells of it; nothing when nothing is owed.
-fn invoice(cx: &mut Cx<'_>, plan: &Plan, dues: &[Due]) -> Result<Billed, BillingError> {
-    if open_total(dues, plan.currency)?.minor() <= 0 {
-        return Ok(Billed::Nothing);
-    }
+/// Issues the invoice, posts it and tells of it.
+fn invoice(
+    cx: &mut Cx<'_>,
+    plan: &Plan,
+    lines: &[RatedLine],
+    dues: &[Due],
+) -> Result<Billed, BillingError> {
     let new = invoicing::NewInvoice {
         source: format!("usage:{}:{}.{}", plan.license, plan.period, plan.interim),
         customer: plan.customer,
@@ -235,9 +273,15 @@ fn invoice(cx: &mut Cx<'_>, plan: &Plan, dues: &[Due]) -> Result<Billed, Billing
         license: Some(plan.license),
         period: (plan.bounds.0, cx.now.min(plan.bounds.1)),
         due_at: cx.now.plus_ms(DUE_MS),
-        lines: invoice_lines(dues),
+        lines: lines.iter().map(RatedLine::invoice_line).collect(),
     };
     let invoice = invoicing::issue(cx, &new)?;
+    let rated = |due: &'_ Due| i64::try_from(due.units).unwrap_or(i64::MAX);
+    let meters: Vec<_> = dues
+        .iter()
+        .map(|due| (due.meter.name.as_str(), rated(due)))
+        .collect();
+    metering::evidence::mark_invoice(cx, invoice.id, plan.license, &meters)?;
     post_invoice(cx, &invoice)?;
     let fact = InvoiceFact {
         total_minor: invoice.total.minor(),

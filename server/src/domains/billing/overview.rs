@@ -1,19 +1,24 @@
 //! What people look at: usage so far, what it costs, what it will cost, day by day.
 
-use super::model::{BillingError, Plan, due, may_see, open_total, projected_units};
+use super::credits::HeldCredit;
+use super::model::{BillingError, Counted, Due, Plan, charges, may_see, terms};
+use super::rated::{RatedLine, counted, projected, standing};
 use super::sql;
 use crate::app::ReadCx;
 use crate::domains::catalog;
 use crate::domains::invoicing::{self, Invoice};
 use crate::domains::licensing::{self, License};
 use crate::domains::metering::{self, Day, Grain, Window};
-use mintreu::Money;
-use mintreu::id::{LicenseId, ProductId};
-use mintreu::price::rate;
+use mintreu::id::{AccountId, LicenseId, ProductId};
+use mintreu::price::{Bill, Credit, Quantity, bill};
+use mintreu::{Currency, Money, Timestamp};
 use std::collections::BTreeMap;
 
 /// Most plans one page shows.
 const MAX_PLANS: i64 = 100;
+
+/// Most plans one mail tells of.
+const MAX_TOLD: i64 = 20;
 
 /// Asks for one license's usage.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +42,8 @@ pub struct MeterUsage {
     pub period_units: u64,
     /// Units that cost nothing in every period.
     pub free_units: u64,
+    /// Units of the running period that credits cover.
+    pub prepaid_units: u64,
     /// What the license lets each device use, and in which window; `None` is without limit.
     pub limit: Option<(i64, catalog::model::Window)>,
     /// The tariff, as text.
@@ -64,8 +71,13 @@ pub struct LicenseUsage {
     pub cost: Money,
     /// Of that, what no invoice has asked for yet.
     pub open: Money,
-    /// What the period comes to at this pace.
+    /// What the period comes to at this pace, and at least what was committed.
     pub projected: Money,
+    /// What a bill made now would say, line by line; without the commitment, which is asked for
+    /// when the period ends.
+    pub lines: Vec<RatedLine>,
+    /// Credits with something left.
+    pub credits: Vec<HeldCredit>,
     /// The newest invoices.
     pub invoices: Vec<Invoice>,
 }
@@ -86,18 +98,18 @@ fn usage_of(cx: &mut ReadCx<'_>, plan: Plan, window: Window) -> Result<LicenseUs
     let disputed = metering::disputed(cx.tx, tenant, plan.license)?;
     let mut series = metering::series_of_license(cx.tx, tenant, plan.license, window)?;
     let license = licensing::by_id(cx.tx, tenant, plan.license)?;
-    let (mut meters, mut dues) = (Vec::new(), Vec::new());
-    for meter in sql::meters(cx.tx, tenant, plan.license)? {
-        let total_units = totals.get(&meter.name).copied().unwrap_or(0);
-        let due = due(meter, total_units)?;
-        let projected_units = projected_units(due.units, plan.bounds, now);
-        let projected_cost = rate(&due.meter.tariff, projected_units)?.total;
-        meters.push(MeterUsage {
+    let counted = counted(cx.tx, tenant, &plan)?;
+    let standing = standing(cx.tx, (tenant, now), &plan, false)?;
+    let ahead = ahead(&plan, counted, &standing.credits, now)?;
+    let meter = |due: &Due| -> Result<MeterUsage, BillingError> {
+        let (projected_units, projected_cost) = of_meter(&ahead, due, plan.currency)?;
+        Ok(MeterUsage {
             name: due.meter.name.clone(),
             unit: due.meter.unit.clone(),
-            total_units,
+            total_units: totals.get(&due.meter.name).copied().unwrap_or(0),
             period_units: due.units,
             free_units: due.meter.tariff.free_units(),
+            prepaid_units: due.prepaid.ceil(),
             limit: limit_of(license.as_ref(), &due.meter.name),
             tariff: due.meter.tariff.to_string(),
             cost: due.rated.total,
@@ -107,30 +119,72 @@ fn usage_of(cx: &mut ReadCx<'_>, plan: Plan, window: Window) -> Result<LicenseUs
             series: series
                 .remove(&due.meter.name)
                 .unwrap_or_else(|| window.empty()),
-        });
-        dues.push(due);
-    }
-    let sum = |part: fn(&MeterUsage) -> Money| {
-        let zero = Money::zero(plan.currency);
-        meters
-            .iter()
-            .try_fold(zero, |sum, meter| sum.checked_add(part(meter)))
+        })
     };
-    let (cost, projected) = (sum(|meter| meter.cost)?, sum(|meter| meter.projected_cost)?);
+    let dues = standing.dues.meters.iter();
     Ok(LicenseUsage {
-        cost,
-        projected,
-        open: open_total(&dues, plan.currency)?,
+        meters: dues.map(meter).collect::<Result<_, _>>()?,
+        cost: standing.dues.cost(plan.currency)?,
+        projected: ahead.map_or(plan.commitment, |bill| bill.cost),
+        open: standing.open,
+        lines: standing.lines(&plan, now),
+        credits: standing.credits,
         invoices: invoicing::of_license(cx, plan.license)?,
         plan,
-        meters,
     })
+}
+
+/// The bill of the whole period at the pace so far, before credits of money; `None` without meters.
+fn ahead(
+    plan: &Plan,
+    mut counted: Vec<Counted>,
+    credits: &[HeldCredit],
+    now: Timestamp,
+) -> Result<Option<Bill>, BillingError> {
+    if counted.is_empty() {
+        return Ok(None);
+    }
+    for meter in &mut counted {
+        meter.usage = projected(&meter.usage, plan.bounds, now);
+    }
+    let held: Vec<Credit> = credits.iter().map(HeldCredit::credit).collect();
+    let mut terms = terms(&counted, &held, now);
+    terms.commitment = Some(plan.commitment);
+    Ok(Some(bill(&charges(&counted), &terms)?))
+}
+
+/// What a projected bill says of one meter: units and cost.
+fn of_meter(
+    ahead: &Option<Bill>,
+    due: &Due,
+    currency: Currency,
+) -> Result<(u64, Money), BillingError> {
+    let (mut units, mut cost) = (Quantity::ZERO, Money::zero(currency));
+    let lines = ahead.iter().flat_map(|bill| &bill.lines);
+    for line in lines.filter(|line| line.charge.as_ref() == Some(&due.meter.name)) {
+        units = units.checked_add(line.line.quantity)?;
+        cost = cost.checked_add(line.line.amount)?;
+    }
+    Ok((units.ceil(), cost))
 }
 
 fn limit_of(license: Option<&License>, meter: &str) -> Option<(i64, catalog::model::Window)> {
     let mut quotas = license?.terms.quotas.iter();
     let quota = quotas.find(|quota| quota.meter == meter)?;
     Some((quota.limit, quota.window))
+}
+
+/// The usage of an account's plans, newest first, for the house's own use: no ownership is asked.
+pub fn usage_of_account(
+    cx: &mut ReadCx<'_>,
+    account: AccountId,
+) -> Result<Vec<LicenseUsage>, BillingError> {
+    let window = Window::ending_at(cx.now, Grain::Day, 1);
+    let plans = sql::of_customer(cx.tx, (cx.caller.tenant, account), MAX_TOLD)?;
+    plans
+        .into_iter()
+        .map(|plan| usage_of(cx, plan, window))
+        .collect()
 }
 
 /// Asks for the plans that the caller pays for.

@@ -1,33 +1,40 @@
 //! All SQL of metered plans.
 
+pub mod credits;
+pub mod rated;
+pub mod reports;
+
 use super::model::{Plan, PlanMeter};
 use crate::store::{Row, StoreError, Tx};
-use mintreu::Currency;
 use mintreu::id::{AccountId, LicenseId, OrderId, ProductId, TenantId};
-use mintreu::price::Tariff;
+use mintreu::price::{Quantity, Tariff};
+use mintreu::{Currency, Money};
 
 const INSERT: &str = "INSERT INTO metered_plan (license_id, tenant_id, customer_id, order_id,
-        seller_id, product_id, currency, anchor_at, period, period_start, period_end, interim)
+        seller_id, product_id, currency, anchor_at, period, period_start, period_end, interim,
+        commitment_minor, threshold_minor)
     VALUES (:license, :tenant, :customer, :order, :seller, :product, :currency, :anchor, :period,
-        :period_start, :period_end, :interim)";
+        :period_start, :period_end, :interim, :commitment, :threshold)";
 
 const INSERT_METER: &str = "INSERT INTO metered_plan_meter (tenant_id, license_id, meter, unit,
         tariff, settled_units, billed_minor)
     VALUES (:tenant, :license, :meter, :unit, :tariff, :settled, :billed)";
 
 const BY_LICENSE: &str = "SELECT license_id, customer_id, order_id, seller_id, product_id,
-        currency, anchor_at, period, period_start, period_end, interim
+        currency, anchor_at, period, period_start, period_end, interim, commitment_minor,
+        threshold_minor
     FROM metered_plan WHERE tenant_id = :tenant AND license_id = :license";
 
 const OF_CUSTOMER: &str = "SELECT license_id, customer_id, order_id, seller_id, product_id,
-        currency, anchor_at, period, period_start, period_end, interim
+        currency, anchor_at, period, period_start, period_end, interim, commitment_minor,
+        threshold_minor
     FROM metered_plan WHERE tenant_id = :tenant AND customer_id = :account
     ORDER BY license_id DESC LIMIT :limit";
 
 const SELLS: &str = "SELECT license_id FROM metered_plan
     WHERE tenant_id = :tenant AND seller_id = :account AND product_id = :product LIMIT 1";
 
-const METERS: &str = "SELECT meter, unit, tariff, settled_units, billed_minor
+const METERS: &str = "SELECT meter, unit, tariff, settled_units, billed_minor, prepaid
     FROM metered_plan_meter WHERE tenant_id = :tenant AND license_id = :license ORDER BY meter";
 
 const MOVE: &str = "UPDATE metered_plan SET period = :period, period_start = :period_start,
@@ -35,7 +42,7 @@ const MOVE: &str = "UPDATE metered_plan SET period = :period, period_start = :pe
     WHERE tenant_id = :tenant AND license_id = :license";
 
 const SETTLE: &str = "UPDATE metered_plan_meter
-    SET settled_units = :settled, billed_minor = :billed
+    SET settled_units = :settled, billed_minor = :billed, prepaid = :prepaid
     WHERE tenant_id = :tenant AND license_id = :license AND meter = :meter";
 
 /// Every statement here, for the test that prepares them.
@@ -48,6 +55,22 @@ pub const ALL: &[&str] = &[
     METERS,
     MOVE,
     SETTLE,
+    credits::INSERT,
+    credits::COUNT,
+    credits::UNSPENT,
+    credits::NEWEST,
+    credits::TAKE,
+    credits::BURN,
+    rated::INSERT,
+    rated::NEWEST,
+    rated::ROWS,
+    rated::SETTLE_ROW,
+    rated::TERMS,
+    rated::SET_TERMS,
+    rated::SET_PLAN_TERMS,
+    reports::INSERT,
+    reports::SET,
+    reports::FIND,
 ];
 
 /// Stores a new plan.
@@ -68,6 +91,8 @@ pub fn insert(tx: &mut dyn Tx, tenant: TenantId, plan: &Plan) -> Result<(), Stor
         ("period_start", plan.bounds.0.into()),
         ("period_end", plan.bounds.1.into()),
         ("interim", plan.interim.into()),
+        ("commitment", plan.commitment.minor().into()),
+        ("threshold", plan.threshold.minor().into()),
     ];
     tx.execute(INSERT, &params).map(|_| ())
 }
@@ -177,6 +202,7 @@ pub fn settle(
         ("meter", meter.name.as_str().into()),
         ("settled", meter.settled_units.into()),
         ("billed", meter.billed_minor.into()),
+        ("prepaid", meter.prepaid.to_string().into()),
     ];
     tx.execute(SETTLE, &params).map(|_| ())
 }
@@ -186,17 +212,21 @@ fn shape(error: mintreu::Error) -> StoreError {
 }
 
 fn plan_from_row(row: &Row) -> Result<Plan, StoreError> {
+    let currency = Currency::parse(&row.text("currency")?).map_err(shape)?;
+    let money = |name| Ok::<_, StoreError>(Money::new(row.int(name)?, currency));
     Ok(Plan {
         license: row.id("license_id", LicenseId::from_bytes)?,
         customer: row.opt_id("customer_id", AccountId::from_bytes)?,
         order: row.opt_id("order_id", OrderId::from_bytes)?,
         seller: row.id("seller_id", AccountId::from_bytes)?,
         product: row.id("product_id", ProductId::from_bytes)?,
-        currency: Currency::parse(&row.text("currency")?).map_err(shape)?,
+        currency,
         anchor: row.at("anchor_at")?,
         period: row.int("period")?,
         bounds: (row.at("period_start")?, row.at("period_end")?),
         interim: row.int("interim")?,
+        commitment: money("commitment_minor")?,
+        threshold: money("threshold_minor")?,
     })
 }
 
@@ -207,5 +237,6 @@ fn meter_from_row(row: &Row) -> Result<PlanMeter, StoreError> {
         tariff: row.text("tariff")?.parse::<Tariff>().map_err(shape)?,
         settled_units: row.int("settled_units")?,
         billed_minor: row.int("billed_minor")?,
+        prepaid: row.text("prepaid")?.parse::<Quantity>().map_err(shape)?,
     })
 }

@@ -60,7 +60,7 @@ pub struct NewInvoice {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewLine {
     /// Its stable kind: a rated line's, or `already_invoiced`.
-    pub kind: &'static str,
+    pub kind: String,
     /// The meter, for usage.
     pub meter: Option<String>,
     /// Units it covers.
@@ -205,7 +205,7 @@ mod tests {
 
     fn line(minor: i64, currency: Currency) -> NewLine {
         NewLine {
-            kind: "units",
+            kind: "units".to_owned(),
             meter: None,
             quantity: 1,
             free_units: 0,

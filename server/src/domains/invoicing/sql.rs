@@ -138,7 +138,7 @@ pub fn insert_line(
         ("tenant", tenant.as_bytes().into()),
         ("invoice", invoice.as_bytes().into()),
         ("position", position.into()),
-        ("kind", line.kind.into()),
+        ("kind", line.kind.as_str().into()),
         ("meter", line.meter.clone().into()),
         ("quantity", count(line.quantity).into()),
         ("free_units", count(line.free_units).into()),

@@ -314,6 +314,18 @@ pub fn signer_for_receipts(
     })
 }
 
+/// The key that signs for a license's devices; made at first need.
+pub fn signer_for_product(
+    cx: &mut Cx<'_>,
+    license: &super::model::License,
+) -> Result<ReceiptSigner, LicensingError> {
+    let held = product_key(cx, license.seller, &license.product_code)?;
+    Ok(ReceiptSigner {
+        certificates: held.certificate.into_iter().collect(),
+        key: held.key,
+    })
+}
+
 /// Asks for what a product pins, by the product's slug.
 #[derive(Debug, Clone)]
 pub struct TrustText {

@@ -105,12 +105,8 @@ fn quotas(terms: &[catalog::Quota]) -> Result<BTreeMap<Name, QuotaClaim>, Error>
     let quota = |term: &catalog::Quota| {
         let limit = count(&term.meter, term.limit)?;
         let claim = QuotaClaim {
-            limit: Some(limit),
-            window: window(term.window),
-            // Devices that share a limit need leases; each has its own until it holds one.
-            per_device: true,
-            overage: false,
-            overage_cap: None,
+            per_device: !term.shared,
+            ..QuotaClaim::new(limit, window(term.window))
         };
         Ok((term.meter.parse()?, claim))
     };
@@ -121,7 +117,8 @@ fn count(name: &str, limit: i64) -> Result<u64, Error> {
     u64::try_from(limit).map_err(|_| unfit(format!("{name} has the limit {limit}")))
 }
 
-fn window(window: catalog::Window) -> Window {
+/// A quota's window, as documents have it.
+pub(crate) fn window(window: catalog::Window) -> Window {
     match window {
         catalog::Window::Lifetime => Window::Lifetime,
         catalog::Window::Hour => Window::Hour,

@@ -45,7 +45,7 @@ pub mod sql;
 pub use activate::{Activate, Activated, Deactivate, Device, activate, deactivate, device, seen};
 pub use custody::{
     ExportRoot, ExportedRoot, ForgetRoot, PRODUCT_KINDS, ReceiptSigner, TrustText, export_root,
-    forget_root, signer_for_receipts, trust,
+    forget_root, signer_for_product, signer_for_receipts, trust,
 };
 pub use hosts::{DelegateHost, FloatingHost, delegate_host, hosts};
 pub use key_sets::{

@@ -4,9 +4,13 @@
 //! counted (200) or not (409, with the problem's code in a header). A device learns from the
 //! signed position alone what to do next. Whoever asks for problem+json gets the same as JSON.
 
+mod leases;
+
 use super::model::{Answer, MAX_FORKS, MeteringError, Outcome};
 use super::ops::{AcceptSegment, accept_segment};
 use crate::app::App;
+use crate::domains::licensing::LicensingError;
+use crate::limits::Rate;
 use crate::problem::Problem;
 use crate::wire::{RawBody, Visitor};
 use axum::extract::State;
@@ -14,12 +18,20 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mintreu::meter::split_batch;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// What signed documents are sent as.
-const COSE: &str = "application/cose";
+pub(super) const COSE: &str = "application/cose";
+/// What several of them are sent as.
+const SEQUENCE: &str = mintreu::sync::SEQUENCE;
+/// Requests of one address: enough for an office of devices, of which each reports in few.
+const REPORTS: Rate = Rate {
+    burst: 3000,
+    refill_ms: 20,
+};
 /// Tells a gap from a fork beside a receipt.
 const CODE: HeaderName = HeaderName::from_static("problem-code");
 /// From where a device must send again.
@@ -27,7 +39,10 @@ const NEED: HeaderName = HeaderName::from_static("usage-need-from-seq");
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(post_segment))
+    OpenApiRouter::new()
+        .routes(routes!(post_segment))
+        .merge(super::evidence::http::routes())
+        .merge(leases::routes())
 }
 
 impl From<MeteringError> for Problem {
@@ -49,6 +64,13 @@ impl From<MeteringError> for Problem {
                 let detail = format!("{detail} (after {MAX_FORKS} forks)");
                 Self::new(403, "usage_too_many_forks", detail)
             }
+            E::NothingShared => Self::new(409, "quota_not_shared", detail),
+            E::Licensing(error @ (LicensingError::NotFound | LicensingError::Expired)) => {
+                error.into()
+            }
+            E::NotFound => Self::not_found(detail),
+            E::Decided => Self::new(409, "dispute_decided", detail),
+            E::ReasonTooLong => Self::new(422, "reason_too_long", detail),
             E::Licensing(error) => {
                 tracing::error!(%error, "no receipt can be signed");
                 Self::internal()
@@ -61,7 +83,9 @@ impl From<MeteringError> for Problem {
 
 /// Report usage.
 ///
-/// The body is one signed usage segment. 200 answers the receipt, also when the segment had been
+/// The body is one signed usage segment; or, as `application/cbor-seq`, up to 64 of one stream one
+/// behind the other: each is taken in a commit of its own, the first that isn't counted ends it, and
+/// the answer is that of the last one looked at. 200 answers the receipt, also when the segment had been
 /// counted before. 409 answers the receipt of the stream's position, with the header
 /// `problem-code`: `usage_gap` when segments before this one are missing (`usage-need-from-seq`
 /// says from where to send again), `usage_fork` when another continuation of the chain was
@@ -80,19 +104,52 @@ async fn post_segment(
     let kind = headers
         .get(header::CONTENT_TYPE)
         .map(|kind| kind.as_bytes());
-    if !kind.is_some_and(|kind| kind.starts_with(COSE.as_bytes())) {
-        let detail = "Send one segment, with Content-Type: application/cose.";
-        return Err(Problem::new(415, "content_type_unsupported", detail));
-    }
-    let command = AcceptSegment::read(body.to_vec())?;
-    let answer = app
-        .transact(&visitor.caller, command, accept_segment)
-        .await?;
+    let is = |wanted: &str| kind.is_some_and(|kind| kind.starts_with(wanted.as_bytes()));
+    let segments = match (is(COSE), is(SEQUENCE)) {
+        (true, _) => vec![body.as_ref()],
+        (_, true) => split_batch(&body)?,
+        _ => {
+            let detail =
+                "Send one segment as application/cose, or several as application/cbor-seq.";
+            return Err(Problem::new(415, "content_type_unsupported", detail));
+        }
+    };
+    let taken = app
+        .limits
+        .take("segments", &visitor.client_key(), REPORTS, app.now());
+    taken.map_err(|wait| {
+        let detail = format!("Too many reports from here; try again in {wait} s. Nothing is lost.");
+        Problem::new(429, "too_many_requests", detail).after(wait)
+    })?;
+    let answer = accept_in_turn(&app, &visitor, &segments).await?;
     let accepts = headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok());
     let as_json = accepts.is_some_and(|accept| accept.contains("problem+json"));
     Ok(respond(answer, as_json))
+}
+
+/// Takes segments until one isn't counted. What was counted before an error stands, and its receipt
+/// is the answer: the device then sends the rest, and hears of the error by itself.
+async fn accept_in_turn(
+    app: &App,
+    visitor: &Visitor,
+    segments: &[&[u8]],
+) -> Result<Answer, Problem> {
+    let mut counted = None;
+    for segment in segments {
+        let taken = match AcceptSegment::read(segment.to_vec()) {
+            Ok(command) => app.transact(&visitor.caller, command, accept_segment).await,
+            Err(error) => Err(error),
+        };
+        match (taken, counted) {
+            (Ok(answer), _) if answer.outcome.is_counted() => counted = Some(answer),
+            (Ok(answer), _) => return Ok(answer),
+            (Err(_), Some(answer)) => return Ok(answer),
+            (Err(error), None) => return Err(error.into()),
+        }
+    }
+    counted.ok_or_else(Problem::internal)
 }
 
 fn respond(answer: Answer, as_json: bool) -> Response {

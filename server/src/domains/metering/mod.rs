@@ -8,24 +8,35 @@
 //! watermark has no expiry: a device that was away for a year counts once.
 //!
 //! # Invariants
-//! * The units of a license are the sum over its streams and epochs of what each reported last.
+//! * The units of a license are the sum over its streams and epochs of what each reported last, and
+//!   of what its seller's backends counted directly.
 //! * A segment that was accepted before, byte for byte, is a success and changes nothing.
 //! * A gap changes nothing. A fork is kept as evidence and never counted.
 //! * A total that falls refuses its whole segment.
+//! * Devices that share a quota were never lent more of a window than its limit, but for what a
+//!   seller wrote off.
 //! * The receipt a stream answers is the one signed in the commit that moved it.
 //!
 //! # Tables
-//! `usage_stream`, `usage_segment`, `usage_fork`, `usage_cell`, `usage_total`, `usage_bucket`.
+//! `usage_stream`, `usage_segment`, `usage_fork`, `usage_cell`, `usage_total`, `usage_bucket`,
+//! `unit_lease`; `usage_source`, `usage_mark`, `usage_billed`, `usage_dispute`, `usage_restore` of
+//! [`evidence`].
 //!
 //! Start reading at [`ops::accept_segment`].
 
+mod direct;
+pub mod evidence;
 pub mod http;
+pub mod leases;
 pub mod model;
 pub mod ops;
 pub mod sql;
 
+pub use direct::{Direct, count_directly};
+pub use leases::{LendUnits, WriteOffUnits, lend_units, lent_units, write_off_units};
 pub use model::{Answer, Day, Grain, LicenseUnits, MeteringError, Outcome, Window};
-pub use ops::{AcceptSegment, accept_segment};
+pub use ops::{AcceptSegment, EventUnits, accept_segment, count_event_units};
 pub use sql::{
-    CellUnits, breakdown, disputed, series_of_license, series_of_product, top_licenses, totals,
+    CellUnits, LentUnits, breakdown, disputed, series_of_license, series_of_product, top_licenses,
+    totals,
 };

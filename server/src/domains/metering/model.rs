@@ -1,5 +1,6 @@
 //! Windows, steps and errors of usage. Pure.
 
+use super::evidence::model::MAX_REASON;
 use crate::caller::Denied;
 use crate::domains::licensing::LicensingError;
 use crate::store::StoreError;
@@ -137,6 +138,13 @@ pub enum Outcome {
     Fork,
 }
 
+impl Outcome {
+    /// Whether it is counted, now or before.
+    pub const fn is_counted(&self) -> bool {
+        matches!(self, Self::Counted | Self::CountedBefore)
+    }
+}
+
 /// The answer to a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -173,6 +181,18 @@ pub enum MeteringError {
     /// More forks than are kept as evidence.
     #[error("this device's usage has forked too often; activate it anew")]
     TooManyForks,
+    /// The license has no quota of that meter that its devices share.
+    #[error("the license shares no quota of this meter among devices")]
+    NothingShared,
+    /// Not here, or not for this caller.
+    #[error("there is no such usage")]
+    NotFound,
+    /// The dispute was decided before.
+    #[error("this was decided before")]
+    Decided,
+    /// A decision's reason is too long.
+    #[error("a reason has at most {MAX_REASON} characters")]
+    ReasonTooLong,
     /// The keys.
     #[error(transparent)]
     Licensing(#[from] LicensingError),

@@ -1,5 +1,6 @@
 //! Accepting segments.
 
+use super::evidence::ops as evidence;
 use super::model::Grain;
 use super::model::{Answer, MAX_CELLS, MAX_FORKS, MAX_INCREASE, MeteringError, Outcome};
 use super::sql::{self, Stream, StreamOwner, Units};
@@ -7,15 +8,12 @@ use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::licensing;
 use mintreu::Timestamp;
+use mintreu::id::{LicenseId, ProductId};
 use mintreu::meter::{
     CellKey, ChainHash, Opening, Position, Receipt, Remainder, Segment, TimeQuality, Verdict,
     accept, chain_hash, increase, open_segment_of_any_device, remainder,
 };
 use std::collections::BTreeMap;
-
-/// Rises when a server is restored from a backup, so that devices notice; there is no such
-/// restore yet.
-const SERVER_EPOCH: u64 = 1;
 
 /// One segment, whose signature holds; whether its device may report is asked by the use case.
 #[derive(Debug, Clone)]
@@ -79,7 +77,7 @@ pub fn accept_segment(cx: &mut Cx<'_>, command: &AcceptSegment) -> Result<Answer
                 Some(_) => sql::move_stream(cx.tx, &owner, &moved, cx.now)?,
             }
             let kept = (segment, command.hash, command.document.as_slice());
-            sql::insert_segment(cx.tx, owner.tenant, kept, cx.now)?;
+            sql::insert_segment(cx.tx, owner.tenant, kept, (&receipt, cx.now))?;
             count(cx, &device, segment)?;
             licensing::seen(cx, owner.activation)?;
             Ok(Answer {
@@ -150,12 +148,13 @@ fn answer(
 }
 
 fn sign(cx: &mut Cx<'_>, device: &Device, position: Position) -> Result<Vec<u8>, MeteringError> {
+    let server_epoch = evidence::server_epoch(cx)?;
     let receipt = Receipt {
         product: device.product_code.clone(),
         stream: device.owner.stream,
         position,
         issued_at: cx.now,
-        server_epoch: SERVER_EPOCH,
+        server_epoch,
     };
     let signer = licensing::signer_for_receipts(cx, device.owner.product)?;
     let certificates: Vec<&[u8]> = signer.certificates.iter().map(Vec::as_slice).collect();
@@ -181,12 +180,14 @@ fn count(cx: &mut Cx<'_>, device: &Device, segment: &Segment) -> Result<(), Mete
         tally.raise(cx, &device.owner, (segment.epoch, &total.key), total.units)?;
     }
     if let Some(opening) = &segment.opening {
-        tally.close(cx, &device.owner, opening)?;
+        tally.close(cx, &device.owner, (segment.epoch, opening))?;
     }
     if tally.new_cells && sql::count_cells(cx.tx, &device.owner)? > MAX_CELLS {
         return Err(MeteringError::TooManyCells);
     }
     let at = counted_at(segment, device.activated_at, cx.now);
+    let place = (segment.epoch, segment.seq);
+    evidence::note_sources(cx, &device.owner, place, &tally.by_meter, at)?;
     for (meter, units) in tally.by_meter {
         for grain in Grain::ALL {
             let step = (meter.as_str(), grain.name(), grain.start(at));
@@ -246,7 +247,7 @@ impl Tally {
         &mut self,
         cx: &mut Cx<'_>,
         owner: &StreamOwner,
-        opening: &Opening,
+        (epoch, opening): (u64, &Opening),
     ) -> Result<(), MeteringError> {
         for closed in &opening.closed {
             let accepted = sql::cell(cx.tx, owner, opening.closed_epoch, &closed.key)?;
@@ -262,9 +263,38 @@ impl Tally {
                         disputed: disputed.min(MAX_INCREASE),
                     };
                     sql::add_total(cx.tx, owner, &closed.key, units)?;
+                    let cell = (epoch, &closed.key);
+                    evidence::note_dispute(cx, owner, cell, units.disputed)?;
                 }
             }
         }
         Ok(())
     }
+}
+
+/// What events say that a license used: no device, no segment, a meter's name.
+#[derive(Debug, Clone)]
+pub struct EventUnits {
+    /// Which license.
+    pub license: LicenseId,
+    /// Its product.
+    pub product: ProductId,
+    /// The product's meter.
+    pub meter: String,
+    /// When charts say that it was used.
+    pub at: Timestamp,
+}
+
+/// Adds the units of events to what a license has used; a correction takes units away.
+pub fn count_event_units(
+    cx: &mut Cx<'_>,
+    of: &EventUnits,
+    units: i64,
+) -> Result<(), MeteringError> {
+    if units == 0 {
+        return Ok(());
+    }
+    let key = CellKey::new(of.meter.as_str())?;
+    let whose = (cx.caller.tenant, of.license, of.product);
+    Ok(sql::add_units(cx.tx, whose, (&key, of.at), units)?)
 }

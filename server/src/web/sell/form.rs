@@ -427,24 +427,30 @@ fn read_entitlements(text: &str) -> Vec<Entitlement> {
 fn quota_lines(terms: &LicenseTerms) -> String {
     let line = |quota: &Quota| {
         format!(
-            "{} = {} / {}",
+            "{} = {} / {}{}",
             quota.meter,
             quota.limit,
-            quota.window.name()
+            quota.window.name(),
+            if quota.shared { ", shared" } else { "" }
         )
     };
     terms.quotas.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// One a line: `api.calls = 1000 / month`.
+/// One a line: `api.calls = 1000 / month`, with `, shared` behind where devices share it.
 fn read_quotas(text: &str, wrong: &mut Vec<Mistake>) -> Vec<Quota> {
     let read = |line: &str| {
         let (meter, rest) = line.split_once('=')?;
+        let (rest, shared) = match rest.trim_end().strip_suffix(", shared") {
+            Some(rest) => (rest, true),
+            None => (rest, false),
+        };
         let (limit, window) = rest.split_once('/').unwrap_or((rest, "lifetime"));
         Some(Quota {
             meter: meter.trim().to_owned(),
             limit: limit.trim().parse().ok()?,
             window: Window::parse(window.trim())?,
+            shared,
         })
     };
     let mut quotas = Vec::new();

@@ -10,7 +10,9 @@ mod form;
 pub mod keys;
 pub mod licenses;
 mod log;
+pub mod meters;
 pub mod sales;
+pub mod trouble;
 
 use super::ask::{Answer, Ask, go_to, html, refused};
 use super::page::{Page, Section};
@@ -47,6 +49,7 @@ enum At {
     Products,
     Sales,
     Usage,
+    Meters,
     Keys,
 }
 
@@ -56,6 +59,7 @@ fn tabs(page: &Page, at: At) -> Vec<Tab> {
         (At::Products, "/sell/products", page.say("sell-products")),
         (At::Sales, "/sell/sales", page.say("sell-sales")),
         (At::Usage, "/sell/usage", page.say("sell-usage")),
+        (At::Meters, "/sell/meters", page.say("sell-meters")),
         (At::Keys, "/sell/keys", page.say("sell-keys")),
     ];
     let tab = |(place, address, name): (At, &str, String)| Tab {
@@ -348,6 +352,9 @@ struct UsagePage {
     products: Vec<Tab>,
     meters: Vec<MeterView>,
     licenses: Vec<(String, String)>,
+    /// The product that is looked at.
+    product: String,
+    trouble: Option<trouble::TroubleView>,
 }
 
 struct MeterView {
@@ -387,9 +394,17 @@ pub async fn usage(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
         products: products.collect(),
         meters: Vec::new(),
         licenses: Vec::new(),
+        product: chosen
+            .map(|product| product.to_string())
+            .unwrap_or_default(),
+        trouble: None,
         page,
     };
-    if let Some(product) = chosen {
+    if let Some(product) = chosen.filter(|_| !found.is_empty()) {
+        let own = found.iter().any(|one| one.id == product);
+        if own {
+            view.trouble = Some(trouble::of(&ask, &view.page, product).await?);
+        }
         let window = Window::ending_at(ask.app.now(), Grain::Day, DAYS);
         let query = UsageOfProduct { product, window };
         let used = ask

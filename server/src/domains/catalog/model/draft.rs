@@ -492,6 +492,11 @@ fn check_meters(found: &mut Mistakes, meters: &[MeterDraft]) -> Vec<CheckedMeter
             .filter(|text| !text.is_empty());
         let tariff = match text.map(str::parse::<Tariff>) {
             None => None,
+            Some(Ok(tariff)) if tariff.by_transaction() => {
+                let rule = "a meter counts sums, so its price can't depend on single transactions";
+                found.add("meters", "malformed", format!("{name}: {rule}"));
+                None
+            }
             Some(Ok(tariff)) => Some(tariff),
             Some(Err(error)) => {
                 found.add("meters", "malformed", format!("{name}: {}", error.detail()));

@@ -167,6 +167,10 @@ pub struct Quota {
     pub limit: i64,
     /// When it starts anew.
     pub window: Window,
+    /// Whether all devices of a license share the units, which they are then lent; else each has
+    /// as many.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
 }
 
 /// What a license to the product grants.

@@ -1,9 +1,10 @@
 //! Statements that count.
 
+use super::super::model::Grain;
 use super::streams::{StreamOwner, int, positive};
 use crate::store::{Row, StoreError, Tx};
 use mintreu::Timestamp;
-use mintreu::id::{LicenseId, TenantId};
+use mintreu::id::{LicenseId, ProductId, TenantId};
 use mintreu::meter::CellKey;
 
 const CELL: &str = "SELECT units FROM usage_cell WHERE tenant_id = :tenant
@@ -13,14 +14,16 @@ const SET_CELL: &str = "INSERT INTO usage_cell (tenant_id, stream_id, epoch, cel
     VALUES (:tenant, :stream, :epoch, :cell, :units)
     ON CONFLICT (tenant_id, stream_id, epoch, cell_key) DO UPDATE SET units = excluded.units";
 
-const ADD_TOTAL: &str = "INSERT INTO usage_total (tenant_id, license_id, meter, subject, cell_key,
+pub(super) const ADD_TOTAL: &str =
+    "INSERT INTO usage_total (tenant_id, license_id, meter, subject, cell_key,
         units, disputed_units)
     VALUES (:tenant, :license, :meter, :subject, :cell, :units, :disputed)
     ON CONFLICT (tenant_id, license_id, meter, subject, cell_key)
     DO UPDATE SET units = usage_total.units + excluded.units,
         disputed_units = usage_total.disputed_units + excluded.disputed_units";
 
-const ADD_BUCKET: &str = "INSERT INTO usage_bucket (tenant_id, license_id, meter, grain, bucket_at,
+pub(super) const ADD_BUCKET: &str =
+    "INSERT INTO usage_bucket (tenant_id, license_id, meter, grain, bucket_at,
         product_id, units)
     VALUES (:tenant, :license, :meter, :grain, :at, :product, :units)
     ON CONFLICT (tenant_id, license_id, meter, grain, bucket_at)
@@ -165,4 +168,37 @@ pub fn breakdown(
         })
     };
     tx.query(BREAKDOWN, &params)?.iter().map(cell).collect()
+}
+
+/// Adds whole units, also below zero, to what a license has used of a meter as a whole, and to the
+/// steps of its charts.
+pub fn add_units(
+    tx: &mut dyn Tx,
+    (tenant, license, product): (TenantId, LicenseId, ProductId),
+    (key, at): (&CellKey, Timestamp),
+    units: i64,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("license", license.as_bytes().into()),
+        ("meter", key.meter().into()),
+        ("subject", key.subject_id().into()),
+        ("cell", key.to_bytes().into()),
+        ("units", units.into()),
+        ("disputed", 0.into()),
+    ];
+    tx.execute(ADD_TOTAL, &params)?;
+    for grain in Grain::ALL {
+        let params = [
+            ("tenant", tenant.as_bytes().into()),
+            ("license", license.as_bytes().into()),
+            ("meter", key.meter().into()),
+            ("grain", grain.name().into()),
+            ("at", grain.start(at).into()),
+            ("product", product.as_bytes().into()),
+            ("units", units.into()),
+        ];
+        tx.execute(ADD_BUCKET, &params)?;
+    }
+    Ok(())
 }

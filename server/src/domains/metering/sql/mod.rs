@@ -1,11 +1,16 @@
 //! All SQL of usage: streams and segments, what they count, and how it is shown.
 
 mod cells;
+mod direct;
+mod leases;
 mod report;
 mod streams;
 
 pub use cells::{CellUnits, breakdown};
-pub(super) use cells::{Units, add_bucket, add_total, cell, count_cells, set_cell};
+pub(super) use cells::{Units, add_bucket, add_total, add_units, cell, count_cells, set_cell};
+pub(super) use direct::{add_direct_bucket, add_direct_total};
+pub use leases::{LentUnits, UnitsHolder};
+pub(super) use leases::{all_of, newest, of_others, save, write_off};
 pub use report::{disputed, series_of_license, series_of_product, top_licenses, totals};
 pub(super) use streams::{
     Stream, StreamOwner, count_forks, insert_fork, insert_segment, insert_stream, move_stream,
@@ -13,4 +18,10 @@ pub(super) use streams::{
 };
 
 /// Every statement here, for the test that prepares them.
-pub const ALL: &[&[&str]] = &[streams::ALL, cells::ALL, report::ALL];
+pub const ALL: &[&[&str]] = &[
+    streams::ALL,
+    cells::ALL,
+    report::ALL,
+    leases::ALL,
+    super::evidence::sql::ALL,
+];

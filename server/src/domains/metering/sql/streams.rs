@@ -21,8 +21,8 @@ const SEGMENT_HASH: &str = "SELECT hash FROM usage_segment WHERE tenant_id = :te
     AND stream_id = :stream AND epoch = :epoch AND seq = :seq";
 
 const INSERT_SEGMENT: &str = "INSERT INTO usage_segment (tenant_id, stream_id, epoch, seq, hash,
-        document, sealed_at, time_quality, received_at)
-    VALUES (:tenant, :stream, :epoch, :seq, :hash, :document, :sealed, :quality, :now)";
+        document, sealed_at, time_quality, received_at, receipt)
+    VALUES (:tenant, :stream, :epoch, :seq, :hash, :document, :sealed, :quality, :now, :receipt)";
 
 const COUNT_FORKS: &str = "SELECT COUNT(*) AS forks FROM usage_fork
     WHERE tenant_id = :tenant AND stream_id = :stream";
@@ -163,12 +163,12 @@ pub fn segment_hash(
     row.map(|row| hash_of(&row, "hash")).transpose()
 }
 
-/// Keeps an accepted segment as it came.
+/// Keeps an accepted segment as it came, and the receipt it was answered with.
 pub fn insert_segment(
     tx: &mut dyn Tx,
     tenant: TenantId,
     (segment, hash, document): (&Segment, ChainHash, &[u8]),
-    now: Timestamp,
+    (receipt, now): (&[u8], Timestamp),
 ) -> Result<(), StoreError> {
     let quality = match segment.time_quality {
         TimeQuality::Unknown => "unknown",
@@ -185,6 +185,7 @@ pub fn insert_segment(
         ("sealed", segment.sealed_at.into()),
         ("quality", quality.into()),
         ("now", now.into()),
+        ("receipt", receipt.into()),
     ];
     tx.execute(INSERT_SEGMENT, &params).map(|_| ())
 }

@@ -5,11 +5,21 @@
 //! | 0..64 | magic, version, cell size, capacity, digest of these |
 //! | 64..192, 192..320 | two marks: generation, epoch, sequence, chain head, stream, zeros, digest |
 //! | 320..448, 448..576 | two copies of the clock: generation, its words, zeros, digest |
+//! | 576.. | changes of documents, boot (16 bytes), whether it ended well |
+//! | 640..704 | of each kind of incident when first and how often, until a segment says so |
 //! | 4096.. | cells of 256 bytes: state, value, key length, key digest, key |
 //!
 //! The file is written out in full before it is mapped, because a page without a block behind it
 //! kills the process when the disk is full, and it is never shortened. Every word is an atomic:
-//! threads, and processes made by `fork`, may count into one mapping at once.
+//! threads, and other processes, may count into one mapping at once.
+//!
+//! # Invariants
+//!
+//! * A cell's key and its digest are there before its state is; a published cell keeps its key.
+//! * Of two copies of anything in the header one is whole at every moment.
+//! * The disk knows that counting goes on before anything is counted.
+
+mod header;
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -20,19 +30,20 @@ use fs4::FileExt as _;
 use memmap2::{MmapOptions, MmapRaw};
 use sha2::{Digest, Sha256};
 
-use super::{Damage, damaged, io_error};
-use crate::clock::Watch;
+pub(crate) use header::Mark;
+
+use super::{Damage, Turn, damaged, io_error};
 use crate::error::{Error, Result};
-use crate::meter::{ChainHash, MAX_TOTAL};
+use crate::meter::MAX_TOTAL;
 
 const MAGIC: [u8; 8] = *b"MTCELLS1";
 const VERSION: u64 = 1;
 const HEADER_BYTES: usize = 4096;
 const CELL_BYTES: usize = 256;
 const KEY_WORDS: usize = 28;
-const MARK_AT: [usize; 2] = [8, 24];
-const CLOCK_AT: [usize; 2] = [40, 56];
 const MARK_WORDS: usize = 16;
+/// The state of a cell whose key was damaged, once that was named.
+const RETIRED: u64 = 3;
 
 /// The most bytes of key one cell holds.
 pub(crate) const MAX_CELL_KEY: usize = KEY_WORDS * 8;
@@ -47,14 +58,16 @@ pub(crate) enum CellKind {
 }
 
 impl CellKind {
-    const fn state(self) -> u64 {
+    /// The number that stands for it in both files.
+    pub const fn state(self) -> u64 {
         match self {
             Self::Count => 1,
             Self::Allowance => 2,
         }
     }
 
-    const fn from_state(state: u64) -> Option<Self> {
+    /// The kind with this number, if it is one.
+    pub const fn from_state(state: u64) -> Option<Self> {
         match state {
             1 => Some(Self::Count),
             2 => Some(Self::Allowance),
@@ -75,34 +88,18 @@ struct Cell {
 
 const _: () = assert!(size_of::<Cell>() == CELL_BYTES);
 
-/// The high-water mark outside the journal: how far it had sealed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mark {
-    pub epoch: u64,
-    pub seq: u64,
-    pub head: ChainHash,
-    pub stream: [u8; 16],
-}
-
-impl Mark {
-    pub const START: Self = Self {
-        epoch: 0,
-        seq: 0,
-        head: [0; 32],
-        stream: [0; 16],
-    };
-}
-
 /// The mapped file.
 pub(crate) struct Counters {
     map: MmapRaw,
     capacity: usize,
+    /// The sum of all words when they were written to the disk last.
+    flushed: AtomicU64,
     lock_path: std::path::PathBuf,
 }
 
 /// The place of a cell; it stays valid as long as its [`Counters`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Slot(usize);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Slot(pub(in crate::journal) usize);
 
 impl Counters {
     /// Maps the file at `path`, making it with room for `capacity` cells when there is none.
@@ -111,6 +108,11 @@ impl Counters {
         if fresh {
             create(path, capacity)?;
         }
+        Ok((Self::open_there(path)?, fresh))
+    }
+
+    /// Maps the file that is there.
+    pub fn open_there(path: &Path) -> Result<Self> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -133,10 +135,11 @@ impl Counters {
         let counters = Self {
             map,
             capacity: cells / CELL_BYTES,
+            flushed: AtomicU64::new(0),
             lock_path,
         };
         counters.check_header()?;
-        Ok((counters, fresh))
+        Ok(counters)
     }
 
     /// The count or allowance word of a cell.
@@ -162,6 +165,11 @@ impl Counters {
         found
     }
 
+    /// Leaves a cell that can't be read where it is, and out of everything.
+    pub fn retire(&self, slot: usize) {
+        self.cells()[slot].state.store(RETIRED, Ordering::SeqCst);
+    }
+
     /// The cell with this key, made when there is none: under a lock that a crash releases.
     pub fn find_or_insert(&self, kind: CellKind, key: &[u8]) -> Result<Slot> {
         if key.len() > MAX_CELL_KEY {
@@ -173,10 +181,7 @@ impl Counters {
                 ),
             ));
         }
-        let lock = File::create(&self.lock_path)
-            .map_err(|e| io_error("open the insertion lock", &self.lock_path, &e))?;
-        lock.lock()
-            .map_err(|e| io_error("take the insertion lock", &self.lock_path, &e))?;
+        let _turn = Turn::wait(&self.lock_path)?;
         let mut free = None;
         for (index, cell) in self.cells().iter().enumerate() {
             match CellKind::from_state(cell.state.load(Ordering::Acquire)) {
@@ -201,85 +206,42 @@ impl Counters {
         Ok(Slot(index))
     }
 
-    /// The newest whole mark; a torn one falls back to the one before it.
-    pub fn mark(&self) -> Mark {
-        let Some(words) = self.newest(MARK_AT) else {
-            return Mark::START;
-        };
-        let mut mark = Mark {
-            epoch: words[1],
-            seq: words[2],
-            ..Mark::START
-        };
-        read_words(&words[3..7], &mut mark.head);
-        read_words(&words[7..9], &mut mark.stream);
-        mark
-    }
-
-    /// Writes a mark over the older of the two.
-    pub fn set_mark(&self, mark: &Mark) {
-        let mut words = [0u64; MARK_WORDS];
-        words[1] = mark.epoch;
-        words[2] = mark.seq;
-        fill_words(&mut words[3..7], &mark.head);
-        fill_words(&mut words[7..9], &mark.stream);
-        self.replace_older(MARK_AT, words);
-    }
-
-    /// The newest whole copy of the clock.
-    pub fn clock(&self) -> Option<Watch> {
-        let words = self.newest(CLOCK_AT)?;
-        let words = words[1..].first_chunk::<{ Watch::WORDS }>()?;
-        Some(Watch::from_words(words))
-    }
-
-    /// Writes the clock over the older of its two copies; no system call.
-    pub fn set_clock(&self, watch: &Watch) {
-        let mut words = [0u64; MARK_WORDS];
-        words[1..=Watch::WORDS].copy_from_slice(&watch.to_words());
-        self.replace_older(CLOCK_AT, words);
-    }
-
-    fn newest(&self, places: [usize; 2]) -> Option<[u64; MARK_WORDS]> {
-        let whole = places.iter().filter_map(|&at| self.read_whole(at));
-        whole.max_by_key(|words| words[0])
-    }
-
-    fn replace_older(&self, places: [usize; 2], mut words: [u64; MARK_WORDS]) {
-        let [a, b] = places.map(|at| self.read_whole(at).map_or(0, |words| words[0]));
-        let (at, generation) = if a <= b {
-            (places[0], b + 1)
-        } else {
-            (places[1], a + 1)
-        };
-        words[0] = generation;
-        words[MARK_WORDS - 1] = digest_words(&words[..MARK_WORDS - 1]);
-        let place = &self.words()[at..at + MARK_WORDS];
-        // The digest is spoiled first, so that a half-written one is never taken for a whole one.
-        place[MARK_WORDS - 1].store(!words[MARK_WORDS - 1], Ordering::SeqCst);
-        for (slot, word) in place.iter().zip(words) {
-            slot.store(word, Ordering::SeqCst);
-        }
-    }
-
     /// Writes every dirty page to the disk and waits for it: then a power cut loses nothing.
     pub fn flush(&self) -> Result<()> {
-        self.map.flush().map_err(|e| {
-            Error::new(
-                "journal_io",
-                format!("could not write the counter file to disk: {e}"),
-            )
-        })
+        self.map.flush().map_err(|e| unwritten(&e))
     }
 
-    fn read_whole(&self, at: usize) -> Option<[u64; MARK_WORDS]> {
-        let place = &self.words()[at..at + MARK_WORDS];
-        let mut words = [0u64; MARK_WORDS];
-        for (word, slot) in words.iter_mut().zip(place) {
-            *word = slot.load(Ordering::SeqCst);
+    /// The same for what the file says before its cells.
+    pub fn flush_header(&self) -> Result<()> {
+        let flushed = self.map.flush_range(0, HEADER_BYTES);
+        flushed.map_err(|e| unwritten(&e))
+    }
+
+    /// The same when any word changed since it was done last.
+    pub fn flush_changes(&self) -> Result<()> {
+        let sum = self.sum();
+        if sum != self.flushed.load(Ordering::Relaxed) {
+            self.flush()?;
+            self.flushed.store(sum, Ordering::Relaxed);
         }
-        let whole = words[MARK_WORDS - 1] == digest_words(&words[..MARK_WORDS - 1]);
-        (words[0] != 0 && whole).then_some(words)
+        Ok(())
+    }
+
+    fn sum(&self) -> u64 {
+        let words = self.cells().iter().enumerate().map(|(index, cell)| {
+            let state = cell.state.load(Ordering::Relaxed);
+            let value = cell.value.load(Ordering::Relaxed);
+            // Weighted, so that what one cell gains another can't lose.
+            (value ^ state << 62).wrapping_mul(2 * index as u64 + 1)
+        });
+        words.fold(1, u64::wrapping_add)
+    }
+
+    /// The key of a published cell of this kind.
+    pub fn key(&self, slot: Slot, kind: CellKind) -> Option<Vec<u8>> {
+        let cell = &self.cells()[slot.0];
+        let published = cell.state.load(Ordering::Acquire) == kind.state();
+        published.then(|| cell.read_key(kind)).flatten()
     }
 
     fn check_header(&self) -> Result<()> {
@@ -301,9 +263,8 @@ impl Counters {
     fn words(&self) -> &[AtomicU64] {
         // SAFETY: the mapping is at least HEADER_BYTES long (checked in `open`), page-aligned, and
         // lives as long as `self`. Every access to it in this program is to an `AtomicU64`, for
-        // which any bit pattern is valid, so shared access from threads and forked processes is
-        // sound. The file is never shortened, and the folder's exclusive lock keeps other
-        // programs that follow the protocol out.
+        // which any bit pattern is valid, so shared access from threads and other processes is
+        // sound. The file is never shortened.
         unsafe { std::slice::from_raw_parts(self.map.as_ptr().cast(), HEADER_BYTES / 8) }
     }
 
@@ -363,6 +324,13 @@ pub(crate) fn add(value: &AtomicU64, n: u64) {
     }
 }
 
+fn unwritten(error: &std::io::Error) -> Error {
+    Error::new(
+        "journal_io",
+        format!("could not write the counter file to disk: {error}"),
+    )
+}
+
 fn create(path: &Path, capacity: usize) -> Result<()> {
     let failed = |e: &std::io::Error| io_error("make the counter file", path, e);
     // Written beside and renamed, so that a crash leaves either no file or a whole one.
@@ -409,19 +377,4 @@ fn first_word(digest: &[u8]) -> u64 {
         .iter()
         .take(8)
         .fold(0, |word, &byte| (word << 8) | u64::from(byte))
-}
-
-fn fill_words(words: &mut [u64], bytes: &[u8]) {
-    for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-        *word = chunk
-            .iter()
-            .rev()
-            .fold(0, |word, &byte| (word << 8) | u64::from(byte));
-    }
-}
-
-fn read_words(words: &[u64], bytes: &mut [u8]) {
-    for (chunk, word) in bytes.chunks_exact_mut(8).zip(words) {
-        chunk.copy_from_slice(&word.to_le_bytes());
-    }
 }

@@ -1,0 +1,25 @@
+//! Use cases of access.
+//!
+//! Invariants
+//! * A customer's key is reached through a license that they own, and in no other way.
+//! * A question is decided and counted in one commit.
+
+pub mod check;
+pub mod identify;
+pub mod keys;
+pub mod reserve;
+
+use crate::custody::Custody;
+use mintreu::gateway::Token;
+
+/// What secrets are hashed for.
+const KEY_PURPOSE: &str = "access.api_key";
+
+fn key_mac(keys: &Custody, secret: &Token) -> [u8; 32] {
+    keys.mac(KEY_PURPOSE, secret.reveal().as_bytes())
+}
+
+/// The hot row of a license's quotas: whoever decides about it queues up.
+fn quota_lock(license: mintreu::id::LicenseId) -> String {
+    format!("quota {}", mintreu::id::encode(license.as_bytes()))
+}

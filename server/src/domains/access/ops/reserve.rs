@@ -1,0 +1,95 @@
+//! The end of a reservation: so much was used, the rest goes back.
+
+use super::check::count;
+use crate::app::{Command, Cx};
+use crate::caller::Capability;
+use crate::domains::access::model::{AccessError, MAX_UNITS};
+use crate::domains::access::sql::{self, Found};
+use crate::domains::licensing;
+use mintreu::id::ReservationId;
+
+/// Counts what was used of a reservation and gives the rest back; 0 gives all of it back.
+///
+/// More than was held is counted all the same: the work was done. Settling again alike answers
+/// alike.
+#[derive(Debug, Clone, Copy)]
+pub struct Settle {
+    /// Which reservation.
+    pub reservation: ReservationId,
+    /// Units that were used.
+    pub units: i64,
+}
+
+impl Command for Settle {
+    const NAME: &'static str = "access.settle_reservation";
+    const CAPABILITY: Capability = Capability::Sell;
+    const AUDITED: bool = false;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.reservation.to_string())
+    }
+}
+
+/// A settled reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// Units counted.
+    pub counted: i64,
+    /// Units given back.
+    pub returned: i64,
+}
+
+/// Settles a seller's own reservation, once.
+pub fn settle(cx: &mut Cx<'_>, cmd: &Settle) -> Result<Settled, AccessError> {
+    let tenant = cx.caller.tenant;
+    if !(0..=MAX_UNITS).contains(&cmd.units) {
+        return Err(AccessError::OutOfRange {
+            field: "units",
+            least: 0,
+            most: MAX_UNITS,
+        });
+    }
+    let seller = cx.caller.account.ok_or(AccessError::NotFound)?;
+    let held = sql::reservation(cx.tx, tenant, (seller, cmd.reservation))?;
+    let held = held.ok_or(AccessError::NotFound)?;
+    let settled = Settled {
+        counted: cmd.units,
+        returned: held.units.saturating_sub(cmd.units).max(0),
+    };
+    match held.settled_units {
+        Some(units) if units == cmd.units => return Ok(settled),
+        Some(units) => return Err(AccessError::SettledOtherwise(units)),
+        None if held.ends_at <= cx.now && cmd.units > 0 => {
+            return Err(AccessError::ReservationOver(held.id));
+        }
+        None => {}
+    }
+    let license = licensing::by_id(cx.tx, tenant, held.license)?.ok_or(AccessError::NotFound)?;
+    let cell = (held.license, held.meter.as_str());
+    if license
+        .terms
+        .quotas
+        .iter()
+        .any(|one| one.meter == held.meter)
+    {
+        // Units of a window that is over weigh on none that is open.
+        let used = match sql::used(cx.tx, tenant, cell)? {
+            Some((window, _)) if window > held.window => None,
+            Some((window, used)) if window == held.window => Some(used),
+            _ => Some(0),
+        };
+        if let Some(used) = used {
+            let used = used.saturating_add(cmd.units);
+            sql::set_used(cx.tx, tenant, cell, (held.window, used))?;
+        }
+    }
+    let found = Found {
+        key: held.key,
+        license: held.license,
+        rate: None,
+        disabled: false,
+    };
+    count(cx, &license, (&found, &held.meter), cmd.units)?;
+    sql::settle_reservation(cx.tx, tenant, held.id, cmd.units)?;
+    Ok(settled)
+}

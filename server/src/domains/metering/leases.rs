@@ -1,0 +1,201 @@
+//! Units of quotas that devices share: lent, settled, written off.
+//!
+//! A device asks with a signed request for units of one meter and says what it used of those it
+//! had; [`mintreu::meter::lend`] decides. What a device holds stays taken from the quota until it
+//! says that it uses no more of it, or the seller writes it off. Devices that are away for long
+//! can't spend what others were lent meanwhile: together they were never lent more than there is.
+
+use super::model::MeteringError;
+use super::sql::{self, LentUnits, UnitsHolder};
+use crate::app::{Command, Cx, ReadCx};
+use crate::caller::Capability;
+use crate::domains::catalog::model::Quota;
+use crate::domains::licensing::{self, License, LicenseState, LicensingError};
+use mintreu::Timestamp;
+use mintreu::activation::{UnitsLease, UnitsRequest};
+use mintreu::document::PublicKey;
+use mintreu::id::{ActivationId, LicenseId};
+use mintreu::meter::{AskedUnits, Opened, lend};
+
+/// The longest units are lent for: 30 days.
+const LONGEST_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// How many rows a seller is shown.
+const SHOWN: i64 = 1000;
+
+/// A device's signed request for units.
+#[derive(Debug)]
+pub struct LendUnits {
+    request: UnitsRequest,
+    device: PublicKey,
+}
+
+impl LendUnits {
+    /// Reads a request's bytes and checks that whoever made it holds the device's key.
+    pub fn read(bytes: &[u8]) -> Result<Self, MeteringError> {
+        let (device, request) = UnitsRequest::verify(bytes)?;
+        Ok(Self { request, device })
+    }
+}
+
+impl Command for LendUnits {
+    const NAME: &'static str = "metering.lend_units";
+    /// Anybody may bring a request: its signature says whose it is.
+    const CAPABILITY: Capability = Capability::Browse;
+    /// The row says more than an audit row could.
+    const AUDITED: bool = false;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.request.license.to_string())
+    }
+
+    fn contention_keys(&self) -> Vec<String> {
+        vec![format!("units/{}", self.request.license)]
+    }
+}
+
+/// Lends a device units, as many as it wants and are left, or the same again that it hasn't taken
+/// yet. The answer is a signed lease, of no more units than before when none are left.
+pub fn lend_units(cx: &mut Cx<'_>, command: &LendUnits) -> Result<Vec<u8>, MeteringError> {
+    let (asked, license) = (&command.request, asking(cx, command)?);
+    let shared = |quota: &&Quota| quota.meter == asked.meter && quota.shared && license.seats > 1;
+    let quota = license.terms.quotas.iter().find(shared);
+    let quota = quota.ok_or(MeteringError::NothingShared)?;
+    let holder = UnitsHolder {
+        tenant: cx.caller.tenant,
+        license: license.id,
+        meter: asked.meter.clone(),
+        device: *command.device.as_bytes(),
+    };
+    let now = Timestamp::from_secs(cx.now.secs());
+    let opened = licensing::documents::window(quota.window).at(now);
+    let held = sql::newest(cx.tx, &holder)?;
+    let window = held.as_ref().map_or(0, |held| held.lent.window);
+    let window = window.max(opened.number);
+    let others = sql::of_others(cx.tx, &holder, window)?;
+    let limit = u64::try_from(quota.limit).unwrap_or(0);
+    let question = AskedUnits {
+        last: asked.last,
+        window: asked.window,
+        used: asked.used,
+        closed: asked.closed,
+        wanted: asked.wanted,
+    };
+    let lent = held.as_ref().map(|held| held.lent);
+    let lending = lend(limit, others, lent, question, opened.number);
+    if let (Some(held), Some(lent)) = (&held, lending.before) {
+        let settled = LentUnits {
+            lent,
+            ..held.clone()
+        };
+        sql::save(cx.tx, &holder, &settled)?;
+    }
+    let granted = match held {
+        // Not taken yet: the same again, to whichever activation asks.
+        Some(held) if held.lent.number == lending.now.number => held,
+        _ => {
+            let granted = LentUnits {
+                meter: asked.meter.clone(),
+                activation: asked.activation,
+                lent: lending.now,
+                lent_at: now,
+                ends_at: ends(&license, opened, now),
+                written_off_at: None,
+            };
+            sql::save(cx.tx, &holder, &granted)?;
+            granted
+        }
+    };
+    sign(cx, &license, asked.activation, &granted)
+}
+
+/// The license, when this device may use it now.
+fn asking(cx: &mut Cx<'_>, command: &LendUnits) -> Result<License, MeteringError> {
+    let asked = &command.request;
+    let found = licensing::device(cx, asked.license, command.device.as_bytes())?;
+    let device = found.ok_or(MeteringError::UnknownDevice)?;
+    if device.activation.seat.is_none() || device.activation.id != asked.activation {
+        return Err(MeteringError::Deactivated);
+    }
+    if device.license.product_code != asked.product {
+        return Err(MeteringError::WrongProduct);
+    }
+    match device.license.state(cx.now) {
+        LicenseState::Active => Ok(device.license),
+        LicenseState::Revoked => Err(MeteringError::Revoked),
+        LicenseState::Expired => Err(LicensingError::Expired.into()),
+    }
+}
+
+/// Units end with their window, and with their license.
+fn ends(license: &License, opened: Opened, now: Timestamp) -> Timestamp {
+    let ends = [opened.ends, license.expires_at];
+    let longest = now.plus_ms(LONGEST_MS);
+    ends.into_iter().flatten().fold(longest, Timestamp::min)
+}
+
+fn sign(
+    cx: &mut Cx<'_>,
+    license: &License,
+    activation: ActivationId,
+    granted: &LentUnits,
+) -> Result<Vec<u8>, MeteringError> {
+    let seconds = granted.ends_at.since_ms(granted.lent_at).max(0) / 1000;
+    let lease = UnitsLease {
+        issued_at: granted.lent_at,
+        activation,
+        seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+        meter: granted.meter.clone(),
+        number: granted.lent.number,
+        window: granted.lent.window,
+        units: granted.lent.units,
+    };
+    let signer = licensing::signer_for_product(cx, license)?;
+    let certificates: Vec<&[u8]> = signer.certificates.iter().map(Vec::as_slice).collect();
+    Ok(lease.issue(&signer.key, &certificates)?)
+}
+
+/// What was lent of a license's quotas, for its owner and its seller.
+pub fn lent_units(
+    cx: &mut ReadCx<'_>,
+    license: &LicenseId,
+) -> Result<Vec<LentUnits>, MeteringError> {
+    licensing::view(cx, license)?;
+    Ok(sql::all_of(cx.tx, cx.caller.tenant, *license, SHOWN)?)
+}
+
+/// Takes back units that a device will never account for: it is lost, or was wiped.
+#[derive(Debug, Clone)]
+pub struct WriteOffUnits {
+    /// The license.
+    pub license: LicenseId,
+    /// The meter.
+    pub meter: String,
+    /// The device's activation.
+    pub activation: ActivationId,
+}
+
+impl Command for WriteOffUnits {
+    const NAME: &'static str = "metering.write_off_units";
+    const CAPABILITY: Capability = Capability::Sell;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.license.to_string())
+    }
+
+    fn contention_keys(&self) -> Vec<String> {
+        vec![format!("units/{}", self.license)]
+    }
+}
+
+/// Gives units that a device holds back to the quota, on the seller's own risk: should the device
+/// turn up and have used them, more was used than there is, and it is counted all the same. Once
+/// is enough.
+pub fn write_off_units(cx: &mut Cx<'_>, command: &WriteOffUnits) -> Result<(), MeteringError> {
+    let license = licensing::by_id(cx.tx, cx.caller.tenant, command.license)?;
+    let own = license.filter(|license| cx.caller.account == Some(license.seller));
+    let license = own.ok_or(LicensingError::NotFound)?;
+    let of = (cx.caller.tenant, license.id);
+    let held = (command.meter.as_str(), command.activation);
+    sql::write_off(cx.tx, of, held, cx.now)?;
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! Statements of units that were lent.
+
+use super::streams::{int, positive};
+use crate::store::{Row, StoreError, Tx, Value};
+use mintreu::Timestamp;
+use mintreu::id::{ActivationId, LicenseId, TenantId};
+use mintreu::meter::Lent;
+
+const NEWEST: &str = "SELECT * FROM unit_lease WHERE tenant_id = :tenant
+    AND license_id = :license AND meter = :meter AND device_key = :device
+    ORDER BY number DESC LIMIT 1";
+
+const OF_OTHERS: &str = "SELECT CAST(COALESCE(SUM(units), 0) AS BIGINT) AS units FROM unit_lease
+    WHERE tenant_id = :tenant AND license_id = :license AND meter = :meter
+    AND window_no = :window AND device_key <> :device";
+
+const SAVE: &str = "INSERT INTO unit_lease (tenant_id, license_id, meter, device_key, window_no,
+        activation_id, number, units, used, lent_at, ends_at, written_off_at)
+    VALUES (:tenant, :license, :meter, :device, :window, :activation, :number, :units, :used,
+        :lent, :ends, :written_off)
+    ON CONFLICT (tenant_id, license_id, meter, device_key, window_no) DO UPDATE SET
+        activation_id = excluded.activation_id, number = excluded.number, units = excluded.units,
+        used = excluded.used, lent_at = excluded.lent_at, ends_at = excluded.ends_at,
+        written_off_at = excluded.written_off_at";
+
+const ALL_OF: &str = "SELECT * FROM unit_lease WHERE tenant_id = :tenant
+    AND license_id = :license ORDER BY lent_at DESC, meter, device_key LIMIT :most";
+
+const WRITE_OFF: &str = "UPDATE unit_lease SET units = used, written_off_at = :now
+    WHERE tenant_id = :tenant AND license_id = :license AND meter = :meter
+    AND activation_id = :activation AND units > used";
+
+pub(super) const ALL: &[&str] = &[NEWEST, OF_OTHERS, SAVE, ALL_OF, WRITE_OFF];
+
+/// Of whose quota a device was lent what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitsHolder {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The license.
+    pub license: LicenseId,
+    /// The meter.
+    pub meter: String,
+    /// The device's key.
+    pub device: [u8; 32],
+}
+
+/// What a device was lent of one window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LentUnits {
+    /// The meter.
+    pub meter: String,
+    /// The device's activation when it was lent last.
+    pub activation: ActivationId,
+    /// How many, and how many of them it said it used.
+    pub lent: Lent,
+    /// When it was lent last.
+    pub lent_at: Timestamp,
+    /// Until when the units may be used.
+    pub ends_at: Timestamp,
+    /// When the seller took back what the device hadn't accounted for.
+    pub written_off_at: Option<Timestamp>,
+}
+
+fn read(row: &Row) -> Result<LentUnits, StoreError> {
+    let window = u32::try_from(row.int("window_no")?);
+    Ok(LentUnits {
+        meter: row.text("meter")?,
+        activation: row.id("activation_id", ActivationId::from_bytes)?,
+        lent: Lent {
+            number: positive(row, "number")?,
+            window: window.map_err(|_| StoreError::shape("window_no is no window".into()))?,
+            units: positive(row, "units")?,
+            used: positive(row, "used")?,
+        },
+        lent_at: row.at("lent_at")?,
+        ends_at: row.at("ends_at")?,
+        written_off_at: row.opt_at("written_off_at")?,
+    })
+}
+
+fn of(holder: &UnitsHolder) -> [(&'static str, Value); 4] {
+    [
+        ("tenant", holder.tenant.as_bytes().into()),
+        ("license", holder.license.as_bytes().into()),
+        ("meter", holder.meter.as_str().into()),
+        ("device", holder.device.as_slice().into()),
+    ]
+}
+
+/// What a device was lent last.
+pub fn newest(tx: &mut dyn Tx, holder: &UnitsHolder) -> Result<Option<LentUnits>, StoreError> {
+    let row = tx.query_one(NEWEST, &of(holder))?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Units of a window that all other devices hold.
+pub fn of_others(tx: &mut dyn Tx, holder: &UnitsHolder, window: u32) -> Result<u64, StoreError> {
+    let mut params = of(holder).to_vec();
+    params.push(("window", Value::Int(i64::from(window))));
+    let row = tx.query_one(OF_OTHERS, &params)?;
+    row.map_or(Ok(0), |row| positive(&row, "units"))
+}
+
+/// Writes down what a device was lent of a window, in place of what it was lent of it before.
+pub fn save(tx: &mut dyn Tx, holder: &UnitsHolder, lent: &LentUnits) -> Result<(), StoreError> {
+    let mut params = of(holder).to_vec();
+    let written_off = lent.written_off_at.map(Timestamp::ms);
+    params.extend([
+        ("window", Value::Int(i64::from(lent.lent.window))),
+        ("activation", lent.activation.as_bytes().into()),
+        ("number", int(lent.lent.number)),
+        ("units", int(lent.lent.units)),
+        ("used", int(lent.lent.used)),
+        ("lent", Value::Int(lent.lent_at.ms())),
+        ("ends", Value::Int(lent.ends_at.ms())),
+        ("written_off", written_off.map_or(Value::Null, Value::Int)),
+    ]);
+    tx.execute(SAVE, &params).map(|_| ())
+}
+
+/// What was lent of a license's quotas, the newest first.
+pub fn all_of(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    license: LicenseId,
+    most: i64,
+) -> Result<Vec<LentUnits>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("license", license.as_bytes().into()),
+        ("most", Value::Int(most)),
+    ];
+    tx.query(ALL_OF, &params)?.iter().map(read).collect()
+}
+
+/// Takes back what a device holds of a meter and hasn't accounted for; whether there was any.
+pub fn write_off(
+    tx: &mut dyn Tx,
+    (tenant, license): (TenantId, LicenseId),
+    (meter, activation): (&str, ActivationId),
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("license", license.as_bytes().into()),
+        ("meter", meter.into()),
+        ("activation", activation.as_bytes().into()),
+        ("now", Value::Int(now.ms())),
+    ];
+    Ok(tx.execute(WRITE_OFF, &params)? > 0)
+}

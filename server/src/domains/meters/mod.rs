@@ -1,0 +1,29 @@
+//! Meters: what sellers measure, the events that count, and what they come to.
+//!
+//! A seller's programs send events: who used what, when, and how much. Each is stored once, and in
+//! the same commit it is added to the roll-ups of its minute, hour and day (UTC) of every meter
+//! that counts its type. Questions add roll-ups up, so that their cost depends on how long a time
+//! they ask about and not on how many events there were. Values are decimals of twelve exact
+//! digits. Devices without a network count by signed segments instead: that is
+//! [`metering`](super::metering).
+//!
+//! # Invariants
+//! * An event is counted once for its seller, source and id, for ever; its time is not part of
+//!   that. The same key with another type, subject or data is refused, and nothing else is.
+//! * No event is changed or deleted. A correction is an event that takes back another.
+//! * A roll-up is what a recomputation from its events would be; what is estimated says so.
+//! * What a meter measures never changes after it is made.
+//! * A license is billed by the whole units of its running total.
+//!
+//! # Tables
+//! `usage_meter`, `usage_event`, `usage_group`, `usage_rollup`, `usage_license_sum`,
+//! `lago_object`.
+//!
+//! Start reading at [`ops::ingest_events`], then [`ops::usage`].
+
+pub mod http;
+pub mod model;
+pub mod ops;
+pub mod sql;
+
+pub use model::MeterError;

@@ -1,0 +1,375 @@
+//! Ingest: each event is stored once and counted in the same commit.
+
+use super::super::model::MeterError;
+use super::super::model::cell::{Cell, Reading, TooLarge};
+use super::super::model::decimal::Decimal;
+use super::super::model::event::{Event, MAX_EVENTS};
+use super::super::model::meter::{Draft, MAX_GROUPS, Meter};
+use super::super::model::window::Grain;
+use super::super::sql::{self, Bucket, Group, GroupKey};
+use super::reverse;
+use crate::app::{Command, Cx};
+use crate::caller::Capability;
+use crate::domains::{licensing, metering};
+use crate::store::StoreError;
+use mintreu::Timestamp;
+use mintreu::id::{AccountId, LicenseId};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
+
+/// What everything that counts a seller's events is locked by.
+pub(super) fn contended(seller: AccountId) -> String {
+    format!("usage-events/{seller}")
+}
+
+/// Stores events and counts them.
+#[derive(Debug, Clone)]
+pub struct IngestEvents {
+    /// Whose meters count.
+    pub seller: AccountId,
+    /// In the order in which they are answered.
+    pub events: Vec<Event>,
+}
+
+impl Command for IngestEvents {
+    const NAME: &'static str = "meters.ingest";
+    const CAPABILITY: Capability = Capability::Sell;
+    /// The stored events say more than an audit row could.
+    const AUDITED: bool = false;
+
+    fn contention_keys(&self) -> Vec<String> {
+        vec![contended(self.seller)]
+    }
+}
+
+/// What became of one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is stored; `problem` says why a meter couldn't count it, if one couldn't.
+    Accepted {
+        /// A sentence for the seller.
+        problem: Option<String>,
+    },
+    /// It was stored before: a success.
+    Duplicate,
+    /// Another event has this source and id.
+    Conflict,
+    /// It takes back an event that isn't there.
+    NothingToReverse,
+    /// It takes back an event that was taken back before, or that takes one back itself.
+    ReversedBefore,
+}
+
+/// Takes each event on its own: what becomes of one is nothing to the others.
+pub fn ingest_events(cx: &mut Cx<'_>, command: &IngestEvents) -> Result<Vec<Outcome>, MeterError> {
+    if command.events.len() > MAX_EVENTS {
+        return Err(MeterError::TooManyEvents);
+    }
+    let seller = command.seller;
+    let meters = sql::meters(cx.tx, cx.caller.tenant, seller)?;
+    let mut tally = Tally::new(&meters, cx.now);
+    let (first, repeats) = by_key(&command.events);
+    let mut fresh = Vec::with_capacity(first.len());
+    let mut said = Vec::with_capacity(first.len());
+    for event in first
+        .iter()
+        .copied()
+        .filter(|event| event.reverses.is_none())
+    {
+        let (says, problem) = tally.look(event);
+        fresh.push((event, problem));
+        said.push(says);
+    }
+    let stored = sql::insert_events(cx, seller, &fresh)?;
+    let mut outcomes: HashMap<(&str, &str), Outcome> = HashMap::with_capacity(first.len());
+    for ((event, problem), says) in fresh.into_iter().zip(said) {
+        let key = (event.source.clone(), event.id.clone());
+        let outcome = if stored.contains(&key) {
+            for (meter, reading, group) in says {
+                tally.count(meter, &reading, group)?;
+            }
+            Outcome::Accepted { problem }
+        } else {
+            stored_before(cx, seller, event)?
+        };
+        outcomes.insert((&event.source, &event.id), outcome);
+    }
+    tally.store(cx)?;
+    for event in first.into_iter().filter(|event| event.reverses.is_some()) {
+        let outcome = reverse::take_back(cx, seller, &meters, event)?;
+        outcomes.insert((&event.source, &event.id), outcome);
+    }
+    let outcome_of = |(event, repeat): (&Event, &Repeat)| match repeat {
+        Repeat::Other => Outcome::Conflict,
+        Repeat::First | Repeat::Same => {
+            let outcome = outcomes.get(&(event.source.as_str(), event.id.as_str()));
+            match (repeat, outcome) {
+                (Repeat::Same, Some(Outcome::Accepted { .. })) | (_, None) => Outcome::Duplicate,
+                (_, Some(outcome)) => outcome.clone(),
+            }
+        }
+    };
+    Ok(command
+        .events
+        .iter()
+        .zip(&repeats)
+        .map(outcome_of)
+        .collect())
+}
+
+/// Whether an event's key was in the same request before.
+enum Repeat {
+    First,
+    Same,
+    Other,
+}
+
+/// The first event of each key, and what each event of the request is to it.
+fn by_key(events: &[Event]) -> (Vec<&Event>, Vec<Repeat>) {
+    let mut seen: HashMap<(&str, &str), &Event> = HashMap::with_capacity(events.len());
+    let mut first = Vec::with_capacity(events.len());
+    let repeats = events
+        .iter()
+        .map(|event| match seen.entry((&event.source, &event.id)) {
+            std::collections::hash_map::Entry::Vacant(free) => {
+                free.insert(event);
+                first.push(event);
+                Repeat::First
+            }
+            std::collections::hash_map::Entry::Occupied(taken) => {
+                let other = taken.get();
+                let same = other.says(&event.kind, &event.subject, &event.data)
+                    && other.reverses == event.reverses;
+                if same { Repeat::Same } else { Repeat::Other }
+            }
+        });
+    let repeats = repeats.collect();
+    (first, repeats)
+}
+
+/// What an event is to the stored one of its key.
+pub(super) fn stored_before(
+    cx: &mut Cx<'_>,
+    seller: AccountId,
+    event: &Event,
+) -> Result<Outcome, StoreError> {
+    let stored = sql::event(cx.tx, seller, (&event.source, &event.id))?;
+    let same = stored.is_some_and(|stored| match &event.reverses {
+        Some(_) => stored.reverses == event.reverses,
+        None => {
+            stored.reverses.is_none() && event.says(&stored.kind, &stored.subject, &stored.data)
+        }
+    });
+    Ok(if same {
+        Outcome::Duplicate
+    } else {
+        Outcome::Conflict
+    })
+}
+
+/// A group's key: a hash in which nothing can run together.
+pub(super) fn group_key(subject: &str, dimensions: &BTreeMap<String, String>) -> GroupKey {
+    let mut hash = Sha256::new();
+    let parts = dimensions.iter().flat_map(|(name, value)| [name, value]);
+    for part in std::iter::once(subject).chain(parts.map(String::as_str)) {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let mut key = [0; 16];
+    key.copy_from_slice(&hash.finalize()[..16]);
+    key
+}
+
+/// What an event comes to by a meter's description: its reading and its group.
+pub(super) fn read(
+    draft: &Draft,
+    event: &Event,
+    now: Timestamp,
+) -> Result<(Reading, Group), String> {
+    let reading = draft.reading(event, now)?;
+    let dimensions = draft.dimensions(event)?;
+    let group = Group {
+        key: group_key(&event.subject, &dimensions),
+        subject: event.subject.clone(),
+        dimensions,
+    };
+    Ok((reading, group))
+}
+
+/// What a request's events come to, gathered before it is added to what is stored.
+struct Tally<'m> {
+    meters: &'m [Meter],
+    now: Timestamp,
+    by_kind: HashMap<&'m str, Vec<&'m Meter>>,
+    minutes: HashMap<Bucket, Cell>,
+    groups: HashMap<(mintreu::id::MeterId, GroupKey), Group>,
+    licenses: BTreeMap<(usize, String), (Decimal, i64)>,
+}
+
+impl<'m> Tally<'m> {
+    fn new(meters: &'m [Meter], now: Timestamp) -> Self {
+        let mut by_kind: HashMap<&str, Vec<&Meter>> = HashMap::new();
+        for meter in meters {
+            by_kind
+                .entry(&meter.draft.event_type)
+                .or_default()
+                .push(meter);
+        }
+        Self {
+            meters,
+            now,
+            by_kind,
+            minutes: HashMap::new(),
+            groups: HashMap::new(),
+            licenses: BTreeMap::new(),
+        }
+    }
+
+    /// What an event says to each meter, and why one can't count it, if one can't.
+    fn look(&self, event: &Event) -> (Vec<(&'m Meter, Reading, Group)>, Option<String>) {
+        let mut problem = None;
+        let mut says = Vec::new();
+        for meter in self.by_kind.get(event.kind.as_str()).into_iter().flatten() {
+            match read(&meter.draft, event, self.now) {
+                Ok((reading, group)) => says.push((*meter, reading, group)),
+                Err(why) => problem = Some(format!("invalid event: {why}")),
+            }
+        }
+        (says, problem)
+    }
+
+    fn count(
+        &mut self,
+        meter: &'m Meter,
+        reading: &Reading,
+        group: Group,
+    ) -> Result<(), MeterError> {
+        let at = Grain::Minute.start(reading.at);
+        let bucket = Bucket {
+            meter: meter.id,
+            grain: Grain::Minute,
+            at,
+            group: group.key,
+        };
+        let empty = || Cell::empty(meter.draft.aggregation);
+        self.minutes
+            .entry(bucket)
+            .or_insert_with(empty)
+            .add(reading, at)?;
+        if meter.draft.product.is_some() {
+            let place = self.meters.iter().position(|other| other.id == meter.id);
+            let key = (place.unwrap_or(0), group.subject.clone());
+            let (sum, last) = self.licenses.entry(key).or_default();
+            *sum = sum.checked_add(billed(meter, reading)).ok_or(TooLarge)?;
+            *last = (*last).max(reading.at);
+        }
+        self.groups.entry((meter.id, group.key)).or_insert(group);
+        Ok(())
+    }
+
+    /// Adds minutes, hours and days to what is stored.
+    fn store(self, cx: &mut Cx<'_>) -> Result<(), MeterError> {
+        let mut fresh: BTreeMap<_, i64> = BTreeMap::new();
+        for ((meter, _), group) in &self.groups {
+            if sql::add_group(cx.tx, *meter, group)? {
+                *fresh.entry(*meter).or_default() += 1;
+            }
+        }
+        for (meter, more) in fresh {
+            if sql::add_group_count(cx.tx, meter, more)? > MAX_GROUPS {
+                return Err(MeterError::TooManyGroups);
+            }
+        }
+        let meters = self.meters.iter();
+        let how: HashMap<_, _> = meters
+            .map(|meter| (meter.id, meter.draft.aggregation))
+            .collect();
+        let mut cells: BTreeMap<Bucket, Cell> = BTreeMap::new();
+        for (bucket, cell) in self.minutes {
+            let Some(aggregation) = how.get(&bucket.meter) else {
+                continue;
+            };
+            for grain in [Grain::Hour, Grain::Day] {
+                let at = grain.start(bucket.at);
+                let wider = Bucket {
+                    grain,
+                    at,
+                    ..bucket
+                };
+                let empty = || Cell::empty(*aggregation);
+                let whole = cells.entry(wider).or_insert_with(empty);
+                whole.merge(&cell, bucket.at - at)?;
+            }
+            cells.insert(bucket, cell);
+        }
+        // In the order of the key, so that neighbours are written together.
+        for (bucket, mut cell) in cells {
+            let Some(aggregation) = how.get(&bucket.meter) else {
+                continue;
+            };
+            if let Some(stored) = sql::cell(cx.tx, &bucket)? {
+                let stored = Cell::from_bytes(*aggregation, &stored);
+                cell.merge(&stored.map_err(|_| broken())?, 0)?;
+            }
+            sql::put_cell(cx.tx, &bucket, cell.to_bytes())?;
+        }
+        for ((place, subject), (sum, at)) in self.licenses {
+            if let Some(meter) = self.meters.get(place) {
+                bill(cx, meter, &subject, (sum, Timestamp::from_ms(at)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn broken() -> StoreError {
+    StoreError::shape("a roll-up can't be read".to_owned())
+}
+
+/// What an event adds to a license's total.
+pub(super) fn billed(meter: &Meter, reading: &Reading) -> Decimal {
+    use super::super::model::meter::Aggregation;
+    match meter.draft.aggregation {
+        Aggregation::Sum => reading.value,
+        _ => Decimal::whole(1),
+    }
+}
+
+/// Adds to what a license is billed by: the whole units of its total, so that fractions are never
+/// rounded twice.
+pub(super) fn bill(
+    cx: &mut Cx<'_>,
+    meter: &Meter,
+    subject: &str,
+    (more, at): (Decimal, Timestamp),
+) -> Result<(), MeterError> {
+    let Ok(id) = LicenseId::parse(subject) else {
+        return Ok(());
+    };
+    let license = licensing::by_id(cx.tx, cx.caller.tenant, id)?;
+    let license = license.filter(|license| Some(license.product) == meter.draft.product);
+    let Some(license) = license else {
+        return Ok(());
+    };
+    let stored = sql::license_sum(cx.tx, meter.id, id)?;
+    let before = match stored {
+        Some(text) => read_sum(&text)?,
+        None => Decimal::ZERO,
+    };
+    let after = before.checked_add(more).ok_or(TooLarge)?;
+    sql::set_license_sum(cx.tx, (meter.id, id), after.raw().to_string())?;
+    let units = after.floor() - before.floor();
+    let units = i64::try_from(units).map_err(|_| TooLarge)?;
+    let of = metering::EventUnits {
+        license: license.id,
+        product: license.product,
+        meter: meter.draft.slug.clone(),
+        at,
+    };
+    Ok(metering::count_event_units(cx, &of, units)?)
+}
+
+fn read_sum(text: &str) -> Result<Decimal, StoreError> {
+    let raw = text.parse().map_err(|_| broken())?;
+    Ok(Decimal::from_raw(raw))
+}

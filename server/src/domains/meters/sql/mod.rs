@@ -1,0 +1,21 @@
+//! All SQL of meters: what is measured, the events, and the roll-ups.
+
+mod cells;
+mod events;
+mod lago;
+mod meters;
+
+pub(super) use cells::{
+    Bucket, CellRow, Group, GroupKey, add_group, cell, cells_of_group, cells_of_meter, delete_cell,
+    extent, groups, groups_of_subject, license_sum, put_cell, set_license_sum,
+};
+pub use events::{EventRow, Filter};
+pub(super) use events::{event, events, events_within, insert_events, mark_reversed};
+pub use lago::LagoObject;
+pub(super) use lago::{count_lago, lago, put_lago};
+pub(super) use meters::{
+    add_group_count, delete_meter, insert_meter, meter, meter_by_id, meters, update_meter,
+};
+
+/// Every statement here, for the test that prepares them.
+pub const ALL: &[&[&str]] = &[meters::ALL, events::ALL, cells::ALL, lago::ALL];
