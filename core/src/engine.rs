@@ -611,15 +611,28 @@ impl Engine {
     }
 
     fn take_response(&self, status: u16, body: &[u8], optional: bool) -> Result<()> {
-        match sort_response(status, body, optional)? {
+        let sorted = sort_response(status, body, optional);
+        // Usage of a seat that was lost is taken again once the device has one again.
+        if sorted.as_ref().is_err_and(|e| e.code() == "sync_refused")
+            && self.shared.turn().carries == Some(Word::Usage)
+            && enrol::pending(&self.shared)?.is_some()
+            && self.shared.turn().wait_for_a_seat()
+        {
+            return Ok(());
+        }
+        match sorted? {
             Answer::Taken(bundle) | Answer::NotTaken(bundle)
                 if Bundle::from_bytes(bundle)?.kind() == Kind::Receipt =>
             {
                 self.acknowledge(bundle, status == 409)
             }
             Answer::Taken(bundle) | Answer::NotTaken(bundle) => {
-                self.install_bytes(bundle)?;
-                self.shared.turn().heard();
+                let installed = self.install_bytes(bundle)?;
+                let mut turn = self.shared.turn();
+                turn.heard();
+                if matches!(installed, Installed::Activation(_)) {
+                    turn.has_a_seat();
+                }
                 Ok(())
             }
             Answer::Elsewhere if self.shared.turn().wait() => Ok(()),

@@ -13,6 +13,8 @@ use crate::time::{Clock, Running, Timestamp};
 
 /// For how long of the wall clock one look stands.
 pub(super) const LOOK_MS: i64 = 1000;
+/// How often to try for the lock: a look takes a microsecond.
+const TRIES: u32 = 20_000;
 
 pub(super) struct Keeper {
     source: Arc<dyn Clock>,
@@ -30,16 +32,22 @@ struct Last {
 }
 
 impl Keeper {
-    pub fn new(source: Arc<dyn Clock>, watch: Watch) -> Self {
+    /// Knows the time from the start: nobody is ever told an instant before the first look.
+    pub fn new(source: Arc<dyn Clock>, mut watch: Watch) -> Self {
+        let last = Last {
+            sequence: AtomicU64::new(0),
+            wall: AtomicI64::new(i64::MIN),
+            now: AtomicI64::new(0),
+            suspect_ms: AtomicI64::new(-1),
+        };
+        let wall = source.now();
+        last.write(wall, watch.look(wall, source.running()));
+        // The first question looks again, and has it noted in the journal.
+        last.forget();
         Self {
             source,
             watch: Mutex::new(watch),
-            last: Last {
-                sequence: AtomicU64::new(0),
-                wall: AtomicI64::new(i64::MIN),
-                now: AtomicI64::new(0),
-                suspect_ms: AtomicI64::new(-1),
-            },
+            last,
         }
     }
 
@@ -69,16 +77,25 @@ impl Keeper {
 
     #[cold]
     fn look(&self, wall: Timestamp, journal: &Journal) -> Now {
-        // After a fork the lock may be held by a thread that this process does not have.
-        let mut watch = match self.watch.try_lock() {
-            Ok(watch) => watch,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return self.last.stale(wall),
-        };
-        let look = watch.look(wall, self.source.running());
-        journal.note_clock(&watch);
-        self.last.write(wall, look);
-        look.into()
+        for _ in 0..TRIES {
+            let mut watch = match self.watch.try_lock() {
+                Ok(watch) => watch,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::yield_now();
+                    // Whoever looks meanwhile looks for everybody.
+                    match self.last.read(wall) {
+                        Some(now) => return now,
+                        None => continue,
+                    }
+                }
+            };
+            let look = watch.look(wall, self.source.running());
+            journal.note_clock(&watch);
+            self.last.write(wall, look);
+            return look.into();
+        }
+        self.last.unattended(wall)
     }
 
     /// A signed document shows that it is at least `at`.
@@ -139,12 +156,13 @@ impl Last {
         Some(told(now, suspect_ms, since))
     }
 
-    /// What is told while somebody else looks: never earlier than the last look.
-    fn stale(&self, wall: Timestamp) -> Now {
+    /// What is told when nobody can look: after a fork the lock may be held by a thread that this
+    /// process does not have. The last look, and the time since then is under suspicion.
+    fn unattended(&self, wall: Timestamp) -> Now {
         let now = self.now.load(Ordering::Relaxed);
-        let suspect_ms = self.suspect_ms.load(Ordering::Relaxed);
-        let since = wall.ms().saturating_sub(now);
-        told(now, suspect_ms, since.clamp(0, LOOK_MS))
+        let suspect_ms = self.suspect_ms.load(Ordering::Relaxed).max(0);
+        let since = wall.ms().saturating_sub(now).max(0);
+        told(now, suspect_ms.saturating_add(since), 0)
     }
 
     /// Called under the lock of the watch.
@@ -182,5 +200,43 @@ fn told(now: i64, suspect_ms: i64, since: i64) -> Now {
     Now {
         at: Timestamp::from_ms(now),
         clock: ClockState::Suspect { ran_ms: suspect_ms },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FixedClock;
+    use crate::document::SigningKey;
+    use crate::engine::{Engine, Options};
+    use crate::license::Trust;
+
+    const NOW: Timestamp = Timestamp::from_ms(1_800_000_000_000);
+
+    #[test]
+    fn who_can_t_look_is_told_the_last_look_and_to_doubt_what_came_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(FixedClock::at(NOW));
+        let trust = Trust::new("acme.api", *SigningKey::from_seed(&[1; 32]).public()).unwrap();
+        let options = Options {
+            clock: clock.clone(),
+            ..Options::default()
+        };
+        let engine = Engine::open_with(folder.path(), trust, options).unwrap();
+        let (keeper, journal) = (&engine.shared.keeper, &engine.shared.journal);
+        keeper.last.forget();
+        let held = keeper.watch();
+        assert_eq!(keeper.now(journal).at, NOW, "and not 1970");
+        clock.advance(86_400_000);
+        let late = keeper.now(journal);
+        assert_eq!(late.at, NOW);
+        let doubt = ClockState::Suspect { ran_ms: 86_400_000 };
+        assert_eq!(late.clock, doubt);
+        drop(held);
+        let now = keeper.now(journal);
+        assert_eq!(
+            (now.at, now.clock),
+            (NOW.plus_ms(86_400_000), ClockState::Sound)
+        );
     }
 }

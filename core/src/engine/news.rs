@@ -51,6 +51,8 @@ pub(super) struct Turn {
     pub carries: Option<Word>,
     /// What whoever is talked to doesn't take: it waits for another.
     waiting: BTreeSet<Word>,
+    /// Whether usage was refused while a seat is asked for: it waits for that, once.
+    unseated: bool,
     /// The licenses whose seats were asked to be kept.
     pub renewed: BTreeSet<LicenseId>,
     /// The shared quotas that units were asked of.
@@ -76,6 +78,18 @@ impl Turn {
     pub fn wait(&mut self) -> bool {
         self.waiting.extend(self.carries);
         self.carries.is_some()
+    }
+
+    /// Lets usage wait for the seat that is asked for; tells whether it hasn't waited before.
+    pub fn wait_for_a_seat(&mut self) -> bool {
+        !std::mem::replace(&mut self.unseated, true) && self.wait()
+    }
+
+    /// Usage that waited for a seat goes on.
+    pub fn has_a_seat(&mut self) {
+        if self.unseated {
+            self.waiting.remove(&Word::Usage);
+        }
     }
 
     /// Notes that the last question was answered; tells whether it asked for news.
@@ -174,6 +188,7 @@ pub(super) fn end(shared: &Shared, seats_too: bool) -> Result<()> {
         if !seats_too {
             turn.renewed.clone_from(&over.renewed);
             turn.waiting.clone_from(&over.waiting);
+            turn.unseated = over.unseated;
             turn.units.clone_from(&over.units);
         }
         over
