@@ -3,7 +3,7 @@
 VENV=$CACHE/venv
 NODE_TOOLS=$CACHE/node
 TOOLS=$CACHE/tools
-POSTGRES_BIN="" POSTGRES_DATA=""
+POSTGRES_BIN="" POSTGRES_DATA="" REDIS_PID=""
 
 prepare() {
   need_command cargo "rustup (its cargo and rustc)"
@@ -15,6 +15,7 @@ prepare() {
     rustup -q target add wasm32-unknown-unknown
   fi
   start_postgres "$1"
+  start_redis "$1"
 }
 
 need_command() {
@@ -32,6 +33,7 @@ need_packages() {
   ruby -e 'require "ffi"' 2>/dev/null || missing+=(ruby-ffi)
   command -v chromium >/dev/null || missing+=(chromium)
   find_postgres || missing+=(postgresql)
+  command -v redis-server >/dev/null || missing+=(redis-server)
   command -v dbus-run-session >/dev/null || missing+=(dbus)
   command -v gnome-keyring-daemon >/dev/null || missing+=(gnome-keyring)
   if ((${#missing[@]} == 0)); then return; fi
@@ -119,4 +121,28 @@ stop_postgres() {
   if [[ -z $POSTGRES_DATA ]]; then return; fi
   as_postgres "$POSTGRES_BIN/pg_ctl" -D "$POSTGRES_DATA/db" -m immediate stop >/dev/null 2>&1 || true
   rm -rf "$POSTGRES_DATA"
+}
+
+# A throw-away Redis on loopback that keeps nothing.
+start_redis() {
+  if [[ -n ${MINTREU_TEST_REDIS:-} ]]; then return; fi
+  if ! command -v redis-server >/dev/null; then
+    echo "Redis is not installed: its tests are left out"
+    [[ $1 == fast && -z ${CI:-} ]] || { FAILED=$((FAILED + 1)); }
+    return
+  fi
+  local port
+  port=$(free_port)
+  redis-server --port "$port" --bind 127.0.0.1 --save "" --appendonly no --dir "$LOGS" \
+    >"$LOGS/redis.log" 2>&1 &
+  REDIS_PID=$!
+  for _ in $(seq 50); do
+    if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then break; fi
+    sleep 0.1
+  done
+  export MINTREU_TEST_REDIS="redis://127.0.0.1:$port/0"
+}
+
+stop_redis() {
+  if [[ -n $REDIS_PID ]]; then kill "$REDIS_PID" 2>/dev/null || true; fi
 }

@@ -115,9 +115,9 @@ impl App {
     /// An app on `store` with the system's clock and randomness.
     pub fn new(config: Config, store: Store, keys: Custody) -> Self {
         Self {
+            rates: rates(&config),
             config: Arc::new(config),
             limits: Limits::new(LIMIT_BUCKETS),
-            rates: Rates::in_memory(LIMIT_BUCKETS),
             hashing: Arc::new(Semaphore::new(HASHING)),
             store,
             clock: Arc::new(SystemClock),
@@ -261,6 +261,18 @@ fn audit_if_kept<C: Command>(cx: &mut Cx<'_>, command: &C) -> Result<(), StoreEr
 
 fn not_json<E: From<StoreError>>(error: serde_json::Error) -> E {
     E::from(StoreError::Backend(Box::new(error)))
+}
+
+/// Where rates are counted; an address that is none counts in memory, and says so.
+fn rates(config: &Config) -> Rates {
+    let url = config.gateway.redis.reveal();
+    if url.is_empty() {
+        return Rates::in_memory(LIMIT_BUCKETS);
+    }
+    Rates::in_redis(url, LIMIT_BUCKETS).unwrap_or_else(|error| {
+        tracing::error!(%error, "gateway.redis can't be used");
+        Rates::in_memory(LIMIT_BUCKETS)
+    })
 }
 
 /// Fills `bytes` from the operating system.

@@ -35,6 +35,8 @@ pub struct Config {
     pub sessions: SessionsConfig,
     /// How much the worker does at once.
     pub worker: WorkerConfig,
+    /// Where sellers' rates for their customers are counted.
+    pub gateway: GatewayConfig,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -159,6 +161,14 @@ pub struct SessionsConfig {
 pub struct WorkerConfig {
     /// Jobs at work at once in this process.
     pub jobs: usize,
+}
+
+/// `[gateway]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayConfig {
+    /// A Redis that servers share; empty for the memory of this process. May hold a password.
+    pub redis: Secret,
 }
 
 /// `[log]`

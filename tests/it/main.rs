@@ -2,6 +2,7 @@
 
 mod access_gateway;
 mod access_keys;
+mod access_redis;
 mod accounts;
 mod batch_seller;
 mod billing_periods;

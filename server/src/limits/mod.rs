@@ -1,10 +1,12 @@
-//! Rate limits: a token bucket a key, in memory.
+//! Rate limits: a token bucket a key, in memory, for the house itself; and the rates that sellers set
+//! for their customers ([`Rates`]), in memory or in Redis.
 //!
 //! Invariants
 //! * The map is bounded: the least used buckets are forgotten first, which can only be generous.
 //! * A bucket never holds more than its burst, and time running backward refills nothing.
 
 mod rates;
+mod redis;
 
 pub use rates::{RateAsked, Rates};
 

@@ -199,9 +199,6 @@ pub enum AccessError {
         /// Where the rates stand.
         states: Vec<LimitState>,
     },
-    /// Rates can't be asked now.
-    #[error("the rate limits can't be reached")]
-    RatesUnreachable,
     /// As many reservations as may be open.
     #[error("a license has at most {MAX_OPEN} open reservations of a meter; settle some first")]
     TooManyOpen,

@@ -155,8 +155,8 @@ async fn post_check(
         )
     }));
     let states = match asked.dry_run {
-        true => rate_states(&app, &rates, 0, now),
-        false => rate_states(&app, &rates, 1, now),
+        true => rate_states(&app, &rates, 0, now).await,
+        false => rate_states(&app, &rates, 1, now).await,
     };
     let outcome = match states.iter().any(|state| state.refused) {
         true => Err(too_fast(states.clone())),
@@ -220,14 +220,14 @@ fn rates(
     asked.rates.iter().enumerate().map(one).collect()
 }
 
-fn rate_states(
+async fn rate_states(
     app: &App,
     rates: &[(&'static str, RateAsked)],
     n: u64,
     now: Timestamp,
 ) -> Vec<LimitState> {
     let asked: Vec<RateAsked> = rates.iter().map(|(_, asked)| asked.clone()).collect();
-    let decided = app.rates.take(&asked, n, now);
+    let decided = app.rates.take(&asked, n, now).await;
     let state = |((name, asked), decision): (&(&'static str, RateAsked), _)| {
         LimitState::of_rate(*name, asked.limit, decision)
     };

@@ -38,9 +38,6 @@ impl From<AccessError> for Problem {
             E::MeterUnknown(_) => Self::new(422, "meter_unknown", detail).at("meter"),
             E::Refused(_) => Self::new(429, "quota_spent", detail),
             E::TooFast { .. } => Self::new(429, "rate_limited", detail),
-            E::RatesUnreachable => {
-                Self::new(503, "busy", "The service is busy; please try again.").after(1)
-            }
             E::TooManyOpen => Self::new(409, "reservations_exhausted", detail),
             E::ReservationOver(_) => Self::new(409, "reservation_over", detail),
             E::SettledOtherwise(_) => Self::new(409, "reservation_settled", detail),
