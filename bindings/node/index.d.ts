@@ -353,3 +353,93 @@ export function price(tariff: string, quantity: Quantity): Rated;
 
 /** Prices a period: its charges, a commitment over all of them, and the credits that pay first. */
 export function bill(charges: Charge[], terms?: BillTerms): Bill;
+
+/** What a customer on a plan may use of a gateway's meter. */
+export interface Plan {
+  /** Units in each window; without it use is counted and not limited. */
+  limit?: number;
+  /** `lifetime`, `hour`, `day`, `week` or `month`, which it is where none is given. */
+  window?: string;
+  /** How many requests: `100/minute`, or `100/minute+20` for 20 at once. */
+  rate?: string;
+}
+
+/** What a request is told. */
+export interface GatewayAnswer {
+  allowed: boolean;
+  /** `allowed`, `quota_spent`, `rate_limited`; from a server also what is wrong with the key. */
+  code: string;
+  /** The customer as usage names them: never the key. */
+  subject: string | null;
+  /** Units left in the window; `null` where there is no quota. */
+  remaining: number | null;
+  resetsAt: number | null;
+  /** What to send along, refused or not: `RateLimit`, `Retry-After` and others. */
+  headers: Record<string, string>;
+  /** From a server: what the license says of the entitlements asked for. */
+  entitlements?: Record<string, boolean | number | string>;
+}
+
+/** Decides about API keys in this process, and counts what it allows. */
+export class Gateway {
+  /** `secret` has 32 bytes and keys the hashes of API keys: keep it, or customers become others. */
+  constructor(engine: Engine, meter: string, secret: Uint8Array, plans: Record<string, Plan>);
+  /** The subject that usage names for a key. */
+  subject(key: string): string;
+  /**
+   * May the holder of this key use so many units? What is allowed is counted. Look the key up first:
+   * each new one takes room in the folder for good.
+   */
+  allow(key: string, plan: string, n?: number): GatewayAnswer;
+}
+
+/** What asks the server about each key. */
+export interface RemoteOptions {
+  server: string | URL;
+  /** A token of the seller's. */
+  token: string;
+  meter: string;
+  rates?: { per: 'key' | 'license'; rate: string }[];
+  /** Names of entitlements to tell of; `*` for all. */
+  entitlements?: string[];
+  timeoutMs?: number;
+  fetch?: typeof globalThis.fetch;
+}
+
+/** Asks the server about each key: counted there, once, however often the network fails. */
+export class RemoteGateway {
+  constructor(options: RemoteOptions);
+  /** Rejects with `gateway_unavailable` when the server can't be asked. */
+  allow(key: string, plan?: unknown, units?: number, requestId?: string): Promise<GatewayAnswer>;
+}
+
+/** A request as Node's `http` and Express give it. */
+export interface GatewayRequest {
+  headers: Record<string, string | string[] | undefined>;
+  mintreu?: GatewayAnswer;
+}
+
+/** How the middleware decides. */
+export interface ExpressOptions<Req extends GatewayRequest = GatewayRequest> extends Partial<RemoteOptions> {
+  /** A gateway in this process, or of your own; else the server is asked. */
+  gateway?: Gateway | RemoteGateway;
+  /** The request's API key: `x-api-key`, or a bearer token. */
+  by?: (req: Req) => string | null | undefined | Promise<string | null | undefined>;
+  /** The key's plan, or `null` for a key that nobody has: `default` where it isn't given. */
+  plan?: (key: string, req: Req) => string | null | Promise<string | null>;
+  units?: number | ((req: Req) => number);
+  /** What to do while the server can't be asked: 503, or let everybody in uncounted. */
+  onUnavailable?: 'refuse' | 'allow';
+}
+
+/**
+ * Middleware for Express: lets a request on and sets its limits' header fields, or answers 401, 403
+ * or 429 with them. What it was told is in `req.mintreu`.
+ */
+export function express<Req extends GatewayRequest = GatewayRequest>(
+  options: ExpressOptions<Req>,
+): (
+  req: Req,
+  res: { statusCode: number; setHeader(name: string, value: string): unknown; end(body: string): unknown },
+  next: (error?: unknown) => void,
+) => Promise<void>;

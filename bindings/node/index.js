@@ -1,6 +1,7 @@
 'use strict';
 
 const native = require('./mintreu.node');
+const { RemoteGateway, express } = require('./gateway.js');
 const { sync } = require('./sync.js');
 
 const hostFingerprint = (product, components = {}) =>
@@ -9,9 +10,12 @@ const hostFingerprint = (product, components = {}) =>
 module.exports = {
   Engine: native.Engine,
   Fingerprint: native.Fingerprint,
+  Gateway: native.Gateway,
   Meter: native.Meter,
+  RemoteGateway,
   Reservation: native.Reservation,
   bill: native.bill,
+  express,
   fingerprint: native.fingerprint,
   hostFingerprint,
   price: native.price,

@@ -3,9 +3,12 @@ import mintreu from './index.js';
 export const {
   Engine,
   Fingerprint,
+  Gateway,
   Meter,
+  RemoteGateway,
   Reservation,
   bill,
+  express,
   fingerprint,
   hostFingerprint,
   price,

@@ -28,7 +28,7 @@ pub struct OpenOptions<'a> {
 /// A product's licenses and meters on one device.
 #[napi]
 pub struct Engine {
-    inner: Inner,
+    pub(crate) inner: Inner,
 }
 
 #[napi]

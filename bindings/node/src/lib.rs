@@ -9,6 +9,7 @@
 //! * Units go in as whole numbers up to `Number.MAX_SAFE_INTEGER`; sums come out as `bigint`.
 
 mod engine;
+mod gateway;
 mod host;
 mod license;
 mod meter;

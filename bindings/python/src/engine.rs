@@ -22,7 +22,7 @@ use crate::value::{Moment, datetime, raised};
 /// through what it inherited; it is best to open the engine in each worker.
 #[pyclass(frozen, subclass, module = "mintreu")]
 pub struct Engine {
-    inner: Inner,
+    pub(crate) inner: Inner,
 }
 
 impl Engine {

@@ -9,6 +9,7 @@
 //! * The interpreter's lock is released around everything that touches a disk or a key.
 
 mod engine;
+mod gateway;
 mod host;
 mod license;
 mod meter;
@@ -21,6 +22,8 @@ use pyo3::pymodule;
 mod _native {
     #[pymodule_export]
     use super::engine::{Engine, Request};
+    #[pymodule_export]
+    use super::gateway::{Answer, Gateway, Plan};
     #[pymodule_export]
     use super::host::{Fingerprint, fingerprint, host_fingerprint};
     #[pymodule_export]

@@ -72,7 +72,7 @@ pub struct Answer {
 /// ```
 pub struct Gateway {
     engine: Engine,
-    meter: Meter,
+    meter: CellKey,
     secret: Zeroizing<[u8; 32]>,
     plans: BTreeMap<String, Plan>,
     subjects: RwLock<HashMap<[u8; 16], Arc<Subject>>>,
@@ -88,7 +88,7 @@ struct Subject {
 
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Gateway").field(self.meter.key()).finish()
+        f.debug_tuple("Gateway").field(&self.meter).finish()
     }
 }
 
@@ -97,7 +97,7 @@ impl Gateway {
     /// as customers shall be told apart as the same, and erase it to erase who they were.
     pub fn new(engine: Engine, meter: &str, secret: [u8; 32]) -> Result<Self> {
         Ok(Self {
-            meter: engine.meter(meter)?,
+            meter: CellKey::new(meter)?,
             engine,
             secret: Zeroizing::new(secret),
             plans: BTreeMap::new(),
@@ -174,7 +174,7 @@ impl Gateway {
             (left, resets) = standing(&decision);
             // What is only counted has no limit to tell of.
             if let (Some(limit), Some(left)) = (quota.limit(), left) {
-                let name = self.meter.key().meter();
+                let name = self.meter.meter();
                 let state = LimitState::of_quota(name, limit, left, (resets, now));
                 states.push(state.refused(code == "quota_spent"));
             }
@@ -210,7 +210,7 @@ impl Gateway {
         }
         let name = id::encode(&digest);
         let subject = Arc::new(Subject {
-            meter: self.meter.subject(&name)?,
+            meter: self.engine.meter_for(self.meter.clone().subject(&name)?)?,
             name,
             quota: RwLock::default(),
             rate: AtomicU64::new(0),
@@ -232,8 +232,7 @@ impl Gateway {
                 return Ok(word.clone());
             }
         }
-        let key = CellKey::new(self.meter.key().meter())?.subject(&subject.name)?;
-        let word = self.engine.allowance_of(&key, quota)?;
+        let word = self.engine.allowance_of(subject.meter.key(), quota)?;
         *subject
             .quota
             .write()

@@ -9,10 +9,12 @@
 >>> mintreu.sync(engine, "https://licenses.example.com")
 """
 
+from . import asgi
 from ._engine import Engine
 from ._errors import MintreuError
 from ._host import host_fingerprint
 from ._native import (
+    Answer,
     Bill,
     BillLine,
     Burn,
@@ -20,9 +22,11 @@ from ._native import (
     Credit,
     Decision,
     Fingerprint,
+    Gateway,
     License,
     Meter,
     Money,
+    Plan,
     Quota,
     Rated,
     Request,
@@ -40,6 +44,7 @@ from ._native import (
 from ._sync import sync
 
 __all__ = [
+    "Answer",
     "Bill",
     "BillLine",
     "Burn",
@@ -48,10 +53,12 @@ __all__ = [
     "Decision",
     "Engine",
     "Fingerprint",
+    "Gateway",
     "License",
     "Meter",
     "MintreuError",
     "Money",
+    "Plan",
     "Quota",
     "Rated",
     "Request",

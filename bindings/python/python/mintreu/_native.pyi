@@ -8,6 +8,7 @@ from typing import Optional, Union, final
 from typing_extensions import disjoint_base
 
 __all__ = [
+    "Answer",
     "Bill",
     "BillLine",
     "Burn",
@@ -16,9 +17,11 @@ __all__ = [
     "Decision",
     "Engine",
     "Fingerprint",
+    "Gateway",
     "License",
     "Meter",
     "Money",
+    "Plan",
     "Quota",
     "Rated",
     "Request",
@@ -371,3 +374,39 @@ def bill(
     at: Optional[datetime] = None,
 ) -> Bill:
     """Price a period: its charges, a commitment over all, and the credits that pay first."""
+
+@final
+class Plan:
+    """What a customer on a plan may use of a gateway's meter."""
+
+    def __new__(
+        cls, *, limit: Optional[int] = None, window: str = "month", rate: Optional[str] = None
+    ) -> Plan: ...
+
+@final
+class Answer:
+    """What a request is told; true when it may go on."""
+
+    @property
+    def allowed(self) -> bool: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def remaining(self) -> Optional[int]: ...
+    @property
+    def resets_at(self) -> Optional[datetime]: ...
+    @property
+    def headers(self) -> dict[str, str]: ...
+    def __bool__(self) -> bool: ...
+
+@final
+class Gateway:
+    """Decides about API keys in this process, and counts what it allows."""
+
+    def __new__(
+        cls, engine: Engine, meter: str, *, secret: bytes, plans: dict[str, Plan]
+    ) -> Gateway: ...
+    def subject(self, key: str) -> str: ...
+    def allow(self, key: str, plan: str, n: int = 1) -> Answer: ...
