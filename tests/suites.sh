@@ -107,7 +107,7 @@ python_package() {
 suite_python() {
   python_package
   cd bindings/python
-  "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests
+  "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests ../../examples/fastapi
   "$VENV/bin/mypy" --cache-dir "$WORK/mypy" --strict tests/typed_use.py
   ok
   "$VENV/bin/python" -m mypy.stubtest mintreu
@@ -118,14 +118,16 @@ suite_python() {
 node_package() {
   cargo build -q --locked -p mintreu-node
   mkdir -p "$WORK/node_modules/mintreu"
-  cp bindings/node/{package.json,index.js,index.mjs,index.d.ts,sync.js} "$WORK/node_modules/mintreu/"
+  cp bindings/node/{package.json,index.js,index.mjs,index.d.ts,gateway.js,sync.js} "$WORK/node_modules/mintreu/"
   cp "$CARGO_TARGET_DIR/debug/libmintreu_node.so" "$WORK/node_modules/mintreu/mintreu.node"
-  cp -r bindings/node/test bindings/node/README.md "$WORK/"
+  cp -r bindings/node/test bindings/node/README.md examples/express "$WORK/"
+  ln -sfn "$NODE_TOOLS/node_modules/express" "$WORK/node_modules/express"
 }
 
 suite_node() {
   node_package
-  MINTREU_VECTORS=$ROOT/tests/vectors node --test --test-reporter=spec "$WORK"/test/*.test.mjs "$WORK"/test/*.test.cjs
+  MINTREU_VECTORS=$ROOT/tests/vectors node --test --test-reporter=spec "$WORK"/test/*.test.mjs "$WORK"/test/*.test.cjs \
+    "$WORK"/express/*.test.mjs
   "$NODE_TOOLS/node_modules/.bin/tsc" --noEmit --strict --module nodenext --target es2022 \
     --types "" "$WORK/test/typed_use.mts"
   ok

@@ -82,3 +82,24 @@ fn a_machine_without_a_network_lives_by_codes() {
     }
     assert!(said.matches("MT1:").count() >= 7, "{said}");
 }
+
+#[test]
+fn an_api_lets_keys_in_counts_once_and_refuses() {
+    let said = run(env!("CARGO_BIN_EXE_axum"), &[]);
+    for line in [
+        "key-of-ada   HTTP/1.1 200 OK  ratelimit: \"api.calls\";r=2;",
+        "key-of-ada   HTTP/1.1 429 Too Many Requests  ratelimit: \"api.calls\";r=0;",
+        "retry-after: ",
+        "key-of-bob   HTTP/1.1 200 OK  ratelimit: \"api.calls\";r=999999;",
+        "a guess      HTTP/1.1 401 Unauthorized",
+    ] {
+        assert!(said.contains(line), "{line} is missing in {said}");
+    }
+    let mut counted: Vec<_> = said.lines().filter(|l| l.starts_with("counted ")).collect();
+    counted.sort_by_key(|line| line.rsplit(' ').next());
+    assert_eq!(counted.len(), 2, "{said}");
+    assert!(
+        counted[0].ends_with(" 1") && counted[1].ends_with(" 3"),
+        "{said}"
+    );
+}
