@@ -177,7 +177,7 @@ pub enum AccessError {
     #[error("this key was switched off by its owner")]
     KeyDisabled,
     /// No token, or one that is not in force.
-    #[error("show a seller token in force: Authorization: Bearer mts_…")]
+    #[error("show a seller token in force: Authorization: Bearer mtsk_…")]
     TokenWrong,
     /// The license was withdrawn.
     #[error("the license of this key was revoked")]

@@ -124,7 +124,7 @@ fn shown_token(headers: &HeaderMap) -> &str {
 
 /// May a key use so many units?
 ///
-/// The seller's backend asks, with `Authorization: Bearer mts_…`. What is allowed is counted in the
+/// The seller's backend asks, with `Authorization: Bearer mtsk_…`. What is allowed is counted in the
 /// same commit, unless `dry_run` or `reserve_secs` says otherwise. 429 is `quota_spent` or
 /// `rate_limited`; `Retry-After` is there when waiting helps.
 #[utoipa::path(post, path = "/v1/gateway/check", tag = "gateway", request_body = CheckIn,
