@@ -85,13 +85,13 @@ test('the server is asked again with the same request id, and its fields are pas
     return res.end(JSON.stringify({ code: 'allowed', api_key_id: 'apk_1', remaining: 5, entitlements: { pro: true } }));
   };
   await serving(server, async (url) => {
-    const gateway = new RemoteGateway({ server: url, token: 'mts_x', meter: 'calls', entitlements: ['pro'] });
+    const gateway = new RemoteGateway({ server: url, token: 'mtsk_x', meter: 'calls', entitlements: ['pro'] });
     const answer = await gateway.allow('mtk_1', null, 2);
     assert.deepEqual([answer.allowed, answer.remaining, answer.subject], [true, 5, 'apk_1']);
     assert.deepEqual(answer.entitlements, { pro: true });
     assert.equal(seen.length, 2);
     assert.equal(seen[0].request_id, seen[1].request_id);
-    assert.deepEqual([seen[1].units, seen[1].token], [2, 'Bearer mts_x']);
+    assert.deepEqual([seen[1].units, seen[1].token], [2, 'Bearer mtsk_x']);
     await gateway.allow('mtk_1');
     assert.notEqual(seen[1].request_id, seen[2].request_id);
     const refused = await gateway.allow('spent');
@@ -100,7 +100,7 @@ test('the server is asked again with the same request id, and its fields are pas
 });
 
 test('while the server is away requests wait, or go on if that was chosen', async () => {
-  const away = { server: 'http://127.0.0.1:1', token: 'mts_x', meter: 'calls' };
+  const away = { server: 'http://127.0.0.1:1', token: 'mtsk_x', meter: 'calls' };
   await assert.rejects(new RemoteGateway(away).allow('k'), { code: 'gateway_unavailable' });
   for (const [onUnavailable, status] of [['refuse', 503], ['allow', 200]]) {
     const guard = express({ ...away, onUnavailable });

@@ -109,12 +109,12 @@ def test_the_server_is_asked_again_with_the_same_request_id():
     with ThreadingHTTPServer(("127.0.0.1", 0), Playing) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
-        remote = RemoteGateway(url, token="mts_x", meter="calls", rates=(("key", "9/second"),))
+        remote = RemoteGateway(url, token="mtsk_x", meter="calls", rates=(("key", "9/second"),))
         answer = remote.allow("mtk_1", n=2)
         assert answer and answer.subject == "apk_1"
         first, second = Playing.seen
         assert first["request_id"] == second["request_id"]
-        assert (second["units"], second["token"]) == (2, "Bearer mts_x")
+        assert (second["units"], second["token"]) == (2, "Bearer mtsk_x")
         assert second["rates"] == [{"per": "key", "rate": "9/second"}]
         status, fields, _ = get(Guard(greeting, gateway=remote), x_api_key="mtk_1")
         assert status == 200 and fields["ratelimit"] == '"calls";r=0;t=9'
@@ -123,7 +123,7 @@ def test_the_server_is_asked_again_with_the_same_request_id():
 
 
 def test_while_the_server_is_away_requests_wait_or_go_on():
-    away = RemoteGateway("http://127.0.0.1:1", token="mts_x", meter="calls", timeout=1)
+    away = RemoteGateway("http://127.0.0.1:1", token="mtsk_x", meter="calls", timeout=1)
     assert code_of(lambda: away.allow("k")) == "gateway_unavailable"
 
     async def anything(scope, receive, send):
