@@ -101,6 +101,7 @@ fn the_segment_with_an_event_is_what_is_written() -> Result<()> {
             times: 3,
         }],
         compacted: None,
+        salt: Some([0x55; 8]),
     };
     let document = seal_segment(&segment, &device)?;
     shows(&[("claims with an event", &segment.to_claims()?)]);

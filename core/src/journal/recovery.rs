@@ -262,7 +262,10 @@ pub(super) fn begin_epoch(
         }),
         events: Vec::new(),
         disputed_events: Vec::new(),
-        condition: Condition::default(),
+        condition: Condition {
+            salt: super::sealing::salt(),
+            ..Condition::default()
+        },
     };
     let bytes = seal_segment(&segment, &inner.device)?;
     let head = crate::meter::chain_hash(&bytes);

@@ -246,6 +246,7 @@ impl Inner {
                 ran: time.running.map(|running| Ran::of(running, row.stream)),
                 incidents: incidents.to_vec(),
                 compacted,
+                salt: salt(),
             },
         };
         let bytes = seal_segment(&segment, &self.device)?;
@@ -321,6 +322,12 @@ impl StreamRow {
 /// At most so many bytes of a segment.
 fn room_of(total: &Total) -> usize {
     total.key.to_bytes().len() + 10
+}
+
+/// What tells this sealing from the same one by a copy; nothing where there is no randomness.
+pub(super) fn salt() -> Option<[u8; 8]> {
+    let mut salt = [0; 8];
+    getrandom::fill(&mut salt).is_ok().then_some(salt)
 }
 
 /// Events that fit, disputed ones apart, and the numbers of both.

@@ -22,6 +22,8 @@ pub struct Condition {
     pub incidents: Vec<Incident>,
     /// In a segment that stands for several which were never sent.
     pub compacted: Option<Compacted>,
+    /// Random bytes: two copies of a device that seal the same at the same moment differ by them.
+    pub salt: Option<[u8; 8]>,
 }
 
 /// Time that only ever rises, of one boot.
@@ -117,8 +119,8 @@ pub struct Compacted {
 }
 
 impl Condition {
-    /// The entries 12, 13 and 14 of a segment's private map.
-    pub(super) fn to_entries(&self) -> Result<[(i64, Option<Value<'_>>); 3]> {
+    /// The entries 12 to 15 of a segment's private map.
+    pub(super) fn to_entries(&self) -> Result<[(i64, Option<Value<'_>>); 4]> {
         let ran = self.ran.as_ref().map(|ran| -> Result<_> {
             Ok(Value::Array(vec![Value::bytes(&ran.boot), count(ran.ms)?]))
         });
@@ -141,6 +143,7 @@ impl Condition {
                 (!incidents.is_empty()).then_some(Value::Array(incidents)),
             ),
             (14, compacted.transpose()?),
+            (15, self.salt.as_ref().map(|salt| Value::bytes(salt))),
         ])
     }
 
@@ -157,6 +160,7 @@ impl Condition {
             ran: body.at(12).map(read_ran).transpose()?,
             incidents,
             compacted: body.at(14).map(read_compacted).transpose()?,
+            salt: body.at(15).map(Value::as_exact).transpose()?,
         })
     }
 

@@ -162,7 +162,7 @@ impl Segment {
     /// The claims in deterministic CBOR.
     pub fn to_claims(&self) -> Result<Vec<u8>> {
         let totals = self.totals.iter().map(total_to_value);
-        let [ran, incidents, compacted] = self.condition.to_entries()?;
+        let [ran, incidents, compacted, salt] = self.condition.to_entries()?;
         let body = Value::labelled([
             (1, Some(Value::bytes(self.stream.as_bytes()))),
             (2, Some(count(self.epoch)?)),
@@ -178,6 +178,7 @@ impl Segment {
             ran,
             incidents,
             compacted,
+            salt,
         ]);
         cbor::encode(&Value::labelled([
             (AUDIENCE, Some(Value::text(&self.product))),
@@ -370,6 +371,7 @@ mod tests {
                 segments: 3,
                 head: [8; 32],
             }),
+            salt: Some([7; 8]),
         };
         let sealed = seal_segment(&full, &device()).unwrap();
         assert_eq!(open_segment(&sealed, device().public()).unwrap(), full);
