@@ -340,7 +340,11 @@ async fn keys_are_kept_on_the_license_s_page_and_by_the_api() {
             (status, listed["keys"].as_array().map(Vec::len)),
             (StatusCode::OK, Some(2))
         );
-        let rates = listed["keys"].as_array().expect("keys").iter().map(|key| &key["rate"]);
+        let rates = listed["keys"]
+            .as_array()
+            .expect("keys")
+            .iter()
+            .map(|key| &key["rate"]);
         assert!(rates.clone().any(|rate| rate == "5/minute") && rates.clone().any(Value::is_null));
         assert!(secrets(&listed.to_string()).is_empty());
         assert_eq!(guest.get_json(&path).await.0, StatusCode::NOT_FOUND);
