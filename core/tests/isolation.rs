@@ -145,6 +145,7 @@ impl Documents {
         let export = Export {
             device: *key(5).public().as_bytes(),
             activation: None,
+            checkpoints: vec![],
             segments: vec![segment],
             receipts: vec![receipt.clone()],
         };

@@ -11,7 +11,8 @@ use std::time::Duration;
 use common::{Fault, NOW, Server, copy, counted, open, sync};
 use mintreu::journal::Damage;
 use mintreu::meter::{
-    CellKey, Checkpoint, Event, Export, MAX_EVENTS, Total, open_segment_of_any_device, split_batch,
+    Audit, CellKey, Checkpoint, Event, Export, MAX_EVENTS, Total, open_segment_of_any_device,
+    split_batch,
 };
 use mintreu::{Clock, Engine, FixedClock, Options, Pace, sync as paths};
 
@@ -367,6 +368,23 @@ fn a_server_restored_from_long_ago_is_told_the_totals() {
             ("seldom".to_owned(), 3)
         ]
     );
+    // So an export of what is left still adds up to everything.
+    assert_eq!(export.checkpoints, checkpoints);
+    let mut audit = Audit::new(Some(server.trust()));
+    audit.feed(&engine.export_usage().unwrap());
+    let report = audit.finish();
+    let unheld = report.findings.iter().map(|finding| finding.code);
+    assert!(
+        unheld.clone().all(|code| code == "device_not_activated"),
+        "{:?}",
+        report.findings
+    );
+    let totals: Vec<_> = report
+        .totals
+        .iter()
+        .map(|cell| (cell.key.meter(), cell.units))
+        .collect();
+    assert_eq!(totals, [("calls", 1305), ("seldom", 3)]);
     server.restore(backup);
     assert_eq!(server.billed("calls"), 0);
     engine.record("calls", 1).unwrap();
@@ -412,4 +430,24 @@ fn what_left_in_one_request_is_not_put_together() {
     );
     assert_eq!((server.billed("calls"), server.disputed("calls")), (780, 0));
     assert!(server.streams.values().all(|stream| stream.forks == 0));
+}
+
+/// Two copies on one clock, the same counts, the same moment: only the salts differ.
+#[test]
+fn copies_that_seal_the_same_at_the_same_moment_are_told_apart() {
+    let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut server = Server::new(Fault::None);
+    drop(licensed(dir.path(), &mut server));
+    copy(dir.path(), elsewhere.path());
+    let both = [dir.path(), elsewhere.path()].map(|folder| {
+        let clock = Arc::new(FixedClock::at(NOW.plus_ms(1)));
+        let engine = common::open_at(folder, &server, clock);
+        engine.record("calls", 5).unwrap();
+        engine
+    });
+    for engine in &both {
+        sync(engine, &mut server);
+    }
+    assert_eq!(server.billed("calls") + server.disputed("calls"), 10);
+    assert_eq!(server.disputed("calls"), 5, "the second one is shown");
 }

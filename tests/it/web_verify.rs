@@ -43,6 +43,7 @@ fn usage() -> Export {
         segments: segments.collect(),
         device: *device.public().as_bytes(),
         activation: None,
+        checkpoints: vec![],
         receipts: Vec::new(),
     }
 }

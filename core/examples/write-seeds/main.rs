@@ -134,6 +134,7 @@ fn exports() -> Vec<Vec<u8>> {
         .map(|count| Export {
             device: *samples::key(5).public().as_bytes(),
             activation: (count % 2 == 1).then(|| vec![0xa0]),
+            checkpoints: vec![],
             segments: segments[..count].to_vec(),
             receipts: receipts[..count % 2].to_vec(),
         })

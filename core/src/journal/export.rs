@@ -12,6 +12,7 @@ use crate::meter::{Counts, ExportWriter, Source, open_segment_of_any_device};
 const SELECT_STREAMS: &str = "SELECT stream, license FROM stream ORDER BY rowid";
 const SELECT_FIRST: &str =
     "SELECT bytes FROM segment WHERE stream = ?1 ORDER BY epoch, seq LIMIT 1";
+const SELECT_FOLDS: &str = "SELECT epoch, bytes FROM fold WHERE stream = ?1 ORDER BY epoch";
 const SELECT_DOCUMENT: &str = "SELECT bytes FROM document WHERE name = ?1";
 const SELECT_SEGMENTS: &str =
     "SELECT epoch, seq, bytes FROM segment WHERE stream = ?1 ORDER BY epoch, seq";
@@ -92,15 +93,20 @@ impl Exporter<'_, '_> {
         rows.collect()
     }
 
-    /// Each segment, followed by the receipt that vouches for it.
+    /// Each segment, followed by the receipt that vouches for it; those that were folded away are
+    /// stood for by a checkpoint before the others of their epoch.
     fn stream(&mut self, stream: StreamId, writer: &mut ExportWriter) -> Result<()> {
         let db = self.db;
+        let mut folds = self.folds(stream)?.into_iter().peekable();
         let mut statement = db.prepare(SELECT_SEGMENTS).map_err(unreadable)?;
         let mut rows = statement.query([stream.as_bytes()]).map_err(unreadable)?;
         while let Some(row) = rows.next().map_err(unreadable)? {
             let place = (|| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))();
             let (epoch, seq) = place.map_err(unreadable)?;
             let bytes: Vec<u8> = row.get(2).map_err(unreadable)?;
+            while let Some((_, fold)) = folds.next_if(|(of, _)| *of <= epoch) {
+                (self.out)(&writer.checkpoint(&fold))?;
+            }
             (self.out)(&writer.segment(&bytes))?;
             let receipt = self.blob(SELECT_RECEIPT, params![stream.as_bytes(), epoch, seq])?;
             if let Some(bundle) = receipt {
@@ -108,6 +114,13 @@ impl Exporter<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    fn folds(&self, stream: StreamId) -> Result<Vec<(i64, Vec<u8>)>> {
+        let mut statement = self.db.prepare(SELECT_FOLDS).map_err(unreadable)?;
+        let rows = statement.query_map([stream.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)));
+        let rows = rows.map_err(unreadable)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(unreadable)
     }
 
     fn blob(&self, sql: &str, params: impl rusqlite::Params) -> Result<Option<Vec<u8>>> {

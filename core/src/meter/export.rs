@@ -13,7 +13,7 @@ use super::key::malformed;
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
-const FORMAT: &str = "mintreu/usage-export/2";
+const FORMAT: &str = "mintreu/usage-export/3";
 /// The longest record: an activation with the license inside, with room to spare.
 pub const MAX_RECORD: usize = 2 << 20;
 /// The most documents of one kind that [`Export::from_bytes`] keeps in memory.
@@ -24,6 +24,7 @@ const DEVICE: u64 = 1;
 const SEGMENT: u64 = 2;
 const RECEIPT: u64 = 3;
 const FORK: u64 = 4;
+const CHECKPOINT: u64 = 5;
 
 /// Who wrote an export. Nothing signs it: it says what a reader may expect, no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct Counts {
     pub receipts: u64,
     /// Forks.
     pub forks: u64,
+    /// Checkpoints.
+    pub checkpoints: u64,
 }
 
 /// One record of an export.
@@ -59,6 +62,8 @@ pub enum Record<'a> {
         /// The activation bundle that binds it to a license.
         activation: Option<&'a [u8]>,
     },
+    /// Stands for the first segments of an epoch, before those that are left of it.
+    Checkpoint(&'a [u8]),
     /// A segment, in the order of sealing.
     Segment(&'a [u8]),
     /// A receipt, after the segment it vouches for.
@@ -112,6 +117,12 @@ impl ExportWriter {
         })
     }
 
+    /// A checkpoint, before the segments of its epoch.
+    pub fn checkpoint(&mut self, document: &[u8]) -> Vec<u8> {
+        self.counts.checkpoints += 1;
+        encoded(|e| e.array(2)?.u64(CHECKPOINT)?.bytes(document)?.ok())
+    }
+
     /// A segment.
     pub fn segment(&mut self, document: &[u8]) -> Vec<u8> {
         self.counts.segments += 1;
@@ -145,10 +156,11 @@ impl ExportWriter {
             segments,
             receipts,
             forks,
+            checkpoints,
         } = self.counts;
         encoded(|e| {
-            e.array(5)?.u64(END)?.u64(devices)?.u64(segments)?;
-            e.u64(receipts)?.u64(forks)?.ok()
+            e.array(6)?.u64(END)?.u64(devices)?.u64(segments)?;
+            e.u64(receipts)?.u64(forks)?.u64(checkpoints)?.ok()
         })
     }
 }
@@ -241,11 +253,12 @@ fn body<'b>(d: &mut Decoder<'b>) -> Decoding<Option<Record<'b>>> {
     let len = d.array()?;
     let kind = d.u64()?;
     let record = match (kind, len) {
-        (END, Some(5)) => Record::End(Counts {
+        (END, Some(6)) => Record::End(Counts {
             devices: d.u64()?,
             segments: d.u64()?,
             receipts: d.u64()?,
             forks: d.u64()?,
+            checkpoints: d.u64()?,
         }),
         (DEVICE, Some(3)) => {
             let Ok(key) = <[u8; 32]>::try_from(d.bytes()?) else {
@@ -259,6 +272,7 @@ fn body<'b>(d: &mut Decoder<'b>) -> Decoding<Option<Record<'b>>> {
         }
         (SEGMENT, Some(2)) => Record::Segment(d.bytes()?),
         (RECEIPT, Some(2)) => Record::Receipt(d.bytes()?),
+        (CHECKPOINT, Some(2)) => Record::Checkpoint(d.bytes()?),
         (FORK, Some(3)) => Record::Fork {
             document: d.bytes()?,
             received_at: Timestamp::from_ms(d.i64()?),
@@ -279,6 +293,8 @@ pub struct Export {
     pub device: [u8; 32],
     /// The activation bundle that binds the device to its license.
     pub activation: Option<Vec<u8>>,
+    /// Checkpoints, by epoch.
+    pub checkpoints: Vec<Vec<u8>>,
     /// Segment documents in the order they were sealed.
     pub segments: Vec<Vec<u8>>,
     /// Receipt bundles in the order they came.
@@ -286,12 +302,15 @@ pub struct Export {
 }
 
 impl Export {
-    /// The file of one section: its segments, then its receipts. Which units of a cell a receipt
+    /// The file of one section: its checkpoints, its segments, then its receipts. Which units of a cell a receipt
     /// vouches for can then be told of those only that no later segment changed; an engine writes
     /// each receipt behind its segment.
     pub fn to_bytes(&self) -> Vec<u8> {
         let (mut writer, mut bytes) = ExportWriter::begin(Source::Device);
         bytes.extend(writer.device(&self.device, self.activation.as_deref()));
+        for document in &self.checkpoints {
+            bytes.extend(writer.checkpoint(document));
+        }
         for document in &self.segments {
             bytes.extend(writer.segment(document));
         }
@@ -320,11 +339,13 @@ fn take(found: &mut Option<Export>, record: Record<'_>) -> Result<()> {
             *found = Some(Export {
                 device: key,
                 activation: activation.map(<[u8]>::to_vec),
+                checkpoints: Vec::new(),
                 segments: Vec::new(),
                 receipts: Vec::new(),
             });
             Ok(())
         }
+        (Record::Checkpoint(document), Some(found)) => keep(&mut found.checkpoints, document),
         (Record::Segment(document), Some(found)) => keep(&mut found.segments, document),
         (Record::Receipt(bundle), Some(found)) => keep(&mut found.receipts, bundle),
         (Record::End(counts), Some(found)) => {
@@ -355,6 +376,7 @@ mod tests {
     fn sample() -> Vec<u8> {
         let (mut writer, mut bytes) = ExportWriter::begin(Source::Server);
         bytes.extend(writer.device(&[7; 32], Some(b"activation")));
+        bytes.extend(writer.checkpoint(b"checkpoint"));
         bytes.extend(writer.segment(&[1; 300]));
         bytes.extend(writer.receipt(b"receipt"));
         bytes.extend(writer.fork(b"fork", Timestamp::from_ms(-5)));
@@ -378,7 +400,7 @@ mod tests {
     fn pieces_of_any_size_give_the_same_records() {
         let bytes = sample();
         let whole = read(&bytes, bytes.len()).unwrap();
-        assert_eq!(whole.len(), 6);
+        assert_eq!(whole.len(), 7);
         for piece in [1, 2, 7, 64] {
             assert_eq!(read(&bytes, piece).unwrap(), whole, "pieces of {piece}");
         }

@@ -79,6 +79,14 @@ fn epoch(epoch: &AuditedEpoch) -> String {
     quality.number("suspect", suspect);
     json.raw("time_quality", &quality.end());
     json.number("heartbeats", epoch.heartbeats);
+    json.number("folded", epoch.folded);
+    json.number("events", epoch.events.0);
+    json.number("disputed_events", epoch.events.1);
+    let mut incidents = Object::new();
+    for (kind, times) in &epoch.incidents {
+        incidents.number(kind.name(), *times);
+    }
+    json.raw("incidents", &incidents.end());
     let opening = epoch.opening.map(|reason| match reason {
         OpeningReason::Recovered => "recovered",
         OpeningReason::Forked => "forked",

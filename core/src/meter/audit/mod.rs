@@ -16,6 +16,7 @@ mod walk;
 
 pub use report::{AuditReport, AuditedCell, AuditedDevice, AuditedEpoch, Finding, ForkSeen, Mark};
 
+use super::checkpoint::Checkpoint;
 use super::export::{Counts, Record, RecordReader};
 use super::key::malformed;
 use super::receipt::Receipt;
@@ -33,7 +34,7 @@ use walk::Walks;
 /// ```
 /// use mintreu::meter::{Audit, Export};
 ///
-/// let nothing = Export { device: [9; 32], activation: None, segments: vec![], receipts: vec![] };
+/// let nothing = Export { device: [9; 32], activation: None, checkpoints: vec![], segments: vec![], receipts: vec![] };
 /// let mut audit = Audit::new(None);
 /// for piece in nothing.to_bytes().chunks(16) {
 ///     audit.feed(piece);
@@ -121,6 +122,10 @@ impl Judge {
                 self.seen.devices += 1;
                 self.leave_device();
                 self.enter_device(&key, activation)?;
+            }
+            Record::Checkpoint(document) => {
+                self.seen.checkpoints += 1;
+                self.checkpoint(document);
             }
             Record::Segment(document) => {
                 self.seen.segments += 1;
@@ -212,11 +217,28 @@ impl Judge {
         }
     }
 
-    fn open(&self, document: &[u8]) -> Result<Segment> {
-        match &self.device {
-            Some(device) => open_segment(document, device),
-            None => Err(malformed("nobody can have signed this segment")),
+    fn checkpoint(&mut self, document: &[u8]) {
+        let index = self.report.devices.len().saturating_sub(1);
+        let opened = self
+            .signer()
+            .and_then(|key| Checkpoint::open(document, &key));
+        let outcome = opened.map_err(|error| (error, None)).and_then(|folded| {
+            let place = Some((folded.position.epoch, folded.position.seq));
+            let begun = self.walks.begin_folded(&mut self.report, index, &folded);
+            begun.map_err(|error| (error, place))
+        });
+        if let Err((error, place)) = outcome {
+            self.find(&error, place);
         }
+    }
+
+    fn open(&self, document: &[u8]) -> Result<Segment> {
+        open_segment(document, &self.signer()?)
+    }
+
+    fn signer(&self) -> Result<PublicKey> {
+        let nobody = || malformed("nobody can have signed this");
+        self.device.ok_or_else(nobody)
     }
 
     fn receipt(&mut self, bundle: &[u8]) {

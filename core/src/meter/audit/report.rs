@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::id::{LicenseId, StreamId};
-use crate::meter::OpeningReason;
 use crate::meter::export::{Counts, Source};
 use crate::meter::key::CellKey;
 use crate::meter::segment::ChainHash;
+use crate::meter::{IncidentKind, OpeningReason};
 use crate::time::Timestamp;
 
 /// The most findings, forks and gaps that are listed; further ones are counted.
@@ -79,8 +79,14 @@ pub struct AuditedEpoch {
     pub sealed: (Timestamp, Timestamp),
     /// Segments by the quality of their time: unknown, plausible, suspect.
     pub quality: [u64; 3],
-    /// Segments without totals.
+    /// Segments without totals and events.
     pub heartbeats: u64,
+    /// Up to which number a checkpoint stands for the segments; 0 where none does.
+    pub folded: u64,
+    /// Events, those apart that another copy of the device may have reported.
+    pub events: (u64, u64),
+    /// What went wrong on the device by its own word, and how often.
+    pub incidents: BTreeMap<IncidentKind, u64>,
     /// Why the epoch before was left.
     pub opening: Option<OpeningReason>,
     /// Missing numbers: the first and the last of each gap.
@@ -209,6 +215,36 @@ impl AuditReport {
 }
 
 impl AuditedEpoch {
+    /// An epoch of which nothing was read yet.
+    pub(super) fn empty(
+        (device, stream, license): (usize, StreamId, LicenseId),
+        product: &str,
+        epoch: u64,
+    ) -> Self {
+        Self {
+            device,
+            stream,
+            license,
+            product: product.to_owned(),
+            epoch,
+            from_seq: 1,
+            to_seq: 0,
+            head: [0; 32],
+            acknowledged: 0,
+            sealed: Default::default(),
+            quality: [0; 3],
+            heartbeats: 0,
+            folded: 0,
+            events: (0, 0),
+            incidents: BTreeMap::new(),
+            opening: None,
+            gaps: Vec::new(),
+            marks: Vec::new(),
+            totals: Vec::new(),
+            stride: 1,
+        }
+    }
+
     pub(super) fn gap(&mut self, from: u64, to: u64) {
         if self.gaps.len() < MAX_LISTED {
             self.gaps.push((from, to));

@@ -102,6 +102,7 @@ fn activation() -> Vec<u8> {
 }
 
 enum Item {
+    Checkpoint(Vec<u8>),
     Segment(Vec<u8>),
     Receipt(Vec<u8>),
     Fork(Vec<u8>),
@@ -112,6 +113,7 @@ fn file(items: &[Item]) -> Vec<u8> {
     bytes.extend(writer.device(device().public().as_bytes(), Some(&activation())));
     for item in items {
         bytes.extend(match item {
+            Item::Checkpoint(document) => writer.checkpoint(document),
             Item::Segment(document) => writer.segment(document),
             Item::Receipt(bundle) => writer.receipt(bundle),
             Item::Fork(document) => writer.fork(document, Timestamp::from_ms(START)),
@@ -249,4 +251,97 @@ fn a_picture_stays_small() {
     let marks = &report.epochs[0].marks;
     assert!((100..=256).contains(&marks.len()), "{}", marks.len());
     assert_eq!(marks[0].seq, 1);
+}
+
+/// The first `count` segments of a chain, folded.
+fn folded(chain: &[Vec<u8>], count: usize) -> Checkpoint {
+    let opened = chain[..count].iter().map(|document| {
+        let segment = open_segment(document, device().public()).unwrap();
+        (segment, chain_hash(document))
+    });
+    Checkpoint::fold(None, &opened.collect::<Vec<_>>(), Timestamp::from_ms(START)).unwrap()
+}
+
+#[test]
+fn a_checkpoint_stands_for_what_was_folded() {
+    let mut chain = Chain::new();
+    chain.seal(&[("a", 5), ("early", 3)], None);
+    for n in 6..10 {
+        chain.seal(&[("a", n)], None);
+    }
+    let receipt = || Item::Receipt(chain.receipt());
+    let segments = |from: usize| chain.segments[from..].iter().cloned().map(Item::Segment);
+    let checkpoint = folded(&chain.segments, 3).seal(&device()).unwrap();
+    let whole: Vec<_> = std::iter::once(Item::Checkpoint(checkpoint.clone()))
+        .chain(segments(3))
+        .chain([receipt()])
+        .collect();
+    let report = audit(&file(&whole));
+    assert_eq!(codes(&report), [] as [&str; 0]);
+    let sums: Vec<_> = report
+        .totals
+        .iter()
+        .map(|cell| (cell.key.meter(), cell.units, cell.acknowledged))
+        .collect();
+    assert_eq!(sums, [("a", 9, 9), ("early", 3, 3)], "also what came early");
+    let epoch = &report.epochs[0];
+    assert_eq!((epoch.folded, epoch.from_seq, epoch.to_seq), (3, 4, 5));
+
+    let case = |items: Vec<Item>| codes(&audit(&file(&items))).join(" ");
+    let first = || Item::Checkpoint(checkpoint.clone());
+    let hole = std::iter::once(first()).chain(segments(4));
+    assert_eq!(case(hole.chain([receipt()]).collect()), "usage_gap");
+    let alone = std::iter::once(first()).chain(segments(3));
+    assert_eq!(
+        case(alone.collect()),
+        "",
+        "nothing says that a receipt is due"
+    );
+    let late = segments(0).chain([first()]);
+    assert_eq!(case(late.collect()), "usage_malformed");
+    let mut richer = folded(&chain.segments, 3);
+    richer.totals[0].units = 100;
+    let richer = Item::Checkpoint(richer.seal(&device()).unwrap());
+    let fell = std::iter::once(richer).chain(segments(3));
+    assert_eq!(case(fell.collect()), "usage_regressed usage_regressed");
+    let mut other = folded(&chain.segments, 3);
+    other.position.head = [9; 32];
+    let other = Item::Checkpoint(other.seal(&device()).unwrap());
+    let unlinked = std::iter::once(other).chain(segments(3));
+    assert_eq!(case(unlinked.collect()), "usage_fork usage_gap");
+    let mut flipped = checkpoint.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    assert_eq!(case(vec![Item::Checkpoint(flipped)]), "bad_signature");
+}
+
+#[test]
+fn events_and_incidents_are_told() {
+    use crate::meter::{Condition, Event, Incident, IncidentKind};
+    let mut chain = Chain::new();
+    let mut segment = open_segment(&chain.seal(&[], None), device().public()).unwrap();
+    let event = |id: &str| {
+        let key = CellKey::new("jobs").unwrap();
+        Event::new(id, key, Timestamp::from_ms(START), 1.into()).unwrap()
+    };
+    segment.events = vec![event("a"), event("b")];
+    segment.disputed_events = vec![event("c")];
+    segment.condition = Condition {
+        incidents: vec![Incident {
+            kind: IncidentKind::DiskFull,
+            first: Timestamp::from_ms(START),
+            times: 3,
+        }],
+        ..Condition::default()
+    };
+    let report = audit(&file(&[Item::Segment(
+        seal_segment(&segment, &device()).unwrap(),
+    )]));
+    let epoch = &report.epochs[0];
+    assert_eq!((epoch.events, epoch.heartbeats), ((2, 1), 0));
+    assert_eq!(epoch.incidents[&IncidentKind::DiskFull], 3);
+    let json = report.to_json();
+    assert!(
+        json.contains(r#""events":2,"disputed_events":1,"incidents":{"disk_full":3}"#),
+        "{json}"
+    );
 }

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::id::StreamId;
 use crate::meter::Opening;
 use crate::meter::accept::{Position, Remainder, Verdict, accept, remainder};
+use crate::meter::checkpoint::Checkpoint;
 use crate::meter::key::{CellKey, malformed};
 use crate::meter::receipt::Receipt;
 use crate::meter::segment::{ChainHash, Segment, TimeQuality};
@@ -69,7 +70,7 @@ impl Walks {
         let at = walk.position(report);
         match accept(at, &segment, hash, walk.hash(report, &segment)) {
             Verdict::Apply(_) if segment.epoch > at.epoch => {
-                self.close(report, &segment);
+                self.close(report, segment.stream);
                 self.begin(report, device, &segment, hash)
             }
             Verdict::Apply(_) => {
@@ -82,7 +83,7 @@ impl Walks {
                 "the segment does not continue the chain before it",
             )),
             Verdict::Gap if segment.epoch > at.epoch => {
-                self.close(report, &segment);
+                self.close(report, segment.stream);
                 self.begin(report, device, &segment, hash)?;
                 Err(gap(at, &segment))
             }
@@ -106,23 +107,14 @@ impl Walks {
     ) -> Result<()> {
         let index = report.epochs.len();
         report.epochs.push(AuditedEpoch {
-            device,
-            stream: segment.stream,
-            license: segment.license,
-            product: segment.product.clone(),
-            epoch: segment.epoch,
             from_seq: segment.seq,
-            to_seq: segment.seq,
-            head: hash,
-            acknowledged: 0,
             sealed: (segment.sealed_at, segment.sealed_at),
-            quality: [0; 3],
-            heartbeats: 0,
             opening: segment.opening.as_ref().map(|opening| opening.reason),
-            gaps: Vec::new(),
-            marks: Vec::new(),
-            totals: Vec::new(),
-            stride: 1,
+            ..AuditedEpoch::empty(
+                (device, segment.stream, segment.license),
+                &segment.product,
+                segment.epoch,
+            )
         });
         let mut walk = Walk {
             index,
@@ -136,6 +128,57 @@ impl Walks {
             settle(report, segment.stream, opening);
         }
         self.streams.insert(*segment.stream.as_bytes(), walk);
+        Ok(())
+    }
+
+    /// Begins an epoch behind a checkpoint: its next segment must follow what was folded.
+    pub fn begin_folded(
+        &mut self,
+        report: &mut AuditReport,
+        device: usize,
+        folded: &Checkpoint,
+    ) -> Result<()> {
+        if report.epochs.len() >= MAX_EPOCHS || self.cells > MAX_CELLS {
+            return Err(malformed("the export has more epochs or cells than fit"));
+        }
+        let (stream, at) = (folded.stream(), folded.position);
+        if let Some(walk) = self.streams.get(stream.as_bytes()) {
+            if at.epoch <= report.epochs[walk.index].epoch {
+                let detail = "a checkpoint stands behind what it is of";
+                return Err(malformed(detail));
+            }
+            self.close(report, stream);
+        }
+        let index = report.epochs.len();
+        report.epochs.push(AuditedEpoch {
+            from_seq: at.seq + 1,
+            to_seq: at.seq,
+            head: at.head,
+            folded: at.seq,
+            sealed: (folded.made_at, folded.made_at),
+            ..AuditedEpoch::empty((device, stream, folded.license), &folded.product, at.epoch)
+        });
+        let cells = folded.totals.iter().map(|total| {
+            let counted = Counted {
+                units: total.units,
+                acknowledged: 0,
+                changed: at.seq,
+            };
+            (total.key.clone(), counted)
+        });
+        let walk = Walk {
+            index,
+            hashes: VecDeque::from([at.head]),
+            cells: cells.collect(),
+            fresh: folded
+                .totals
+                .iter()
+                .map(|total| total.key.clone())
+                .collect(),
+            vouched: 0,
+        };
+        self.cells += walk.cells.len();
+        self.streams.insert(*stream.as_bytes(), walk);
         Ok(())
     }
 
@@ -175,9 +218,9 @@ impl Walks {
         }
     }
 
-    /// Leaves the epoch of a stream for the one that `next` begins.
-    fn close(&mut self, report: &mut AuditReport, next: &Segment) {
-        if let Some(walk) = self.streams.remove(next.stream.as_bytes()) {
+    /// Leaves the open epoch of a stream for the next one.
+    fn close(&mut self, report: &mut AuditReport, stream: StreamId) {
+        if let Some(walk) = self.streams.remove(stream.as_bytes()) {
             walk.lay_down(report);
         }
     }
@@ -299,7 +342,15 @@ impl Walk {
             TimeQuality::Suspect => 2,
         };
         open.quality[quality] += 1;
-        open.heartbeats += u64::from(segment.totals.is_empty());
+        let (events, disputed) = (&segment.events, &segment.disputed_events);
+        open.events.0 += events.len() as u64;
+        open.events.1 += disputed.len() as u64;
+        let silent = segment.totals.is_empty() && events.is_empty() && disputed.is_empty();
+        open.heartbeats += u64::from(silent);
+        for incident in &segment.condition.incidents {
+            let times = open.incidents.entry(incident.kind).or_default();
+            *times = times.saturating_add(incident.times);
+        }
         open.mark(Mark {
             seq: segment.seq,
             at: segment.sealed_at,

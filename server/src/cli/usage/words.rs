@@ -95,10 +95,20 @@ fn describe(text: &mut String, epoch: &AuditedEpoch) -> std::fmt::Result {
         "  {} epoch {} of {}: segments {} to {}, sealed {first} to {last}",
         epoch.stream, epoch.epoch, epoch.license, epoch.from_seq, epoch.to_seq
     )?;
-    if epoch.from_seq > 1 {
+    match (epoch.from_seq, epoch.folded) {
+        (1, _) => {}
+        (_, 0) => text.push_str("    older segments are folded away; a receipt vouches for them\n"),
+        (_, to) => writeln!(text, "    a checkpoint stands for the segments up to {to}")?,
+    }
+    let (events, disputed) = epoch.events;
+    if events + disputed > 0 {
+        writeln!(text, "    {events} events, {disputed} more in dispute")?;
+    }
+    for (kind, times) in &epoch.incidents {
         writeln!(
             text,
-            "    older segments are folded away; a receipt vouches for them"
+            "    the device reports {} ({times} times)",
+            kind.name()
         )?;
     }
     match epoch.opening {
