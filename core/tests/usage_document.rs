@@ -1,7 +1,8 @@
 //! The worked example of `docs/usage-protocol.md` is what the engine really writes.
 
+use mintreu::activation::{UnitsLease, UnitsRequest};
 use mintreu::document::SigningKey;
-use mintreu::id::LicenseId;
+use mintreu::id::{ActivationId, LicenseId};
 use mintreu::meter::{
     Audit, CellKey, Condition, Event, ExportWriter, GENESIS, Incident, IncidentKind, Position, Ran,
     Receipt, Segment, Source, TimeQuality, Total, chain_hash, open_segment, seal_segment,
@@ -172,5 +173,38 @@ fn the_export_of_the_document_is_what_is_written() -> Result<()> {
     let report = audit.finish();
     assert!(report.holds());
     assert_eq!(report.totals.len(), 2);
+    Ok(())
+}
+
+#[test]
+fn the_lease_of_units_of_the_document_is_what_is_written() -> Result<()> {
+    let device = SigningKey::from_seed(&[0x11; 32]);
+    let request = UnitsRequest {
+        product: "acme.editor".into(),
+        issued_at: Timestamp::from_secs(1_800_000_000),
+        nonce: [0x66; 16],
+        license: LicenseId::from_bytes([0x22; 16]),
+        activation: ActivationId::from_bytes([0x77; 16]),
+        meter: "renders".into(),
+        last: 1,
+        window: 684,
+        used: 9,
+        closed: false,
+        wanted: 10,
+    };
+    let lease = UnitsLease {
+        issued_at: Timestamp::from_secs(1_800_000_001),
+        activation: request.activation,
+        seconds: 86_400,
+        meter: request.meter.clone(),
+        number: 2,
+        window: 684,
+        units: 20,
+    };
+    let asked = request.seal(&device)?;
+    let lent = lease.issue(&SigningKey::from_seed(&[0x33; 32]), &[])?;
+    shows(&[("request for units", &asked), ("lease of units", &lent)]);
+    assert_eq!(UnitsRequest::verify(&asked)?, (*device.public(), request));
+    assert!(UnitsLease::resembles(&lent));
     Ok(())
 }
