@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use mintreu::engine::{Options, Pace as Paced, RESERVED_SECS, Stacking};
+use mintreu::engine::{Options, Pace as Paced, Stacking};
 use mintreu::keystore::{DeviceKey, HostBinding};
 use mintreu::license::Trust;
 use mintreu::{Durability, Engine as Inner, Error};
@@ -160,8 +160,14 @@ impl Engine {
 
     /// Takes units whose use is known only afterwards; raises with the reason where refused. They
     /// go back after so many seconds, also when this process was killed.
-    #[pyo3(signature = (name, n, *, seconds=RESERVED_SECS))]
-    fn reserve(&self, py: Python<'_>, name: &str, n: u64, seconds: u32) -> PyResult<Reservation> {
+    #[pyo3(signature = (name, n, *, seconds=None))]
+    fn reserve(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        n: u64,
+        seconds: Option<u32>,
+    ) -> PyResult<Reservation> {
         let meter = self.detached(py, |inner| inner.meter(name))?;
         Reservation::take(py, &meter, n, seconds)
     }

@@ -78,8 +78,8 @@ impl Meter {
 
     /// Takes units whose use is known only afterwards; raises with the reason where refused. They
     /// go back after so many seconds, also when this process was killed.
-    #[pyo3(signature = (n, *, seconds=RESERVED_SECS))]
-    fn reserve(&self, py: Python<'_>, n: u64, seconds: u32) -> PyResult<Reservation> {
+    #[pyo3(signature = (n, *, seconds=None))]
+    fn reserve(&self, py: Python<'_>, n: u64, seconds: Option<u32>) -> PyResult<Reservation> {
         Reservation::take(py, &self.0, n, seconds)
     }
 
@@ -151,8 +151,9 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    pub fn take(py: Python<'_>, meter: &Inner, n: u64, seconds: u32) -> PyResult<Self> {
-        let reserved = py.detach(|| meter.reserve_for(n, seconds));
+    pub fn take(py: Python<'_>, meter: &Inner, n: u64, secs: Option<u32>) -> PyResult<Self> {
+        let secs = secs.unwrap_or(RESERVED_SECS);
+        let reserved = py.detach(|| meter.reserve_for(n, secs));
         match reserved.map_err(raised)? {
             Ok(held) => Ok(Self {
                 units: held.units(),

@@ -276,10 +276,10 @@ class Meter:
         ``event_id_invalid``, ``decimal_invalid`` or ``events_full``.
         """
     def consume(self, n: int = 1) -> Decision: ...
-    def reserve(self, n: int, *, seconds: int = 3600) -> Reservation:
+    def reserve(self, n: int, *, seconds: Optional[int] = None) -> Reservation:
         """Takes units whose use is known only afterwards; raises with the reason where refused.
 
-        They go back after ``seconds``, also when this process was killed.
+        They go back after ``seconds`` (3600 when absent), also when this process was killed.
         """
 
 @final
@@ -351,7 +351,7 @@ class Engine:
         """
     def record(self, name: str, n: int = 1) -> None: ...
     def consume(self, name: str, n: int = 1) -> Decision: ...
-    def reserve(self, name: str, n: int, *, seconds: int = 3600) -> Reservation: ...
+    def reserve(self, name: str, n: int, *, seconds: Optional[int] = None) -> Reservation: ...
     def record_batch(self, units: Sequence[tuple[Meter, int]]) -> None:
         """Counts in many meters at once, with one wait for the disk where one has to be."""
     def record_events(self, events: Sequence[Event]) -> None:
