@@ -29,7 +29,7 @@ export interface Circumstances {
 
 /** What `install` installed. */
 export type Installed =
-  'license' | 'activation' | 'code' | 'lease' | 'key_set' | 'revocations' | 'time';
+  'license' | 'activation' | 'code' | 'lease' | 'units' | 'key_set' | 'revocations' | 'time';
 
 /** What a license comes to here and now. */
 export interface Verdict {
@@ -91,6 +91,53 @@ export interface Cell {
   dimensions?: Record<string, string>;
 }
 
+/** A meter's handle: whose use is counted, how it is split, and what it survives. */
+export interface MeterOptions extends Cell {
+  /**
+   * `process`, where nothing is said: counts survive a killed process, and a power cut but for the
+   * last second. `power`: each call waits for the disk, a millisecond or so, and they survive both.
+   */
+  durability?: 'process' | 'power';
+}
+
+/** How a meter's quota stands. */
+export interface QuotaStatus {
+  meter: string;
+  /** The stretch of time the limit is for: `month`, `rolling`, `lifetime`, … */
+  window: string;
+  /** Units a window; `null` where use is only counted. */
+  limit: number | null;
+  /** Units used in this window beyond those that were carried over. */
+  used: number;
+  /** Units left, prepaid ones included; `null` without a limit. */
+  remaining: number | null;
+  /** Units used beyond the limit; they are charged. */
+  overage: number;
+  /** Prepaid units left. */
+  credits: number;
+  /** When units come back; `null` when time alone brings none. */
+  resetsAt: number | null;
+}
+
+/** A quota's use has reached one of its alerts. */
+export interface Alert {
+  meter: string;
+  /** The percentage of the limit that was reached. */
+  percent: number;
+  status: QuotaStatus;
+}
+
+/** One happening of a meter, for what no sum can tell. */
+export interface Event extends Cell {
+  /** Tells it from all others: 1 to 64 bytes. Take one that comes again when work is done again. */
+  id: string;
+  meter: string;
+  /** Exact: a whole number, a `bigint` or a decimal text of at most 18 digits; one when absent. */
+  value?: Quantity;
+  /** When it happened; when it is recorded, where absent. */
+  at?: number;
+}
+
 /** The answer to "may I use so many units?". */
 export interface Decision {
   granted: boolean;
@@ -132,18 +179,37 @@ export class Meter {
   private constructor();
   /** Units this handle's cell has counted since the device's first day. */
   get counted(): bigint;
-  /** Counts units (one when absent), whatever any quota says. No lock, no system call. */
+  /** What counts through this handle survive. */
+  get durability(): 'process' | 'power';
+  /**
+   * Counts units (one when absent), whatever any quota says. With durability `power` it returns when
+   * they are on the disk; if it throws then, they are counted, and only a power cut can lose them.
+   */
   record(n?: number): void;
+  /** Counts many at once, with one wait for the disk where the durability asks for it. */
+  recordBatch(counts: number[]): void;
+  /**
+   * Keeps one event, once by its id: on the disk when this returns. It adds nothing to the count.
+   * Throws `event_id_invalid`, `decimal_invalid` or `events_full`.
+   */
+  event(id: string, value?: Quantity): void;
   /** Takes units (one when absent) from the license's quota and counts them, or does neither. */
   consume(n?: number): Decision;
-  /** Takes units whose use is known only afterwards; throws with the reason where refused. */
-  reserve(n: number): Reservation;
+  /**
+   * Takes units whose use is known only afterwards; throws with the reason where refused. They go
+   * back after so many seconds (3600 when absent), also when this process was killed.
+   */
+  reserve(n: number, seconds?: number): Reservation;
 }
 
 /** Units taken from a quota and not yet counted. */
 export class Reservation {
   private constructor();
-  /** Counts the units that were used and gives the rest back. */
+  /** Units that are held. */
+  get units(): number;
+  /** Until when they are held: then they go back, whatever became of this process. */
+  get expiresAt(): number;
+  /** Counts the units that were used, all of them, and gives the rest back. */
   commit(used: number): void;
   /** Gives everything back; harmless when it was committed or released before. */
   release(): void;
@@ -186,6 +252,20 @@ export interface OpenOptions {
   hostId?: string;
   /** Adds the limits and quotas of several licenses up, where else the largest counts. */
   addUp?: boolean;
+  /** How often counts reach the disk and are sealed. */
+  pace?: Pace;
+}
+
+/** How often what happens by itself happens. */
+export interface Pace {
+  /**
+   * Counts reach the disk this often: 1000. With 0 you call `flush` and `sealWhenDue` yourself.
+   */
+  flushMs?: number;
+  /** What was counted is sealed at least this often, sent or not: an hour. */
+  sealMs?: number;
+  /** A sync says this often that there is nothing to say: a day. */
+  heartbeatMs?: number;
 }
 
 /**
@@ -211,15 +291,39 @@ export class Engine {
   /** What the license says of a feature; throws with the reason where it may not be used. */
   check(feature: string): true | number | string;
   /** A handle for counting, to be kept. */
-  meter(name: string, cell?: Cell): Meter;
+  meter(name: string, options?: MeterOptions): Meter;
   /** Counts units of a meter by its name. */
   record(name: string, n?: number): void;
   /** Takes units from a meter's quota by its name and counts them, or does neither. */
   consume(name: string, n?: number): Decision;
-  /** Takes units whose use is known only afterwards; throws with the reason where refused. */
-  reserve(name: string, n: number): Reservation;
+  /**
+   * Takes units whose use is known only afterwards; throws with the reason where refused. They go
+   * back after so many seconds (3600 when absent), also when this process was killed.
+   */
+  reserve(name: string, n: number, seconds?: number): Reservation;
+  /** Counts in many meters at once, with one wait for the disk where a durability asks for it. */
+  recordBatch(units: [meter: Meter, n: number][]): void;
+  /**
+   * Keeps events, each once by its id: on the disk when this returns, in one commit. Throws
+   * `events_full` when too many wait to be acknowledged: sync first.
+   */
+  recordEvents(events: Event[]): void;
+  /** How every quota of the licenses stands, in the order of the meters' names. */
+  quotas(): QuotaStatus[];
+  /** How one meter's quota stands; `null` when the licenses set none. */
+  quota(meter: string): QuotaStatus | null;
+  /**
+   * The alerts that use has reached, each once in its window: here or in a decision's `crossed`,
+   * whichever somebody sees first, in any process.
+   */
+  alerts(): Alert[];
   /** Writes every count to the disk: after this a power cut loses nothing counted so far. */
   flush(): void;
+  /**
+   * Seals what was counted when `sealMs` has passed; whether it was. It happens by itself, unless
+   * `flushMs` is 0.
+   */
+  sealWhenDue(): boolean;
   /** What every meter has counted, sealed and seen acknowledged. */
   usage(): Usage[];
   /**
@@ -245,6 +349,8 @@ export class Engine {
   timeRequest(): string;
   /** The kept segments and receipts, for `mintreu usage verify`. */
   exportUsage(): Uint8Array;
+  /** The signed checkpoints that stand for acknowledged segments which are not kept any more. */
+  checkpoints(): Uint8Array[];
   /** What to send to the server next, or `null` when this sync is done. */
   nextRequest(): Request | null;
   /** Takes the server's answer. Repeated, late and reordered answers are harmless. */
@@ -254,13 +360,23 @@ export class Engine {
 /**
  * Sends what the server has not acknowledged; gives how many requests were answered.
  *
- * Rejects with `server_unavailable` when the server can't be reached: try later, nothing is lost.
+ * While the server can't be reached or has too much to do, it waits as `retryAfter` says and tries
+ * again, as long as all waits together take at most `patienceMs` (10,000). Then it rejects with
+ * `server_unavailable` and a `retryAfterMs`, after which to call again: nothing is lost.
  */
 export function sync(
   engine: Engine,
   baseUrl: string | URL,
-  options?: { fetch?: typeof globalThis.fetch; timeoutMs?: number },
+  options?: { fetch?: typeof globalThis.fetch; timeoutMs?: number; patienceMs?: number },
 ): Promise<number>;
+
+/**
+ * How many milliseconds to wait before sending again what the server didn't take: after a 429, a 5xx
+ * or no answer at all, so many in a row. `header` is the answer's `Retry-After`, where it had one.
+ * At least as long as the server says, else doubling from a second to an hour; spread by chance over
+ * half as long again.
+ */
+export function retryAfter(header: string | null, failures: number): number;
 
 /** A quantity: a whole number, a `bigint`, or a decimal text such as `'2.5'`. */
 export type Quantity = number | bigint | string;

@@ -2,7 +2,7 @@
 
 const native = require('./mintreu.node');
 const { RemoteGateway, express } = require('./gateway.js');
-const { sync } = require('./sync.js');
+const { retryAfter, sync } = require('./sync.js');
 
 const hostFingerprint = (product, components = {}) =>
   native.hostFingerprint(product, components, { ...process.env });
@@ -20,6 +20,7 @@ module.exports = {
   hostFingerprint,
   price: native.price,
   redeemCode: native.redeemCode,
+  retryAfter,
   sync,
   trustProduct: native.trustProduct,
   verdict: native.verdict,

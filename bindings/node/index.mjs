@@ -13,6 +13,7 @@ export const {
   hostFingerprint,
   price,
   redeemCode,
+  retryAfter,
   sync,
   trustProduct,
   verdict,

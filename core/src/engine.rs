@@ -443,8 +443,8 @@ impl Engine {
         Ok(Meter::new(Arc::clone(&self.shared), core))
     }
 
-    /// The engine's instant, as quotas are judged at.
-    pub(crate) fn instant(&self) -> Timestamp {
+    /// The engine's instant, as quotas are judged at: it doesn't follow a clock that is set back.
+    pub fn instant(&self) -> Timestamp {
         self.shared.now().at
     }
 

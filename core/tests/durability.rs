@@ -181,6 +181,35 @@ fn durable_counts_outlive_the_counter_file() {
 }
 
 #[test]
+fn a_batch_over_two_folders_is_on_the_disk_in_each() {
+    let (machines, server) = ([Machine::new(), Machine::new()], Server::new(Fault::None));
+    let [here, there] = [0, 1].map(|n| machines[n].open(&server));
+    // The meters' places differ, so that one folder's are not taken for the other's.
+    there.record("calls", 1).unwrap();
+    let tokens = [&here, &there].map(|e| e.meter_with("tokens", Durability::Power).unwrap());
+    let calls = there.meter("calls").unwrap();
+    here.record_batch(&[(&tokens[0], 3), (&calls, 9), (&tokens[1], 4)])
+        .unwrap();
+    drop((here, there, calls));
+    drop(tokens);
+    let left = machines.map(|machine| {
+        fs::remove_file(machine.path().join("counters")).unwrap();
+        let engine = machine.open(&server);
+        (counted(&engine, "tokens"), counted(&engine, "calls"))
+    });
+    assert_eq!(left, [(3, 0), (4, 0)]);
+}
+
+#[test]
+fn a_durability_is_known_by_its_name() {
+    for known in Durability::ALL {
+        assert_eq!(Durability::parse(known.name()), Ok(known));
+    }
+    let unknown = Durability::parse("volatile").unwrap_err();
+    assert_eq!(unknown.code(), "durability_unknown");
+}
+
+#[test]
 fn many_threads_share_commits_and_each_is_on_the_disk() {
     let (machine, server) = (Machine::new(), Server::new(Fault::None));
     let engine = machine.open(&server);

@@ -59,7 +59,7 @@ const clients = {
     if (process.env.FAULTS_CODE) engine.install(process.env.FAULTS_CODE);
     const calls = engine.meter('characters', { subject: basename(folder) });
     // "Try later, nothing is lost": later is the next round, or the next start.
-    const send = () => sync(engine, url).catch((error) => console.error(error.code ?? error));
+    const send = () => sync(engine, url, { patienceMs: 0 }).catch((error) => console.error(error.code ?? error));
     return {
       report: (unit) => {
         calls.record();

@@ -119,7 +119,7 @@ def mintreu(url, folder):
     def sync():
         # "Call again later, nothing is lost": later is the next round, or the next start.
         with contextlib.suppress(mintreu.MintreuError):
-            mintreu.sync(engine, url)
+            mintreu.sync(engine, url, patience=0)
 
     def report(unit):
         calls.record()

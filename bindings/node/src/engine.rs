@@ -1,18 +1,22 @@
 //! The engine and the answers it gives.
 
-use mintreu::Engine as Inner;
-use mintreu::engine::{Options, Stacking};
+use std::time::Duration;
+
+use mintreu::engine::{Options, Pace as Paced, Stacking};
 use mintreu::id::LicenseId;
 use mintreu::keystore::{DeviceKey, HostBinding};
 use mintreu::license::Trust;
-use mintreu::sync::Request as EngineRequest;
+use mintreu::{Durability, Engine as Inner};
 use napi::bindgen_prelude::{Buffer, ClassInstance, Uint8Array};
 use napi_derive::napi;
 
+use crate::event::Event;
 use crate::host::Fingerprint;
 use crate::license::{Grant, Verdict, grant};
-use crate::meter::{Cell, Decision, Meter, Reservation, Usage};
-use crate::value::{Thrown, instant, ms, thrown, units};
+use crate::meter::{Decision, Meter, MeterOptions, Reservation, Usage};
+use crate::quota::{Alert, QuotaStatus};
+use crate::sync::Request;
+use crate::value::{Thrown, instant, ms, seconds, thrown, units};
 
 /// How an engine is opened.
 #[napi(object, object_to_js = false)]
@@ -23,6 +27,31 @@ pub struct OpenOptions<'a> {
     pub fingerprint: Option<ClassInstance<'a, Fingerprint>>,
     pub host_id: Option<String>,
     pub add_up: Option<bool>,
+    pub pace: Option<Pace>,
+}
+
+/// How often what happens by itself happens, in milliseconds.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct Pace {
+    pub flush_ms: Option<f64>,
+    pub seal_ms: Option<f64>,
+    pub heartbeat_ms: Option<f64>,
+}
+
+impl Pace {
+    fn read(self) -> Result<Paced, Thrown> {
+        let normal = Paced::default();
+        let read = |given: Option<f64>, normal| match given {
+            Some(ms) => units(Some(ms)).map(Duration::from_millis),
+            None => Ok(normal),
+        };
+        Ok(Paced {
+            flush: read(self.flush_ms, normal.flush)?,
+            seal: read(self.seal_ms, normal.seal)?,
+            heartbeat: read(self.heartbeat_ms, normal.heartbeat)?,
+        })
+    }
 }
 
 /// A product's licenses and meters on one device.
@@ -54,6 +83,7 @@ impl Engine {
                     .map_or(HostBinding::Machine, HostBinding::Id),
                 ..DeviceKey::default()
             },
+            pace: options.pace.unwrap_or_default().read()?,
             ..Options::default()
         };
         let inner = Inner::open_with(path, trust, options).map_err(thrown)?;
@@ -105,12 +135,17 @@ impl Engine {
         Ok(grant(&entitlement))
     }
 
-    /// A handle for counting, to be kept.
+    /// A handle for counting, to be kept; with durability `power` each call through it waits for
+    /// the disk.
     #[napi]
-    pub fn meter(&self, name: String, cell: Option<Cell>) -> Result<Meter, Thrown> {
-        let key = cell.unwrap_or_default().key(&name);
+    pub fn meter(&self, name: String, options: Option<MeterOptions>) -> Result<Meter, Thrown> {
+        let (cell, durability) = options.unwrap_or_default().read();
+        let durability = durability.map_or(Ok(Durability::default()), |d| Durability::parse(&d));
+        let durability = durability.map_err(thrown)?;
+        let key = cell.key(&name);
         let meter = key.and_then(|key| self.inner.meter_for(key));
-        meter.map(|inner| Meter { inner }).map_err(thrown)
+        let inner = meter.map_err(thrown)?.with(durability);
+        Ok(Meter { inner })
     }
 
     /// Counts units of a meter by its name.
@@ -126,17 +161,71 @@ impl Engine {
         Ok(decision.into())
     }
 
-    /// Takes units whose use is known only afterwards; throws with the reason where refused.
+    /// Takes units whose use is known only afterwards; throws with the reason where refused. They
+    /// go back after so many seconds, also when this process was killed.
     #[napi]
-    pub fn reserve(&self, name: String, n: f64) -> Result<Reservation, Thrown> {
+    pub fn reserve(
+        &self,
+        name: String,
+        n: f64,
+        seconds: Option<f64>,
+    ) -> Result<Reservation, Thrown> {
         let meter = self.inner.meter(&name).map_err(thrown)?;
-        Reservation::take(&meter, units(Some(n))?)
+        Reservation::take(&meter, n, seconds)
+    }
+
+    /// Counts in many meters at once, with one wait for the disk where a durability asks for it.
+    #[napi]
+    pub fn record_batch(&self, units: Vec<(ClassInstance<'_, Meter>, f64)>) -> Result<(), Thrown> {
+        let read = |(meter, n): &(ClassInstance<'_, Meter>, f64)| {
+            let n = crate::value::units(Some(*n))?;
+            Ok((meter.inner.clone(), n))
+        };
+        let units = units.iter().map(read).collect::<Result<Vec<_>, Thrown>>()?;
+        let units: Vec<_> = units.iter().map(|(meter, n)| (meter, *n)).collect();
+        self.inner.record_batch(&units).map_err(thrown)
+    }
+
+    /// Keeps events, each once by its id: on the disk when this returns.
+    #[napi]
+    pub fn record_events(&self, events: Vec<Event>) -> Result<(), Thrown> {
+        let now = self.inner.instant();
+        let events = events.into_iter().map(|event| event.happened(now));
+        let events = events.collect::<Result<Vec<_>, Thrown>>()?;
+        self.inner.record_events(&events).map_err(thrown)
+    }
+
+    /// How every quota of the licenses stands, in the order of the meters' names.
+    #[napi]
+    pub fn quotas(&self) -> Result<Vec<QuotaStatus>, Thrown> {
+        let quotas = self.inner.quotas().map_err(thrown)?;
+        Ok(quotas.into_iter().map(QuotaStatus::from).collect())
+    }
+
+    /// How one meter's quota stands; `null` when the licenses set none.
+    #[napi]
+    pub fn quota(&self, meter: String) -> Result<Option<QuotaStatus>, Thrown> {
+        let quota = self.inner.quota(&meter).map_err(thrown)?;
+        Ok(quota.map(QuotaStatus::from))
+    }
+
+    /// The alerts that use has reached, each once in its window: here or in `crossed`.
+    #[napi]
+    pub fn alerts(&self) -> Result<Vec<Alert>, Thrown> {
+        let alerts = self.inner.alerts().map_err(thrown)?;
+        Ok(alerts.into_iter().map(Alert::from).collect())
     }
 
     /// Writes every count to the disk: after this a power cut loses nothing counted so far.
     #[napi]
     pub fn flush(&self) -> Result<(), Thrown> {
         self.inner.flush().map_err(thrown)
+    }
+
+    /// Seals what was counted when `sealMs` has passed; whether it was.
+    #[napi]
+    pub fn seal_when_due(&self) -> Result<bool, Thrown> {
+        self.inner.seal_when_due().map_err(thrown)
     }
 
     /// What every meter has counted, sealed and seen acknowledged.
@@ -170,8 +259,7 @@ impl Engine {
     /// Asks to keep a floating seat for so many seconds, to work without a network.
     #[napi]
     pub fn borrow(&self, seconds: f64, license: Option<String>) -> Result<(), Thrown> {
-        // Longer than the engine's own limit is cut there.
-        let seconds = u32::try_from(units(Some(seconds))?).unwrap_or(u32::MAX);
+        let seconds = self::seconds(seconds)?;
         self.inner.borrow(named(license)?, seconds).map_err(thrown)
     }
 
@@ -195,6 +283,13 @@ impl Engine {
         self.inner.export_usage().map(Buffer::from).map_err(thrown)
     }
 
+    /// The signed checkpoints that stand for acknowledged segments which are not kept any more.
+    #[napi]
+    pub fn checkpoints(&self) -> Result<Vec<Buffer>, Thrown> {
+        let checkpoints = self.inner.checkpoints().map_err(thrown)?;
+        Ok(checkpoints.into_iter().map(Buffer::from).collect())
+    }
+
     /// What to send to the server next, or `null` when this sync is done.
     #[napi]
     pub fn next_request(&self) -> Result<Option<Request>, Thrown> {
@@ -211,24 +306,4 @@ impl Engine {
 
 fn named(license: Option<String>) -> Result<Option<LicenseId>, Thrown> {
     license.map(|id| id.parse().map_err(thrown)).transpose()
-}
-
-/// What the host's own HTTP client is to send.
-#[napi(object)]
-pub struct Request {
-    pub method: String,
-    pub path: String,
-    pub content_type: String,
-    pub body: Buffer,
-}
-
-impl From<EngineRequest> for Request {
-    fn from(request: EngineRequest) -> Self {
-        Self {
-            method: request.method.to_owned(),
-            path: request.path,
-            content_type: request.content_type.to_owned(),
-            body: request.body.into(),
-        }
-    }
 }

@@ -9,9 +9,12 @@
 //! * Units go in as whole numbers up to `Number.MAX_SAFE_INTEGER`; sums come out as `bigint`.
 
 mod engine;
+mod event;
 mod gateway;
 mod host;
 mod license;
 mod meter;
 mod price;
+mod quota;
+mod sync;
 mod value;

@@ -3,17 +3,36 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use mintreu::engine::{Meter as Inner, Reservation as Held};
+use mintreu::engine::{Meter as Inner, RESERVED_SECS, Reservation as Held};
 use mintreu::journal::CellUsage;
 use mintreu::meter::{CellKey, Decision as Answer};
 use napi::bindgen_prelude::BigInt;
 use napi_derive::napi;
 
-use crate::value::{Thrown, ms, thrown, units};
+use crate::event::value;
+use crate::price::Given;
+use crate::value::{Thrown, ms, seconds, thrown, units};
 
-/// Whose use is counted (an opaque id) and how it is split.
-#[napi(object)]
+/// Whose use is counted (an opaque id), how it is split, and what it survives.
+#[napi(object, object_to_js = false)]
 #[derive(Default)]
+pub struct MeterOptions {
+    pub subject: Option<String>,
+    pub dimensions: Option<HashMap<String, String>>,
+    pub durability: Option<String>,
+}
+
+impl MeterOptions {
+    pub fn read(self) -> (Cell, Option<String>) {
+        let cell = Cell {
+            subject: self.subject,
+            dimensions: self.dimensions,
+        };
+        (cell, self.durability)
+    }
+}
+
+/// Whose use is counted and how it is split.
 pub struct Cell {
     pub subject: Option<String>,
     pub dimensions: Option<HashMap<String, String>>,
@@ -41,11 +60,32 @@ pub struct Meter {
 
 #[napi]
 impl Meter {
-    /// Counts units, whatever any quota says. No lock, no system call.
+    /// Counts units, whatever any quota says. With durability `power` it returns when they are on
+    /// the disk; else there is no lock and no system call.
     #[napi]
     pub fn record(&self, n: Option<f64>) -> Result<(), Thrown> {
-        self.inner.record(units(n)?);
-        Ok(())
+        self.inner.try_record(units(n)?).map_err(thrown)
+    }
+
+    /// Counts many at once, with one wait for the disk where the durability asks for it.
+    #[napi]
+    pub fn record_batch(&self, counts: Vec<f64>) -> Result<(), Thrown> {
+        let counts = counts.into_iter().map(|n| units(Some(n)));
+        let counts = counts.collect::<Result<Vec<_>, Thrown>>()?;
+        self.inner.record_batch(&counts).map_err(thrown)
+    }
+
+    /// Keeps one event, once by its id: on the disk when this returns. It adds nothing to the count.
+    #[napi]
+    pub fn event(&self, id: String, value: Option<Given>) -> Result<(), Thrown> {
+        let value = self::value(value)?;
+        self.inner.event(&id, value).map_err(thrown)
+    }
+
+    /// What counts through this handle survive: `process` or `power`.
+    #[napi(getter)]
+    pub fn durability(&self) -> &'static str {
+        self.inner.durability().name()
     }
 
     /// Takes units from the license's quota and counts them, or does neither.
@@ -55,10 +95,11 @@ impl Meter {
         Ok(decision.into())
     }
 
-    /// Takes units whose use is known only afterwards; throws with the reason where refused.
+    /// Takes units whose use is known only afterwards; throws with the reason where refused. They
+    /// go back after so many seconds, also when this process was killed.
     #[napi]
-    pub fn reserve(&self, n: f64) -> Result<Reservation, Thrown> {
-        Reservation::take(&self.inner, units(Some(n))?)
+    pub fn reserve(&self, n: f64, seconds: Option<f64>) -> Result<Reservation, Thrown> {
+        Reservation::take(&self.inner, n, seconds)
     }
 
     /// Units this handle's cell has counted since the device's first day.
@@ -97,12 +138,18 @@ impl From<Answer> for Decision {
 pub struct Reservation {
     /// Empty once committed or released.
     held: Mutex<Option<Held>>,
+    units: f64,
+    expires_at: f64,
 }
 
 impl Reservation {
-    pub fn take(meter: &Inner, n: u64) -> Result<Self, Thrown> {
-        match meter.reserve(n).map_err(thrown)? {
+    pub fn take(meter: &Inner, n: f64, secs: Option<f64>) -> Result<Self, Thrown> {
+        let secs = secs.map_or(Ok(RESERVED_SECS), seconds)?;
+        let reserved = meter.reserve_for(units(Some(n))?, secs);
+        match reserved.map_err(thrown)? {
             Ok(held) => Ok(Self {
+                units: held.units() as f64,
+                expires_at: ms(held.expires_at()),
                 held: Mutex::new(Some(held)),
             }),
             Err(Answer::Refused { reason, .. }) => Err(Thrown::new(
@@ -123,7 +170,19 @@ impl Reservation {
 
 #[napi]
 impl Reservation {
-    /// Counts the units that were used and gives the rest back.
+    /// Units that are held.
+    #[napi(getter)]
+    pub fn units(&self) -> f64 {
+        self.units
+    }
+
+    /// Until when they are held: then they go back, whatever became of this process.
+    #[napi(getter)]
+    pub fn expires_at(&self) -> f64 {
+        self.expires_at
+    }
+
+    /// Counts the units that were used, all of them, and gives the rest back.
     #[napi]
     pub fn commit(&self, used: f64) -> Result<(), Thrown> {
         let used = units(Some(used))?;

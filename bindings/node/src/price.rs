@@ -9,7 +9,7 @@ use napi_derive::napi;
 use crate::value::{Thrown, instant, thrown, units};
 
 /// A quantity: a whole `number`, a `bigint`, or a decimal text.
-type Given = Either3<f64, BigInt, String>;
+pub type Given = Either3<f64, BigInt, String>;
 
 fn quantity(given: Given) -> Result<String, Thrown> {
     match given {

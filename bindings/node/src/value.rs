@@ -6,7 +6,7 @@ use mintreu::{Clock as _, Error, SystemClock, Timestamp};
 pub type Thrown = napi::Error<&'static str>;
 
 /// The largest whole number that JavaScript's `number` holds exactly.
-const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
+pub const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
 
 /// An `Error` whose `code` is the engine's.
 pub fn thrown(error: Error) -> Thrown {
@@ -29,6 +29,7 @@ pub fn instant(given: Option<f64>) -> Result<Timestamp, Thrown> {
     }
     Ok(Timestamp::from_ms(ms.floor() as i64))
 }
+
 /// Whole units from a `number`; one when absent.
 pub fn units(given: Option<f64>) -> Result<u64, Thrown> {
     let given = given.unwrap_or(1.0);
@@ -37,4 +38,9 @@ pub fn units(given: Option<f64>) -> Result<u64, Thrown> {
         return Err(Thrown::new("units_invalid", detail));
     }
     Ok(given as u64)
+}
+
+/// Whole seconds; what is longer than the engine counts is cut there.
+pub fn seconds(given: f64) -> Result<u32, Thrown> {
+    Ok(u32::try_from(units(Some(given))?).unwrap_or(u32::MAX))
 }

@@ -1,5 +1,6 @@
 // Type-checked strictly, never run: what a caller's editor sees.
-import { bill, Engine, hostFingerprint, price, sync, verify, type Bill, type Decision, type Installed, type License, type Usage } from 'mintreu';
+import { bill, Engine, hostFingerprint, price, retryAfter, sync, verify } from 'mintreu';
+import type { Alert, Bill, Decision, Installed, License, QuotaStatus, Usage } from 'mintreu';
 
 export async function use(trust: string, text: string): Promise<number> {
   const license: License = verify(text, trust, { now: 0 });
@@ -19,6 +20,15 @@ export async function use(trust: string, text: string): Promise<number> {
   const granted: true | number | string = engine.check('export-4k');
   const decision: Decision = engine.meter('api.calls', { dimensions: { region: 'eu' } }).consume(2);
   const usage: Usage[] = engine.usage();
+  const status: QuotaStatus | null = engine.quota('renders');
+  const alerts: Alert[] = engine.alerts();
+  const durable = engine.meter('tokens', { subject: 'customer-7', durability: 'power' });
+  engine.recordBatch([[durable, 3]]);
+  engine.recordEvents([{ id: 'job-1', meter: 'jobs', value: '0.5', at: Date.now() }]);
+  // @ts-expect-error counts in memory alone are the browser's
+  engine.meter('tokens', { durability: 'volatile' });
+  const wait: number = retryAfter(null, 1) + durable.reserve(1, 60).expiresAt;
+  console.log(status?.remaining, alerts.map(({ percent }) => percent), wait);
   const counted: bigint = usage.reduce((sum, { counted }) => sum + counted, 0n);
   const left: number | null = decision.remaining;
   // @ts-expect-error units are numbers

@@ -1,19 +1,22 @@
 //! The engine and the answers it gives.
 
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use mintreu::engine::{Options, Stacking};
+use mintreu::engine::{Options, Pace as Paced, Stacking};
 use mintreu::keystore::{DeviceKey, HostBinding};
 use mintreu::license::Trust;
-use mintreu::sync::Request as EngineRequest;
-use mintreu::{Engine as Inner, Error};
+use mintreu::{Durability, Engine as Inner, Error};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::event::Event;
 use crate::host::Fingerprint;
 use crate::license::{Grant, Verdict};
 use crate::meter::{Decision, Dimensions, Meter, Reservation, Usage, key};
+use crate::quota::{Alert, QuotaStatus};
+use crate::sync::Request;
 use crate::value::{Moment, datetime, raised};
 
 /// A product's licenses and meters on one device. Safe to share between threads.
@@ -40,7 +43,7 @@ impl Engine {
 impl Engine {
     #[new]
     #[pyo3(signature = (path, *, trust, version=None, released_at=None, fingerprint=None,
-        host_id=None, add_up=false))]
+        host_id=None, add_up=false, pace=None))]
     #[expect(clippy::too_many_arguments, reason = "Python passes them by keyword")]
     fn new(
         py: Python<'_>,
@@ -51,7 +54,9 @@ impl Engine {
         fingerprint: Option<&Bound<'_, Fingerprint>>,
         host_id: Option<String>,
         add_up: bool,
+        pace: Option<&Bound<'_, Pace>>,
     ) -> PyResult<Self> {
+        let pace = pace.map(|pace| pace.get().0).unwrap_or_default();
         let fingerprint = fingerprint.map(|known| known.get().inner.clone());
         let opened = py.detach(|| {
             let options = Options {
@@ -66,6 +71,7 @@ impl Engine {
                     host: host_id.map_or(HostBinding::Machine, HostBinding::Id),
                     ..DeviceKey::default()
                 },
+                pace,
                 ..Options::default()
             };
             Inner::open_with(path, Trust::parse(trust)?, options)
@@ -96,7 +102,7 @@ impl Engine {
     }
 
     /// Installs whatever a seller gives a customer, in any text form, and says what it was:
-    /// `license`, `activation`, `code`, `lease`, `key_set`, `revocations` or `time`.
+    /// `license`, `activation`, `code`, `lease`, `units`, `key_set`, `revocations` or `time`.
     fn install(&self, py: Python<'_>, text: &str) -> PyResult<&'static str> {
         let installed = self.detached(py, |inner| inner.install(text))?;
         Ok(installed.name())
@@ -118,16 +124,22 @@ impl Engine {
         Ok(Grant::from(&entitlement))
     }
 
-    /// A handle for counting, to be kept.
-    #[pyo3(signature = (name, *, subject=None, dimensions=None))]
+    /// A handle for counting, to be kept; with durability `power` each call through it waits for
+    /// the disk.
+    #[pyo3(signature = (name, *, subject=None, dimensions=None, durability="process"))]
     fn meter(
         &self,
         py: Python<'_>,
         name: &str,
         subject: Option<&str>,
         dimensions: Option<Dimensions>,
+        durability: &str,
     ) -> PyResult<Meter> {
-        let meter = self.detached(py, |inner| inner.meter_for(key(name, subject, dimensions)?));
+        let meter = self.detached(py, |inner| {
+            let durability = Durability::parse(durability)?;
+            let meter = inner.meter_for(key(name, subject, dimensions)?)?;
+            Ok(meter.with(durability))
+        });
         meter.map(Meter)
     }
 
@@ -146,15 +158,65 @@ impl Engine {
             .map_err(raised)
     }
 
-    /// Takes units whose use is known only afterwards; raises with the reason where refused.
-    fn reserve(&self, py: Python<'_>, name: &str, n: u64) -> PyResult<Reservation> {
+    /// Takes units whose use is known only afterwards; raises with the reason where refused. They
+    /// go back after so many seconds, also when this process was killed.
+    #[pyo3(signature = (name, n, *, seconds=None))]
+    fn reserve(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        n: u64,
+        seconds: Option<u32>,
+    ) -> PyResult<Reservation> {
         let meter = self.detached(py, |inner| inner.meter(name))?;
-        Reservation::take(&meter, n)
+        Reservation::take(py, &meter, n, seconds)
+    }
+
+    /// Counts in many meters at once, with one wait for the disk where a durability asks for it.
+    fn record_batch(&self, py: Python<'_>, units: Vec<(Bound<'_, Meter>, u64)>) -> PyResult<()> {
+        let units: Vec<_> = units
+            .iter()
+            .map(|(meter, n)| (&meter.get().0, *n))
+            .collect();
+        self.detached(py, |inner| inner.record_batch(&units))
+    }
+
+    /// Keeps events, each once by its id: on the disk when this returns.
+    fn record_events(&self, py: Python<'_>, events: Vec<Event>) -> PyResult<()> {
+        self.detached(py, |inner| {
+            let now = inner.instant();
+            let events = events.into_iter().map(|event| event.happened(now));
+            inner.record_events(&events.collect::<Result<Vec<_>, _>>()?)
+        })
+    }
+
+    /// How every quota of the licenses stands, in the order of the meters' names.
+    fn quotas(&self, py: Python<'_>) -> PyResult<Vec<QuotaStatus>> {
+        let quotas = self.detached(py, Inner::quotas)?;
+        Ok(quotas.into_iter().map(QuotaStatus::from).collect())
+    }
+
+    /// How one meter's quota stands; `None` when the licenses set none.
+    fn quota(&self, py: Python<'_>, meter: &str) -> PyResult<Option<QuotaStatus>> {
+        let quota = self.detached(py, |inner| inner.quota(meter))?;
+        Ok(quota.map(QuotaStatus::from))
+    }
+
+    /// The alerts that use has reached, each once in its window: here or in `Decision.crossed`.
+    fn alerts(&self, py: Python<'_>) -> PyResult<Vec<Alert>> {
+        let alerts = self.detached(py, Inner::alerts)?;
+        Ok(alerts.into_iter().map(Alert::from).collect())
     }
 
     /// Writes every count to the disk: after this a power cut loses nothing counted so far.
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
         self.detached(py, Inner::flush)
+    }
+
+    /// Seals what was counted when the last segment is older than `Pace.seal`; whether it was. It
+    /// happens by itself, unless `Pace.flush` is zero.
+    fn seal_when_due(&self, py: Python<'_>) -> PyResult<bool> {
+        self.detached(py, Inner::seal_when_due)
     }
 
     /// What every meter has counted, sealed and seen acknowledged.
@@ -209,6 +271,13 @@ impl Engine {
         Ok(PyBytes::new(py, &export))
     }
 
+    /// The signed checkpoints that stand for acknowledged segments which are not kept any more.
+    fn checkpoints<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let checkpoints = self.detached(py, Inner::checkpoints)?;
+        let checkpoints = checkpoints.iter().map(|bytes| PyBytes::new(py, bytes));
+        Ok(checkpoints.collect())
+    }
+
     /// What to send to the server next, or `None` when this sync is done.
     fn next_request(&self, py: Python<'_>) -> PyResult<Option<Request>> {
         let request = self.detached(py, Inner::next_request)?;
@@ -221,29 +290,34 @@ impl Engine {
     }
 }
 
-/// What the host's own HTTP client is to send.
+/// How often what happens by itself happens, in seconds.
 #[pyclass(frozen, module = "mintreu")]
-pub struct Request(EngineRequest);
+pub struct Pace(Paced);
 
 #[pymethods]
-impl Request {
-    #[getter]
-    fn method(&self) -> &'static str {
-        self.0.method
+impl Pace {
+    #[new]
+    #[pyo3(signature = (*, flush=None, seal=None, heartbeat=None))]
+    fn new(flush: Option<f64>, seal: Option<f64>, heartbeat: Option<f64>) -> PyResult<Self> {
+        let normal = Paced::default();
+        Ok(Self(Paced {
+            flush: seconds(flush, normal.flush)?,
+            seal: seconds(seal, normal.seal)?,
+            heartbeat: seconds(heartbeat, normal.heartbeat)?,
+        }))
     }
 
-    #[getter]
-    fn path(&self) -> &str {
-        &self.0.path
+    fn __repr__(&self) -> String {
+        let Paced {
+            flush,
+            seal,
+            heartbeat,
+        } = self.0;
+        format!("Pace(flush={flush:?}, seal={seal:?}, heartbeat={heartbeat:?})")
     }
+}
 
-    #[getter]
-    fn content_type(&self) -> &'static str {
-        self.0.content_type
-    }
-
-    #[getter]
-    fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.body)
-    }
+fn seconds(given: Option<f64>, normal: Duration) -> PyResult<Duration> {
+    let read = given.map_or(Ok(normal), Duration::try_from_secs_f64);
+    read.map_err(|_| PyValueError::new_err("a pace is a number of seconds from 0"))
 }

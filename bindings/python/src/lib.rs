@@ -9,11 +9,14 @@
 //! * The interpreter's lock is released around everything that touches a disk or a key.
 
 mod engine;
+mod event;
 mod gateway;
 mod host;
 mod license;
 mod meter;
 mod price;
+mod quota;
+mod sync;
 mod value;
 
 use pyo3::pymodule;
@@ -21,7 +24,9 @@ use pyo3::pymodule;
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::engine::{Engine, Request};
+    use super::engine::{Engine, Pace};
+    #[pymodule_export]
+    use super::event::Event;
     #[pymodule_export]
     use super::gateway::{Answer, Gateway, Plan};
     #[pymodule_export]
@@ -32,4 +37,8 @@ mod _native {
     use super::meter::{Decision, Meter, Reservation, Usage};
     #[pymodule_export]
     use super::price::{Bill, BillLine, Burn, Charge, Credit, Money, Rated, bill, price_of};
+    #[pymodule_export]
+    use super::quota::{Alert, QuotaStatus};
+    #[pymodule_export]
+    use super::sync::{Request, retry_after};
 }

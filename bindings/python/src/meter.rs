@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use mintreu::engine::{Meter as Inner, Reservation as Held};
+use mintreu::engine::{Durability, Meter as Inner, RESERVED_SECS, Reservation as Held};
 use mintreu::journal::CellUsage;
 use mintreu::meter::{CellKey, Decision as Answer};
 use mintreu::{Error, Result};
 use pyo3::prelude::*;
 
+use crate::event::value;
+use crate::price::Exact;
 use crate::value::{datetime, raised};
 
 /// Dimension names and values.
@@ -31,23 +33,60 @@ pub fn key(name: &str, subject: Option<&str>, dimensions: Option<Dimensions>) ->
 #[pyclass(frozen, module = "mintreu")]
 pub struct Meter(pub Inner);
 
+impl Meter {
+    /// Runs what waits for the disk without the interpreter's lock; what never waits keeps it.
+    fn settling<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&Inner) -> Result<T> + Send,
+    ) -> PyResult<T> {
+        let done = match self.0.durability() {
+            Durability::Process => work(&self.0),
+            Durability::Power => py.detach(|| work(&self.0)),
+        };
+        done.map_err(raised)
+    }
+}
+
 #[pymethods]
 impl Meter {
-    /// Counts units, whatever any quota says. No lock, no system call.
+    /// Counts units, whatever any quota says. With durability `power` it returns when they are on
+    /// the disk; else there is no lock and no system call.
     #[pyo3(signature = (n=1))]
-    fn record(&self, n: u64) {
-        self.0.record(n);
+    fn record(&self, py: Python<'_>, n: u64) -> PyResult<()> {
+        self.settling(py, |meter| meter.try_record(n))
+    }
+
+    /// Counts many at once, with one wait for the disk where the durability asks for it.
+    fn record_batch(&self, py: Python<'_>, units: Vec<u64>) -> PyResult<()> {
+        self.settling(py, |meter| meter.record_batch(&units))
+    }
+
+    /// Keeps one event, once by its id: on the disk when this returns. It adds nothing to the count.
+    #[pyo3(signature = (id, value=None))]
+    fn event(&self, py: Python<'_>, id: &str, value: Option<Exact>) -> PyResult<()> {
+        let value = self::value(value).map_err(raised)?;
+        py.detach(|| self.0.event(id, value)).map_err(raised)
     }
 
     /// Takes units from the license's quota and counts them, or does neither.
     #[pyo3(signature = (n=1))]
-    fn consume(&self, n: u64) -> PyResult<Decision> {
-        self.0.consume(n).map(Decision::from).map_err(raised)
+    fn consume(&self, py: Python<'_>, n: u64) -> PyResult<Decision> {
+        let decision = self.settling(py, |meter| meter.consume(n))?;
+        Ok(decision.into())
     }
 
-    /// Takes units whose use is known only afterwards; raises with the reason where refused.
-    fn reserve(&self, n: u64) -> PyResult<Reservation> {
-        Reservation::take(&self.0, n)
+    /// Takes units whose use is known only afterwards; raises with the reason where refused. They
+    /// go back after so many seconds, also when this process was killed.
+    #[pyo3(signature = (n, *, seconds=None))]
+    fn reserve(&self, py: Python<'_>, n: u64, seconds: Option<u32>) -> PyResult<Reservation> {
+        Reservation::take(py, &self.0, n, seconds)
+    }
+
+    /// What counts through this handle survive: `process` or `power`.
+    #[getter]
+    fn durability(&self) -> &'static str {
+        self.0.durability().name()
     }
 
     /// Units this handle's cell has counted since the device's first day.
@@ -105,12 +144,20 @@ impl Decision {
 pub struct Reservation {
     /// Empty once committed or released.
     held: Mutex<Option<Held>>,
+    #[pyo3(get)]
+    units: u64,
+    #[pyo3(get)]
+    expires_at: SystemTime,
 }
 
 impl Reservation {
-    pub fn take(meter: &Inner, n: u64) -> PyResult<Self> {
-        match meter.reserve(n).map_err(raised)? {
+    pub fn take(py: Python<'_>, meter: &Inner, n: u64, secs: Option<u32>) -> PyResult<Self> {
+        let secs = secs.unwrap_or(RESERVED_SECS);
+        let reserved = py.detach(|| meter.reserve_for(n, secs));
+        match reserved.map_err(raised)? {
             Ok(held) => Ok(Self {
+                units: held.units(),
+                expires_at: datetime(held.expires_at()),
                 held: Mutex::new(Some(held)),
             }),
             Err(refused) => Err(raised(refusal(&refused))),
@@ -136,11 +183,11 @@ fn refusal(answer: &Answer) -> Error {
 
 #[pymethods]
 impl Reservation {
-    /// Counts the units that were used and gives the rest back.
-    fn commit(&self, used: u64) -> PyResult<()> {
+    /// Counts the units that were used, all of them, and gives the rest back.
+    fn commit(&self, py: Python<'_>, used: u64) -> PyResult<()> {
         let spent = || Error::new("reservation_over", "it was committed or released before");
         let held = self.let_go().ok_or_else(|| raised(spent()))?;
-        held.commit(used).map_err(raised)
+        py.detach(|| held.commit(used)).map_err(raised)
     }
 
     /// Gives everything back; harmless when it was committed or released before.

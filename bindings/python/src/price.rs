@@ -18,7 +18,7 @@ fn decimal_type(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
 
 /// A quantity or an amount: an `int`, a `Decimal` or a decimal `str`; never a `float`.
 #[derive(Clone)]
-pub struct Exact(String);
+pub struct Exact(pub String);
 
 impl<'py> FromPyObject<'_, 'py> for Exact {
     type Error = PyErr;

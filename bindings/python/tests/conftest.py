@@ -18,6 +18,12 @@ def forever():
 
 
 @pytest.fixture
+def alerting():
+    """A license whose quota of 500 renders a month tells at 80 and at 100 percent."""
+    return next(case for case in licenses() if case["name"] == "alerts")
+
+
+@pytest.fixture
 def engine(tmp_path, forever):
     import mintreu
 

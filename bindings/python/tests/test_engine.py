@@ -167,7 +167,7 @@ def test_a_server_that_is_down_loses_nothing(engine):
     try:
         if engine.next_request() is not None:
             with pytest.raises(mintreu.MintreuError, match="server_unavailable"):
-                mintreu.sync(engine, f"http://127.0.0.1:{server.server_port}")
+                mintreu.sync(engine, f"http://127.0.0.1:{server.server_port}", patience=0)
     finally:
         server.shutdown()
     assert engine.meter("api.calls").counted == 3

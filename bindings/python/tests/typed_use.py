@@ -15,7 +15,16 @@ def use(engine: mintreu.Engine, trust: str, text: str) -> None:
     decision: mintreu.Decision = meter.consume(2)
     with engine.reserve("tokens", 4000) as hold:
         hold.commit(10)
-    sent: int = mintreu.sync(engine, "https://example.test")
+    sent: int = mintreu.sync(engine, "https://example.test", patience=5)
+    status: Optional[mintreu.QuotaStatus] = engine.quota("renders")
+    reached: list[tuple[str, int, Optional[int]]] = [
+        (alert.meter, alert.percent, alert.status.remaining) for alert in engine.alerts()
+    ]
+    durable = engine.meter("tokens", durability="power")
+    engine.record_batch([(durable, 3), (meter, 1)])
+    engine.record_events([mintreu.Event("job-1", "jobs", Decimal("0.5"), subject="customer-7")])
+    waits: float = mintreu.retry_after(None, 1)
+    print(status, reached, waits, engine.reserve("tokens", 1, seconds=60).expires_at)
 
     @engine.requires("export-4k")
     def export(name: str) -> int:

@@ -2,16 +2,20 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use mintreu::engine::Options;
+use mintreu::engine::{Options, Pace as Paced};
 use mintreu::id::LicenseId;
 use mintreu::keystore::{DeviceKey, HostBinding};
 use mintreu::license::Trust;
 use mintreu::{Engine as Inner, Timestamp};
 
+use crate::event::Event;
 use crate::host::Fingerprint;
 use crate::license::{Grant, Verdict};
-use crate::meter::{Decision, Meter, Usage, key};
+use crate::meter::{Count, Decision, Durability, Meter, Usage, key};
+use crate::quota::{Alert, QuotaStatus};
+use crate::sync::Request;
 use crate::value::MintreuError;
 
 /// A product's licenses and meters on one device. Safe to share between threads.
@@ -38,6 +42,35 @@ pub struct OpenOptions {
     /// nothing.
     #[uniffi(default = None)]
     pub host_id: Option<String>,
+    /// How often what happens by itself happens.
+    #[uniffi(default = None)]
+    pub pace: Option<Pace>,
+}
+
+/// How often what happens by itself happens, in milliseconds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, uniffi::Record)]
+pub struct Pace {
+    /// Counts reach the disk this often: 1000. With 0 the host calls `flush` and `seal_when_due`.
+    #[uniffi(default = None)]
+    pub flush_ms: Option<u64>,
+    /// What was counted is sealed at least this often, sent or not: an hour.
+    #[uniffi(default = None)]
+    pub seal_ms: Option<u64>,
+    /// A sync says this often that there is nothing to say: a day.
+    #[uniffi(default = None)]
+    pub heartbeat_ms: Option<u64>,
+}
+
+impl From<Pace> for Paced {
+    fn from(pace: Pace) -> Self {
+        let normal = Self::default();
+        let read = |ms: Option<u64>, normal| ms.map_or(normal, Duration::from_millis);
+        Self {
+            flush: read(pace.flush_ms, normal.flush),
+            seal: read(pace.seal_ms, normal.seal),
+            heartbeat: read(pace.heartbeat_ms, normal.heartbeat),
+        }
+    }
 }
 
 #[uniffi::export]
@@ -59,6 +92,7 @@ impl Engine {
                     .map_or(HostBinding::Machine, HostBinding::Id),
                 ..DeviceKey::default()
             },
+            pace: options.pace.unwrap_or_default().into(),
             ..Options::default()
         };
         let inner = Inner::open_with(path, trust, options)?;
@@ -82,7 +116,7 @@ impl Engine {
     }
 
     /// Installs whatever a seller gives a customer, in any text form, and says what it was:
-    /// `license`, `activation`, `code`, `lease`, `key_set`, `revocations` or `time`.
+    /// `license`, `activation`, `code`, `lease`, `units`, `key_set`, `revocations` or `time`.
     pub fn install(&self, text: &str) -> Result<String, MintreuError> {
         Ok(self.inner.install(text)?.name().to_owned())
     }
@@ -104,15 +138,19 @@ impl Engine {
     }
 
     /// A handle for counting, to be kept; for one subject (an opaque id) and split by dimensions.
-    #[uniffi::method(default(subject = None, dimensions = None))]
+    /// With durability `Power` each call through it waits for the disk.
+    #[uniffi::method(default(subject = None, dimensions = None, durability = None))]
     pub fn meter(
         &self,
         name: &str,
         subject: Option<String>,
         dimensions: Option<HashMap<String, String>>,
+        durability: Option<Durability>,
     ) -> Result<Arc<Meter>, MintreuError> {
         let key = key(name, subject, dimensions)?;
-        Ok(Meter::shared(self.inner.meter_for(key)?))
+        let durability = durability.unwrap_or(Durability::Process);
+        let meter = self.inner.meter_for(key)?.with(durability.into());
+        Ok(Meter::shared(meter))
     }
 
     /// Counts units of a meter by its name.
@@ -123,6 +161,45 @@ impl Engine {
     /// Takes units from a meter's quota by its name and counts them, or does neither.
     pub fn consume(&self, name: &str, n: u64) -> Result<Decision, MintreuError> {
         Ok(self.inner.consume(name, n)?.into())
+    }
+
+    /// Counts in many meters at once, with one wait for the disk where a durability asks for it.
+    pub fn record_batch(&self, counts: Vec<Count>) -> Result<(), MintreuError> {
+        let counts: Vec<_> = counts.iter().map(Count::read).collect();
+        Ok(self.inner.record_batch(&counts)?)
+    }
+
+    /// Keeps events, each once by its id: on the disk when this returns, in one commit.
+    /// `events_full` when too many wait to be acknowledged: sync first.
+    pub fn record_events(&self, events: Vec<Event>) -> Result<(), MintreuError> {
+        let now = self.inner.instant();
+        let events = events.into_iter().map(|event| event.happened(now));
+        let events = events.collect::<Result<Vec<_>, _>>()?;
+        Ok(self.inner.record_events(&events)?)
+    }
+
+    /// How every quota of the licenses stands, in the order of the meters' names.
+    pub fn quotas(&self) -> Result<Vec<QuotaStatus>, MintreuError> {
+        let quotas = self.inner.quotas()?;
+        Ok(quotas.into_iter().map(QuotaStatus::from).collect())
+    }
+
+    /// How one meter's quota stands; nothing when the licenses set none.
+    pub fn quota(&self, meter: &str) -> Result<Option<QuotaStatus>, MintreuError> {
+        Ok(self.inner.quota(meter)?.map(QuotaStatus::from))
+    }
+
+    /// The alerts that use has reached, each once in its window: here or in a decision's `crossed`,
+    /// whichever somebody sees first, in any thread or process.
+    pub fn alerts(&self) -> Result<Vec<Alert>, MintreuError> {
+        let alerts = self.inner.alerts()?;
+        Ok(alerts.into_iter().map(Alert::from).collect())
+    }
+
+    /// Seals what was counted when `seal_ms` has passed; whether it was. It happens by itself,
+    /// unless `flush_ms` is 0.
+    pub fn seal_when_due(&self) -> Result<bool, MintreuError> {
+        Ok(self.inner.seal_when_due()?)
     }
 
     /// Writes every count to the disk: after this a power cut loses nothing counted so far.
@@ -177,6 +254,11 @@ impl Engine {
         Ok(self.inner.export_usage()?)
     }
 
+    /// The signed checkpoints that stand for acknowledged segments which are not kept any more.
+    pub fn checkpoints(&self) -> Result<Vec<Vec<u8>>, MintreuError> {
+        Ok(self.inner.checkpoints()?)
+    }
+
     /// What to send to the server next, or nothing when this sync is done.
     pub fn next_request(&self) -> Result<Option<Request>, MintreuError> {
         Ok(self.inner.next_request()?.map(Request::from))
@@ -191,28 +273,4 @@ impl Engine {
 /// The license that the caller named, if any.
 fn meant(license: Option<&str>) -> Result<Option<LicenseId>, MintreuError> {
     Ok(license.map(LicenseId::parse).transpose()?)
-}
-
-/// What the host's own HTTP client is to send.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct Request {
-    /// The HTTP method.
-    pub method: String,
-    /// The path on the server.
-    pub path: String,
-    /// The media type of the body.
-    pub content_type: String,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-impl From<mintreu::sync::Request> for Request {
-    fn from(request: mintreu::sync::Request) -> Self {
-        Self {
-            method: request.method.to_owned(),
-            path: request.path,
-            content_type: request.content_type.to_owned(),
-            body: request.body,
-        }
-    }
 }

@@ -3,12 +3,47 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mintreu::engine::{Meter as Inner, Reservation as Held};
+use mintreu::engine::{Durability as Survives, Meter as Inner, RESERVED_SECS, Reservation as Held};
 use mintreu::journal::CellUsage;
 use mintreu::meter::{CellKey, Decision as Answer};
 use mintreu::{Error, Timestamp};
 
+use crate::event::value;
 use crate::value::MintreuError;
+
+/// What a count survives, and what that costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum Durability {
+    /// The process may be killed at any time; a power cut loses at most the last second. Nearly
+    /// free.
+    Process,
+    /// The power may be cut at any time. Each call or batch waits for the disk: a millisecond or so.
+    Power,
+}
+
+impl From<Durability> for Survives {
+    fn from(durability: Durability) -> Self {
+        match durability {
+            Durability::Process => Self::Process,
+            Durability::Power => Self::Power,
+        }
+    }
+}
+
+/// Units of one meter, for a batch.
+#[derive(Clone, uniffi::Record)]
+pub struct Count {
+    /// The handle that counts them.
+    pub meter: Arc<Meter>,
+    /// How many.
+    pub n: u64,
+}
+
+impl Count {
+    pub(crate) fn read(&self) -> (&Inner, u64) {
+        (&self.meter.inner, self.n)
+    }
+}
 
 /// What a handle counts: a meter, for one subject and one value of each dimension.
 pub(crate) fn key(
@@ -40,9 +75,24 @@ impl Meter {
 
 #[uniffi::export]
 impl Meter {
-    /// Counts units, whatever any quota says. No lock, no system call.
-    pub fn record(&self, n: u64) {
-        self.inner.record(n);
+    /// Counts units, whatever any quota says. With durability `Power` it returns when they are on
+    /// the disk, and an error says that a power cut could lose them; else there is no lock and no
+    /// system call.
+    pub fn record(&self, n: u64) -> Result<(), MintreuError> {
+        Ok(self.inner.try_record(n)?)
+    }
+
+    /// Counts many at once, with one wait for the disk where the durability asks for it.
+    pub fn record_batch(&self, counts: &[u64]) -> Result<(), MintreuError> {
+        Ok(self.inner.record_batch(counts)?)
+    }
+
+    /// Keeps one event, once by its id: on the disk when this returns. The value is a decimal text;
+    /// one when absent. It adds nothing to the count.
+    #[uniffi::method(default(value = None))]
+    pub fn event(&self, id: &str, value: Option<String>) -> Result<(), MintreuError> {
+        let value = self::value(value.as_deref())?;
+        Ok(self.inner.event(id, value)?)
     }
 
     /// Takes units from the license's quota and counts them, or does neither.
@@ -50,13 +100,26 @@ impl Meter {
         Ok(self.inner.consume(n)?.into())
     }
 
-    /// Takes units whose use is known only afterwards; fails with the reason where refused.
-    pub fn reserve(&self, n: u64) -> Result<Arc<Reservation>, MintreuError> {
-        match self.inner.reserve(n)? {
+    /// Takes units whose use is known only afterwards; fails with the reason where refused. They go
+    /// back after so many seconds (3600 when absent), also when this process was killed.
+    #[uniffi::method(default(seconds = None))]
+    pub fn reserve(&self, n: u64, seconds: Option<u32>) -> Result<Arc<Reservation>, MintreuError> {
+        let seconds = seconds.unwrap_or(RESERVED_SECS);
+        match self.inner.reserve_for(n, seconds)? {
             Ok(held) => Ok(Arc::new(Reservation {
+                units: held.units(),
+                expires_at: held.expires_at().ms(),
                 held: Mutex::new(Some(held)),
             })),
             Err(refused) => Err(refusal(&refused).into()),
+        }
+    }
+
+    /// What counts through this handle survive.
+    pub fn durability(&self) -> Durability {
+        match self.inner.durability() {
+            Survives::Process => Durability::Process,
+            Survives::Power => Durability::Power,
         }
     }
 
@@ -110,6 +173,8 @@ impl From<Answer> for Decision {
 pub struct Reservation {
     /// Empty once committed or released.
     held: Mutex<Option<Held>>,
+    units: u64,
+    expires_at: i64,
 }
 
 impl Reservation {
@@ -123,7 +188,18 @@ impl Reservation {
 
 #[uniffi::export]
 impl Reservation {
-    /// Counts the units that were used and gives the rest back.
+    /// Units that are held.
+    pub fn units(&self) -> u64 {
+        self.units
+    }
+
+    /// Until when they are held, in milliseconds since 1970: then they go back, whatever became of
+    /// this process.
+    pub fn expires_at(&self) -> i64 {
+        self.expires_at
+    }
+
+    /// Counts the units that were used, all of them, and gives the rest back.
     pub fn commit(&self, used: u64) -> Result<(), MintreuError> {
         let over = || Error::new("reservation_over", "it was committed or released before");
         Ok(self.let_go().ok_or_else(over)?.commit(used)?)

@@ -9,7 +9,7 @@ use super::keeper::LOOK_MS;
 use super::limits::{Limits, Spent};
 use super::quick::{Grantable, Quick};
 use super::reservation::{RESERVED_SECS, Reservation};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::journal::{CellHandle, CellKind, add};
 use crate::meter::{CellKey, Decimal, Decision, Event, MAX_TOTAL, Refusal};
 use crate::time::Timestamp;
@@ -35,6 +35,30 @@ pub enum Durability {
     /// The power may be cut at any time. Each call or batch waits for the disk: a millisecond or
     /// so alone, shared by all who wait at once.
     Power,
+}
+
+impl Durability {
+    /// Every durability.
+    pub const ALL: [Self; 2] = [Self::Process, Self::Power];
+
+    /// `process` or `power`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Power => "power",
+        }
+    }
+
+    /// Reads a [`name`](Self::name); `durability_unknown` for anything else.
+    pub fn parse(name: &str) -> Result<Self> {
+        let named = Self::ALL.into_iter().find(|known| known.name() == name);
+        named.ok_or_else(|| {
+            Error::new(
+                "durability_unknown",
+                format!("{name:?} is no durability: use process or power"),
+            )
+        })
+    }
 }
 
 /// The part of a handle that the engine itself may keep.
@@ -346,17 +370,23 @@ impl Meter {
     }
 }
 
-/// Counts in many meters, and waits once for those that ask for it.
-pub(super) fn record_batch(shared: &Shared, units: &[(&Meter, u64)]) -> Result<()> {
+/// Counts in many meters, and waits once for those that ask for it. A meter of another engine is
+/// settled there: cells are known by their place in one folder.
+pub(super) fn record_batch(shared: &Arc<Shared>, units: &[(&Meter, u64)]) -> Result<()> {
     let mut cells = Vec::new();
+    let mut elsewhere = Vec::new();
     for (meter, n) in units {
         meter.core.record(*n);
-        if meter.durability == Durability::Power {
-            cells.push((CellKind::Count, meter.core.count.clone()));
+        match meter.durability {
+            Durability::Process => {}
+            Durability::Power if Arc::ptr_eq(&meter.shared, shared) => {
+                cells.push((CellKind::Count, meter.core.count.clone()));
+            }
+            Durability::Power => elsewhere.push(*meter),
         }
     }
-    match cells.is_empty() {
-        true => Ok(()),
-        false => shared.journal.settle(&cells),
+    if !cells.is_empty() {
+        shared.journal.settle(&cells)?;
     }
+    elsewhere.into_iter().try_for_each(Meter::settle)
 }

@@ -71,10 +71,13 @@ impl Reservation {
 
     /// Counts `used` units and gives the rest back. More than was held is counted all the same,
     /// and so is what is committed after its time was over.
+    ///
+    /// An error says that a [`Durability::Power`](super::Durability::Power) could not be kept: the
+    /// units are counted.
     pub fn commit(mut self, used: u64) -> Result<()> {
-        self.meter.record(used);
+        let kept = self.meter.try_record(used);
         self.end(used);
-        Ok(())
+        kept
     }
 
     /// Gives everything back, as dropping does.

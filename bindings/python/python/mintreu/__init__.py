@@ -14,6 +14,7 @@ from ._engine import Engine
 from ._errors import MintreuError
 from ._host import host_fingerprint
 from ._native import (
+    Alert,
     Answer,
     Bill,
     BillLine,
@@ -21,13 +22,16 @@ from ._native import (
     Charge,
     Credit,
     Decision,
+    Event,
     Fingerprint,
     Gateway,
     License,
     Meter,
     Money,
+    Pace,
     Plan,
     Quota,
+    QuotaStatus,
     Rated,
     Request,
     Reservation,
@@ -41,9 +45,10 @@ from ._native import (
     verdict,
     verify,
 )
-from ._sync import sync
+from ._sync import retry_after, sync
 
 __all__ = [
+    "Alert",
     "Answer",
     "Bill",
     "BillLine",
@@ -52,14 +57,17 @@ __all__ = [
     "Credit",
     "Decision",
     "Engine",
+    "Event",
     "Fingerprint",
     "Gateway",
     "License",
     "Meter",
     "MintreuError",
     "Money",
+    "Pace",
     "Plan",
     "Quota",
+    "QuotaStatus",
     "Rated",
     "Request",
     "Reservation",
@@ -70,6 +78,7 @@ __all__ = [
     "host_fingerprint",
     "price",
     "redeem_code",
+    "retry_after",
     "sync",
     "trust_product",
     "verdict",

@@ -29,6 +29,7 @@ class Engine(_native.Engine):
         fingerprint: Optional[_native.Fingerprint] = None,
         host_id: Optional[str] = None,
         add_up: bool = False,
+        pace: Optional[_native.Pace] = None,
     ) -> "Engine":
         """Opens the engine in a folder of its own, which is made when there is none.
 
@@ -36,7 +37,7 @@ class Engine(_native.Engine):
         ``fingerprint`` is from ``host_fingerprint``, for licenses that are bound to a host.
         ``host_id`` binds the device's key to an id of yours instead of the machine's; ``""``
         binds it to nothing. ``add_up`` adds the limits and quotas of several licenses up, where
-        else the largest counts.
+        else the largest counts. ``pace`` says how often counts reach the disk and are sealed.
         """
         return cls(
             path,
@@ -46,6 +47,7 @@ class Engine(_native.Engine):
             fingerprint=fingerprint,
             host_id=host_id,
             add_up=add_up,
+            pace=pace,
         )
 
     def requires(self, feature: str) -> Callable[[_Function], _Function]:

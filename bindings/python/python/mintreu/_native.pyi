@@ -3,11 +3,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
-from typing import Optional, Union, final
+from typing import Literal, Optional, Union, final
 
 from typing_extensions import disjoint_base
 
 __all__ = [
+    "Alert",
     "Answer",
     "Bill",
     "BillLine",
@@ -16,13 +17,16 @@ __all__ = [
     "Credit",
     "Decision",
     "Engine",
+    "Event",
     "Fingerprint",
     "Gateway",
     "License",
     "Meter",
     "Money",
+    "Pace",
     "Plan",
     "Quota",
+    "QuotaStatus",
     "Rated",
     "Request",
     "Reservation",
@@ -33,6 +37,7 @@ __all__ = [
     "host_fingerprint",
     "price",
     "redeem_code",
+    "retry_after",
     "trust_product",
     "verdict",
     "verify",
@@ -167,11 +172,79 @@ class Decision:
     def __bool__(self) -> bool: ...
 
 @final
+class QuotaStatus:
+    """How a meter's quota stands."""
+
+    @property
+    def meter(self) -> str: ...
+    @property
+    def window(self) -> str:
+        """The stretch of time the limit is for: ``month``, ``rolling``, ``lifetime``, …"""
+    @property
+    def limit(self) -> Optional[int]:
+        """Units a window; ``None`` where use is only counted."""
+    @property
+    def used(self) -> int:
+        """Units used in this window beyond those that were carried over."""
+    @property
+    def remaining(self) -> Optional[int]:
+        """Units left, prepaid ones included; ``None`` without a limit."""
+    @property
+    def overage(self) -> int:
+        """Units used beyond the limit; they are charged."""
+    @property
+    def credits(self) -> int:
+        """Prepaid units left."""
+    @property
+    def resets_at(self) -> Optional[datetime]:
+        """When units come back; ``None`` when time alone brings none."""
+
+@final
+class Alert:
+    """A quota's use has reached one of its alerts."""
+
+    @property
+    def meter(self) -> str: ...
+    @property
+    def percent(self) -> int:
+        """The percentage of the limit that was reached."""
+    @property
+    def status(self) -> QuotaStatus: ...
+
+@final
+class Event:
+    """One happening of a meter, for what no sum can tell; told from all others by its id.
+
+    The id has 1 to 64 bytes: take one that comes again when the work is done again. The value is
+    exact: an ``int``, a ``Decimal`` or a decimal ``str`` of at most 18 digits; one when absent.
+    ``at`` is when it happened; when it is recorded, where absent.
+    """
+
+    def __new__(
+        cls,
+        id: str,
+        meter: str,
+        value: Union[int, Decimal, str, None] = None,
+        *,
+        subject: Optional[str] = None,
+        dimensions: Optional[dict[str, str]] = None,
+        at: Optional[datetime] = None,
+    ) -> Event: ...
+
+@final
 class Reservation:
     """Units taken from a quota and not yet counted; leaving its block gives them back."""
 
-    def commit(self, used: int) -> None: ...
-    def release(self) -> None: ...
+    @property
+    def units(self) -> int:
+        """Units that are held."""
+    @property
+    def expires_at(self) -> datetime:
+        """Until when they are held: then they go back, whatever became of this process."""
+    def commit(self, used: int) -> None:
+        """Counts the units that were used, all of them, and gives the rest back."""
+    def release(self) -> None:
+        """Gives everything back; harmless when it was committed or released before."""
     def __enter__(self) -> Reservation: ...
     def __exit__(
         self,
@@ -183,10 +256,31 @@ class Meter:
     """One count of one meter. Safe to share between threads."""
 
     @property
-    def counted(self) -> int: ...
-    def record(self, n: int = 1) -> None: ...
+    def counted(self) -> int:
+        """Units this handle's cell has counted since the device's first day."""
+    @property
+    def durability(self) -> Literal["process", "power"]:
+        """What counts through this handle survive."""
+    def record(self, n: int = 1) -> None:
+        """Counts units, whatever any quota says.
+
+        With durability ``power`` it returns when they are on the disk; if it raises then, they are
+        counted, and only a power cut can lose them.
+        """
+    def record_batch(self, units: Sequence[int]) -> None:
+        """Counts many at once, with one wait for the disk where the durability asks for it."""
+    def event(self, id: str, value: Union[int, Decimal, str, None] = None) -> None:
+        """Keeps one event, once by its id: on the disk when this returns.
+
+        It adds nothing to the count. See ``Event`` for ids and values; raises
+        ``event_id_invalid``, ``decimal_invalid`` or ``events_full``.
+        """
     def consume(self, n: int = 1) -> Decision: ...
-    def reserve(self, n: int) -> Reservation: ...
+    def reserve(self, n: int, *, seconds: Optional[int] = None) -> Reservation:
+        """Takes units whose use is known only afterwards; raises with the reason where refused.
+
+        They go back after ``seconds`` (3600 when absent), also when this process was killed.
+        """
 
 @final
 class Usage:
@@ -230,6 +324,7 @@ class Engine:
         fingerprint: Optional[Fingerprint] = None,
         host_id: Optional[str] = None,
         add_up: bool = False,
+        pace: Optional[Pace] = None,
     ) -> Engine: ...
     @property
     def device(self) -> str: ...
@@ -247,11 +342,39 @@ class Engine:
         *,
         subject: Optional[str] = None,
         dimensions: Optional[dict[str, str]] = None,
-    ) -> Meter: ...
+        durability: Literal["process", "power"] = "process",
+    ) -> Meter:
+        """A handle for counting, to be kept.
+
+        Counts survive a killed process, and a power cut but for the last second. With durability
+        ``power`` each call through the handle waits for the disk, and they survive that too.
+        """
     def record(self, name: str, n: int = 1) -> None: ...
     def consume(self, name: str, n: int = 1) -> Decision: ...
-    def reserve(self, name: str, n: int) -> Reservation: ...
+    def reserve(self, name: str, n: int, *, seconds: Optional[int] = None) -> Reservation: ...
+    def record_batch(self, units: Sequence[tuple[Meter, int]]) -> None:
+        """Counts in many meters at once, with one wait for the disk where one has to be."""
+    def record_events(self, events: Sequence[Event]) -> None:
+        """Keeps events, each once by its id: on the disk when this returns, in one commit.
+
+        ``events_full`` when too many wait to be acknowledged: sync first.
+        """
+    def quotas(self) -> list[QuotaStatus]:
+        """How every quota of the licenses stands, in the order of the meters' names."""
+    def quota(self, meter: str) -> Optional[QuotaStatus]:
+        """How one meter's quota stands; ``None`` when the licenses set none."""
+    def alerts(self) -> list[Alert]:
+        """The alerts that use has reached, each once in its window.
+
+        They are told here or in ``Decision.crossed``, whichever somebody sees first, in any thread
+        or process.
+        """
     def flush(self) -> None: ...
+    def seal_when_due(self) -> bool:
+        """Seals what was counted when ``Pace.seal`` has passed; whether it was.
+
+        It happens by itself, unless ``Pace.flush`` is zero.
+        """
     def usage(self) -> list[Usage]: ...
     def activation_request(self) -> str: ...
     def deactivate(self, license: Optional[str] = None) -> str: ...
@@ -260,8 +383,30 @@ class Engine:
     def seat_ends_at(self, license: str) -> Optional[datetime]: ...
     def time_request(self) -> str: ...
     def export_usage(self) -> bytes: ...
+    def checkpoints(self) -> list[bytes]:
+        """The signed checkpoints that stand for acknowledged segments not kept any more."""
     def next_request(self) -> Optional[Request]: ...
     def on_response(self, status: int, body: bytes) -> None: ...
+
+@final
+class Pace:
+    """How often what happens by itself happens, in seconds.
+
+    Counts reach the disk every ``flush`` (1; with zero you call ``Engine.flush`` and
+    ``Engine.seal_when_due`` yourself), are sealed at least every ``seal`` (3600), and a sync says
+    every ``heartbeat`` (86400) that there is nothing to say.
+    """
+
+    def __new__(
+        cls,
+        *,
+        flush: Optional[float] = None,
+        seal: Optional[float] = None,
+        heartbeat: Optional[float] = None,
+    ) -> Pace: ...
+
+def retry_after(header: Optional[str], failures: int, draw: int) -> int:
+    """How many milliseconds to wait; ``mintreu.retry_after`` draws the number for you."""
 
 @final
 class Charge:
