@@ -265,3 +265,6 @@ dispute-write-off = Write off
 dispute-open = Open
 dispute-accepted = Accepted
 dispute-written-off = Written off
+units-written-off = Units that were taken back from devices after their lease was over
+units-device = Device and license
+units-by = By whom and when

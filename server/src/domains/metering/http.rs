@@ -6,6 +6,8 @@
 
 mod leases;
 
+pub(super) use leases::{WrittenOffOut, written_off_out};
+
 use super::model::{Answer, MAX_FORKS, MeteringError, Outcome};
 use super::ops::{AcceptSegment, accept_segment};
 use crate::app::App;
@@ -68,6 +70,8 @@ impl From<MeteringError> for Problem {
             E::Licensing(error @ (LicensingError::NotFound | LicensingError::Expired)) => {
                 error.into()
             }
+            E::LeaseRunning { .. } => Self::new(409, "lease_running", detail),
+            E::ReasonMissing => Self::new(422, "reason_missing", detail).at("reason"),
             E::NotFound => Self::not_found(detail),
             E::Decided => Self::new(409, "dispute_decided", detail),
             E::ReasonTooLong => Self::new(422, "reason_too_long", detail),

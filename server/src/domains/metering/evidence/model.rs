@@ -1,5 +1,6 @@
 //! What is shown of where usage came from.
 
+use super::super::sql::WrittenOff;
 use mintreu::Timestamp;
 use mintreu::id::{LicenseId, StreamId};
 use mintreu::meter::CellKey;
@@ -115,6 +116,8 @@ pub struct Trouble {
     pub forks: Vec<Fork>,
     /// Devices without a heartbeat, the longest quiet first.
     pub quiet: Vec<Quiet>,
+    /// Units that were taken back from lost devices, the newest first.
+    pub written_off: Vec<WrittenOff>,
     /// Rises with each restore of this server from a backup; from 1.
     pub server_epoch: i64,
 }
