@@ -19,7 +19,7 @@
 //!
 //! # Tables
 //! `usage_stream`, `usage_segment`, `usage_fork`, `usage_cell`, `usage_total`, `usage_bucket`,
-//! `unit_lease`, `unit_write_off`; `usage_source`, `usage_mark`, `usage_billed`, `usage_dispute`, `usage_restore` of
+//! `unit_lease`, `unit_write_off`, `usage_late`; `usage_source`, `usage_mark`, `usage_billed`, `usage_dispute`, `usage_restore` of
 //! [`evidence`].
 //!
 //! Start reading at [`ops::accept_segment`].
@@ -27,12 +27,14 @@
 mod direct;
 pub mod evidence;
 pub mod http;
+mod late;
 pub mod leases;
 pub mod model;
 pub mod ops;
 pub mod sql;
 
 pub use direct::{Direct, count_directly};
+pub use late::{LATE_JOB, Late, LateUsage, closed_period, take_late};
 pub use leases::{LendUnits, Units, WriteOffUnits, lend_units, lent_units, write_off_units};
 pub use model::{Answer, Day, Grain, LicenseUnits, MeteringError, Outcome, Window};
 pub use ops::{AcceptSegment, EventUnits, accept_segment, count_event_units};

@@ -1,6 +1,7 @@
 //! Accepting segments.
 
 use super::evidence::ops as evidence;
+use super::late::{self, closed_period};
 use super::model::Grain;
 use super::model::{Answer, MAX_CELLS, MAX_FORKS, MAX_INCREASE, MeteringError, Outcome};
 use super::sql::{self, Stream, StreamOwner, Units};
@@ -175,7 +176,11 @@ fn keep_fork(
 
 /// Adds what the segment's cumulative totals say beyond what is stored.
 fn count(cx: &mut Cx<'_>, device: &Device, segment: &Segment) -> Result<(), MeteringError> {
-    let mut tally = Tally::default();
+    let at = counted_at(segment, device.activated_at, cx.now);
+    let mut tally = Tally {
+        late: closed_period(cx, segment.license, at)?,
+        ..Tally::default()
+    };
     for total in &segment.totals {
         tally.raise(cx, &device.owner, (segment.epoch, &total.key), total.units)?;
     }
@@ -185,7 +190,6 @@ fn count(cx: &mut Cx<'_>, device: &Device, segment: &Segment) -> Result<(), Mete
     if tally.new_cells && sql::count_cells(cx.tx, &device.owner)? > MAX_CELLS {
         return Err(MeteringError::TooManyCells);
     }
-    let at = counted_at(segment, device.activated_at, cx.now);
     let place = (segment.epoch, segment.seq);
     evidence::note_sources(cx, &device.owner, place, &tally.by_meter, at)?;
     for (meter, units) in tally.by_meter {
@@ -211,6 +215,8 @@ fn counted_at(segment: &Segment, activated_at: Timestamp, now: Timestamp) -> Tim
 struct Tally {
     by_meter: BTreeMap<String, u64>,
     new_cells: bool,
+    /// The end of the closed period that the segment is of.
+    late: Option<Timestamp>,
 }
 
 impl Tally {
@@ -237,6 +243,9 @@ impl Tally {
         };
         sql::set_cell(cx.tx, owner, (epoch, key), reported)?;
         sql::add_total(cx.tx, owner, key, units)?;
+        if let Some(ended) = self.late {
+            late::note(cx, owner.license, (key, ended), counted)?;
+        }
         let sum = self.by_meter.entry(key.meter().to_owned()).or_default();
         *sum = sum.saturating_add(counted);
         Ok(())
@@ -296,5 +305,9 @@ pub fn count_event_units(
     }
     let key = CellKey::new(of.meter.as_str())?;
     let whose = (cx.caller.tenant, of.license, of.product);
-    Ok(sql::add_units(cx.tx, whose, (&key, of.at), units)?)
+    sql::add_units(cx.tx, whose, (&key, of.at), units)?;
+    match (u64::try_from(units), closed_period(cx, of.license, of.at)?) {
+        (Ok(more), Some(ended)) => late::note(cx, of.license, (&key, ended), more),
+        _ => Ok(()),
+    }
 }

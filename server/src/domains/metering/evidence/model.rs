@@ -12,7 +12,8 @@ pub struct Source {
     pub position: i64,
     /// The meter.
     pub meter: String,
-    /// `segment`, or `dispute` for disputed units that the seller accepted.
+    /// `segment`, `late` for one that a closed period was billed again with, or `dispute` for
+    /// disputed units that the seller accepted.
     pub kind: String,
     /// The stream.
     pub stream: StreamId,

@@ -2,6 +2,7 @@
 
 mod cells;
 mod direct;
+pub(super) mod late;
 mod leases;
 mod report;
 mod streams;
@@ -25,5 +26,6 @@ pub const ALL: &[&[&str]] = &[
     cells::ALL,
     report::ALL,
     leases::ALL,
+    late::ALL,
     super::evidence::sql::ALL,
 ];

@@ -203,7 +203,7 @@ struct Tally<'m> {
     by_kind: HashMap<&'m str, Vec<&'m Meter>>,
     minutes: HashMap<Bucket, Cell>,
     groups: HashMap<(mintreu::id::MeterId, GroupKey), Group>,
-    licenses: BTreeMap<(usize, String), (Decimal, i64)>,
+    licenses: BTreeMap<(usize, String), BTreeMap<i64, Decimal>>,
 }
 
 impl<'m> Tally<'m> {
@@ -259,9 +259,9 @@ impl<'m> Tally<'m> {
         if meter.draft.product.is_some() {
             let place = self.meters.iter().position(|other| other.id == meter.id);
             let key = (place.unwrap_or(0), group.subject.clone());
-            let (sum, last) = self.licenses.entry(key).or_default();
+            let by_time = self.licenses.entry(key).or_default();
+            let sum = by_time.entry(reading.at).or_default();
             *sum = sum.checked_add(billed(meter, reading)).ok_or(TooLarge)?;
-            *last = (*last).max(reading.at);
         }
         self.groups.entry((meter.id, group.key)).or_insert(group);
         Ok(())
@@ -313,9 +313,9 @@ impl<'m> Tally<'m> {
             }
             sql::put_cell(cx.tx, &bucket, cell.to_bytes())?;
         }
-        for ((place, subject), (sum, at)) in self.licenses {
+        for ((place, subject), by_time) in self.licenses {
             if let Some(meter) = self.meters.get(place) {
-                bill(cx, meter, &subject, (sum, Timestamp::from_ms(at)))?;
+                bill(cx, meter, &subject, &by_time)?;
             }
         }
         Ok(())
@@ -336,12 +336,12 @@ pub(super) fn billed(meter: &Meter, reading: &Reading) -> Decimal {
 }
 
 /// Adds to what a license is billed by: the whole units of its total, so that fractions are never
-/// rounded twice.
+/// rounded twice. What happened in different periods is told apart.
 pub(super) fn bill(
     cx: &mut Cx<'_>,
     meter: &Meter,
     subject: &str,
-    (more, at): (Decimal, Timestamp),
+    by_time: &BTreeMap<i64, Decimal>,
 ) -> Result<(), MeterError> {
     let Ok(id) = LicenseId::parse(subject) else {
         return Ok(());
@@ -352,21 +352,50 @@ pub(super) fn bill(
         return Ok(());
     };
     let stored = sql::license_sum(cx.tx, meter.id, id)?;
-    let before = match stored {
+    let mut before = match stored {
         Some(text) => read_sum(&text)?,
         None => Decimal::ZERO,
     };
-    let after = before.checked_add(more).ok_or(TooLarge)?;
-    sql::set_license_sum(cx.tx, (meter.id, id), after.raw().to_string())?;
-    let units = after.floor() - before.floor();
-    let units = i64::try_from(units).map_err(|_| TooLarge)?;
-    let of = metering::EventUnits {
-        license: license.id,
-        product: license.product,
-        meter: meter.draft.slug.clone(),
-        at,
-    };
-    Ok(metering::count_event_units(cx, &of, units)?)
+    for (at, more) in by_period(cx, id, by_time)? {
+        let after = before.checked_add(more).ok_or(TooLarge)?;
+        let units = after.floor() - before.floor();
+        let units = i64::try_from(units).map_err(|_| TooLarge)?;
+        let of = metering::EventUnits {
+            license: license.id,
+            product: license.product,
+            meter: meter.draft.slug.clone(),
+            at,
+        };
+        metering::count_event_units(cx, &of, units)?;
+        before = after;
+    }
+    let sum = before.raw().to_string();
+    Ok(sql::set_license_sum(cx.tx, (meter.id, id), sum)?)
+}
+
+/// What each period comes to, closed ones and the running one, at its last instant in `by_time`.
+fn by_period(
+    cx: &mut Cx<'_>,
+    license: LicenseId,
+    by_time: &BTreeMap<i64, Decimal>,
+) -> Result<Vec<(Timestamp, Decimal)>, MeterError> {
+    let mut periods: Vec<(Timestamp, Decimal)> = Vec::new();
+    let mut known: Option<Option<Timestamp>> = None;
+    for (&at, &more) in by_time {
+        let at = Timestamp::from_ms(at);
+        let same = known.is_some_and(|ends| ends.is_none_or(|ends| at < ends));
+        match periods.last_mut().filter(|_| same) {
+            Some((last, sum)) => {
+                *sum = sum.checked_add(more).ok_or(TooLarge)?;
+                *last = at;
+            }
+            None => {
+                known = Some(metering::closed_period(cx, license, at)?);
+                periods.push((at, more));
+            }
+        }
+    }
+    Ok(periods)
 }
 
 fn read_sum(text: &str) -> Result<Decimal, StoreError> {

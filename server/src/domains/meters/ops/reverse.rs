@@ -11,6 +11,7 @@ use super::ingest::{Outcome, bill, billed, broken, read, stored_before};
 use crate::app::Cx;
 use mintreu::id::AccountId;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// Stores the reversal and counts anew the minute, hour and day of what it takes back.
 pub(super) fn take_back(
@@ -51,7 +52,8 @@ pub(super) fn take_back(
         recount(cx, seller, meter, (&group, reading.at))?;
         if meter.draft.product.is_some() {
             let less = Decimal::from_raw(-billed(meter, &reading).raw());
-            bill(cx, meter, &original.subject, (less, original.at))?;
+            let by_time = BTreeMap::from([(original.at.ms(), less)]);
+            bill(cx, meter, &original.subject, &by_time)?;
         }
     }
     Ok(Outcome::Accepted { problem: None })
