@@ -5,6 +5,7 @@ mod access_keys;
 mod access_redis;
 mod accounts;
 mod batch_seller;
+mod billing_late;
 mod billing_periods;
 mod billing_terms;
 mod catalog_import;
