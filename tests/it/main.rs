@@ -23,6 +23,7 @@ mod licensing_seats;
 mod license_batches;
 mod license_keys;
 mod metered;
+mod metered_devices;
 mod metered_events;
 mod metering_evidence;
 mod metering_segments;

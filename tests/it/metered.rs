@@ -1,11 +1,12 @@
 //! A product with a meter, sold and activated, and the device that reports its usage.
 
+use mintreu::Timestamp;
 use mintreu::activation::{Fingerprint, Request, Wanted};
 use mintreu::document::SigningKey;
 use mintreu::id::{AccountId, LicenseId, ProductId};
 use mintreu::license::Trust;
 use mintreu::meter::{
-    CellKey, ChainHash, Condition, GENESIS, Opening, Segment, TimeQuality, Total, chain_hash,
+    CellKey, ChainHash, Condition, Event, GENESIS, Opening, Segment, TimeQuality, Total, chain_hash,
     seal_segment, stream_id,
 };
 use mintreu_server::app::{Command, Cx};
@@ -18,7 +19,8 @@ use mintreu_server::domains::catalog::ops::{
 use mintreu_server::domains::licensing::{
     Activate, Grant, LicensingError, TrustText, activate, issue, trust,
 };
-use mintreu_server::domains::metering::{AcceptSegment, Answer, MeteringError, accept_segment};
+use mintreu_server::domains::metering::{AcceptSegment, Answer, MeteringError};
+use mintreu_server::domains::meters::ops::accept_segment;
 use mintreu_tests::TestApp;
 
 pub const SELLER: AccountId = AccountId::from_bytes(*b"a seller account");
@@ -251,6 +253,17 @@ impl Device {
         totals: Vec<Total>,
         opening: Option<Opening>,
     ) -> Vec<u8> {
+        let said = (test.app.now(), TimeQuality::Plausible);
+        self.seal_with(said, (totals, Vec::new()), opening)
+    }
+
+    /// Seals what it counted, at the time it says.
+    pub fn seal_with(
+        &mut self,
+        (sealed_at, time_quality): (Timestamp, TimeQuality),
+        (totals, events): (Vec<Total>, Vec<Event>),
+        opening: Option<Opening>,
+    ) -> Vec<u8> {
         self.seq += 1;
         let segment = Segment {
             product: "acme.api".to_owned(),
@@ -261,10 +274,10 @@ impl Device {
             seq: self.seq,
             prev: self.head,
             totals,
-            sealed_at: test.app.now(),
-            time_quality: TimeQuality::Plausible,
+            sealed_at,
+            time_quality,
             opening,
-            events: Vec::new(),
+            events,
             disputed_events: Vec::new(),
             condition: Condition::default(),
         };

@@ -37,7 +37,7 @@ pub use direct::{Direct, count_directly};
 pub use late::{LATE_JOB, Late, LateUsage, closed_period, take_late};
 pub use leases::{LendUnits, Units, WriteOffUnits, lend_units, lent_units, write_off_units};
 pub use model::{Answer, Day, Grain, LicenseUnits, MeteringError, Outcome, Window};
-pub use ops::{AcceptSegment, EventUnits, accept_segment, count_event_units};
+pub use ops::{AcceptSegment, Carried, EventUnits, accept_segment, count_event_units};
 pub use sql::{
     CellUnits, LentUnits, WrittenOff, breakdown, disputed, series_of_license, series_of_product,
     top_licenses, totals,

@@ -9,10 +9,10 @@ use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::licensing;
 use mintreu::Timestamp;
-use mintreu::id::{LicenseId, ProductId};
+use mintreu::id::{AccountId, LicenseId, ProductId, StreamId};
 use mintreu::meter::{
-    CellKey, ChainHash, Opening, Position, Receipt, Remainder, Segment, TimeQuality, Verdict,
-    accept, chain_hash, increase, open_segment_of_any_device, remainder,
+    CellKey, ChainHash, Event, Opening, Position, Receipt, Remainder, Segment, TimeQuality,
+    Verdict, accept, chain_hash, increase, open_segment_of_any_device, remainder,
 };
 use std::collections::BTreeMap;
 
@@ -53,11 +53,34 @@ impl Command for AcceptSegment {
     }
 }
 
-/// Counts a segment once, whatever is repeated, reordered or lost on the way.
+/// What a segment that was counted carried, for whoever counts it otherwise beside.
+#[derive(Debug, Clone)]
+pub struct Carried {
+    /// The stream.
+    pub stream: StreamId,
+    /// Its license.
+    pub license: LicenseId,
+    /// What is used.
+    pub product: ProductId,
+    /// Who sells it.
+    pub seller: AccountId,
+    /// When its units were used, as charts say.
+    pub at: Timestamp,
+    /// By how much its totals rose.
+    pub units: Vec<(CellKey, u64)>,
+    /// Its events, each with when it happened.
+    pub events: Vec<(Timestamp, Event)>,
+}
+
+/// Counts a segment once, whatever is repeated, reordered or lost on the way; and tells what it
+/// carried, if it was counted now.
 ///
 /// A gap and a fork are answers, not errors: what they leave behind (evidence, nothing) is
 /// committed, and the receipt tells the device what to do next.
-pub fn accept_segment(cx: &mut Cx<'_>, command: &AcceptSegment) -> Result<Answer, MeteringError> {
+pub fn accept_segment(
+    cx: &mut Cx<'_>,
+    command: &AcceptSegment,
+) -> Result<(Answer, Option<Carried>), MeteringError> {
     let segment = &command.segment;
     let device = reporting_device(cx, segment)?;
     let owner = device.owner;
@@ -79,12 +102,10 @@ pub fn accept_segment(cx: &mut Cx<'_>, command: &AcceptSegment) -> Result<Answer
             }
             let kept = (segment, command.hash, command.document.as_slice());
             sql::insert_segment(cx.tx, owner.tenant, kept, (&receipt, cx.now))?;
-            count(cx, &device, segment)?;
+            let carried = count(cx, &device, segment)?;
             licensing::seen(cx, owner.activation)?;
-            Ok(Answer {
-                outcome: Outcome::Counted,
-                receipt,
-            })
+            let outcome = Outcome::Counted;
+            Ok((Answer { outcome, receipt }, Some(carried)))
         }
         Verdict::Duplicate => answer(cx, &device, stored, Outcome::CountedBefore),
         Verdict::Gap => {
@@ -104,6 +125,7 @@ pub fn accept_segment(cx: &mut Cx<'_>, command: &AcceptSegment) -> Result<Answer
 /// A device that may report, and what its receipts need.
 struct Device {
     owner: StreamOwner,
+    seller: AccountId,
     product_code: String,
     activated_at: Timestamp,
 }
@@ -129,6 +151,7 @@ fn reporting_device(cx: &mut Cx<'_>, segment: &Segment) -> Result<Device, Meteri
             activation: device.activation.id,
             device_key: *segment.device.as_bytes(),
         },
+        seller: device.license.seller,
         product_code: device.license.product_code,
         activated_at: device.activation.activated_at,
     })
@@ -140,12 +163,12 @@ fn answer(
     device: &Device,
     stored: Option<Stream>,
     outcome: Outcome,
-) -> Result<Answer, MeteringError> {
+) -> Result<(Answer, Option<Carried>), MeteringError> {
     let receipt = match stored {
         Some(stored) => stored.receipt,
         None => sign(cx, device, Position::START)?,
     };
-    Ok(Answer { outcome, receipt })
+    Ok((Answer { outcome, receipt }, None))
 }
 
 fn sign(cx: &mut Cx<'_>, device: &Device, position: Position) -> Result<Vec<u8>, MeteringError> {
@@ -175,8 +198,13 @@ fn keep_fork(
 }
 
 /// Adds what the segment's cumulative totals say beyond what is stored.
-fn count(cx: &mut Cx<'_>, device: &Device, segment: &Segment) -> Result<(), MeteringError> {
-    let at = counted_at(segment, device.activated_at, cx.now);
+fn count(cx: &mut Cx<'_>, device: &Device, segment: &Segment) -> Result<Carried, MeteringError> {
+    let bounded = |at| counted_at(segment, at, device.activated_at, cx.now);
+    let at = bounded(segment.sealed_at);
+    let events = segment.events.iter();
+    let events = events
+        .map(|event| (bounded(event.at()), event.clone()))
+        .collect();
     let mut tally = Tally {
         late: closed_period(cx, segment.license, at)?,
         ..Tally::default()
@@ -198,16 +226,27 @@ fn count(cx: &mut Cx<'_>, device: &Device, segment: &Segment) -> Result<(), Mete
             sql::add_bucket(cx.tx, &device.owner, step, units)?;
         }
     }
-    Ok(())
+    Ok(Carried {
+        stream: device.owner.stream,
+        license: device.owner.license,
+        product: device.owner.product,
+        seller: device.seller,
+        at,
+        units: tally.units,
+        events,
+    })
 }
 
 /// When charts say it was used: the device's word, kept between its activation and now.
-fn counted_at(segment: &Segment, activated_at: Timestamp, now: Timestamp) -> Timestamp {
+fn counted_at(
+    segment: &Segment,
+    said: Timestamp,
+    activated_at: Timestamp,
+    now: Timestamp,
+) -> Timestamp {
     match segment.time_quality {
         TimeQuality::Suspect => now,
-        TimeQuality::Unknown | TimeQuality::Plausible => {
-            segment.sealed_at.max(activated_at).min(now)
-        }
+        TimeQuality::Unknown | TimeQuality::Plausible => said.max(activated_at).min(now),
     }
 }
 
@@ -215,6 +254,8 @@ fn counted_at(segment: &Segment, activated_at: Timestamp, now: Timestamp) -> Tim
 struct Tally {
     by_meter: BTreeMap<String, u64>,
     new_cells: bool,
+    /// By how much each cell rose.
+    units: Vec<(CellKey, u64)>,
     /// The end of the closed period that the segment is of.
     late: Option<Timestamp>,
 }
@@ -237,6 +278,7 @@ impl Tally {
             return Ok(());
         }
         self.new_cells |= stored == 0;
+        self.units.push((key.clone(), counted));
         let units = Units {
             counted,
             disputed: 0,

@@ -7,6 +7,7 @@ use super::super::model::event::Event;
 use super::super::model::meter::Meter;
 use super::super::model::window::Grain;
 use super::super::sql::{self, Bucket, EventRow, Group};
+use super::devices::{adds_units, is_carried};
 use super::ingest::{Outcome, bill, billed, broken, read, stored_before};
 use crate::app::Cx;
 use mintreu::id::AccountId;
@@ -43,7 +44,9 @@ pub(super) fn take_back(
     sql::insert_events(cx, seller, &[(&stored, None)])?;
     let event = as_event(&original)?;
     let counted = meters.iter().filter(|meter| {
-        meter.draft.event_type == original.kind && meter.created_at <= original.ingested_at
+        meter.draft.event_type == original.kind
+            && meter.created_at <= original.ingested_at
+            && !(is_carried(&original.source) && adds_units(&meter.draft))
     });
     for meter in counted {
         let Ok((reading, group)) = read(&meter.draft, &event, original.ingested_at) else {
@@ -95,6 +98,9 @@ fn recount(
     );
     let span = (start, start + Grain::Minute.ms());
     for row in sql::events_within(cx.tx, whose, span, meter.created_at)? {
+        if is_carried(&row.source) && adds_units(&meter.draft) {
+            continue;
+        }
         let read = read(&meter.draft, &as_event(&row)?, row.ingested_at);
         if let Ok((reading, found)) = read
             && found.key == group.key
