@@ -39,4 +39,5 @@ mod transparency;
 mod web_batches;
 mod web_keys;
 mod web_pages;
+mod web_usage;
 mod web_verify;

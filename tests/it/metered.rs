@@ -6,12 +6,13 @@ use mintreu::document::SigningKey;
 use mintreu::id::{AccountId, LicenseId, ProductId};
 use mintreu::license::Trust;
 use mintreu::meter::{
-    CellKey, ChainHash, Condition, Event, GENESIS, Opening, Segment, TimeQuality, Total, chain_hash,
-    seal_segment, stream_id,
+    CellKey, ChainHash, Condition, Event, GENESIS, Opening, Segment, TimeQuality, Total,
+    chain_hash, seal_segment, stream_id,
 };
 use mintreu_server::app::{Command, Cx};
 use mintreu_server::caller::{Caller, Capability, Role};
 use mintreu_server::domains::billing::{BillingError, StartPlan, start_plan};
+use mintreu_server::domains::catalog::model::{LicenseTerms, Quota};
 use mintreu_server::domains::catalog::ops::{
     AddCategory, CreateProduct, OpenShop, PublishProduct, add_category, create_product, open_shop,
     publish_product,
@@ -83,6 +84,7 @@ pub async fn sold_to(test: &TestApp, tariffs: [&str; 2], customer: AccountId) ->
                 product,
                 customer,
                 source: "orl_test",
+                quotas: Vec::new(),
             },
             sell,
         )
@@ -108,6 +110,19 @@ pub async fn sell_again(test: &TestApp, product: ProductId, customer: AccountId)
         product,
         customer,
         source,
+        quotas: Vec::new(),
+    };
+    let sold = test.app.transact(&test.system(), sell, self::sell).await;
+    sold.expect("sold")
+}
+
+/// One more license, whose use these quotas limit.
+pub async fn sell_with(test: &TestApp, sold: &Sold, quotas: Vec<Quota>) -> LicenseId {
+    let sell = Sell {
+        product: sold.product,
+        customer: sold.customer.account.expect("an account"),
+        source: "orl_quotas",
+        quotas,
     };
     let sold = test.app.transact(&test.system(), sell, self::sell).await;
     sold.expect("sold")
@@ -117,6 +132,7 @@ struct Sell {
     product: ProductId,
     customer: AccountId,
     source: &'static str,
+    quotas: Vec<Quota>,
 }
 
 impl Command for Sell {
@@ -131,7 +147,10 @@ fn sell(cx: &mut Cx<'_>, sell: &Sell) -> Result<LicenseId, SaleError> {
         product_code: "acme.api".to_owned(),
         seller: SELLER,
         owner: Some(sell.customer),
-        terms: Default::default(),
+        terms: LicenseTerms {
+            quotas: sell.quotas.clone(),
+            ..LicenseTerms::default()
+        },
         seats: 20,
         expires_at: None,
         grace_secs: 0,

@@ -160,6 +160,7 @@ fn amend(
         .collect();
     metering::evidence::mark_late(cx, plan.license, &units, bounds)?;
     let billed = draw_late(cx, &again, &standing, (invoice, &units))?;
+    metering::settle_late(cx, plan.license, late)?;
     sql::closed::set_missing(cx.tx, of, closed.period, missing)?;
     for part in &mut parts {
         settle(cx, plan, (closed.period, &standing), part)?;
@@ -208,6 +209,7 @@ fn cell(late: &Late) -> CellUnits {
     CellUnits {
         key,
         units: late.units,
+        settled_units: 0,
         disputed_units: 0,
     }
 }

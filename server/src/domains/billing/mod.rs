@@ -34,6 +34,7 @@ mod late;
 pub mod model;
 pub mod ops;
 mod overview;
+mod periods;
 pub mod rated;
 pub mod reports;
 pub mod sql;
@@ -53,6 +54,7 @@ pub use overview::{
     LicenseUsage, MeterUsage, MyUsage, ProductUsage, UsageOfLicense, UsageOfProduct, license_usage,
     my_plans, product_usage, usage_of_account,
 };
+pub use periods::{ClosedPeriod, PastMeter, PastPeriod, PeriodOfLicense, QuotaLeft, past_period};
 pub use rated::{PlanTerms, RatedLine, RatedLines, rated_lines};
 pub use reports::{
     Cadence, MyReports, Preference, REPORT_FACT, REPORT_JOB, WishReports, my_reports,

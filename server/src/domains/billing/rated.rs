@@ -401,6 +401,7 @@ mod tests {
         let cell = |key, units| CellUnits {
             key,
             units,
+            settled_units: 0,
             disputed_units: 0,
         };
         let big = key("calls").dimension("model", "big").expect("a key");

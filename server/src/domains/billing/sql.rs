@@ -62,6 +62,7 @@ pub const ALL: &[&str] = &[
     closed::PUT_METER,
     closed::METER,
     closed::COST,
+    closed::LIST,
     credits::INSERT,
     credits::COUNT,
     credits::UNSPENT,

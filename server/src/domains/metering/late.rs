@@ -68,6 +68,19 @@ pub(super) fn note(
     )?)
 }
 
+/// Settles late units with their period: the running one's no longer.
+pub fn settle_late(
+    cx: &mut Cx<'_>,
+    license: LicenseId,
+    late: &[Late],
+) -> Result<(), MeteringError> {
+    for late in late {
+        let of = (cx.caller.tenant, license);
+        sql::settle_late(cx.tx, of, (&late.key, late.units))?;
+    }
+    Ok(())
+}
+
 /// Late units that nobody has decided about, by period; they count as decided from here on.
 pub fn take_late(cx: &mut Cx<'_>, license: LicenseId) -> Result<Vec<Late>, MeteringError> {
     let of = (cx.caller.tenant, license);

@@ -34,7 +34,7 @@ pub mod ops;
 pub mod sql;
 
 pub use direct::{Direct, count_directly};
-pub use late::{LATE_JOB, Late, LateUsage, closed_period, take_late};
+pub use late::{LATE_JOB, Late, LateUsage, closed_period, settle_late, take_late};
 pub use leases::{LendUnits, Units, WriteOffUnits, lend_units, lent_units, write_off_units};
 pub use model::{Answer, Day, Grain, LicenseUnits, MeteringError, Outcome, Window};
 pub use ops::{AcceptSegment, Carried, EventUnits, accept_segment, count_event_units};

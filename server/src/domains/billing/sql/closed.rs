@@ -33,6 +33,11 @@ pub(super) const COST: &str = "SELECT CAST(COALESCE(SUM(cost_minor), 0) AS BIGIN
     FROM metered_closed_meter
     WHERE tenant_id = :tenant AND license_id = :license AND period = :period";
 
+pub(super) const LIST: &str = "SELECT period, period_start, period_end, commitment_minor,
+        missing_minor
+    FROM metered_closed
+    WHERE tenant_id = :tenant AND license_id = :license ORDER BY period DESC LIMIT :limit";
+
 type Owned = (TenantId, LicenseId);
 
 /// A closed period.
@@ -96,16 +101,25 @@ pub fn ended_at(
 ) -> Result<Option<Closed>, StoreError> {
     let mut params = owned(of);
     params.push(("ended", ended.into()));
-    let read = |row: Row| {
-        Ok(Closed {
-            period: row.int("period")?,
-            period_start: row.at("period_start")?,
-            period_end: row.at("period_end")?,
-            commitment_minor: row.int("commitment_minor")?,
-            missing_minor: row.int("missing_minor")?,
-        })
-    };
-    tx.query_one(ENDED_AT, &params)?.map(read).transpose()
+    let row = tx.query_one(ENDED_AT, &params)?;
+    row.as_ref().map(read).transpose()
+}
+
+fn read(row: &Row) -> Result<Closed, StoreError> {
+    Ok(Closed {
+        period: row.int("period")?,
+        period_start: row.at("period_start")?,
+        period_end: row.at("period_end")?,
+        commitment_minor: row.int("commitment_minor")?,
+        missing_minor: row.int("missing_minor")?,
+    })
+}
+
+/// A license's closed periods, the newest first.
+pub fn list(tx: &mut dyn Tx, of: Owned, limit: i64) -> Result<Vec<Closed>, StoreError> {
+    let mut params = owned(of);
+    params.push(("limit", limit.into()));
+    tx.query(LIST, &params)?.iter().map(read).collect()
 }
 
 /// Stores what is missing to a closed period's commitment.

@@ -1,7 +1,7 @@
 //! Noting where usage came from, asking for it, and deciding what is disputed.
 
 use super::super::model::{Grain, MeteringError};
-use super::super::sql::{StreamOwner, add_bucket, write_offs_of_product};
+use super::super::sql::{StreamOwner, add_bucket, settle_cells, write_offs_of_product};
 use super::model::{
     Behind, Dispute, MAX_LISTED, MAX_REASON, MAX_SOURCES, QUIET_MS, Source, Trouble,
 };
@@ -77,6 +77,7 @@ pub fn mark_period(
 ) -> Result<(), MeteringError> {
     let of = (cx.caller.tenant, license);
     let position = sql::last_position(cx.tx, of)?;
+    settle_cells(cx.tx, of)?;
     Ok(sql::insert_mark(cx.tx, of, position, (ended, cx.now))?)
 }
 

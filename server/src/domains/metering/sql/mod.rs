@@ -8,7 +8,9 @@ mod report;
 mod streams;
 
 pub use cells::{CellUnits, breakdown};
-pub(super) use cells::{Units, add_bucket, add_total, add_units, cell, count_cells, set_cell};
+pub(super) use cells::{
+    Units, add_bucket, add_total, add_units, cell, count_cells, set_cell, settle_cells, settle_late,
+};
 pub(super) use direct::{add_direct_bucket, add_direct_total};
 pub use leases::{LentUnits, UnitsHolder, WrittenOff};
 pub(super) use leases::{
