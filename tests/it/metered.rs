@@ -1,16 +1,18 @@
 //! A product with a meter, sold and activated, and the device that reports its usage.
 
+use mintreu::Timestamp;
 use mintreu::activation::{Fingerprint, Request, Wanted};
 use mintreu::document::SigningKey;
 use mintreu::id::{AccountId, LicenseId, ProductId};
 use mintreu::license::Trust;
 use mintreu::meter::{
-    CellKey, ChainHash, Condition, GENESIS, Opening, Segment, TimeQuality, Total, chain_hash,
-    seal_segment, stream_id,
+    CellKey, ChainHash, Condition, Event, GENESIS, Opening, Segment, TimeQuality, Total,
+    chain_hash, seal_segment, stream_id,
 };
 use mintreu_server::app::{Command, Cx};
 use mintreu_server::caller::{Caller, Capability, Role};
 use mintreu_server::domains::billing::{BillingError, StartPlan, start_plan};
+use mintreu_server::domains::catalog::model::{LicenseTerms, Quota};
 use mintreu_server::domains::catalog::ops::{
     AddCategory, CreateProduct, OpenShop, PublishProduct, add_category, create_product, open_shop,
     publish_product,
@@ -18,7 +20,8 @@ use mintreu_server::domains::catalog::ops::{
 use mintreu_server::domains::licensing::{
     Activate, Grant, LicensingError, TrustText, activate, issue, trust,
 };
-use mintreu_server::domains::metering::{AcceptSegment, Answer, MeteringError, accept_segment};
+use mintreu_server::domains::metering::{AcceptSegment, Answer, MeteringError};
+use mintreu_server::domains::meters::ops::accept_segment;
 use mintreu_tests::TestApp;
 
 pub const SELLER: AccountId = AccountId::from_bytes(*b"a seller account");
@@ -81,6 +84,7 @@ pub async fn sold_to(test: &TestApp, tariffs: [&str; 2], customer: AccountId) ->
                 product,
                 customer,
                 source: "orl_test",
+                quotas: Vec::new(),
             },
             sell,
         )
@@ -106,6 +110,19 @@ pub async fn sell_again(test: &TestApp, product: ProductId, customer: AccountId)
         product,
         customer,
         source,
+        quotas: Vec::new(),
+    };
+    let sold = test.app.transact(&test.system(), sell, self::sell).await;
+    sold.expect("sold")
+}
+
+/// One more license, whose use these quotas limit.
+pub async fn sell_with(test: &TestApp, sold: &Sold, quotas: Vec<Quota>) -> LicenseId {
+    let sell = Sell {
+        product: sold.product,
+        customer: sold.customer.account.expect("an account"),
+        source: "orl_quotas",
+        quotas,
     };
     let sold = test.app.transact(&test.system(), sell, self::sell).await;
     sold.expect("sold")
@@ -115,6 +132,7 @@ struct Sell {
     product: ProductId,
     customer: AccountId,
     source: &'static str,
+    quotas: Vec<Quota>,
 }
 
 impl Command for Sell {
@@ -129,7 +147,10 @@ fn sell(cx: &mut Cx<'_>, sell: &Sell) -> Result<LicenseId, SaleError> {
         product_code: "acme.api".to_owned(),
         seller: SELLER,
         owner: Some(sell.customer),
-        terms: Default::default(),
+        terms: LicenseTerms {
+            quotas: sell.quotas.clone(),
+            ..LicenseTerms::default()
+        },
         seats: 20,
         expires_at: None,
         grace_secs: 0,
@@ -251,6 +272,17 @@ impl Device {
         totals: Vec<Total>,
         opening: Option<Opening>,
     ) -> Vec<u8> {
+        let said = (test.app.now(), TimeQuality::Plausible);
+        self.seal_with(said, (totals, Vec::new()), opening)
+    }
+
+    /// Seals what it counted, at the time it says.
+    pub fn seal_with(
+        &mut self,
+        (sealed_at, time_quality): (Timestamp, TimeQuality),
+        (totals, events): (Vec<Total>, Vec<Event>),
+        opening: Option<Opening>,
+    ) -> Vec<u8> {
         self.seq += 1;
         let segment = Segment {
             product: "acme.api".to_owned(),
@@ -261,10 +293,10 @@ impl Device {
             seq: self.seq,
             prev: self.head,
             totals,
-            sealed_at: test.app.now(),
-            time_quality: TimeQuality::Plausible,
+            sealed_at,
+            time_quality,
             opening,
-            events: Vec::new(),
+            events,
             disputed_events: Vec::new(),
             condition: Condition::default(),
         };

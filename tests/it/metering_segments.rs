@@ -247,7 +247,8 @@ async fn twenty_deliveries_at_once_count_once_and_devices_add_up() {
             let (app, guest) = (test.app.clone(), test.guest());
             let bytes = segments[round % 2].clone();
             deliveries.spawn(async move {
-                use mintreu_server::domains::metering::{AcceptSegment, accept_segment};
+                use mintreu_server::domains::metering::AcceptSegment;
+                use mintreu_server::domains::meters::ops::accept_segment;
                 let command = AcceptSegment::read(bytes).expect("reads");
                 app.transact(&guest, command, accept_segment)
                     .await

@@ -45,7 +45,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(fulfilment::http::routes())
         .merge(invoicing::http::routes())
         .merge(licensing::http::routes())
-        .merge(metering::http::routes())
+        .merge(metering::http::routes(meters::ops::accept_segment))
         .merge(meters::http::routes())
         .merge(orders::http::routes())
         .merge(payments::http::routes())

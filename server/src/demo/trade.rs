@@ -14,7 +14,8 @@ use crate::domains::ledger::Traffic;
 use crate::domains::licensing::{
     Activate, AskTime, License, TrustText, activate, answer_time, trust,
 };
-use crate::domains::metering::{AcceptSegment, accept_segment};
+use crate::domains::metering::AcceptSegment;
+use crate::domains::meters::ops::accept_segment;
 use crate::gateways::sandbox::model::Choice;
 use crate::gateways::sandbox::ops::{Choose, choose};
 use mintreu::document::to_text;

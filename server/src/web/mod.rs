@@ -141,6 +141,7 @@ fn sell_pages() -> Router<Arc<App>> {
         .route("/sell/meters", get(sell::meters::show))
         .route("/sell/meters.csv", get(sell::meters::download))
         .route("/sell/usage/decide", post(sell::trouble::decide))
+        .route("/sell/usage/late", post(sell::late::set))
         .route("/sell/keys", get(sell::keys::show))
         .route("/sell/keys/newest.mtk", get(sell::keys::download))
         .route("/sell/keys/rotate", post(sell::keys::rotate))

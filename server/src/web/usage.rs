@@ -1,5 +1,8 @@
 //! Usage and what it costs: a chart a meter, the bill so far and where it is heading, invoices.
 
+mod parts;
+
+use self::parts::{DimensionView, PastView, PeriodRow, Projection, QuotaView};
 use super::ask::{Answer, Ask, html};
 use super::page::{Page, Section};
 use super::parts::{Badge, Bar, Chart, ChartWords, Figure, Point, Tone};
@@ -7,11 +10,11 @@ use super::product::{quota_text, tariff_text};
 use crate::app::ReadCx;
 use crate::domains::billing::{
     self, BillingError, Cadence, Held, HeldCredit, LicenseUsage, MeterUsage, MyReports, MyUsage,
-    Plan, Preference, RatedLine, UsageOfLicense, WishReports,
+    PeriodOfLicense, Plan, Preference, RatedLine, UsageOfLicense, WishReports,
 };
 use crate::domains::catalog;
 use crate::domains::invoicing::{self, Invoice, InvoiceLine, InvoiceQuery};
-use crate::domains::metering::{Day, Grain, Window};
+use crate::domains::metering::Day;
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Query};
 use askama::Template;
@@ -33,6 +36,8 @@ struct UsagePage {
     page: Page,
     tabs: Vec<Tab>,
     plan: Option<PlanView>,
+    /// A closed period, in place of the running one.
+    past: Option<PastView>,
     reports: Option<Vec<Choice>>,
     saved: bool,
 }
@@ -55,7 +60,9 @@ struct PlanView {
     export: String,
     period: String,
     figures: Vec<Figure>,
+    projection: Option<Projection>,
     meters: Vec<MeterView>,
+    periods: Vec<PeriodRow>,
     /// What a bill made now would say: each line's words and amount.
     lines: Vec<(String, String)>,
     /// What is left of each credit, and until when.
@@ -70,6 +77,8 @@ struct MeterView {
     price: String,
     chart: Chart,
     bar: Option<Bar>,
+    quota: Option<QuotaView>,
+    by: Option<DimensionView>,
     facts: Vec<(String, String)>,
 }
 
@@ -86,6 +95,10 @@ struct InvoiceRow {
 #[serde(default)]
 pub struct Which {
     license: Option<String>,
+    /// A closed period; without, the running one.
+    period: Option<i64>,
+    /// The dimension that meters are told apart by.
+    by: Option<String>,
     /// The choice of reports was just kept.
     saved: Option<String>,
 }
@@ -155,31 +168,37 @@ pub async fn show(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
         chosen: Some(plan.license) == license,
     };
     let tabs = plans.iter().map(tab).collect();
-    let plan = match license {
-        Some(license) => {
-            let window = Window::ending_at(ask.app.now(), Grain::Day, DAYS);
-            let query = UsageOfLicense { license, window };
-            let usage = ask
-                .app
-                .read(&ask.visitor.caller, query, billing::license_usage)
-                .await?;
-            Some(plan_view(&page, &usage, ask.app.now()))
-        }
-        None => None,
-    };
     let caller = &ask.visitor.caller;
+    let now = ask.app.now();
+    let (plan, past) = match (license, which.period) {
+        (Some(license), Some(period)) => {
+            let query = PeriodOfLicense { license, period };
+            let found = ask.app.read(caller, query, billing::past_period).await?;
+            (None, Some(PastView::of(&page, license, &found)))
+        }
+        (Some(license), None) => {
+            let query = UsageOfLicense::of_days(license, now, DAYS);
+            let usage = ask.app.read(caller, query, billing::license_usage).await?;
+            (
+                Some(plan_view(&page, &usage, which.by.as_deref(), now)),
+                None,
+            )
+        }
+        (None, _) => (None, None),
+    };
     let known = ask.app.read(caller, MyReports, billing::my_reports).await?;
-    let reports = (plan.is_some() || known.is_some()).then(|| choices(&page, known));
+    let reports = (license.is_some() || known.is_some()).then(|| choices(&page, known));
     html(&UsagePage {
         page,
         tabs,
         plan,
+        past,
         reports,
         saved: which.saved.is_some(),
     })
 }
 
-fn plan_view(page: &Page, usage: &LicenseUsage, now: Timestamp) -> PlanView {
+fn plan_view(page: &Page, usage: &LicenseUsage, by: Option<&str>, now: Timestamp) -> PlanView {
     let money = |amount| page.format.money(amount);
     let (from, until) = usage.plan.bounds;
     let values = [
@@ -220,6 +239,8 @@ fn plan_view(page: &Page, usage: &LicenseUsage, now: Timestamp) -> PlanView {
         export: format!("/usage/{}/export", usage.plan.license),
         period: page.words.say_with("usage-period", values),
         figures,
+        projection: (now.since_ms(from) >= EARLY_MS).then(|| Projection::of(page, usage, now)),
+        periods: parts::periods(page, usage),
         lines: usage
             .lines
             .iter()
@@ -235,6 +256,7 @@ fn plan_view(page: &Page, usage: &LicenseUsage, now: Timestamp) -> PlanView {
             .iter()
             .map(|meter| MeterView {
                 sources: format!("/usage/{}/sources/{}", usage.plan.license, meter.name),
+                by: DimensionView::of(page, usage, meter, by),
                 ..meter_view(page, meter, now.since_ms(from) >= EARLY_MS)
             })
             .collect(),
@@ -302,17 +324,9 @@ fn meter_view(page: &Page, meter: &MeterUsage, projects: bool) -> MeterView {
             page.format.money(meter.projected_cost),
         ));
     }
-    let limit = meter.limit.map(|(most, window)| {
-        let text = quota_text(page, most, &meter.unit, window);
-        (
-            most,
-            window,
-            page.say_one("usage-limit-text", "limit", text),
-        )
-    });
-    if let Some((_, _, text)) = &limit {
-        facts.push((page.say("usage-limit"), text.clone()));
-    }
+    let limit = meter
+        .limit
+        .map(|(most, window)| (most, window, quota_text(page, most, &meter.unit, window)));
     // The chart's steps are days, so only a daily limit is a line in it.
     let line = limit.filter(|(_, window, _)| *window == catalog::model::Window::Day);
     let line = line.and_then(|(most, _, text)| Some((u64::try_from(most).ok()?, text)));
@@ -331,6 +345,8 @@ fn meter_view(page: &Page, meter: &MeterUsage, projects: bool) -> MeterView {
         ),
         chart: days_chart(page, &meter.name, &meter.series, line),
         bar,
+        quota: meter.quota.map(|quota| QuotaView::of(page, meter, quota)),
+        by: None,
         facts,
     }
 }

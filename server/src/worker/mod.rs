@@ -45,6 +45,7 @@ pub fn table() -> Table {
         .job(SWEEP, sweep)
         .job(billing::CLOSE_JOB, billing::close_period_job)
         .job(billing::THRESHOLD_JOB, billing::check_threshold)
+        .job(billing::LATE_JOB, billing::bill_late)
         .job(billing::REPORT_JOB, billing::send_usage_reports)
         .job(fulfilment::EXPIRE_JOB, fulfilment::expire)
         .job(payments::SETTLE_JOB, fulfilment::settle_payment)

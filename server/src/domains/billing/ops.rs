@@ -1,9 +1,11 @@
 //! Starting plans, closing periods, billing early.
 
+use super::late;
 use super::model::{
     Billed, BillingError, Due, Plan, PlanMeter, may_see, period_bounds, plan_meters,
 };
 use super::rated::{RatedLine, Standing, standing};
+use super::sql::closed::ClosedMeter;
 use super::{reports, sql, terms};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
@@ -14,7 +16,7 @@ use crate::domains::ledger::{
 use crate::domains::{catalog, invoicing, metering};
 use mintreu::Money;
 use mintreu::id::{AccountId, InvoiceId, LicenseId, OrderId, PaymentId, ProductId};
-use mintreu::price::Quantity;
+use mintreu::price::{Quantity, Usage};
 use serde::{Deserialize, Serialize};
 
 /// The job that closes a period when it is over.
@@ -151,9 +153,11 @@ pub fn close_period(cx: &mut Cx<'_>, command: &ClosePeriod) -> Result<Billed, Bi
     if plan.period != command.period || cx.now < plan.bounds.1 {
         return Ok(Billed::Unchanged);
     }
+    late::decide(cx, &plan)?;
     let standing = standing(cx.tx, (tenant, cx.now), &plan, true)?;
     let billed = draw(cx, &plan, &standing)?;
-    metering::evidence::mark_period(cx, plan.license)?;
+    metering::evidence::mark_period(cx, plan.license, plan.bounds.1)?;
+    keep(cx, &plan, &standing)?;
     // What could not be asked for moves on, and with it what was missing to the commitment.
     let carries = standing.open.minor() <= 0;
     let mut missing = standing.missing.minor();
@@ -180,6 +184,30 @@ pub fn close_period(cx: &mut Cx<'_>, command: &ClosePeriod) -> Result<Billed, Bi
     sql::move_plan(cx.tx, tenant, &plan)?;
     enqueue_close(cx, &plan)?;
     Ok(billed)
+}
+
+/// Keeps what a closed period came to, for late usage.
+fn keep(cx: &mut Cx<'_>, plan: &Plan, standing: &Standing) -> Result<(), BillingError> {
+    let of = (cx.caller.tenant, plan.license);
+    sql::closed::insert(cx.tx, of.0, plan, standing.missing.minor())?;
+    for due in &standing.dues.meters {
+        let units = |units: u64| i64::try_from(units).unwrap_or(i64::MAX);
+        let mut came_to = ClosedMeter {
+            units: units(due.units),
+            prepaid: due.prepaid,
+            cost_minor: due.rated.total.minor(),
+            ..ClosedMeter::default()
+        };
+        if let Usage::Cells(cells) = &due.usage {
+            let rows = due.rows.iter().zip(cells);
+            let row = |((row, _), (_, used)): (&(String, i64), &(_, Quantity))| {
+                (row.clone(), units(used.ceil()))
+            };
+            came_to.rows = rows.map(row).collect();
+        }
+        sql::closed::put_meter(cx.tx, of, (plan.period, &due.meter.name), &came_to)?;
+    }
+    Ok(())
 }
 
 /// Bills a license's running period early: what it costs so far, less what it was billed before.
@@ -213,6 +241,7 @@ pub fn bill_now(cx: &mut Cx<'_>, command: &BillNow) -> Result<Billed, BillingErr
 /// Bills a running period early, whoever asks.
 pub(super) fn bill_running(cx: &mut Cx<'_>, plan: &mut Plan) -> Result<Billed, BillingError> {
     let tenant = cx.caller.tenant;
+    late::decide(cx, plan)?;
     let standing = standing(cx.tx, (tenant, cx.now), plan, false)?;
     if standing.open.minor() <= 0 {
         return Ok(Billed::Nothing);
@@ -234,10 +263,61 @@ pub(super) fn bill_running(cx: &mut Cx<'_>, plan: &mut Plan) -> Result<Billed, B
 /// One bill in the caller's commit: credits burned, an invoice for what they don't pay, and every
 /// line kept.
 fn draw(cx: &mut Cx<'_>, plan: &Plan, standing: &Standing) -> Result<Billed, BillingError> {
+    let lines = standing.lines(plan, cx.now);
+    let rated = |due: &'_ Due| i64::try_from(due.units).unwrap_or(i64::MAX);
+    let meters: Vec<_> = standing
+        .dues
+        .meters
+        .iter()
+        .map(|due| (due.meter.name.as_str(), rated(due)))
+        .collect();
+    let billed = ask(cx, plan, standing, lines)?;
+    if let Billed::Invoiced(invoice) = &billed {
+        metering::evidence::mark_invoice(cx, invoice.id, plan.license, &meters)?;
+    }
+    Ok(billed)
+}
+
+/// As [`draw`], of a closed period that late units of these meters are rated with.
+pub(super) fn draw_late(
+    cx: &mut Cx<'_>,
+    plan: &Plan,
+    standing: &Standing,
+    (amended, meters): (&invoicing::Invoice, &[(&str, i64)]),
+) -> Result<Billed, BillingError> {
     let mut lines = standing.lines(plan, cx.now);
+    if let Some(first) = lines.first().cloned() {
+        lines.push(RatedLine {
+            position: lines.len() as i64 + 1,
+            meter: None,
+            dimension: None,
+            kind: "amends".to_owned(),
+            quantity: Quantity::ZERO,
+            free_units: 0,
+            unit: None,
+            amount: Money::zero(plan.currency),
+            tariff: None,
+            explanation: format!("late usage, amends {}", amended.number_text()),
+            ..first
+        });
+    }
+    let billed = ask(cx, plan, standing, lines)?;
+    if let Billed::Invoiced(invoice) = &billed {
+        metering::evidence::mark_late_invoice(cx, invoice.id, plan.license, meters)?;
+    }
+    Ok(billed)
+}
+
+/// Burns credits, asks for the rest by an invoice, and keeps the lines.
+fn ask(
+    cx: &mut Cx<'_>,
+    plan: &Plan,
+    standing: &Standing,
+    mut lines: Vec<RatedLine>,
+) -> Result<Billed, BillingError> {
     standing.burn(cx, plan)?;
     let billed = match standing.rest()?.minor() > 0 {
-        true => invoice(cx, plan, &lines, &standing.dues.meters)?,
+        true => invoice(cx, plan, &lines)?,
         false => Billed::Nothing,
     };
     let invoice = match &billed {
@@ -258,12 +338,7 @@ fn settled(due: &Due) -> i64 {
 }
 
 /// Issues the invoice, posts it and tells of it.
-fn invoice(
-    cx: &mut Cx<'_>,
-    plan: &Plan,
-    lines: &[RatedLine],
-    dues: &[Due],
-) -> Result<Billed, BillingError> {
+fn invoice(cx: &mut Cx<'_>, plan: &Plan, lines: &[RatedLine]) -> Result<Billed, BillingError> {
     let new = invoicing::NewInvoice {
         source: format!("usage:{}:{}.{}", plan.license, plan.period, plan.interim),
         customer: plan.customer,
@@ -276,12 +351,6 @@ fn invoice(
         lines: lines.iter().map(RatedLine::invoice_line).collect(),
     };
     let invoice = invoicing::issue(cx, &new)?;
-    let rated = |due: &'_ Due| i64::try_from(due.units).unwrap_or(i64::MAX);
-    let meters: Vec<_> = dues
-        .iter()
-        .map(|due| (due.meter.name.as_str(), rated(due)))
-        .collect();
-    metering::evidence::mark_invoice(cx, invoice.id, plan.license, &meters)?;
     post_invoice(cx, &invoice)?;
     let fact = InvoiceFact {
         total_minor: invoice.total.minor(),

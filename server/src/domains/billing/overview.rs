@@ -2,15 +2,17 @@
 
 use super::credits::HeldCredit;
 use super::model::{BillingError, Counted, Due, Plan, charges, may_see, terms};
+use super::periods::{ClosedPeriod, QuotaLeft, closed_periods, quotas_left};
 use super::rated::{RatedLine, counted, projected, standing};
 use super::sql;
 use crate::app::ReadCx;
 use crate::domains::catalog;
 use crate::domains::invoicing::{self, Invoice};
 use crate::domains::licensing::{self, License};
-use crate::domains::metering::{self, Day, Grain, Window};
+use crate::domains::metering::model::MAX_CELLS;
+use crate::domains::metering::{self, CellUnits, Day, Grain, Window};
 use mintreu::id::{AccountId, LicenseId, ProductId};
-use mintreu::price::{Bill, Credit, Quantity, bill};
+use mintreu::price::{Bill, Credit, Line, Quantity, bill};
 use mintreu::{Currency, Money, Timestamp};
 use std::collections::BTreeMap;
 
@@ -46,6 +48,8 @@ pub struct MeterUsage {
     pub prepaid_units: u64,
     /// What the license lets each device use, and in which window; `None` is without limit.
     pub limit: Option<(i64, catalog::model::Window)>,
+    /// What its quota leaves in the open window.
+    pub quota: Option<QuotaLeft>,
     /// The tariff, as text.
     pub tariff: String,
     /// What the period's units cost so far.
@@ -73,6 +77,12 @@ pub struct LicenseUsage {
     pub open: Money,
     /// What the period comes to at this pace, and at least what was committed.
     pub projected: Money,
+    /// How that comes about: each line's meter and arithmetic.
+    pub projected_lines: Vec<(Option<String>, Line)>,
+    /// Whose use of what, by subject and dimensions; the first ten thousand.
+    pub cells: Vec<CellUnits>,
+    /// Periods that are closed, the newest first.
+    pub periods: Vec<ClosedPeriod>,
     /// What a bill made now would say, line by line; without the commitment, which is asked for
     /// when the period ends.
     pub lines: Vec<RatedLine>,
@@ -98,6 +108,10 @@ fn usage_of(cx: &mut ReadCx<'_>, plan: Plan, window: Window) -> Result<LicenseUs
     let disputed = metering::disputed(cx.tx, tenant, plan.license)?;
     let mut series = metering::series_of_license(cx.tx, tenant, plan.license, window)?;
     let license = licensing::by_id(cx.tx, tenant, plan.license)?;
+    let quotas = match &license {
+        Some(license) => quotas_left(cx, license, &totals)?,
+        None => BTreeMap::new(),
+    };
     let counted = counted(cx.tx, tenant, &plan)?;
     let standing = standing(cx.tx, (tenant, now), &plan, false)?;
     let ahead = ahead(&plan, counted, &standing.credits, now)?;
@@ -110,6 +124,7 @@ fn usage_of(cx: &mut ReadCx<'_>, plan: Plan, window: Window) -> Result<LicenseUs
             period_units: due.units,
             free_units: due.meter.tariff.free_units(),
             prepaid_units: due.prepaid.ceil(),
+            quota: quotas.get(&due.meter.name).copied(),
             limit: limit_of(license.as_ref(), &due.meter.name),
             tariff: due.meter.tariff.to_string(),
             cost: due.rated.total,
@@ -125,7 +140,10 @@ fn usage_of(cx: &mut ReadCx<'_>, plan: Plan, window: Window) -> Result<LicenseUs
     Ok(LicenseUsage {
         meters: dues.map(meter).collect::<Result<_, _>>()?,
         cost: standing.dues.cost(plan.currency)?,
-        projected: ahead.map_or(plan.commitment, |bill| bill.cost),
+        projected: ahead.as_ref().map_or(plan.commitment, |bill| bill.cost),
+        projected_lines: ahead.map(lines_of).unwrap_or_default(),
+        cells: metering::breakdown(cx.tx, tenant, plan.license, MAX_CELLS)?,
+        periods: closed_periods(cx.tx, tenant, &plan)?,
         open: standing.open,
         lines: standing.lines(&plan, now),
         credits: standing.credits,
@@ -151,6 +169,12 @@ fn ahead(
     let mut terms = terms(&counted, &held, now);
     terms.commitment = Some(plan.commitment);
     Ok(Some(bill(&charges(&counted), &terms)?))
+}
+
+/// The lines of a projected bill; credits of money pay bills, and aren't projected.
+fn lines_of(bill: Bill) -> Vec<(Option<String>, Line)> {
+    let lines = bill.lines.into_iter();
+    lines.map(|line| (line.charge, line.line)).collect()
 }
 
 /// What a projected bill says of one meter: units and cost.

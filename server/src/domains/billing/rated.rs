@@ -80,7 +80,8 @@ impl RatedLine {
 /// What a running period comes to now.
 pub(super) struct Standing {
     pub dues: Dues,
-    /// What is missing to the commitment; zero while the period runs.
+    /// What is missing to the commitment; zero while the period runs, and below zero where late
+    /// usage makes up what was asked for before.
     pub missing: Money,
     /// What is still to be asked for, before credits of money.
     pub open: Money,
@@ -99,15 +100,29 @@ pub(super) fn standing(
 ) -> Result<Standing, BillingError> {
     // A period that is closed late is closed as of its last instant.
     let at = now.min(plan.bounds.1.plus_ms(-1));
+    let counted = counted(tx, tenant, plan)?;
+    rated(tx, (tenant, at), plan, counted, |dues| {
+        let missing = match closing {
+            true => plan.commitment.checked_sub(dues.cost(plan.currency)?)?,
+            false => Money::zero(plan.currency),
+        };
+        Ok(Money::new(missing.minor().max(0), plan.currency))
+    })
+}
+
+/// Rates what was counted of a period, as of `at`; `missing` says what to ask for beside.
+pub(super) fn rated(
+    tx: &mut dyn Tx,
+    (tenant, at): (TenantId, Timestamp),
+    plan: &Plan,
+    counted: Vec<Counted>,
+    missing: impl FnOnce(&Dues) -> mintreu::Result<Money>,
+) -> Result<Standing, BillingError> {
     let owner = (tenant, plan.license);
     let credits = sql::credits::unspent(tx, owner, (at, MAX_CREDITS as i64))?;
     let held: Vec<Credit> = credits.iter().map(HeldCredit::credit).collect();
-    let dues = dues(counted(tx, tenant, plan)?, &held, at)?;
-    let missing = match closing {
-        true => plan.commitment.checked_sub(dues.cost(plan.currency)?)?,
-        false => Money::zero(plan.currency),
-    };
-    let missing = Money::new(missing.minor().max(0), plan.currency);
+    let dues = dues(counted, &held, at)?;
+    let missing = missing(&dues)?;
     let open = dues.open(plan.currency)?.checked_add(missing)?;
     let paid = match open.minor() > 0 {
         true => mintreu::price::pay(open, &held, at)?,
@@ -151,7 +166,7 @@ pub(super) fn counted(
 }
 
 /// A meter's units by the row that prices them; what no cell tells goes to the last.
-fn by_row(rows: &[Row], meter: &str, (cells, total): (&[CellUnits], i64)) -> Vec<i64> {
+pub(super) fn by_row(rows: &[Row], meter: &str, (cells, total): (&[CellUnits], i64)) -> Vec<i64> {
     let mut units = vec![0_i64; rows.len()];
     let mut told = 0_i64;
     for cell in cells.iter().filter(|cell| cell.key.meter() == meter) {
@@ -200,11 +215,15 @@ impl Standing {
             lines.extend(rated.map(|line| rated_line(&of_meter, &due.meter, line)));
             lines.extend(already_invoiced(&of_meter, &due.meter));
         }
-        if self.missing.minor() > 0 {
+        if self.missing.minor() != 0 {
+            let words = match self.missing.minor() > 0 {
+                true => "up to the commitment",
+                false => "less up to the commitment",
+            };
             lines.push(RatedLine {
                 kind: "commitment".to_owned(),
                 amount: self.missing,
-                explanation: format!("up to the commitment, {}", self.missing),
+                explanation: format!("{words}, {}", self.missing),
                 ..blank.clone()
             });
         }
@@ -382,6 +401,7 @@ mod tests {
         let cell = |key, units| CellUnits {
             key,
             units,
+            settled_units: 0,
             disputed_units: 0,
         };
         let big = key("calls").dimension("model", "big").expect("a key");

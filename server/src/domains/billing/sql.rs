@@ -1,5 +1,6 @@
 //! All SQL of metered plans.
 
+pub mod closed;
 pub mod credits;
 pub mod rated;
 pub mod reports;
@@ -55,6 +56,13 @@ pub const ALL: &[&str] = &[
     METERS,
     MOVE,
     SETTLE,
+    closed::INSERT,
+    closed::ENDED_AT,
+    closed::SET_MISSING,
+    closed::PUT_METER,
+    closed::METER,
+    closed::COST,
+    closed::LIST,
     credits::INSERT,
     credits::COUNT,
     credits::UNSPENT,
@@ -67,6 +75,10 @@ pub const ALL: &[&str] = &[
     rated::SETTLE_ROW,
     rated::TERMS,
     rated::SET_TERMS,
+    rated::LATE_POLICY,
+    rated::SET_LATE_POLICY,
+    rated::NEWEST_INVOICE,
+    rated::NEXT_BILL,
     rated::SET_PLAN_TERMS,
     reports::INSERT,
     reports::SET,

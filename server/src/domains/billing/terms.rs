@@ -1,15 +1,16 @@
 //! Commitments and thresholds: what new plans begin with, what a running plan has, and the job
 //! that bills early.
 
+use super::late::LatePolicy;
 use super::model::{BillingError, Plan, plan_meters};
 use super::ops::bill_running;
 use super::rated::{PlanTerms, standing};
 use super::sql;
-use crate::app::{Command, Cx};
+use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
 use crate::domains::{catalog, invoicing};
-use mintreu::Money;
 use mintreu::id::{LicenseId, ProductId};
+use mintreu::{Currency, Money};
 use serde::{Deserialize, Serialize};
 
 /// The job that looks whether a plan's threshold is passed.
@@ -63,11 +64,60 @@ pub fn set_terms(cx: &mut Cx<'_>, command: &SetTerms) -> Result<PlanTerms, Billi
     }
 }
 
-fn terms(command: &SetTerms, currency: mintreu::Currency) -> PlanTerms {
+fn terms(command: &SetTerms, currency: Currency) -> PlanTerms {
     PlanTerms {
         commitment: Money::new(command.commitment_minor, currency),
         threshold: Money::new(command.threshold_minor, currency),
     }
+}
+
+/// The currency of a product that the caller sells or whose platform it runs.
+fn own_product(cx: &mut Cx<'_>, id: ProductId) -> Result<Currency, BillingError> {
+    let runs = cx.caller.may(Capability::Administer);
+    let product = catalog::product(cx.tx, cx.caller.tenant, id)?;
+    let product = product.filter(|of| runs || cx.caller.account == Some(of.seller.account));
+    let product = product.ok_or(BillingError::NotFound)?;
+    let (currency, meters) = plan_meters(&product.meters)?;
+    match meters.is_empty() {
+        true => Err(BillingError::Terms("the product has no meters")),
+        false => Ok(currency),
+    }
+}
+
+/// Says how late usage of a product's licenses is billed, from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetLate {
+    /// Whose.
+    pub product: ProductId,
+    /// How.
+    pub policy: LatePolicy,
+}
+
+impl Command for SetLate {
+    const NAME: &'static str = "billing.set_late";
+    const CAPABILITY: Capability = Capability::Buy;
+
+    fn subject(&self) -> Option<String> {
+        Some(format!("{}: {}", self.product, self.policy.name()))
+    }
+}
+
+/// For who earns, and the platform; to others there is nothing.
+pub fn set_late(cx: &mut Cx<'_>, command: &SetLate) -> Result<LatePolicy, BillingError> {
+    let currency = own_product(cx, command.product)?;
+    let of = (cx.caller.tenant, command.product);
+    sql::rated::set_late_policy(cx.tx, of, (currency, command.policy))?;
+    Ok(command.policy)
+}
+
+/// Asks how late usage of a product is billed.
+#[derive(Debug, Clone, Copy)]
+pub struct LateOf(pub ProductId);
+
+/// It is no secret: customers are billed by it.
+pub fn late_of(cx: &mut ReadCx<'_>, query: &LateOf) -> Result<LatePolicy, BillingError> {
+    let found = sql::rated::late_policy(cx.tx, (cx.caller.tenant, query.0))?;
+    Ok(found.unwrap_or_default())
 }
 
 fn of_product(
@@ -76,14 +126,7 @@ fn of_product(
     id: ProductId,
 ) -> Result<PlanTerms, BillingError> {
     let tenant = cx.caller.tenant;
-    let runs = cx.caller.may(Capability::Administer);
-    let product = catalog::product(cx.tx, tenant, id)?;
-    let product = product.filter(|of| runs || cx.caller.account == Some(of.seller.account));
-    let product = product.ok_or(BillingError::NotFound)?;
-    let (currency, meters) = plan_meters(&product.meters)?;
-    if meters.is_empty() {
-        return Err(BillingError::Terms("the product has no meters"));
-    }
+    let currency = own_product(cx, id)?;
     let terms = terms(command, currency);
     sql::rated::set_terms(cx.tx, (tenant, id), &terms)?;
     Ok(terms)
@@ -115,7 +158,7 @@ fn of_license(
 pub(super) fn of_new_plan(
     cx: &mut Cx<'_>,
     product: ProductId,
-    currency: mintreu::Currency,
+    currency: Currency,
 ) -> Result<PlanTerms, BillingError> {
     let found = sql::rated::terms(cx.tx, (cx.caller.tenant, product))?;
     let found = found.filter(|terms| terms.commitment.currency() == currency);

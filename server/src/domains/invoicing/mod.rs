@@ -25,5 +25,6 @@ pub mod sql;
 
 pub use model::{Invoice, InvoiceError, InvoiceLine, InvoicePage, NewInvoice, NewLine, State};
 pub use ops::{
-    CONTENDED, InvoiceQuery, ListInvoices, find, invoice, issue, list, mark_paid, of_license,
+    CONTENDED, InvoiceQuery, ListInvoices, find, invoice, issue, issued, list, mark_paid,
+    of_license,
 };

@@ -79,6 +79,11 @@ pub fn find(cx: &mut ReadCx<'_>, id: InvoiceId) -> Result<Option<Invoice>, Invoi
     Ok(sql::by_id(cx.tx, cx.caller.tenant, id)?)
 }
 
+/// As [`find`], in the caller's commit.
+pub fn issued(cx: &mut Cx<'_>, id: InvoiceId) -> Result<Option<Invoice>, InvoiceError> {
+    Ok(sql::by_id(cx.tx, cx.caller.tenant, id)?)
+}
+
 /// Asks for one invoice.
 #[derive(Debug, Clone, Copy)]
 pub struct InvoiceQuery {

@@ -6,13 +6,16 @@
 
 mod leases;
 
+pub(super) use leases::{WrittenOffOut, written_off_out};
+
 use super::model::{Answer, MAX_FORKS, MeteringError, Outcome};
-use super::ops::{AcceptSegment, accept_segment};
-use crate::app::App;
+use super::ops::AcceptSegment;
+use crate::app::{App, Cx};
 use crate::domains::licensing::LicensingError;
 use crate::limits::Rate;
 use crate::problem::Problem;
 use crate::wire::{RawBody, Visitor};
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -37,13 +40,20 @@ const CODE: HeaderName = HeaderName::from_static("problem-code");
 /// From where a device must send again.
 const NEED: HeaderName = HeaderName::from_static("usage-need-from-seq");
 
-/// The routes.
-pub fn routes() -> OpenApiRouter<Arc<App>> {
+/// The use case that accepts a segment: whoever counts what it carries beside, counts in it.
+pub type Accept = fn(&mut Cx<'_>, &AcceptSegment) -> Result<Answer, MeteringError>;
+
+/// The routes; segments are accepted by `accept`.
+pub fn routes(accept: Accept) -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(post_segment))
+        .layer(Extension(Accepting(accept)))
         .merge(super::evidence::http::routes())
         .merge(leases::routes())
 }
+
+#[derive(Clone, Copy)]
+struct Accepting(Accept);
 
 impl From<MeteringError> for Problem {
     fn from(error: MeteringError) -> Self {
@@ -68,6 +78,8 @@ impl From<MeteringError> for Problem {
             E::Licensing(error @ (LicensingError::NotFound | LicensingError::Expired)) => {
                 error.into()
             }
+            E::LeaseRunning { .. } => Self::new(409, "lease_running", detail),
+            E::ReasonMissing => Self::new(422, "reason_missing", detail).at("reason"),
             E::NotFound => Self::not_found(detail),
             E::Decided => Self::new(409, "dispute_decided", detail),
             E::ReasonTooLong => Self::new(422, "reason_too_long", detail),
@@ -97,6 +109,7 @@ impl From<MeteringError> for Problem {
         (status = 403), (status = 409), (status = 413), (status = 415), (status = 422)))]
 async fn post_segment(
     State(app): State<Arc<App>>,
+    Extension(Accepting(accept)): Extension<Accepting>,
     visitor: Visitor,
     headers: HeaderMap,
     RawBody(body): RawBody,
@@ -121,7 +134,7 @@ async fn post_segment(
         let detail = format!("Too many reports from here; try again in {wait} s. Nothing is lost.");
         Problem::new(429, "too_many_requests", detail).after(wait)
     })?;
-    let answer = accept_in_turn(&app, &visitor, &segments).await?;
+    let answer = accept_in_turn((&app, accept), &visitor, &segments).await?;
     let accepts = headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok());
@@ -132,14 +145,14 @@ async fn post_segment(
 /// Takes segments until one isn't counted. What was counted before an error stands, and its receipt
 /// is the answer: the device then sends the rest, and hears of the error by itself.
 async fn accept_in_turn(
-    app: &App,
+    (app, accept): (&App, Accept),
     visitor: &Visitor,
     segments: &[&[u8]],
 ) -> Result<Answer, Problem> {
     let mut counted = None;
     for segment in segments {
         let taken = match AcceptSegment::read(segment.to_vec()) {
-            Ok(command) => app.transact(&visitor.caller, command, accept_segment).await,
+            Ok(command) => app.transact(&visitor.caller, command, accept).await,
             Err(error) => Err(error),
         };
         match (taken, counted) {

@@ -2,11 +2,12 @@
 //!
 //! A device asks with a signed request for units of one meter and says what it used of those it
 //! had; [`mintreu::meter::lend`] decides. What a device holds stays taken from the quota until it
-//! says that it uses no more of it, or the seller writes it off. Devices that are away for long
+//! says that it uses no more of it, or its lease is over and the seller writes it off. Devices that are away for long
 //! can't spend what others were lent meanwhile: together they were never lent more than there is.
 
+use super::evidence::model::MAX_REASON;
 use super::model::MeteringError;
-use super::sql::{self, LentUnits, UnitsHolder};
+use super::sql::{self, LentUnits, UnitsHolder, WrittenOff};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
 use crate::domains::catalog::model::Quota;
@@ -154,13 +155,27 @@ fn sign(
     Ok(lease.issue(&signer.key, &certificates)?)
 }
 
+/// What devices of a license hold, and what was taken back from them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Units {
+    /// The newest first.
+    pub lent: Vec<LentUnits>,
+    /// The newest first; for the seller alone.
+    pub written_off: Vec<WrittenOff>,
+}
+
 /// What was lent of a license's quotas, for its owner and its seller.
-pub fn lent_units(
-    cx: &mut ReadCx<'_>,
-    license: &LicenseId,
-) -> Result<Vec<LentUnits>, MeteringError> {
-    licensing::view(cx, license)?;
-    Ok(sql::all_of(cx.tx, cx.caller.tenant, *license, SHOWN)?)
+pub fn lent_units(cx: &mut ReadCx<'_>, license: &LicenseId) -> Result<Units, MeteringError> {
+    let seller = licensing::view(cx, license)?.license.seller;
+    let tenant = cx.caller.tenant;
+    let written_off = match cx.caller.account == Some(seller) {
+        true => sql::write_offs(cx.tx, tenant, *license, SHOWN)?,
+        false => Vec::new(),
+    };
+    Ok(Units {
+        lent: sql::all_of(cx.tx, tenant, *license, SHOWN)?,
+        written_off,
+    })
 }
 
 /// Takes back units that a device will never account for: it is lost, or was wiped.
@@ -172,6 +187,8 @@ pub struct WriteOffUnits {
     pub meter: String,
     /// The device's activation.
     pub activation: ActivationId,
+    /// Why; kept.
+    pub reason: String,
 }
 
 impl Command for WriteOffUnits {
@@ -188,14 +205,51 @@ impl Command for WriteOffUnits {
 }
 
 /// Gives units that a device holds back to the quota, on the seller's own risk: should the device
-/// turn up and have used them, more was used than there is, and it is counted all the same. Once
-/// is enough.
+/// turn up and have used them, more was used than there is, and it is counted all the same. Not
+/// while the device may still use them, since that would lend them twice. Once is enough.
 pub fn write_off_units(cx: &mut Cx<'_>, command: &WriteOffUnits) -> Result<(), MeteringError> {
     let license = licensing::by_id(cx.tx, cx.caller.tenant, command.license)?;
-    let own = license.filter(|license| cx.caller.account == Some(license.seller));
+    let by = cx.caller.account.ok_or(LicensingError::NotFound)?;
+    let own = license.filter(|license| license.seller == by);
     let license = own.ok_or(LicensingError::NotFound)?;
+    let reason = reason(&command.reason)?;
     let of = (cx.caller.tenant, license.id);
-    let held = (command.meter.as_str(), command.activation);
-    sql::write_off(cx.tx, of, held, cx.now)?;
+    let held = sql::unaccounted(cx.tx, of, (&command.meter, command.activation))?;
+    let running = held.iter().map(|(_, held)| held.ends_at);
+    if let Some(until) = running.max().filter(|ends| cx.now < *ends) {
+        return Err(MeteringError::LeaseRunning { until });
+    }
+    for (device, held) in held {
+        let holder = UnitsHolder {
+            tenant: of.0,
+            license: of.1,
+            meter: held.meter.clone(),
+            device,
+        };
+        let written = WrittenOff {
+            license: license.id,
+            meter: held.meter,
+            activation: held.activation,
+            window: held.lent.window,
+            units: held.lent.units.saturating_sub(held.lent.used),
+            reason: reason.to_owned(),
+            by,
+            at: cx.now,
+        };
+        sql::write_off(
+            cx.tx,
+            (&holder, license.product),
+            held.lent.number,
+            &written,
+        )?;
+    }
     Ok(())
+}
+
+fn reason(text: &str) -> Result<&str, MeteringError> {
+    match text.trim() {
+        "" => Err(MeteringError::ReasonMissing),
+        long if long.chars().count() > MAX_REASON => Err(MeteringError::ReasonTooLong),
+        reason => Ok(reason),
+    }
 }

@@ -190,6 +190,18 @@ pub enum MeteringError {
     /// The dispute was decided before.
     #[error("this was decided before")]
     Decided,
+    /// Units can't be taken back while the device may use them.
+    #[error(
+        "the device may use these units until {}; take back what is left after that",
+        instant(*until)
+    )]
+    LeaseRunning {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// What a seller does to units needs a reason.
+    #[error("say why, in a few words")]
+    ReasonMissing,
     /// A decision's reason is too long.
     #[error("a reason has at most {MAX_REASON} characters")]
     ReasonTooLong,
@@ -202,6 +214,11 @@ pub enum MeteringError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn instant(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.ms())
+        .map_or_else(|_| at.ms().to_string(), |at| at.to_string())
 }
 
 /// Most units that one segment may add to one cell: what it takes to overflow a total is then

@@ -1,6 +1,7 @@
 //! Accepting segments.
 
 use super::evidence::ops as evidence;
+use super::late::{self, closed_period};
 use super::model::Grain;
 use super::model::{Answer, MAX_CELLS, MAX_FORKS, MAX_INCREASE, MeteringError, Outcome};
 use super::sql::{self, Stream, StreamOwner, Units};
@@ -8,10 +9,10 @@ use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::licensing;
 use mintreu::Timestamp;
-use mintreu::id::{LicenseId, ProductId};
+use mintreu::id::{AccountId, LicenseId, ProductId, StreamId};
 use mintreu::meter::{
-    CellKey, ChainHash, Opening, Position, Receipt, Remainder, Segment, TimeQuality, Verdict,
-    accept, chain_hash, increase, open_segment_of_any_device, remainder,
+    CellKey, ChainHash, Event, Opening, Position, Receipt, Remainder, Segment, TimeQuality,
+    Verdict, accept, chain_hash, increase, open_segment_of_any_device, remainder,
 };
 use std::collections::BTreeMap;
 
@@ -52,11 +53,34 @@ impl Command for AcceptSegment {
     }
 }
 
-/// Counts a segment once, whatever is repeated, reordered or lost on the way.
+/// What a segment that was counted carried, for whoever counts it otherwise beside.
+#[derive(Debug, Clone)]
+pub struct Carried {
+    /// The stream.
+    pub stream: StreamId,
+    /// Its license.
+    pub license: LicenseId,
+    /// What is used.
+    pub product: ProductId,
+    /// Who sells it.
+    pub seller: AccountId,
+    /// When its units were used, as charts say.
+    pub at: Timestamp,
+    /// By how much its totals rose.
+    pub units: Vec<(CellKey, u64)>,
+    /// Its events, each with when it happened.
+    pub events: Vec<(Timestamp, Event)>,
+}
+
+/// Counts a segment once, whatever is repeated, reordered or lost on the way; and tells what it
+/// carried, if it was counted now.
 ///
 /// A gap and a fork are answers, not errors: what they leave behind (evidence, nothing) is
 /// committed, and the receipt tells the device what to do next.
-pub fn accept_segment(cx: &mut Cx<'_>, command: &AcceptSegment) -> Result<Answer, MeteringError> {
+pub fn accept_segment(
+    cx: &mut Cx<'_>,
+    command: &AcceptSegment,
+) -> Result<(Answer, Option<Carried>), MeteringError> {
     let segment = &command.segment;
     let device = reporting_device(cx, segment)?;
     let owner = device.owner;
@@ -78,12 +102,10 @@ pub fn accept_segment(cx: &mut Cx<'_>, command: &AcceptSegment) -> Result<Answer
             }
             let kept = (segment, command.hash, command.document.as_slice());
             sql::insert_segment(cx.tx, owner.tenant, kept, (&receipt, cx.now))?;
-            count(cx, &device, segment)?;
+            let carried = count(cx, &device, segment)?;
             licensing::seen(cx, owner.activation)?;
-            Ok(Answer {
-                outcome: Outcome::Counted,
-                receipt,
-            })
+            let outcome = Outcome::Counted;
+            Ok((Answer { outcome, receipt }, Some(carried)))
         }
         Verdict::Duplicate => answer(cx, &device, stored, Outcome::CountedBefore),
         Verdict::Gap => {
@@ -103,6 +125,7 @@ pub fn accept_segment(cx: &mut Cx<'_>, command: &AcceptSegment) -> Result<Answer
 /// A device that may report, and what its receipts need.
 struct Device {
     owner: StreamOwner,
+    seller: AccountId,
     product_code: String,
     activated_at: Timestamp,
 }
@@ -128,6 +151,7 @@ fn reporting_device(cx: &mut Cx<'_>, segment: &Segment) -> Result<Device, Meteri
             activation: device.activation.id,
             device_key: *segment.device.as_bytes(),
         },
+        seller: device.license.seller,
         product_code: device.license.product_code,
         activated_at: device.activation.activated_at,
     })
@@ -139,12 +163,12 @@ fn answer(
     device: &Device,
     stored: Option<Stream>,
     outcome: Outcome,
-) -> Result<Answer, MeteringError> {
+) -> Result<(Answer, Option<Carried>), MeteringError> {
     let receipt = match stored {
         Some(stored) => stored.receipt,
         None => sign(cx, device, Position::START)?,
     };
-    Ok(Answer { outcome, receipt })
+    Ok((Answer { outcome, receipt }, None))
 }
 
 fn sign(cx: &mut Cx<'_>, device: &Device, position: Position) -> Result<Vec<u8>, MeteringError> {
@@ -174,8 +198,17 @@ fn keep_fork(
 }
 
 /// Adds what the segment's cumulative totals say beyond what is stored.
-fn count(cx: &mut Cx<'_>, device: &Device, segment: &Segment) -> Result<(), MeteringError> {
-    let mut tally = Tally::default();
+fn count(cx: &mut Cx<'_>, device: &Device, segment: &Segment) -> Result<Carried, MeteringError> {
+    let bounded = |at| counted_at(segment, at, device.activated_at, cx.now);
+    let at = bounded(segment.sealed_at);
+    let events = segment.events.iter();
+    let events = events
+        .map(|event| (bounded(event.at()), event.clone()))
+        .collect();
+    let mut tally = Tally {
+        late: closed_period(cx, segment.license, at)?,
+        ..Tally::default()
+    };
     for total in &segment.totals {
         tally.raise(cx, &device.owner, (segment.epoch, &total.key), total.units)?;
     }
@@ -185,7 +218,6 @@ fn count(cx: &mut Cx<'_>, device: &Device, segment: &Segment) -> Result<(), Mete
     if tally.new_cells && sql::count_cells(cx.tx, &device.owner)? > MAX_CELLS {
         return Err(MeteringError::TooManyCells);
     }
-    let at = counted_at(segment, device.activated_at, cx.now);
     let place = (segment.epoch, segment.seq);
     evidence::note_sources(cx, &device.owner, place, &tally.by_meter, at)?;
     for (meter, units) in tally.by_meter {
@@ -194,16 +226,27 @@ fn count(cx: &mut Cx<'_>, device: &Device, segment: &Segment) -> Result<(), Mete
             sql::add_bucket(cx.tx, &device.owner, step, units)?;
         }
     }
-    Ok(())
+    Ok(Carried {
+        stream: device.owner.stream,
+        license: device.owner.license,
+        product: device.owner.product,
+        seller: device.seller,
+        at,
+        units: tally.units,
+        events,
+    })
 }
 
 /// When charts say it was used: the device's word, kept between its activation and now.
-fn counted_at(segment: &Segment, activated_at: Timestamp, now: Timestamp) -> Timestamp {
+fn counted_at(
+    segment: &Segment,
+    said: Timestamp,
+    activated_at: Timestamp,
+    now: Timestamp,
+) -> Timestamp {
     match segment.time_quality {
         TimeQuality::Suspect => now,
-        TimeQuality::Unknown | TimeQuality::Plausible => {
-            segment.sealed_at.max(activated_at).min(now)
-        }
+        TimeQuality::Unknown | TimeQuality::Plausible => said.max(activated_at).min(now),
     }
 }
 
@@ -211,6 +254,10 @@ fn counted_at(segment: &Segment, activated_at: Timestamp, now: Timestamp) -> Tim
 struct Tally {
     by_meter: BTreeMap<String, u64>,
     new_cells: bool,
+    /// By how much each cell rose.
+    units: Vec<(CellKey, u64)>,
+    /// The end of the closed period that the segment is of.
+    late: Option<Timestamp>,
 }
 
 impl Tally {
@@ -231,12 +278,16 @@ impl Tally {
             return Ok(());
         }
         self.new_cells |= stored == 0;
+        self.units.push((key.clone(), counted));
         let units = Units {
             counted,
             disputed: 0,
         };
         sql::set_cell(cx.tx, owner, (epoch, key), reported)?;
         sql::add_total(cx.tx, owner, key, units)?;
+        if let Some(ended) = self.late {
+            late::note(cx, owner.license, (key, ended), counted)?;
+        }
         let sum = self.by_meter.entry(key.meter().to_owned()).or_default();
         *sum = sum.saturating_add(counted);
         Ok(())
@@ -296,5 +347,9 @@ pub fn count_event_units(
     }
     let key = CellKey::new(of.meter.as_str())?;
     let whose = (cx.caller.tenant, of.license, of.product);
-    Ok(sql::add_units(cx.tx, whose, (&key, of.at), units)?)
+    sql::add_units(cx.tx, whose, (&key, of.at), units)?;
+    match (u64::try_from(units), closed_period(cx, of.license, of.at)?) {
+        (Ok(more), Some(ended)) => late::note(cx, of.license, (&key, ended), more),
+        _ => Ok(()),
+    }
 }

@@ -5,7 +5,7 @@
 //! that counts its type. Questions add roll-ups up, so that their cost depends on how long a time
 //! they ask about and not on how many events there were. Values are decimals of twelve exact
 //! digits. Devices without a network count by signed segments instead: that is
-//! [`metering`](super::metering).
+//! [`metering`](super::metering), and what they carry is counted here in the same commit.
 //!
 //! # Invariants
 //! * An event is counted once for its seller, source and id, for ever; its time is not part of
@@ -13,6 +13,7 @@
 //! * No event is changed or deleted. A correction is an event that takes back another.
 //! * A roll-up is what a recomputation from its events would be; what is estimated says so.
 //! * What a meter measures never changes after it is made.
+//! * A segment is counted by meters when it is counted at all, once; nothing of it is billed here.
 //! * A license is billed by the whole units of its running total.
 //!
 //! # Tables

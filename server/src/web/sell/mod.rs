@@ -8,6 +8,7 @@ mod batch_form;
 pub mod editor;
 mod form;
 pub mod keys;
+pub mod late;
 pub mod licenses;
 mod log;
 pub mod meters;
@@ -355,6 +356,9 @@ struct UsagePage {
     /// The product that is looked at.
     product: String,
     trouble: Option<trouble::TroubleView>,
+    late: Vec<late::Choice>,
+    /// A choice was just kept.
+    saved: bool,
 }
 
 struct MeterView {
@@ -368,6 +372,7 @@ struct MeterView {
 #[serde(default)]
 pub struct Which {
     product: Option<String>,
+    saved: Option<String>,
 }
 
 /// `GET /sell/usage`.
@@ -398,12 +403,15 @@ pub async fn usage(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
             .map(|product| product.to_string())
             .unwrap_or_default(),
         trouble: None,
+        late: Vec::new(),
+        saved: which.saved.is_some(),
         page,
     };
     if let Some(product) = chosen.filter(|_| !found.is_empty()) {
         let own = found.iter().any(|one| one.id == product);
         if own {
             view.trouble = Some(trouble::of(&ask, &view.page, product).await?);
+            view.late = late::choices(&ask, &view.page, product).await?;
         }
         let window = Window::ending_at(ask.app.now(), Grain::Day, DAYS);
         let query = UsageOfProduct { product, window };

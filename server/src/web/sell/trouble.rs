@@ -1,6 +1,7 @@
 //! What a seller should look at in a product's usage: disputes, forks, quiet devices, restores.
 
 use super::must_sell;
+use crate::domains::metering::WrittenOff;
 use crate::domains::metering::evidence::http::evidence_path;
 use crate::domains::metering::evidence::{
     DecideDispute, Dispute, DisputesOf, Fork, Quiet, Trouble, TroubleOf, decide_dispute, trouble,
@@ -18,8 +19,20 @@ pub struct TroubleView {
     pub disputes: Vec<DisputeRow>,
     pub forks: Vec<[String; 3]>,
     pub quiet: Vec<[String; 3]>,
+    pub written_off: Vec<WrittenOffRow>,
     /// Empty for a server that was never put back from a backup.
     pub restored: String,
+}
+
+/// Units that were taken back from a device.
+pub struct WrittenOffRow {
+    pub activation: String,
+    pub license: String,
+    pub meter: String,
+    pub units: String,
+    pub when: String,
+    pub who: String,
+    pub reason: String,
 }
 
 /// One dispute, with what its form sends.
@@ -40,6 +53,7 @@ impl TroubleView {
         self.disputes.is_empty()
             && self.forks.is_empty()
             && self.quiet.is_empty()
+            && self.written_off.is_empty()
             && self.restored.is_empty()
     }
 }
@@ -74,7 +88,24 @@ fn view(page: &Page, found: &Trouble) -> TroubleView {
         disputes: found.disputes.iter().map(|one| row(page, one)).collect(),
         forks: found.forks.iter().map(fork).collect(),
         quiet: found.quiet.iter().map(quiet).collect(),
+        written_off: found
+            .written_off
+            .iter()
+            .map(|one| written_off(page, one))
+            .collect(),
         restored,
+    }
+}
+
+fn written_off(page: &Page, one: &WrittenOff) -> WrittenOffRow {
+    WrittenOffRow {
+        activation: one.activation.to_string(),
+        license: one.license.to_string(),
+        meter: one.meter.clone(),
+        units: page.format.number(one.units),
+        when: page.format.instant(one.at),
+        who: one.by.to_string(),
+        reason: one.reason.clone(),
     }
 }
 

@@ -3,9 +3,10 @@
 use super::MoneyOut;
 use crate::app::{App, Cx};
 use crate::domains::billing::{
-    BillingError, Cadence, CreditsOfLicense, GrantCredit, Held, HeldCredit, MyReports, PlanTerms,
-    Preference, RatedLine, RatedLines, SetTerms, TermsOf, WishReports, credits_of_license,
-    grant_credit, my_reports, rated_lines, set_terms, wish_reports,
+    BillingError, Cadence, CreditsOfLicense, GrantCredit, Held, HeldCredit, LateOf, LatePolicy,
+    MyReports, PlanTerms, Preference, RatedLine, RatedLines, SetLate, SetTerms, TermsOf,
+    WishReports, credits_of_license, grant_credit, late_of, my_reports, rated_lines, set_late,
+    set_terms, wish_reports,
 };
 use crate::problem::Problem;
 use crate::wire::{IdempotencyKey, JsonBody, Query, Visitor};
@@ -26,6 +27,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(get_lines))
         .routes(routes!(get_credits, post_credit))
         .routes(routes!(post_terms))
+        .routes(routes!(get_late, post_late))
         .routes(routes!(get_reports, post_reports))
 }
 
@@ -296,6 +298,77 @@ async fn post_terms(
     };
     let terms = app.transact(&visitor.caller, command, set_terms).await?;
     Ok(Json(terms.into()))
+}
+
+/// How late usage of a product is billed.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum LateWord {
+    /// With the period in which it arrives.
+    Current,
+    /// With the period in which it happened, while its newest invoice is unpaid.
+    Amend,
+}
+
+impl From<LatePolicy> for LateWord {
+    fn from(policy: LatePolicy) -> Self {
+        match policy {
+            LatePolicy::Current => Self::Current,
+            LatePolicy::Amend => Self::Amend,
+        }
+    }
+}
+
+/// A product's policy.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct LateBody {
+    /// The product.
+    product: String,
+    /// `current` (when nothing was said) or `amend`.
+    late: LateWord,
+}
+
+/// Whose policy.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct LateIn {
+    /// A product.
+    product: String,
+}
+
+/// Read how usage is billed that arrives after its period was closed.
+#[utoipa::path(get, path = "/v1/usage/late", tag = "usage", params(LateIn),
+    responses((status = 200, body = LateBody), (status = 422)))]
+async fn get_late(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    Query(asked): Query<LateIn>,
+) -> Result<Json<LateBody>, Problem> {
+    let query = LateOf(ProductId::parse(&asked.product)?);
+    let policy = app.read(&visitor.caller, query, late_of).await?;
+    Ok(Json(LateBody {
+        product: asked.product,
+        late: policy.into(),
+    }))
+}
+
+/// Say how usage is billed that arrives after its period was closed, for a product one sells.
+#[utoipa::path(post, path = "/v1/usage/late", tag = "usage", request_body = LateBody,
+    responses((status = 200, body = LateBody), (status = 401), (status = 404), (status = 422)))]
+async fn post_late(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    body: JsonBody<LateBody>,
+) -> Result<Json<LateBody>, Problem> {
+    let asked = body.value;
+    let command = SetLate {
+        product: ProductId::parse(&asked.product)?,
+        policy: match asked.late {
+            LateWord::Current => LatePolicy::Current,
+            LateWord::Amend => LatePolicy::Amend,
+        },
+    };
+    app.transact(&visitor.caller, command, set_late).await?;
+    Ok(Json(asked))
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]

@@ -1,6 +1,7 @@
 //! Rated lines, rows of dimensions and a product's terms.
 
 use super::shape;
+use crate::domains::billing::late::LatePolicy;
 use crate::domains::billing::rated::{PlanTerms, RatedLine};
 use crate::store::{Row, StoreError, Tx};
 use mintreu::id::{InvoiceId, LicenseId, ProductId, TenantId};
@@ -38,6 +39,23 @@ pub(super) const SET_TERMS: &str = "INSERT INTO metered_terms (tenant_id, produc
     VALUES (:tenant, :product, :currency, :commitment, :threshold)
     ON CONFLICT (tenant_id, product_id) DO UPDATE SET currency = excluded.currency,
         commitment_minor = excluded.commitment_minor, threshold_minor = excluded.threshold_minor";
+
+pub(super) const LATE_POLICY: &str = "SELECT late FROM metered_terms
+    WHERE tenant_id = :tenant AND product_id = :product";
+
+pub(super) const SET_LATE_POLICY: &str = "INSERT INTO metered_terms (tenant_id, product_id,
+        currency, commitment_minor, threshold_minor, late)
+    VALUES (:tenant, :product, :currency, 0, 0, :late)
+    ON CONFLICT (tenant_id, product_id) DO UPDATE SET late = excluded.late";
+
+pub(super) const NEWEST_INVOICE: &str = "SELECT invoice_id FROM rated_line
+    WHERE tenant_id = :tenant AND license_id = :license AND period = :period
+        AND invoice_id IS NOT NULL
+    ORDER BY bill DESC LIMIT 1";
+
+pub(super) const NEXT_BILL: &str = "SELECT CAST(COALESCE(MAX(bill), -1) AS BIGINT) + 1 AS bill
+    FROM rated_line
+    WHERE tenant_id = :tenant AND license_id = :license AND period = :period";
 
 pub(super) const SET_PLAN_TERMS: &str = "UPDATE metered_plan
     SET commitment_minor = :commitment, threshold_minor = :threshold
@@ -154,6 +172,71 @@ pub fn set_terms(
         ("threshold", terms.threshold.minor().into()),
     ];
     tx.execute(SET_TERMS, &params).map(|_| ())
+}
+
+/// How late usage of a product is billed, where its seller said so.
+pub fn late_policy(
+    tx: &mut dyn Tx,
+    (tenant, product): (TenantId, ProductId),
+) -> Result<Option<LatePolicy>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("product", product.as_bytes().into()),
+    ];
+    let Some(row) = tx.query_one(LATE_POLICY, &params)? else {
+        return Ok(None);
+    };
+    let name = row.text("late")?;
+    let policy = LatePolicy::parse(&name);
+    policy
+        .map(Some)
+        .ok_or_else(|| StoreError::shape(format!("late {name}")))
+}
+
+/// Stores how late usage of a product is billed.
+pub fn set_late_policy(
+    tx: &mut dyn Tx,
+    (tenant, product): (TenantId, ProductId),
+    (currency, policy): (Currency, LatePolicy),
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("product", product.as_bytes().into()),
+        ("currency", currency.code().into()),
+        ("late", policy.name().into()),
+    ];
+    tx.execute(SET_LATE_POLICY, &params).map(|_| ())
+}
+
+/// The newest invoice of a period of a license.
+pub fn newest_invoice(
+    tx: &mut dyn Tx,
+    (tenant, license): (TenantId, LicenseId),
+    period: i64,
+) -> Result<Option<InvoiceId>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("license", license.as_bytes().into()),
+        ("period", period.into()),
+    ];
+    let row = tx.query_one(NEWEST_INVOICE, &params)?;
+    row.map(|row| row.id("invoice_id", InvoiceId::from_bytes))
+        .transpose()
+}
+
+/// The number of the next bill of a period.
+pub fn next_bill(
+    tx: &mut dyn Tx,
+    (tenant, license): (TenantId, LicenseId),
+    period: i64,
+) -> Result<i64, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("license", license.as_bytes().into()),
+        ("period", period.into()),
+    ];
+    let row = tx.query_one(NEXT_BILL, &params)?;
+    row.map_or(Ok(0), |row| row.int("bill"))
 }
 
 /// Stores the terms of one plan.

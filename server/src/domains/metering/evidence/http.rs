@@ -1,6 +1,7 @@
 //! Routes of what stands behind usage.
 
 use super::super::MeteringError;
+use super::super::http::{WrittenOffOut, written_off_out};
 use super::model::{Behind, Dispute, Trouble};
 use super::ops::{
     BehindInvoice, BehindPeriod, DecideDispute, DisputesOf, ProveRestore, TroubleOf,
@@ -303,6 +304,8 @@ pub struct TroubleOut {
     forks: Vec<ForkOut>,
     /// Devices that haven't reported for a week.
     quiet: Vec<QuietOut>,
+    /// Units that were taken back from lost devices.
+    write_offs: Vec<WrittenOffOut>,
 }
 
 /// Units that a second copy of a device reported.
@@ -386,6 +389,7 @@ impl From<&Trouble> for TroubleOut {
             disputes: trouble.disputes.iter().map(dispute_out).collect(),
             forks: trouble.forks.iter().map(fork).collect(),
             quiet: trouble.quiet.iter().map(quiet).collect(),
+            write_offs: trouble.written_off.iter().map(written_off_out).collect(),
         }
     }
 }

@@ -24,6 +24,6 @@ pub use export::export;
 pub use model::{Behind, Dispute, Fork, Quiet, Source, Trouble};
 pub use ops::{
     BehindInvoice, BehindPeriod, DecideDispute, DisputesOf, NoticeRestore, ProveRestore, TroubleOf,
-    behind_invoice, behind_period, decide_dispute, mark_invoice, mark_period, notice_restore,
-    prove_restore, trouble,
+    behind_invoice, behind_period, decide_dispute, mark_invoice, mark_late, mark_late_invoice,
+    mark_period, notice_restore, prove_restore, trouble,
 };

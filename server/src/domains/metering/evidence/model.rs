@@ -1,5 +1,6 @@
 //! What is shown of where usage came from.
 
+use super::super::sql::WrittenOff;
 use mintreu::Timestamp;
 use mintreu::id::{LicenseId, StreamId};
 use mintreu::meter::CellKey;
@@ -11,7 +12,8 @@ pub struct Source {
     pub position: i64,
     /// The meter.
     pub meter: String,
-    /// `segment`, or `dispute` for disputed units that the seller accepted.
+    /// `segment`, `late` for one that a closed period was billed again with, or `dispute` for
+    /// disputed units that the seller accepted.
     pub kind: String,
     /// The stream.
     pub stream: StreamId,
@@ -115,6 +117,8 @@ pub struct Trouble {
     pub forks: Vec<Fork>,
     /// Devices without a heartbeat, the longest quiet first.
     pub quiet: Vec<Quiet>,
+    /// Units that were taken back from lost devices, the newest first.
+    pub written_off: Vec<WrittenOff>,
     /// Rises with each restore of this server from a backup; from 1.
     pub server_epoch: i64,
 }

@@ -1,7 +1,7 @@
 //! Noting where usage came from, asking for it, and deciding what is disputed.
 
 use super::super::model::{Grain, MeteringError};
-use super::super::sql::{StreamOwner, add_bucket};
+use super::super::sql::{StreamOwner, add_bucket, settle_cells, write_offs_of_product};
 use super::model::{
     Behind, Dispute, MAX_LISTED, MAX_REASON, MAX_SOURCES, QUIET_MS, Source, Trouble,
 };
@@ -69,11 +69,47 @@ fn whole(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// Remembers, in the commit that closes a period, where its sources end.
-pub fn mark_period(cx: &mut Cx<'_>, license: LicenseId) -> Result<(), MeteringError> {
+/// Remembers, in the commit that closes the period that ended at `ended`, where its sources end.
+pub fn mark_period(
+    cx: &mut Cx<'_>,
+    license: LicenseId,
+    ended: Timestamp,
+) -> Result<(), MeteringError> {
     let of = (cx.caller.tenant, license);
     let position = sql::last_position(cx.tx, of)?;
-    Ok(sql::insert_mark(cx.tx, of, position, cx.now)?)
+    settle_cells(cx.tx, of)?;
+    Ok(sql::insert_mark(cx.tx, of, position, (ended, cx.now))?)
+}
+
+/// Which late units a bill of a closed period asks for: their meter, and how many.
+pub type LateUnits<'a> = &'a [(&'a str, i64)];
+
+/// Tells, in the commit that rates a closed period again, which sources its late units are; they
+/// are the running period's no longer.
+pub fn mark_late(
+    cx: &mut Cx<'_>,
+    license: LicenseId,
+    meters: LateUnits<'_>,
+    bounds: (Timestamp, Timestamp),
+) -> Result<(), MeteringError> {
+    let of = (cx.caller.tenant, license);
+    let after = sql::last_mark(cx.tx, of)?;
+    for (meter, _) in meters {
+        sql::mark_late(cx.tx, of, (after, meter), bounds)?;
+    }
+    Ok(())
+}
+
+/// As [`mark_invoice`], of an invoice of late units.
+pub fn mark_late_invoice(
+    cx: &mut Cx<'_>,
+    invoice: InvoiceId,
+    license: LicenseId,
+    meters: LateUnits<'_>,
+) -> Result<(), MeteringError> {
+    let of = (cx.caller.tenant, license);
+    let from = sql::last_mark(cx.tx, of)?.max(sql::last_late(cx.tx, of)?);
+    mark_stretch(cx, (invoice, license), (from, true), meters)
 }
 
 /// Remembers, in the commit that issues an invoice, which sources its units are: those of the
@@ -84,14 +120,24 @@ pub fn mark_invoice(
     license: LicenseId,
     meters: &[(&str, i64)],
 ) -> Result<(), MeteringError> {
+    let from = sql::last_mark(cx.tx, (cx.caller.tenant, license))?;
+    mark_stretch(cx, (invoice, license), (from, false), meters)
+}
+
+fn mark_stretch(
+    cx: &mut Cx<'_>,
+    (invoice, license): (InvoiceId, LicenseId),
+    (from, late): (i64, bool),
+    meters: &[(&str, i64)],
+) -> Result<(), MeteringError> {
     let of = (cx.caller.tenant, license);
-    let from = sql::last_mark(cx.tx, of)?;
     let until = sql::last_position(cx.tx, of)?;
     for (meter, units) in meters {
         let stretch = Stretch {
             meter: (*meter).to_owned(),
             from,
             until,
+            late,
         };
         sql::insert_billed(cx.tx, of, invoice, (&stretch, *units))?;
     }
@@ -134,6 +180,7 @@ pub fn behind_period(cx: &mut ReadCx<'_>, query: &BehindPeriod) -> Result<Behind
         meter: query.meter.clone(),
         from: sql::last_mark(cx.tx, of)?,
         until: sql::last_position(cx.tx, of)?,
+        late: false,
     };
     behind(cx, license, stretch, None)
 }
@@ -180,6 +227,7 @@ pub fn trouble(cx: &mut ReadCx<'_>, query: &TroubleOf) -> Result<Trouble, Meteri
         disputes: sql::disputes_of_product(cx.tx, tenant, product, MAX_LISTED)?,
         forks: sql::forks_of_product(cx.tx, tenant, product, MAX_LISTED)?,
         quiet: sql::quiet_streams(cx.tx, tenant, (product, before), MAX_LISTED)?,
+        written_off: write_offs_of_product(cx.tx, tenant, product, MAX_LISTED)?,
         server_epoch: sql::server_epoch(cx.tx, tenant)?,
     })
 }

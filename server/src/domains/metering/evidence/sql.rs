@@ -19,25 +19,36 @@ const SOURCES: &str = "SELECT position, meter, kind, stream_id, epoch, seq, unit
         received_at
     FROM usage_source WHERE tenant_id = :tenant AND license_id = :license
         AND position > :start AND position <= :until AND meter = :meter
+        AND CASE kind WHEN 'late' THEN 1 ELSE 0 END = CAST(:late AS BIGINT)
     ORDER BY position LIMIT :limit";
 
 const SUM_SOURCES: &str = "SELECT CAST(COALESCE(SUM(units), 0) AS BIGINT) AS units,
         COUNT(*) AS segments
     FROM usage_source WHERE tenant_id = :tenant AND license_id = :license
-        AND position > :start AND position <= :until AND meter = :meter";
+        AND position > :start AND position <= :until AND meter = :meter
+        AND CASE kind WHEN 'late' THEN 1 ELSE 0 END = CAST(:late AS BIGINT)";
+
+const LAST_LATE: &str = "SELECT CAST(COALESCE(MAX(until_position), 0) AS BIGINT) AS last
+    FROM usage_billed WHERE tenant_id = :tenant AND license_id = :license AND late > 0";
+
+const MARK_LATE: &str = "UPDATE usage_source SET kind = 'late'
+    WHERE tenant_id = :tenant AND license_id = :license AND position > :start AND meter = :meter
+        AND kind = 'segment' AND counted_at >= :began AND counted_at < :ended";
 
 const LAST_MARK: &str = "SELECT CAST(COALESCE(MAX(position), 0) AS BIGINT) AS last
     FROM usage_mark WHERE tenant_id = :tenant AND license_id = :license";
 
-const INSERT_MARK: &str = "INSERT INTO usage_mark (tenant_id, license_id, position, marked_at)
-    VALUES (:tenant, :license, :position, :now)";
+const INSERT_MARK: &str = "INSERT INTO usage_mark (tenant_id, license_id, position, marked_at,
+        ended_at)
+    VALUES (:tenant, :license, :position, :now, :ended)";
 
 const INSERT_BILLED: &str = "INSERT INTO usage_billed (tenant_id, invoice_id, meter, license_id,
-        units, from_position, until_position)
-    VALUES (:tenant, :invoice, :meter, :license, :units, :start, :until)
+        units, from_position, until_position, late)
+    VALUES (:tenant, :invoice, :meter, :license, :units, :start, :until, :late)
     ON CONFLICT (tenant_id, invoice_id, meter) DO NOTHING";
 
-const BILLED: &str = "SELECT license_id, units, from_position, until_position FROM usage_billed
+const BILLED: &str = "SELECT license_id, units, from_position, until_position, late
+    FROM usage_billed
     WHERE tenant_id = :tenant AND invoice_id = :invoice AND meter = :meter";
 
 const ADD_DISPUTE: &str = "INSERT INTO usage_dispute (tenant_id, stream_id, epoch, cell_key,
@@ -112,6 +123,8 @@ pub const ALL: &[&str] = &[
     INSERT_SOURCE,
     SOURCES,
     SUM_SOURCES,
+    LAST_LATE,
+    MARK_LATE,
     LAST_MARK,
     INSERT_MARK,
     INSERT_BILLED,
@@ -158,15 +171,41 @@ pub fn last_mark(tx: &mut dyn Tx, of: Owned) -> Result<i64, StoreError> {
     last(tx, LAST_MARK, of)
 }
 
-/// Remembers where a period's sources ended.
+/// Where the last stretch of late sources ended that an invoice asked for.
+pub fn last_late(tx: &mut dyn Tx, of: Owned) -> Result<i64, StoreError> {
+    last(tx, LAST_LATE, of)
+}
+
+/// Tells sources behind a place as late that happened in a closed period.
+pub fn mark_late(
+    tx: &mut dyn Tx,
+    of: Owned,
+    (after, meter): (i64, &str),
+    (began, ended): (Timestamp, Timestamp),
+) -> Result<(), StoreError> {
+    let mut params = owned(of).to_vec();
+    params.extend([
+        ("start", after.into()),
+        ("meter", meter.into()),
+        ("began", began.into()),
+        ("ended", ended.into()),
+    ]);
+    tx.execute(MARK_LATE, &params).map(|_| ())
+}
+
+/// Remembers where the sources of a period ended that ended at `ended`.
 pub fn insert_mark(
     tx: &mut dyn Tx,
     of: Owned,
     position: i64,
-    now: Timestamp,
+    (ended, now): (Timestamp, Timestamp),
 ) -> Result<(), StoreError> {
     let mut params = owned(of).to_vec();
-    params.extend([("position", position.into()), ("now", now.into())]);
+    params.extend([
+        ("position", position.into()),
+        ("ended", ended.into()),
+        ("now", now.into()),
+    ]);
     tx.execute(INSERT_MARK, &params).map(|_| ())
 }
 
@@ -196,6 +235,8 @@ pub struct Stretch {
     pub from: i64,
     /// Up to this one.
     pub until: i64,
+    /// Whether it is of the late sources alone, or of all others.
+    pub late: bool,
 }
 
 fn stretch_params(of: Owned, stretch: &Stretch) -> Vec<(&'static str, Value)> {
@@ -204,6 +245,7 @@ fn stretch_params(of: Owned, stretch: &Stretch) -> Vec<(&'static str, Value)> {
         ("start", stretch.from.into()),
         ("until", stretch.until.into()),
         ("meter", stretch.meter.as_str().into()),
+        ("late", i64::from(stretch.late).into()),
     ]);
     params
 }
@@ -277,6 +319,7 @@ pub fn billed(
             meter: meter.to_owned(),
             from: row.int("from_position")?,
             until: row.int("until_position")?,
+            late: row.int("late")? > 0,
         };
         let license = row.id("license_id", LicenseId::from_bytes)?;
         Ok((license, stretch, row.int("units")?))

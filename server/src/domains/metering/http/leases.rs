@@ -1,7 +1,7 @@
 //! Routes of units that devices are lent.
 
 use super::super::leases::{LendUnits, WriteOffUnits, lend_units, lent_units, write_off_units};
-use super::super::sql::LentUnits;
+use super::super::sql::{LentUnits, WrittenOff};
 use super::COSE;
 use crate::app::App;
 use crate::problem::Problem;
@@ -86,11 +86,45 @@ fn lent_out(lent: &LentUnits) -> LentUnitsOut {
     }
 }
 
+/// Units that were taken back from a device.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WrittenOffOut {
+    license_id: String,
+    /// The meter.
+    meter: String,
+    /// The device's activation.
+    activation_id: String,
+    /// The window's number.
+    window: u32,
+    /// How many.
+    units: u64,
+    /// Why.
+    reason: String,
+    /// The account that did it.
+    written_off_by: String,
+    written_off_at: i64,
+}
+
+pub fn written_off_out(written: &WrittenOff) -> WrittenOffOut {
+    WrittenOffOut {
+        license_id: written.license.to_string(),
+        meter: written.meter.clone(),
+        activation_id: written.activation.to_string(),
+        window: written.window,
+        units: written.units,
+        reason: written.reason.clone(),
+        written_off_by: written.by.to_string(),
+        written_off_at: written.at.ms(),
+    }
+}
+
 /// What was lent of a license's quotas.
 #[derive(Serialize, ToSchema)]
 pub struct UnitsOut {
     /// The newest first.
     units: Vec<LentUnitsOut>,
+    /// What the seller took back, the newest first; only the seller is told.
+    write_offs: Vec<WrittenOffOut>,
 }
 
 /// The units that devices of a license were lent, for its owner or seller.
@@ -102,9 +136,11 @@ async fn show_units(
     visitor: Visitor,
     PathParam(license): PathParam<LicenseId>,
 ) -> Result<Json<UnitsOut>, Problem> {
-    let lent = app.read(&visitor.caller, license, lent_units).await?;
-    let units = lent.iter().map(lent_out).collect();
-    Ok(Json(UnitsOut { units }))
+    let found = app.read(&visitor.caller, license, lent_units).await?;
+    Ok(Json(UnitsOut {
+        units: found.lent.iter().map(lent_out).collect(),
+        write_offs: found.written_off.iter().map(written_off_out).collect(),
+    }))
 }
 
 /// Which units to take back.
@@ -114,12 +150,18 @@ pub struct WriteOffIn {
     meter: String,
     /// The device's activation.
     activation_id: String,
+    /// Why, at most 500 characters; it is kept.
+    #[serde(default)]
+    reason: String,
 }
 
 /// Take back the units of a device that will never account for them, for the license's seller.
+///
+/// Not before their lease is over: until then the device may use them, and `lease_running` says how
+/// long that is.
 #[utoipa::path(post, path = "/v1/licenses/{license_id}/units/write-off", tag = "usage",
     params(("license_id" = String, Path)),
-    responses((status = 204), (status = 403), (status = 404), (status = 422)))]
+    responses((status = 204), (status = 403), (status = 404), (status = 409), (status = 422)))]
 async fn post_write_off(
     State(app): State<Arc<App>>,
     visitor: Visitor,
@@ -131,6 +173,7 @@ async fn post_write_off(
         license,
         meter: body.value.meter,
         activation,
+        reason: body.value.reason,
     };
     let done = app.transact(&visitor.caller, command, write_off_units);
     done.await?;

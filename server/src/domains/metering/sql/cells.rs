@@ -32,7 +32,14 @@ pub(super) const ADD_BUCKET: &str =
 const COUNT_CELLS: &str = "SELECT COUNT(*) AS cells FROM usage_total
     WHERE tenant_id = :tenant AND license_id = :license";
 
-const BREAKDOWN: &str = "SELECT cell_key, units, disputed_units FROM usage_total
+const SETTLE_CELLS: &str = "UPDATE usage_total SET settled_units = units
+    WHERE tenant_id = :tenant AND license_id = :license AND settled_units <> units";
+
+const SETTLE_LATE: &str = "UPDATE usage_total SET settled_units = settled_units + :units
+    WHERE tenant_id = :tenant AND license_id = :license AND meter = :meter
+        AND subject = :subject AND cell_key = :cell";
+
+const BREAKDOWN: &str = "SELECT cell_key, units, settled_units, disputed_units FROM usage_total
     WHERE tenant_id = :tenant AND license_id = :license
     ORDER BY meter, subject, cell_key LIMIT :limit";
 
@@ -42,6 +49,8 @@ pub(super) const ALL: &[&str] = &[
     ADD_TOTAL,
     ADD_BUCKET,
     COUNT_CELLS,
+    SETTLE_CELLS,
+    SETTLE_LATE,
     BREAKDOWN,
 ];
 
@@ -143,8 +152,39 @@ pub struct CellUnits {
     pub key: CellKey,
     /// Units counted.
     pub units: i64,
+    /// Of those, in periods that are closed.
+    pub settled_units: i64,
     /// Units disputed.
     pub disputed_units: i64,
+}
+
+/// Settles all that a license has used, as its period is closed.
+pub fn settle_cells(
+    tx: &mut dyn Tx,
+    (tenant, license): (TenantId, LicenseId),
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("license", license.as_bytes().into()),
+    ];
+    tx.execute(SETTLE_CELLS, &params).map(|_| ())
+}
+
+/// Settles late units of a cell, with the period in which they happened.
+pub fn settle_late(
+    tx: &mut dyn Tx,
+    (tenant, license): (TenantId, LicenseId),
+    (key, units): (&CellKey, i64),
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("license", license.as_bytes().into()),
+        ("meter", key.meter().into()),
+        ("subject", key.subject_id().into()),
+        ("cell", key.to_bytes().into()),
+        ("units", units.into()),
+    ];
+    tx.execute(SETTLE_LATE, &params).map(|_| ())
 }
 
 /// A license's cells, at most `limit`, by meter and subject.
@@ -164,6 +204,7 @@ pub fn breakdown(
         Ok(CellUnits {
             key: key.map_err(|e| StoreError::shape(e.to_string()))?,
             units: row.int("units")?,
+            settled_units: row.int("settled_units")?,
             disputed_units: row.int("disputed_units")?,
         })
     };

@@ -3,7 +3,7 @@
 use super::streams::{int, positive};
 use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::Timestamp;
-use mintreu::id::{ActivationId, LicenseId, TenantId};
+use mintreu::id::{AccountId, ActivationId, LicenseId, ProductId, TenantId};
 use mintreu::meter::Lent;
 
 const NEWEST: &str = "SELECT * FROM unit_lease WHERE tenant_id = :tenant
@@ -26,11 +26,37 @@ const SAVE: &str = "INSERT INTO unit_lease (tenant_id, license_id, meter, device
 const ALL_OF: &str = "SELECT * FROM unit_lease WHERE tenant_id = :tenant
     AND license_id = :license ORDER BY lent_at DESC, meter, device_key LIMIT :most";
 
+const UNACCOUNTED: &str = "SELECT * FROM unit_lease WHERE tenant_id = :tenant
+    AND license_id = :license AND meter = :meter AND activation_id = :activation
+    AND units > used ORDER BY device_key, window_no";
+
 const WRITE_OFF: &str = "UPDATE unit_lease SET units = used, written_off_at = :now
     WHERE tenant_id = :tenant AND license_id = :license AND meter = :meter
-    AND activation_id = :activation AND units > used";
+    AND device_key = :device AND window_no = :window AND ends_at <= :now";
 
-pub(super) const ALL: &[&str] = &[NEWEST, OF_OTHERS, SAVE, ALL_OF, WRITE_OFF];
+const NOTE_WRITE_OFF: &str = "INSERT INTO unit_write_off (tenant_id, license_id, meter, device_key,
+        window_no, number, product_id, activation_id, units, reason, written_off_by,
+        written_off_at)
+    VALUES (:tenant, :license, :meter, :device, :window, :number, :product, :activation, :units,
+        :reason, :account, :now)";
+
+const WRITE_OFFS: &str = "SELECT * FROM unit_write_off WHERE tenant_id = :tenant
+    AND license_id = :license ORDER BY written_off_at DESC, meter, device_key, number LIMIT :limit";
+
+const WRITE_OFFS_OF_PRODUCT: &str = "SELECT * FROM unit_write_off WHERE tenant_id = :tenant
+    AND product_id = :product ORDER BY written_off_at DESC, meter, device_key, number LIMIT :limit";
+
+pub(super) const ALL: &[&str] = &[
+    NEWEST,
+    OF_OTHERS,
+    SAVE,
+    ALL_OF,
+    UNACCOUNTED,
+    WRITE_OFF,
+    NOTE_WRITE_OFF,
+    WRITE_OFFS,
+    WRITE_OFFS_OF_PRODUCT,
+];
 
 /// Of whose quota a device was lent what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,19 +160,117 @@ pub fn all_of(
     tx.query(ALL_OF, &params)?.iter().map(read).collect()
 }
 
-/// Takes back what a device holds of a meter and hasn't accounted for; whether there was any.
-pub fn write_off(
+/// What the device of an activation holds of a meter and hasn't accounted for, with its key.
+pub fn unaccounted(
     tx: &mut dyn Tx,
     (tenant, license): (TenantId, LicenseId),
     (meter, activation): (&str, ActivationId),
-    now: Timestamp,
-) -> Result<bool, StoreError> {
+) -> Result<Vec<([u8; 32], LentUnits)>, StoreError> {
     let params = [
         ("tenant", tenant.as_bytes().into()),
         ("license", license.as_bytes().into()),
         ("meter", meter.into()),
         ("activation", activation.as_bytes().into()),
-        ("now", Value::Int(now.ms())),
     ];
-    Ok(tx.execute(WRITE_OFF, &params)? > 0)
+    let with_key = |row: &Row| {
+        let key = <[u8; 32]>::try_from(row.blob("device_key")?);
+        let key = key.map_err(|_| StoreError::shape("device_key is no key".into()))?;
+        Ok((key, read(row)?))
+    };
+    tx.query(UNACCOUNTED, &params)?
+        .iter()
+        .map(with_key)
+        .collect()
+}
+
+/// Units that were taken back from a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenOff {
+    /// The license.
+    pub license: LicenseId,
+    /// The meter.
+    pub meter: String,
+    /// The device's activation.
+    pub activation: ActivationId,
+    /// The window they were of.
+    pub window: u32,
+    /// How many.
+    pub units: u64,
+    /// Why, by the seller's word.
+    pub reason: String,
+    /// Who did it.
+    pub by: AccountId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Takes back what a device holds of a window whose lease is over, and keeps who did it and why.
+pub fn write_off(
+    tx: &mut dyn Tx,
+    (holder, product): (&UnitsHolder, ProductId),
+    number: u64,
+    written: &WrittenOff,
+) -> Result<(), StoreError> {
+    let mut params = of(holder).to_vec();
+    params.extend([
+        ("window", Value::Int(i64::from(written.window))),
+        ("now", Value::Int(written.at.ms())),
+    ]);
+    tx.execute(WRITE_OFF, &params)?;
+    params.extend([
+        ("number", int(number)),
+        ("product", product.as_bytes().into()),
+        ("activation", written.activation.as_bytes().into()),
+        ("units", int(written.units)),
+        ("reason", written.reason.as_str().into()),
+        ("account", written.by.as_bytes().into()),
+    ]);
+    tx.execute(NOTE_WRITE_OFF, &params).map(|_| ())
+}
+
+fn written(row: &Row) -> Result<WrittenOff, StoreError> {
+    let window = u32::try_from(row.int("window_no")?);
+    Ok(WrittenOff {
+        license: row.id("license_id", LicenseId::from_bytes)?,
+        meter: row.text("meter")?,
+        activation: row.id("activation_id", ActivationId::from_bytes)?,
+        window: window.map_err(|_| StoreError::shape("window_no is no window".into()))?,
+        units: positive(row, "units")?,
+        reason: row.text("reason")?,
+        by: row.id("written_off_by", AccountId::from_bytes)?,
+        at: row.at("written_off_at")?,
+    })
+}
+
+/// What was taken back from a license's devices, the newest first.
+pub fn write_offs(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    license: LicenseId,
+    limit: i64,
+) -> Result<Vec<WrittenOff>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("license", license.as_bytes().into()),
+        ("limit", Value::Int(limit)),
+    ];
+    tx.query(WRITE_OFFS, &params)?.iter().map(written).collect()
+}
+
+/// What was taken back from the devices of a product's licenses, the newest first.
+pub fn write_offs_of_product(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    product: ProductId,
+    limit: i64,
+) -> Result<Vec<WrittenOff>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("product", product.as_bytes().into()),
+        ("limit", Value::Int(limit)),
+    ];
+    tx.query(WRITE_OFFS_OF_PRODUCT, &params)?
+        .iter()
+        .map(written)
+        .collect()
 }

@@ -124,6 +124,20 @@ impl Cell {
         Ok(())
     }
 
+    /// Adds units that were counted before they came: a count of so many, or one number of a sum.
+    pub fn add_units(&mut self, units: u64) -> Result<(), TooLarge> {
+        if let State::Sum(sum) = &mut self.state {
+            let more = i64::try_from(units).map_err(|_| TooLarge)?;
+            *sum = sum.checked_add(Decimal::whole(more)).ok_or(TooLarge)?;
+        }
+        let counted = match self.state {
+            State::Count => units,
+            _ => 1,
+        };
+        self.count = self.count.saturating_add(counted);
+        Ok(())
+    }
+
     /// Adds the roll-up of a stretch that begins `later` milliseconds after this one's.
     pub fn merge(&mut self, other: &Self, later: i64) -> Result<(), TooLarge> {
         match (&mut self.state, &other.state) {

@@ -7,13 +7,14 @@ use super::super::model::event::{Event, MAX_EVENTS};
 use super::super::model::meter::{Draft, MAX_GROUPS, Meter};
 use super::super::model::window::Grain;
 use super::super::sql::{self, Bucket, Group, GroupKey};
+use super::devices::{adds_units, is_carried};
 use super::reverse;
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::{licensing, metering};
 use crate::store::StoreError;
 use mintreu::Timestamp;
-use mintreu::id::{AccountId, LicenseId};
+use mintreu::id::{AccountId, LicenseId, MeterId};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 
@@ -169,7 +170,17 @@ pub(super) fn stored_before(
 
 /// A group's key: a hash in which nothing can run together.
 pub(super) fn group_key(subject: &str, dimensions: &BTreeMap<String, String>) -> GroupKey {
+    hashed(Sha256::new(), subject, dimensions)
+}
+
+/// The key of what devices count of a group: one that no group of events has.
+pub(super) fn device_group_key(subject: &str, dimensions: &BTreeMap<String, String>) -> GroupKey {
     let mut hash = Sha256::new();
+    hash.update(u64::MAX.to_be_bytes());
+    hashed(hash, subject, dimensions)
+}
+
+fn hashed(mut hash: Sha256, subject: &str, dimensions: &BTreeMap<String, String>) -> GroupKey {
     let parts = dimensions.iter().flat_map(|(name, value)| [name, value]);
     for part in std::iter::once(subject).chain(parts.map(String::as_str)) {
         hash.update((part.len() as u64).to_be_bytes());
@@ -196,18 +207,21 @@ pub(super) fn read(
     Ok((reading, group))
 }
 
+/// What an event says to a meter, and of which group.
+type Says<'m> = (&'m Meter, Reading, Group);
+
 /// What a request's events come to, gathered before it is added to what is stored.
-struct Tally<'m> {
+pub(super) struct Tally<'m> {
     meters: &'m [Meter],
     now: Timestamp,
     by_kind: HashMap<&'m str, Vec<&'m Meter>>,
     minutes: HashMap<Bucket, Cell>,
-    groups: HashMap<(mintreu::id::MeterId, GroupKey), Group>,
-    licenses: BTreeMap<(usize, String), (Decimal, i64)>,
+    groups: HashMap<(MeterId, GroupKey), Group>,
+    licenses: BTreeMap<(usize, String), BTreeMap<i64, Decimal>>,
 }
 
 impl<'m> Tally<'m> {
-    fn new(meters: &'m [Meter], now: Timestamp) -> Self {
+    pub(super) fn new(meters: &'m [Meter], now: Timestamp) -> Self {
         let mut by_kind: HashMap<&str, Vec<&Meter>> = HashMap::new();
         for meter in meters {
             by_kind
@@ -226,10 +240,12 @@ impl<'m> Tally<'m> {
     }
 
     /// What an event says to each meter, and why one can't count it, if one can't.
-    fn look(&self, event: &Event) -> (Vec<(&'m Meter, Reading, Group)>, Option<String>) {
+    pub(super) fn look(&self, event: &Event) -> (Vec<Says<'m>>, Option<String>) {
         let mut problem = None;
         let mut says = Vec::new();
-        for meter in self.by_kind.get(event.kind.as_str()).into_iter().flatten() {
+        let carried = is_carried(&event.source);
+        let of_kind = self.by_kind.get(event.kind.as_str()).into_iter().flatten();
+        for meter in of_kind.filter(|meter| !(carried && adds_units(&meter.draft))) {
             match read(&meter.draft, event, self.now) {
                 Ok((reading, group)) => says.push((*meter, reading, group)),
                 Err(why) => problem = Some(format!("invalid event: {why}")),
@@ -238,7 +254,39 @@ impl<'m> Tally<'m> {
         (says, problem)
     }
 
-    fn count(
+    /// Adds a device's units, of which each counts as one.
+    pub(super) fn count_units(
+        &mut self,
+        meter: &'m Meter,
+        (units, at): (u64, Timestamp),
+        group: Group,
+    ) -> Result<(), MeterError> {
+        let bucket = Bucket {
+            meter: meter.id,
+            grain: Grain::Minute,
+            at: Grain::Minute.start(at.ms()),
+            group: group.key,
+        };
+        let empty = || Cell::empty(meter.draft.aggregation);
+        let minute = self.minutes.entry(bucket).or_insert_with(empty);
+        minute.add_units(units)?;
+        self.groups.entry((meter.id, group.key)).or_insert(group);
+        Ok(())
+    }
+
+    /// The groups that something was counted of.
+    pub(super) fn group_keys(&self) -> Vec<(MeterId, GroupKey)> {
+        self.groups.keys().copied().collect()
+    }
+
+    /// Leaves a group out.
+    pub(super) fn forget(&mut self, meter: MeterId, group: GroupKey) {
+        self.groups.remove(&(meter, group));
+        self.minutes
+            .retain(|bucket, _| (bucket.meter, bucket.group) != (meter, group));
+    }
+
+    pub(super) fn count(
         &mut self,
         meter: &'m Meter,
         reading: &Reading,
@@ -259,16 +307,16 @@ impl<'m> Tally<'m> {
         if meter.draft.product.is_some() {
             let place = self.meters.iter().position(|other| other.id == meter.id);
             let key = (place.unwrap_or(0), group.subject.clone());
-            let (sum, last) = self.licenses.entry(key).or_default();
+            let by_time = self.licenses.entry(key).or_default();
+            let sum = by_time.entry(reading.at).or_default();
             *sum = sum.checked_add(billed(meter, reading)).ok_or(TooLarge)?;
-            *last = (*last).max(reading.at);
         }
         self.groups.entry((meter.id, group.key)).or_insert(group);
         Ok(())
     }
 
     /// Adds minutes, hours and days to what is stored.
-    fn store(self, cx: &mut Cx<'_>) -> Result<(), MeterError> {
+    pub(super) fn store(self, cx: &mut Cx<'_>) -> Result<(), MeterError> {
         let mut fresh: BTreeMap<_, i64> = BTreeMap::new();
         for ((meter, _), group) in &self.groups {
             if sql::add_group(cx.tx, *meter, group)? {
@@ -313,9 +361,9 @@ impl<'m> Tally<'m> {
             }
             sql::put_cell(cx.tx, &bucket, cell.to_bytes())?;
         }
-        for ((place, subject), (sum, at)) in self.licenses {
+        for ((place, subject), by_time) in self.licenses {
             if let Some(meter) = self.meters.get(place) {
-                bill(cx, meter, &subject, (sum, Timestamp::from_ms(at)))?;
+                bill(cx, meter, &subject, &by_time)?;
             }
         }
         Ok(())
@@ -336,12 +384,12 @@ pub(super) fn billed(meter: &Meter, reading: &Reading) -> Decimal {
 }
 
 /// Adds to what a license is billed by: the whole units of its total, so that fractions are never
-/// rounded twice.
+/// rounded twice. What happened in different periods is told apart.
 pub(super) fn bill(
     cx: &mut Cx<'_>,
     meter: &Meter,
     subject: &str,
-    (more, at): (Decimal, Timestamp),
+    by_time: &BTreeMap<i64, Decimal>,
 ) -> Result<(), MeterError> {
     let Ok(id) = LicenseId::parse(subject) else {
         return Ok(());
@@ -352,21 +400,50 @@ pub(super) fn bill(
         return Ok(());
     };
     let stored = sql::license_sum(cx.tx, meter.id, id)?;
-    let before = match stored {
+    let mut before = match stored {
         Some(text) => read_sum(&text)?,
         None => Decimal::ZERO,
     };
-    let after = before.checked_add(more).ok_or(TooLarge)?;
-    sql::set_license_sum(cx.tx, (meter.id, id), after.raw().to_string())?;
-    let units = after.floor() - before.floor();
-    let units = i64::try_from(units).map_err(|_| TooLarge)?;
-    let of = metering::EventUnits {
-        license: license.id,
-        product: license.product,
-        meter: meter.draft.slug.clone(),
-        at,
-    };
-    Ok(metering::count_event_units(cx, &of, units)?)
+    for (at, more) in by_period(cx, id, by_time)? {
+        let after = before.checked_add(more).ok_or(TooLarge)?;
+        let units = after.floor() - before.floor();
+        let units = i64::try_from(units).map_err(|_| TooLarge)?;
+        let of = metering::EventUnits {
+            license: license.id,
+            product: license.product,
+            meter: meter.draft.slug.clone(),
+            at,
+        };
+        metering::count_event_units(cx, &of, units)?;
+        before = after;
+    }
+    let sum = before.raw().to_string();
+    Ok(sql::set_license_sum(cx.tx, (meter.id, id), sum)?)
+}
+
+/// What each period comes to, closed ones and the running one, at its last instant in `by_time`.
+fn by_period(
+    cx: &mut Cx<'_>,
+    license: LicenseId,
+    by_time: &BTreeMap<i64, Decimal>,
+) -> Result<Vec<(Timestamp, Decimal)>, MeterError> {
+    let mut periods: Vec<(Timestamp, Decimal)> = Vec::new();
+    let mut known: Option<Option<Timestamp>> = None;
+    for (&at, &more) in by_time {
+        let at = Timestamp::from_ms(at);
+        let same = known.is_some_and(|ends| ends.is_none_or(|ends| at < ends));
+        match periods.last_mut().filter(|_| same) {
+            Some((last, sum)) => {
+                *sum = sum.checked_add(more).ok_or(TooLarge)?;
+                *last = at;
+            }
+            None => {
+                known = Some(metering::closed_period(cx, license, at)?);
+                periods.push((at, more));
+            }
+        }
+    }
+    Ok(periods)
 }
 
 fn read_sum(text: &str) -> Result<Decimal, StoreError> {

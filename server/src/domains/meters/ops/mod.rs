@@ -1,11 +1,13 @@
 //! Use cases: meters, ingest, questions.
 
+mod devices;
 mod ingest;
 mod lago;
 mod meters;
 mod query;
 mod reverse;
 
+pub use devices::accept_segment;
 pub use ingest::{IngestEvents, Outcome, ingest_events};
 pub use lago::{
     CurrentUsage, DescribeLago, MetricUsage, PeriodUsage, current_usage, describe, metrics_of_plan,

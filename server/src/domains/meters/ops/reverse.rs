@@ -7,10 +7,12 @@ use super::super::model::event::Event;
 use super::super::model::meter::Meter;
 use super::super::model::window::Grain;
 use super::super::sql::{self, Bucket, EventRow, Group};
+use super::devices::{adds_units, is_carried};
 use super::ingest::{Outcome, bill, billed, broken, read, stored_before};
 use crate::app::Cx;
 use mintreu::id::AccountId;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// Stores the reversal and counts anew the minute, hour and day of what it takes back.
 pub(super) fn take_back(
@@ -42,7 +44,9 @@ pub(super) fn take_back(
     sql::insert_events(cx, seller, &[(&stored, None)])?;
     let event = as_event(&original)?;
     let counted = meters.iter().filter(|meter| {
-        meter.draft.event_type == original.kind && meter.created_at <= original.ingested_at
+        meter.draft.event_type == original.kind
+            && meter.created_at <= original.ingested_at
+            && !(is_carried(&original.source) && adds_units(&meter.draft))
     });
     for meter in counted {
         let Ok((reading, group)) = read(&meter.draft, &event, original.ingested_at) else {
@@ -51,7 +55,8 @@ pub(super) fn take_back(
         recount(cx, seller, meter, (&group, reading.at))?;
         if meter.draft.product.is_some() {
             let less = Decimal::from_raw(-billed(meter, &reading).raw());
-            bill(cx, meter, &original.subject, (less, original.at))?;
+            let by_time = BTreeMap::from([(original.at.ms(), less)]);
+            bill(cx, meter, &original.subject, &by_time)?;
         }
     }
     Ok(Outcome::Accepted { problem: None })
@@ -93,6 +98,9 @@ fn recount(
     );
     let span = (start, start + Grain::Minute.ms());
     for row in sql::events_within(cx.tx, whose, span, meter.created_at)? {
+        if is_carried(&row.source) && adds_units(&meter.draft) {
+            continue;
+        }
         let read = read(&meter.draft, &as_event(&row)?, row.ingested_at);
         if let Ok((reading, found)) = read
             && found.key == group.key

@@ -30,6 +30,9 @@ const ADD_GROUP: &str = "INSERT INTO usage_group (meter_id, group_key, subject, 
     VALUES (:meter, :group, :subject, :dimensions)
     ON CONFLICT (meter_id, group_key) DO NOTHING";
 
+const HAS_GROUP: &str = "SELECT meter_id FROM usage_group
+    WHERE meter_id = :meter AND group_key = :group";
+
 const GROUPS: &str = "SELECT group_key, subject, dimensions FROM usage_group
     WHERE meter_id = :meter";
 
@@ -51,6 +54,7 @@ pub(super) const ALL: &[&str] = &[
     CELLS_OF_METER,
     EXTENT,
     ADD_GROUP,
+    HAS_GROUP,
     GROUPS,
     GROUPS_OF_SUBJECT,
     LICENSE_SUM,
@@ -182,6 +186,15 @@ pub fn add_group(tx: &mut dyn Tx, meter: MeterId, group: &Group) -> Result<bool,
         ("dimensions", dimensions.into()),
     ];
     Ok(tx.execute(ADD_GROUP, &params)? == 1)
+}
+
+/// Whether a meter has a group.
+pub fn has_group(tx: &mut dyn Tx, (meter, group): (MeterId, GroupKey)) -> Result<bool, StoreError> {
+    let params = [
+        ("meter", meter.as_bytes().into()),
+        ("group", (&group).into()),
+    ];
+    Ok(tx.query_one(HAS_GROUP, &params)?.is_some())
 }
 
 fn group_row(row: &Row) -> Result<Group, StoreError> {

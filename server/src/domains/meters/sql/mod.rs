@@ -7,7 +7,7 @@ mod meters;
 
 pub(super) use cells::{
     Bucket, CellRow, Group, GroupKey, add_group, cell, cells_of_group, cells_of_meter, delete_cell,
-    extent, groups, groups_of_subject, license_sum, put_cell, set_license_sum,
+    extent, groups, groups_of_subject, has_group, license_sum, put_cell, set_license_sum,
 };
 pub use events::{EventRow, Filter};
 pub(super) use events::{event, events, events_within, insert_events, mark_reversed};
