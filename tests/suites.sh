@@ -118,7 +118,7 @@ suite_python() {
 node_package() {
   cargo build -q --locked -p mintreu-node
   mkdir -p "$WORK/node_modules/mintreu"
-  cp bindings/node/{package.json,index.js,index.mjs,index.d.ts,gateway.js,sync.js} "$WORK/node_modules/mintreu/"
+  cp bindings/node/{package.json,index.js,index.mjs,index.d.ts,gateway.js,slices.js,sync.js} "$WORK/node_modules/mintreu/"
   cp "$CARGO_TARGET_DIR/debug/libmintreu_node.so" "$WORK/node_modules/mintreu/mintreu.node"
   cp -r bindings/node/test bindings/node/README.md examples/express "$WORK/"
   ln -sfn "$NODE_TOOLS/node_modules/express" "$WORK/node_modules/express"

@@ -1,6 +1,7 @@
 'use strict';
 
 const { randomUUID } = require('node:crypto');
+const { Slices } = require('./slices.js');
 
 const TIMEOUT_MS = 5_000;
 const ATTEMPTS = 3;
@@ -15,45 +16,58 @@ const LIMIT_HEADERS = [
 
 /** Asks the server about each key: counted there, once, however often the network fails. */
 class RemoteGateway {
-  #url;
+  #server;
   #settings;
+  #slices = null;
 
-  constructor({ server, token, meter, rates = [], entitlements = [], ...rest }) {
+  constructor({ server, token, meter, rates = [], entitlements = [], slices = false, sliceSize = 100, leaseSecs = 300, ...rest }) {
     if (!server || !token || !meter) throw new TypeError('server, token and meter are needed');
-    this.#url = new URL('/v1/gateway/check', server);
+    this.#server = server;
     this.#settings = { token, meter, rates, entitlements, timeoutMs: TIMEOUT_MS, fetch, ...rest };
+    if (slices) {
+      const send = (question) => this.#lease(question);
+      this.#slices = new Slices({ question: { meter, entitlements }, rates, size: sliceSize, leaseSecs, send });
+    }
   }
 
-  async allow(key, _plan, units = 1, requestId = randomUUID()) {
-    const { token, meter, rates, entitlements } = this.#settings;
-    const body = { key, meter, units, request_id: requestId, rates, entitlements };
-    const response = await this.#ask(token, JSON.stringify(body));
+  async allow(key, _plan, units = 1, requestId = null) {
+    // The server knows the request ids of other processes.
+    if (this.#slices && requestId === null) {
+      const decided = await this.#slices.allow(key, units);
+      if (decided?.refused) return answer(decided.refused.status, decided.refused.told, {});
+      if (decided) return decided;
+    }
+    const { meter, rates, entitlements } = this.#settings;
+    const body = { key, meter, units, request_id: requestId ?? randomUUID(), rates, entitlements };
+    const response = await this.#ask('/v1/gateway/check', JSON.stringify(body));
     const told = await response.json().catch(() => ({}));
     const headers = {};
     for (const name of LIMIT_HEADERS) {
       const value = response.headers.get(name);
       if (value !== null) headers[name] = value;
     }
-    if (response.status >= 500 || (response.status === 401 && told.code === 'token_invalid')) {
-      throw unavailable(told.detail ?? `the server answered ${response.status}`);
-    }
-    return {
-      allowed: response.ok,
-      code: told.code ?? 'internal',
-      subject: told.api_key_id ?? null,
-      remaining: told.remaining ?? null,
-      resetsAt: told.resets_at ?? null,
-      entitlements: told.entitlements ?? {},
-      headers,
-    };
+    return answer(response.status, told, headers);
+  }
+
+  /** Reports what was used of slices and gives back the rest; nothing without slices. */
+  async close() {
+    await this.#slices?.close();
+  }
+
+  async #lease(question) {
+    const response = await this.#ask('/v1/gateway/slices', JSON.stringify(question));
+    const told = await response.json().catch(() => ({}));
+    answer(response.status, told, {});
+    return { status: response.status, told };
   }
 
   // The request id makes asking again harmless: what was counted is not counted twice.
-  async #ask(token, body) {
-    const { fetch: send, timeoutMs } = this.#settings;
+  async #ask(path, body) {
+    const { token, fetch: send, timeoutMs } = this.#settings;
+    const url = new URL(path, this.#server);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const response = await send(this.#url, {
+        const response = await send(url, {
           method: 'POST',
           headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
           body,
@@ -66,6 +80,21 @@ class RemoteGateway {
       }
     }
   }
+}
+
+function answer(status, told, headers) {
+  if (status >= 500 || (status === 401 && told.code === 'token_invalid')) {
+    throw unavailable(told.detail ?? `the server answered ${status}`);
+  }
+  return {
+    allowed: status === 200,
+    code: told.code ?? 'internal',
+    subject: told.api_key_id ?? null,
+    remaining: told.remaining ?? null,
+    resetsAt: told.resets_at ?? null,
+    entitlements: told.entitlements ?? {},
+    headers,
+  };
 }
 
 function unavailable(detail, cause) {

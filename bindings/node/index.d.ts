@@ -519,6 +519,12 @@ export interface RemoteOptions {
   /** Names of entitlements to tell of; `*` for all. */
   entitlements?: string[];
   timeoutMs?: number;
+  /** Hold units of each key's quota and spend them without asking; rates are kept in memory then. */
+  slices?: boolean;
+  /** Units of a key's first slice: 100. Later ones follow the demand. */
+  sliceSize?: number;
+  /** How long a slice is spent without a word to the server: 300. */
+  leaseSecs?: number;
   fetch?: typeof globalThis.fetch;
 }
 
@@ -527,6 +533,8 @@ export class RemoteGateway {
   constructor(options: RemoteOptions);
   /** Rejects with `gateway_unavailable` when the server can't be asked. */
   allow(key: string, plan?: unknown, units?: number, requestId?: string): Promise<GatewayAnswer>;
+  /** Reports what was used of slices and gives back the rest. */
+  close(): Promise<void>;
 }
 
 /** A request as Node's `http` and Express give it. */

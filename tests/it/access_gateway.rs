@@ -6,7 +6,7 @@ use mintreu_server::domains::access::{AccessError, Ask, Settle, Settled, check, 
 use mintreu_tests::{Browser, TestApp};
 use serde_json::{Value, json};
 
-async fn post(
+pub async fn post(
     browser: &Browser,
     token: &str,
     path: &str,

@@ -3,6 +3,7 @@
 mod access_gateway;
 mod access_keys;
 mod access_redis;
+mod access_slices;
 mod accounts;
 mod batch_seller;
 mod billing_late;

@@ -20,6 +20,7 @@ from typing import Any, Optional, Union
 
 from ._errors import MintreuError
 from ._native import Answer, Gateway
+from ._slices import Granted, Slices
 
 __all__ = ["Guard", "RemoteAnswer", "RemoteGateway", "key_of"]
 
@@ -62,6 +63,7 @@ class RemoteAnswer:
     remaining: Optional[int]
     entitlements: dict[str, Union[bool, int, str]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    resets_at: Optional[int] = None
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -79,11 +81,18 @@ class RemoteGateway:
         rates: tuple[tuple[str, str], ...] = (),
         entitlements: tuple[str, ...] = (),
         timeout: float = 5.0,
+        slices: bool = False,
+        slice_size: int = 100,
+        lease_secs: int = 300,
     ) -> None:
-        """``rates`` are pairs such as ``("key", "100/minute")`` or ``("license", "1000/minute")``."""
+        """``rates`` are pairs such as ``("key", "100/minute")`` or ``("license", "1000/minute")``.
+
+        With ``slices`` this process holds units of each key's quota for up to ``lease_secs`` and
+        spends them without asking; rates are kept in its memory then. Call ``close`` at the end.
+        """
         if not server.startswith(("http://", "https://")):
             raise ValueError("server starts with http:// or https://")
-        self._url = server.rstrip("/") + "/v1/gateway/check"
+        self._server = server.rstrip("/")
         self._token = token
         self._timeout = timeout
         self._question = {
@@ -91,30 +100,47 @@ class RemoteGateway:
             "rates": [{"per": per, "rate": rate} for per, rate in rates],
             "entitlements": list(entitlements),
         }
+        about = {"meter": meter, "entitlements": list(entitlements)}
+        sizes = {"size": slice_size, "lease": lease_secs}
+        self._slices = Slices(self._slice, about, rates=rates, **sizes) if slices else None
+
+    def close(self) -> None:
+        """Reports what was used of slices and gives back the rest; nothing without slices."""
+        if self._slices is not None:
+            self._slices.close()
+
+    def allow_here(self, key: str, n: int = 1) -> Optional[RemoteAnswer]:
+        """Decides by a slice that is held already; ``None`` when the server must be asked."""
+        granted = self._slices.local(key, n) if self._slices is not None else None
+        return None if granted is None else _by_slice(granted)
 
     def allow(
         self, key: str, plan: Optional[str] = None, n: int = 1, *, request_id: Optional[str] = None
     ) -> RemoteAnswer:
-        """Blocks while the server answers; raises ``gateway_unavailable`` when it can't be asked."""
+        """Blocks while the server answers; raises ``gateway_unavailable`` when it can't be asked.
+
+        A ``request_id`` is always asked about at the server, which knows those of other processes.
+        """
+        if self._slices is not None and request_id is None:
+            decided = self._slices.allow(key, n)
+            if isinstance(decided, Granted):
+                return _by_slice(decided)
+            if decided is not None:
+                return _told(decided[0], {}, decided[1])
         # The request id makes asking again harmless: what was counted is not counted twice.
         question = {"key": key, "units": n, "request_id": request_id or str(uuid.uuid4())}
         body = json.dumps({**self._question, **question}).encode()
-        status, headers, told = self._ask(body)
-        if status >= 500 or told.get("code") == "token_invalid":
-            raise _unavailable(str(told.get("detail", f"the server answered {status}")))
-        return RemoteAnswer(
-            allowed=status == 200,
-            code=str(told.get("code", "internal")),
-            subject=told.get("api_key_id"),
-            remaining=told.get("remaining"),
-            entitlements=told.get("entitlements", {}),
-            headers=headers,
-        )
+        return _told(*self._ask("/v1/gateway/check", body))
 
-    def _ask(self, body: bytes) -> tuple[int, dict[str, str], dict[str, Any]]:
+    def _slice(self, question: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        answer = self._ask("/v1/gateway/slices", json.dumps(question).encode())
+        _told(*answer)
+        return answer[0], answer[2]
+
+    def _ask(self, path: str, body: bytes) -> tuple[int, dict[str, str], dict[str, Any]]:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                answer = self._once(body)
+                answer = self._once(path, body)
             except OSError as unreachable:
                 if attempt == _ATTEMPTS:
                     raise _unavailable(str(unreachable)) from unreachable
@@ -123,9 +149,9 @@ class RemoteGateway:
                 break
         return answer
 
-    def _once(self, body: bytes) -> tuple[int, dict[str, str], dict[str, Any]]:
+    def _once(self, path: str, body: bytes) -> tuple[int, dict[str, str], dict[str, Any]]:
         request = urllib.request.Request(
-            self._url,
+            self._server + path,
             data=body,
             headers={
                 "Authorization": f"Bearer {self._token}",
@@ -145,6 +171,33 @@ class RemoteGateway:
             except ValueError:
                 told = {}
             return response.status, headers, told if isinstance(told, dict) else {}
+
+
+def _told(status: int, headers: dict[str, str], told: dict[str, Any]) -> RemoteAnswer:
+    if status >= 500 or told.get("code") == "token_invalid":
+        raise _unavailable(str(told.get("detail", f"the server answered {status}")))
+    return RemoteAnswer(
+        allowed=status == 200,
+        code=str(told.get("code", "internal")),
+        subject=told.get("api_key_id"),
+        remaining=told.get("remaining"),
+        entitlements=told.get("entitlements", {}),
+        headers=headers,
+        resets_at=told.get("resets_at"),
+    )
+
+
+def _by_slice(granted: Granted) -> RemoteAnswer:
+    told = granted.told
+    return RemoteAnswer(
+        allowed=granted.refused_by is None,
+        code=granted.refused_by or "allowed",
+        subject=told["api_key_id"],
+        remaining=granted.remaining,
+        entitlements=told["entitlements"],
+        headers=granted.headers,
+        resets_at=told["resets_at"],
+    )
 
 
 def _unavailable(detail: str) -> MintreuError:
@@ -218,6 +271,9 @@ class Guard:
     async def _allow(self, key: str, plan: str, n: int) -> Union[Answer, RemoteAnswer]:
         if isinstance(self._gateway, Gateway):
             return self._gateway.allow(key, plan, n)
+        held = self._gateway.allow_here(key, n) if isinstance(self._gateway, RemoteGateway) else None
+        if held is not None:
+            return held
         # It blocks while the server answers.
         return await asyncio.to_thread(self._gateway.allow, key, plan, n)
 

@@ -22,6 +22,16 @@ pub const MAX_UNITS: i64 = 1_000_000_000_000;
 pub const MAX_OVERLAP_SECS: i64 = 30 * 86_400;
 /// The longest that units are reserved: a day.
 pub const MAX_RESERVE_SECS: i64 = 86_400;
+/// The longest that a node spends a slice without a word: a day.
+pub const MAX_LEASE_SECS: i64 = 86_400;
+/// Most slices of one license and meter that are out at once.
+pub const MAX_SLICES: i64 = 1000;
+/// Fewest characters of a node's name: too many to be given twice by chance.
+pub const MIN_NODE: i64 = 16;
+/// Most characters of a node's name.
+pub const MAX_NODE: i64 = 64;
+/// How long a slice that is over is remembered, for reports that are late or repeated: seven days.
+pub const SLICES_KEPT_MS: i64 = 7 * 86_400_000;
 /// Most characters of a name.
 pub const MAX_NAME: usize = 80;
 /// Most entitlements that one question asks for.
@@ -208,6 +218,12 @@ pub enum AccessError {
     /// The reservation was settled before, otherwise.
     #[error("the reservation was settled before, with {0} units")]
     SettledOtherwise(i64),
+    /// As many slices as may be out.
+    #[error("a license has at most {MAX_SLICES} slices of a meter out at once; check one by one")]
+    TooManySlices,
+    /// No slice of this seller's, or of another key or meter, or one that was never given.
+    #[error("this node holds no such slice of this key; begin anew with another name")]
+    SliceUnknown,
     /// Counting.
     #[error(transparent)]
     Metering(#[from] MeteringError),

@@ -113,7 +113,7 @@ pub struct SettlementOut {
 }
 
 /// The token of a backend.
-fn shown_token(headers: &HeaderMap) -> &str {
+pub(super) fn shown_token(headers: &HeaderMap) -> &str {
     let value = headers.get(header::AUTHORIZATION);
     let value = value.and_then(|value| value.to_str().ok()).unwrap_or("");
     match value.split_once(' ') {
@@ -273,14 +273,19 @@ fn respond(
         }
         Err(error) => Problem::from(error).into_response(),
     };
-    let fields = RateLimitHeaders::new(&states, now);
+    tell(&mut response, &states, now);
+    Ok(response)
+}
+
+/// Adds the header fields of limits.
+pub(super) fn tell(response: &mut Response, states: &[LimitState], now: Timestamp) {
+    let fields = RateLimitHeaders::new(states, now);
     for (name, value) in fields.fields() {
         let name = HeaderName::from_bytes(name.as_bytes());
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
             response.headers_mut().insert(name, value);
         }
     }
-    Ok(response)
 }
 
 fn out(checked: Checked) -> CheckOut {

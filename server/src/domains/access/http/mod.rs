@@ -5,6 +5,7 @@
 
 mod check;
 mod keys;
+mod slices;
 
 use super::model::AccessError;
 use crate::app::App;
@@ -17,6 +18,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(check::routes())
         .merge(keys::routes())
+        .merge(slices::routes())
 }
 
 impl From<AccessError> for Problem {
@@ -41,6 +43,8 @@ impl From<AccessError> for Problem {
             E::TooManyOpen => Self::new(409, "reservations_exhausted", detail),
             E::ReservationOver(_) => Self::new(409, "reservation_over", detail),
             E::SettledOtherwise(_) => Self::new(409, "reservation_settled", detail),
+            E::TooManySlices => Self::new(409, "slices_exhausted", detail),
+            E::SliceUnknown => Self::new(409, "slice_unknown", detail),
             E::Metering(error) => error.into(),
             E::Denied(denied) => denied.into(),
             E::Store(error) => error.into(),

@@ -75,15 +75,16 @@ impl Command for Check {
 }
 
 /// A key that may be used, and the license it belongs to.
-struct Asked {
-    found: Found,
-    license: License,
+pub(super) struct Asked {
+    pub(super) found: Found,
+    pub(super) license: License,
 }
 
 /// Decides, and counts or holds what it allows, in this commit.
 pub fn check(cx: &mut Cx<'_>, cmd: &Check) -> Result<Checked, AccessError> {
     let (tenant, now) = (cx.caller.tenant, cx.now);
-    let asked = asked(cx.tx, (tenant, cx.caller.account), cmd, now)?;
+    let key = (&cmd.key_mac, cmd.license);
+    let asked = asked(cx.tx, (tenant, cx.caller.account), key, now)?;
     let quota = allowed(cx.tx, tenant, &asked, (&cmd.wanted, now))?;
     let mut checked = answer(&asked, &cmd.wanted, quota.as_ref());
     match cmd.wanted.ask {
@@ -112,20 +113,21 @@ pub fn check(cx: &mut Cx<'_>, cmd: &Check) -> Result<Checked, AccessError> {
 /// Only says what [`check`] would decide.
 pub fn look(cx: &mut ReadCx<'_>, cmd: &Check) -> Result<Checked, AccessError> {
     let (tenant, now) = (cx.caller.tenant, cx.now);
-    let asked = asked(cx.tx, (tenant, cx.caller.account), cmd, now)?;
+    let key = (&cmd.key_mac, cmd.license);
+    let asked = asked(cx.tx, (tenant, cx.caller.account), key, now)?;
     let quota = allowed(cx.tx, tenant, &asked, (&cmd.wanted, now))?;
     Ok(answer(&asked, &cmd.wanted, quota.as_ref()))
 }
 
 /// The key and its license, if this seller may be told of them and they are in force.
-fn asked(
+pub(super) fn asked(
     tx: &mut dyn Tx,
     (tenant, seller): (TenantId, Option<AccountId>),
-    cmd: &Check,
+    (key_mac, license): (&[u8; 32], LicenseId),
     now: Timestamp,
 ) -> Result<Asked, AccessError> {
-    let found = sql::find_secret(tx, tenant, &cmd.key_mac, now)?;
-    let found = found.filter(|found| found.license == cmd.license);
+    let found = sql::find_secret(tx, tenant, key_mac, now)?;
+    let found = found.filter(|found| found.license == license);
     let found = found.ok_or(AccessError::KeyUnknown)?;
     let license = licensing::by_id(tx, tenant, found.license)?;
     let license = license.filter(|license| Some(license.seller) == seller);
@@ -140,11 +142,13 @@ fn asked(
     }
 }
 
-/// A quota's open window, and the units used of it without those that are held.
-struct Position {
-    window: i64,
-    used: i64,
-    allowance: Allowance,
+/// A quota's open window, and the units used in it without those that are reserved.
+pub(super) struct Position {
+    pub(super) window: i64,
+    /// Units that nodes hold are among them.
+    pub(super) used: i64,
+    pub(super) held: i64,
+    pub(super) allowance: Allowance,
 }
 
 /// Where the quota stands after the units that are asked for; `None` where there is none.
@@ -171,7 +175,7 @@ fn allowed(
     Ok(Some(at))
 }
 
-fn position(
+pub(super) fn position(
     tx: &mut dyn Tx,
     tenant: TenantId,
     license: &License,
@@ -196,6 +200,7 @@ fn position(
     Ok(Some(Position {
         window: number,
         used,
+        held,
         allowance: Allowance {
             limit: quota.limit,
             remaining,

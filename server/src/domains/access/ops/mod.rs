@@ -8,6 +8,7 @@ pub mod check;
 pub mod identify;
 pub mod keys;
 pub mod reserve;
+pub mod slices;
 
 use crate::custody::Custody;
 use mintreu::gateway::Token;

@@ -1,7 +1,8 @@
-//! SQL of access: keys and their secrets, quotas and reservations.
+//! SQL of access: keys and their secrets, quotas, reservations and slices.
 
 mod keys;
 mod quotas;
+mod slices;
 
 pub use keys::Found;
 pub(super) use keys::{
@@ -12,6 +13,8 @@ pub use quotas::Reservation;
 pub(super) use quotas::{
     count_open, held, insert_reservation, reservation, set_used, settle_reservation, used,
 };
+pub use slices::QuotaSlice;
+pub(super) use slices::{count_live, forget_slices, newest_slice, set_slice};
 
 /// Every statement here, for the test that prepares them.
-pub const ALL: &[&[&str]] = &[keys::ALL, quotas::ALL];
+pub const ALL: &[&[&str]] = &[keys::ALL, quotas::ALL, slices::ALL];
