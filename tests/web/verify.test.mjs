@@ -1,6 +1,8 @@
 // A customer downloads a usage journal and verifies it in the browser: nothing of it is sent.
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openShop, violations } from './shop.mjs';
 
@@ -24,7 +26,9 @@ async function download() {
     page.waitForEvent('download'),
     page.getByText('Download the usage journal').click(),
   ]);
-  const path = await file.path();
+  // What the browser keeps goes with its page.
+  const path = join(mkdtempSync(join(tmpdir(), 'mintreu-usage-')), 'usage.mtu');
+  await file.saveAs(path);
   await page.close();
   return path;
 }
