@@ -266,7 +266,7 @@ impl<'a> Node<'a> {
 
     /// Sends what there is to send; every third request arrives twice.
     async fn lease(&mut self, now: Timestamp, asked: AskedUnits) {
-        if asked.last % 3 == 0 {
+        if asked.last.is_multiple_of(3) {
             self.send(asked).await.expect("an answer that is lost");
         }
         let sliced = self.send(asked).await.expect("an answer");
