@@ -39,6 +39,7 @@
 
 mod documents;
 mod enrol;
+mod exchange;
 mod former;
 mod handle;
 mod held;
@@ -65,7 +66,7 @@ use keeper::Keeper;
 use limits::Limits;
 pub use limits::{Alert, QuotaStatus};
 use names::Names;
-use news::{Channel, Turn, Word};
+use news::{Channel, Turn};
 pub use reservation::{RESERVED_SECS, Reservation};
 use tick::Ticker;
 use units::UNITS;
@@ -74,13 +75,10 @@ use crate::activation::{Fingerprint, RedeemCode, UnitsLease, Wanted, seller_key}
 use crate::document::{Bundle, Kind, PublicKey, from_text, to_text};
 use crate::error::{Error, Result};
 use crate::id::LicenseId;
-use crate::journal::{
-    CellHandle, CellUsage, DEFAULT_CELLS, Damage, Journal, Opening, SealTime, Sink,
-};
+use crate::journal::{CellHandle, CellUsage, DEFAULT_CELLS, Damage, Journal, Opening, Sink};
 use crate::keystore::{DeviceKey, Protection};
-use crate::license::{Entitlement, Revocations, Ring, Trust, Verdict, Version, open_bundle};
-use crate::meter::{CellKey, Counts, Decision, Event, Quota, Receipt, TimeQuality};
-use crate::sync::{ACTIVATIONS, Answer, DEACTIVATIONS, Request, sort_response, unavailable};
+use crate::license::{Entitlement, Revocations, Ring, Trust, Verdict, Version};
+use crate::meter::{CellKey, Counts, Decision, Event, Quota};
 use crate::time::{Clock, SystemClock, Timestamp};
 
 const LICENSE: &str = "license";
@@ -562,95 +560,6 @@ impl Engine {
     pub fn checkpoints(&self) -> Result<Vec<Vec<u8>>> {
         self.shared.journal.checkpoints()
     }
-
-    /// What to send to the server next, or `None` when this sync is done.
-    ///
-    /// Call it in a loop with [`on_response`](Self::on_response) until it gives `None`. New usage
-    /// is sealed at most once in a loop, so that a busy product's loop ends too. Once a day, and
-    /// whenever the clock is in doubt, it also asks for the time, the newest key set and the
-    /// revocation lists.
-    pub fn next_request(&self) -> Result<Option<Request>> {
-        let shared = &self.shared;
-        shared.generation();
-        shared.turn().forget_last();
-        if let Some(bytes) = shared.next_segment()? {
-            shared.turn().carries = Some(Word::Usage);
-            return Ok(Some(Request::segments(bytes)));
-        }
-        if !shared.turn().waits(Word::Units)
-            && let Some(request) = units::next(shared)?
-        {
-            shared.turn().carries = Some(Word::Units);
-            return Ok(Some(request));
-        }
-        if let Some(bytes) = enrol::given_up(shared)?
-            && !shared.turn().waits(Word::SeatGivenBack)
-        {
-            shared.turn().carries = Some(Word::SeatGivenBack);
-            return Ok(Some(Request::post(DEACTIVATIONS, bytes)));
-        }
-        if let Some(request) = news::next(shared)? {
-            return Ok(Some(request));
-        }
-        let activation = enrol::pending(shared)?;
-        news::end(shared, activation.is_none())?;
-        Ok(activation.map(|bytes| Request::post(ACTIVATIONS, bytes)))
-    }
-
-    /// Takes the server's answer: its status and its body.
-    ///
-    /// Repeated, late and reordered answers are harmless. `server_unavailable` means: later;
-    /// `sync_refused`: somebody must look. In both cases nothing is lost.
-    pub fn on_response(&self, status: u16, body: &[u8]) -> Result<()> {
-        let optional = self.shared.turn().asks_for_news();
-        let taken = self.take_response(status, body, optional);
-        if taken.is_err() {
-            self.shared.turn().refused();
-        }
-        taken
-    }
-
-    fn take_response(&self, status: u16, body: &[u8], optional: bool) -> Result<()> {
-        let sorted = sort_response(status, body, optional);
-        // Usage of a seat that was lost is taken again once the device has one again.
-        if sorted.as_ref().is_err_and(|e| e.code() == "sync_refused")
-            && self.shared.turn().carries == Some(Word::Usage)
-            && enrol::pending(&self.shared)?.is_some()
-            && self.shared.turn().wait_for_a_seat()
-        {
-            return Ok(());
-        }
-        match sorted? {
-            Answer::Taken(bundle) | Answer::NotTaken(bundle)
-                if Bundle::from_bytes(bundle)?.kind() == Kind::Receipt =>
-            {
-                self.acknowledge(bundle, status == 409)
-            }
-            Answer::Taken(bundle) | Answer::NotTaken(bundle) => {
-                let installed = self.install_bytes(bundle)?;
-                let mut turn = self.shared.turn();
-                turn.heard();
-                if matches!(installed, Installed::Activation(_)) {
-                    turn.has_a_seat();
-                }
-                Ok(())
-            }
-            Answer::Elsewhere if self.shared.turn().wait() => Ok(()),
-            Answer::Elsewhere => Err(unavailable(status)),
-            Answer::Nothing if self.shared.turn().heard() => Ok(()),
-            Answer::Nothing => enrol::heard_given_up(&self.shared),
-        }
-    }
-
-    fn acknowledge(&self, bundle: &[u8], refused: bool) -> Result<()> {
-        let shared = &self.shared;
-        let opened = shared.verify(|ring| open_bundle(Kind::Receipt, bundle, ring))?;
-        opened.holds_at(shared.now().at)?;
-        let receipt = Receipt::from_claims(opened.claims())?;
-        shared.trust_time(receipt.issued_at)?;
-        let now = shared.now().at;
-        shared.journal.acknowledge(&receipt, bundle, refused, now)
-    }
 }
 
 /// Whether a document is kept under a name of this kind.
@@ -678,36 +587,6 @@ impl Shared {
             let _as_it_was = self.catch_up();
         }
         self.generation.load(Ordering::Acquire)
-    }
-
-    fn seal_time(&self) -> SealTime {
-        let never = self.keeper.floor() == Timestamp::default();
-        let quality = match (never, self.now().is_suspect()) {
-            (true, _) => TimeQuality::Unknown,
-            (false, true) => TimeQuality::Suspect,
-            (false, false) => TimeQuality::Plausible,
-        };
-        SealTime {
-            at: self.keeper.wall(),
-            quality,
-            running: self.keeper.running(),
-        }
-    }
-
-    fn next_segment(&self) -> Result<Option<Vec<u8>>> {
-        if self.turn().waits(Word::Usage) {
-            return Ok(None);
-        }
-        let may_seal = !self.turn().sealed;
-        let heartbeat = i64::try_from(self.pace.heartbeat.as_millis()).unwrap_or(i64::MAX);
-        let next = self
-            .journal
-            .next_segment(self.seal_time(), may_seal, heartbeat)?;
-        let Some((bytes, just_sealed)) = next else {
-            return Ok(None);
-        };
-        self.turn().sealed |= just_sealed;
-        self.journal.with_following(bytes).map(Some)
     }
 
     fn take_key_set(&self, bytes: &[u8]) -> Result<u64> {
