@@ -331,6 +331,39 @@ fn work_that_took_too_long_is_counted_and_taken_again() {
 }
 
 #[test]
+fn work_that_used_more_than_was_held_is_taken_too() {
+    let mut claim = QuotaClaim::new(500, Window::Month);
+    claim.credits = vec![credit(1, 0, None)];
+    let prepaid = claim.credits[0].units;
+    let product = Product::with(claim);
+    let renders = product.engine.meter("renders").unwrap();
+    let work = |held, used| {
+        renders
+            .reserve(held)
+            .unwrap()
+            .unwrap()
+            .commit(used)
+            .unwrap()
+    };
+    work(300, 350);
+    assert_eq!(
+        (product.status().used, product.remaining()),
+        (350, 150 + prepaid)
+    );
+    work(100, 150 + prepaid - 1);
+    assert_eq!(
+        product.remaining(),
+        1,
+        "what is prepaid comes before overage"
+    );
+    assert_eq!(product.status().overage, 0);
+    work(1, 40);
+    assert_eq!((product.remaining(), product.status().overage), (0, 39));
+    assert!(!product.take(1).granted());
+    assert_eq!(renders.counted(), 350 + 150 + prepaid - 1 + 40);
+}
+
+#[test]
 fn reservations_have_a_bound() {
     let product = Product::with(QuotaClaim::new(1_000, Window::Month));
     let renders = product.engine.meter("renders").unwrap();

@@ -64,7 +64,7 @@ test('a reservation says what it holds and until when', () => {
   assert.throws(() => engine.meter('renders').reserve(201, 60), { code: 'quota_spent' });
   hold.commit(350);
   assert.equal(engine.meter('renders').counted, 350n, 'more than was held is counted all the same');
-  assert.equal(engine.quota('renders').used, 300);
+  assert.equal(engine.quota('renders').used, 350, 'and taken from the quota');
   for (const wrong of [-1, 0.5, NaN]) {
     assert.throws(() => engine.reserve('renders', 1, wrong), { code: 'units_invalid' });
   }

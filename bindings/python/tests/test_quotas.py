@@ -73,7 +73,7 @@ def test_a_reservation_says_what_it_holds_and_until_when(engine):
         engine.meter("renders").reserve(201, seconds=60)
     hold.commit(350)
     assert engine.meter("renders").counted == 350, "more than was held is counted all the same"
-    assert engine.quota("renders").used == 300
+    assert engine.quota("renders").used == 350, "and taken from the quota"
     with pytest.raises(OverflowError):
         engine.reserve("renders", 1, seconds=-1)
 

@@ -69,8 +69,8 @@ impl Reservation {
         self.expires_at
     }
 
-    /// Counts `used` units and gives the rest back. More than was held is counted all the same,
-    /// and so is what is committed after its time was over.
+    /// Counts `used` units and gives the rest back. More than was held is counted and taken from
+    /// the quota all the same, and so is what is committed after its time was over.
     ///
     /// An error says that a [`Durability::Power`](super::Durability::Power) could not be kept: the
     /// units are counted.
@@ -95,9 +95,14 @@ impl Reservation {
         };
         let (now, held) = (self.meter.shared().now(), spent.settle());
         limits.give_back(&spent, held.saturating_sub(used), now);
-        // What was given back meanwhile was used all the same.
-        let missing = used.min(self.units).saturating_sub(held);
-        if missing > 0 {
+        // What was given back meanwhile, or never held, was used all the same.
+        let missing = used.saturating_sub(held);
+        if missing == 0 {
+            return;
+        }
+        // From what is left and prepaid, and only then beyond the limit.
+        let taken = limits.take(self.meter.shared(), missing, now);
+        if !taken.is_ok_and(|(decision, _)| decision.granted()) {
             limits.force(missing, now);
         }
     }
