@@ -8,8 +8,10 @@ use mintreu_server::domains::catalog::model::{Kind, SearchQuery};
 use mintreu_server::domains::catalog::ops::{Home, home, search};
 use mintreu_server::domains::invoicing::{ListInvoices, list as invoices};
 use mintreu_server::domains::licensing::{Licenses, list as licenses};
+use mintreu_server::domains::meters::ops::{ByMeter, ListMeters, UsageQuery, list_meters, usage};
 use mintreu_server::domains::orders::{History, OrderState, history};
 use mintreu_tests::TestApp;
+use std::collections::BTreeMap;
 
 #[tokio::test]
 async fn a_demo_is_filled_once_and_shows_every_kind() {
@@ -123,6 +125,29 @@ async fn people_order_and_a_bill_for_usage_is_right_to_the_cent() {
             .collect();
         // 212,480 + 640,115 + 431,905 characters, 50,000 of them free, at 0.000018 EUR.
         assert_eq!(totals, ["22.22 EUR"]);
+        // A service's events of two weeks, by endpoint, in the seller's meters.
+        let tomasz = people.caller("tomasz@northbeam.example").expect("somebody");
+        let seller = tomasz.account.expect("an account");
+        let meters = test
+            .app
+            .read(&tomasz, ListMeters(seller), list_meters)
+            .await;
+        assert_eq!(meters.expect("meters").len(), 3);
+        let query = UsageQuery {
+            seller,
+            meter: ByMeter("api_requests".into()),
+            from: None,
+            until: None,
+            step: None,
+            subjects: Vec::new(),
+            by_subject: false,
+            filters: BTreeMap::new(),
+            group_by: vec!["endpoint".into()],
+            percentile: None,
+            fill: false,
+        };
+        let answer = test.app.read(&tomasz, query, usage).await.expect("answers");
+        assert_eq!(answer.rows.len(), 3, "three endpoints");
     })
     .await;
 }

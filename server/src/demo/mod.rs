@@ -9,6 +9,7 @@
 //! * Nothing here reaches the database but through a use case.
 //! * Only `mintreu demo` and tests call it: everybody knows the password.
 
+mod measure;
 mod trade;
 
 pub use trade::trade;
@@ -29,6 +30,7 @@ use crate::domains::catalog::ops::{
 use crate::domains::fulfilment::FulfilmentError;
 use crate::domains::licensing::LicensingError;
 use crate::domains::metering::MeteringError;
+use crate::domains::meters::MeterError;
 use crate::domains::tenants;
 use crate::gateways::sandbox::ops::SandboxError;
 use crate::store::StoreError;
@@ -119,6 +121,9 @@ pub enum SeedError {
     /// Usage was refused.
     #[error(transparent)]
     Metering(#[from] MeteringError),
+    /// A meter or an event was refused.
+    #[error(transparent)]
+    Meter(#[from] MeterError),
     /// A bill was refused.
     #[error(transparent)]
     Billing(#[from] BillingError),

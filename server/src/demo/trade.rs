@@ -3,6 +3,7 @@
 //! Purchases go through the sandbox's page and its webhooks, so they are paid a moment after the
 //! server answers. The devices are real engines with journals in the demo's folder.
 
+use super::measure::measure;
 use super::{People, SeedError};
 use crate::app::App;
 use crate::caller::Caller;
@@ -96,7 +97,7 @@ pub async fn trade(app: &App, people: &People, folder: &Path) -> Result<(), Seed
                 .await?;
         }
     }
-    Ok(())
+    measure(app, people).await
 }
 
 /// Orders the first price of a product at what it costs.
