@@ -161,7 +161,9 @@ foreign_sources() {
 
 suite_clients() {
   cargo build -q --locked -p mintreu-server -p mintreu-examples --bin mintreu --bin air_gapped
-  export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu
+  python_package
+  node_package
+  export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu NODE_PATH=$WORK/node_modules
   "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/clients
   NODE_TOOLS=$NODE_TOOLS node --test --test-reporter=spec tests/clients/*.test.mjs
 }
