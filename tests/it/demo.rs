@@ -126,7 +126,7 @@ async fn people_order_and_a_bill_for_usage_is_right_to_the_cent() {
         // 212,480 + 640,115 + 431,905 characters, 50,000 of them free, at 0.000018 EUR.
         assert_eq!(totals, ["22.22 EUR"]);
         // A service's events of two weeks, by endpoint, in the seller's meters.
-        let tomasz = people.caller("tomasz@northbeam.example").expect("somebody");
+        let tomasz = people.seller("tomasz@northbeam.example").expect("somebody");
         let seller = tomasz.account.expect("an account");
         let meters = test
             .app

@@ -21,7 +21,7 @@ const ENDPOINTS: [&str; 3] = ["/v1/translate", "/v1/speech", "/v1/languages"];
 
 /// Makes the meters, then sends the events.
 pub(super) async fn measure(app: &App, people: &People) -> Result<(), SeedError> {
-    let caller = people.caller(SELLER)?;
+    let caller = people.seller(SELLER)?;
     let seller = caller.account.ok_or(SeedError::Incomplete("a seller"))?;
     for draft in meters() {
         let draft: DraftIn = serde_json::from_value(draft).map_err(|_| unread())?;

@@ -159,6 +159,15 @@ impl People {
             roles: vec![Role::Customer],
         })
     }
+
+    /// The same person, as the developer they are.
+    pub fn seller(&self, email: &str) -> Result<Caller, SeedError> {
+        let roles = vec![Role::Customer, Role::Developer];
+        Ok(Caller {
+            roles,
+            ..self.caller(email)?
+        })
+    }
 }
 
 /// Writes the shop and its people.
