@@ -55,7 +55,8 @@ pub fn report(what: &str, (ours, bare): (f64, f64), beside: &str, goal: &str) {
     );
 }
 
-fn readable(ns: f64) -> String {
+/// A time in the unit that suits it.
+pub fn readable(ns: f64) -> String {
     match ns {
         ns if ns < 1e3 => format!("{ns:.1} ns"),
         ns if ns < 1e6 => format!("{:.1} µs", ns / 1e3),

@@ -422,7 +422,7 @@ impl Engine {
     ///
     /// `cells_full` and `key_too_long` say that a bound was met.
     pub fn meter(&self, name: &str) -> Result<Meter> {
-        let core = self.shared.by_name(name, Arc::clone)?;
+        let core = self.shared.by_name(name, |core| Ok(Arc::clone(core)))?;
         Ok(Meter::new(Arc::clone(&self.shared), core))
     }
 
@@ -458,7 +458,10 @@ impl Engine {
 
     /// Counts `n` units of a meter by its name.
     pub fn record(&self, meter: &str, n: u64) -> Result<()> {
-        self.shared.by_name(meter, |core| core.record(n))
+        self.shared.by_name(meter, |core| {
+            core.record(n);
+            Ok(())
+        })
     }
 
     /// How every quota of the licenses stands, in the order of the meters' names.
@@ -490,7 +493,7 @@ impl Engine {
     /// Takes `n` units from a meter's quota by its name; see [`Meter::consume`].
     pub fn consume(&self, meter: &str, n: u64) -> Result<Decision> {
         let shared = &self.shared;
-        shared.by_name(meter, |core| core.consume(shared, n))?
+        shared.by_name(meter, |core| core.consume(shared, n))
     }
 
     /// The meter with this name, counted for the whole device with a durability of its own.
@@ -589,6 +592,14 @@ impl Shared {
         self.generation.load(Ordering::Acquire)
     }
 
+    /// Rises whenever anything is taken up here or changed by any process: since both only rise,
+    /// an equal sum says that neither did.
+    #[inline]
+    fn stamp(&self) -> u64 {
+        let taken_up = self.generation.load(Ordering::Acquire);
+        taken_up.wrapping_add(self.journal.changes())
+    }
+
     fn take_key_set(&self, bytes: &[u8]) -> Result<u64> {
         let version = self.hold(|held| -> Result<_> {
             held.judge_again();
@@ -657,12 +668,22 @@ impl Shared {
     }
 
     /// Runs `work` with the whole device's count of a meter: found once, then remembered.
-    fn by_name<T>(&self, name: &str, work: impl Fn(&Arc<MeterCore>) -> T) -> Result<T> {
-        if let Some(outcome) = self.meters.with(name, &work) {
-            return Ok(outcome);
+    #[inline]
+    fn by_name<T>(&self, name: &str, work: impl Fn(&Arc<MeterCore>) -> Result<T>) -> Result<T> {
+        match self.meters.near(name) {
+            Some(core) => work(core),
+            None => work(&self.far(name)?),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn far(&self, name: &str) -> Result<Arc<MeterCore>> {
+        if let Some(core) = self.meters.far(name) {
+            return Ok(core);
         }
         let core = MeterCore::new(self, CellKey::new(name)?)?;
         self.meters.remember(name, &core);
-        Ok(work(&core))
+        Ok(core)
     }
 }

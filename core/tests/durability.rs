@@ -63,6 +63,28 @@ fn said(server: &Server) -> Vec<IncidentKind> {
 }
 
 #[test]
+fn a_batch_adds_each_meter_up_and_keeps_what_asks_for_it() {
+    let (mut machine, server) = (Machine::new(), Server::new(Fault::None));
+    let engine = machine.open(&server);
+    let calls = engine.meter("calls").unwrap();
+    let tokens = engine.meter("tokens").unwrap();
+    let kept = tokens.clone().with(Durability::Power);
+    machine.flush(&engine);
+    let batch = [
+        (&tokens, 2),
+        (&calls, 5),
+        (&kept, 3),
+        (&calls, 1),
+        (&tokens, 4),
+    ];
+    engine.record_batch(&batch).unwrap();
+    let both = |engine: &Engine| (counted(engine, "calls"), counted(engine, "tokens"));
+    assert_eq!(both(&engine), (6, 9));
+    let machine = machine.cut(engine);
+    assert_eq!(both(&machine.open(&server)), (0, 9));
+}
+
+#[test]
 fn a_power_cut_costs_one_interval_of_process_counts_and_no_power_count() {
     let (mut machine, mut server) = (Machine::new(), Server::new(Fault::None));
     let engine = machine.open(&server);

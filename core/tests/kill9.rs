@@ -68,19 +68,38 @@ fn spawn(folder: &Path, mode: &str) -> Child {
 }
 
 /// Lets a child count for a while, kills it, and gives what the witness saw: started and done.
-fn run_and_kill(folder: &Path, mode: &str, micros: u64) -> (u64, u64) {
+/// `counts` waits until the child counts, however busy the machine is; else it may be killed before.
+fn run_and_kill(folder: &Path, mode: &str, (counts, micros): (bool, u64)) -> (u64, u64) {
     let mut child = spawn(folder, mode);
     let mut pipe = child.stdout.take().unwrap();
+    let (begins, begun) = std::sync::mpsc::channel();
     let reader = std::thread::spawn(move || {
         let mut bytes = Vec::new();
+        while !bytes.contains(&STARTED) {
+            let mut next = [0];
+            match pipe.read(&mut next).unwrap() {
+                0 => break,
+                _ => bytes.push(next[0]),
+            }
+        }
+        drop(begins);
         pipe.read_to_end(&mut bytes).unwrap();
         let count = |byte| bytes.iter().filter(|&&b| b == byte).count() as u64;
         (count(STARTED), count(DONE))
     });
+    if counts {
+        // Said by hanging up, also when the child ends without a word.
+        let _said: Result<(), _> = begun.recv();
+    }
     std::thread::sleep(Duration::from_micros(micros));
     child.kill().unwrap();
     child.wait().unwrap();
     reader.join().unwrap()
+}
+
+/// When to kill: mostly while it counts, now and then while it opens the folder.
+fn moment(random: &mut Random) -> (bool, u64) {
+    (random.below(4) > 0, 20_000 + random.below(60_000))
 }
 
 /// Kills a counting child many times; gives how often less was found than was acknowledged.
@@ -94,7 +113,7 @@ fn losses(mode: &str, kills: u64) -> u64 {
     let mut random = Random::new(kills);
     let (mut started, mut acknowledged, mut losses) = (0, 0, 0);
     for kill in 0..kills {
-        let (s, d) = run_and_kill(dir.path(), mode, 20_000 + random.below(60_000));
+        let (s, d) = run_and_kill(dir.path(), mode, moment(&mut random));
         started += s;
         acknowledged += d;
         let engine = open(dir.path(), &server);
@@ -144,7 +163,7 @@ fn a_killed_process_never_spends_a_quota_twice() {
         .unwrap();
     let mut granted = 0;
     for _ in 0..rounds("KILLS", 25) {
-        granted += run_and_kill(dir.path(), "consume", 25_000).1;
+        granted += run_and_kill(dir.path(), "consume", (true, 25_000)).1;
     }
     // Units taken by a process that was killed before it could say so are used, not free.
     assert!(granted <= 500, "{granted} of 500 granted");

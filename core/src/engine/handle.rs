@@ -1,13 +1,16 @@
 //! Handles: a meter taken once, then counted into at the cost of an atomic addition.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use foldhash::fast::RandomState;
 
 use super::Shared;
 use super::held::{Now, Validity};
 use super::keeper::LOOK_MS;
 use super::limits::{Limits, Spent};
-use super::quick::{Grantable, Quick};
+use super::quick::{ANY_TIME, Grantable, Quick};
 use super::reservation::{RESERVED_SECS, Reservation};
 use crate::error::{Error, Result};
 use crate::journal::{CellHandle, CellKind, add};
@@ -110,32 +113,39 @@ impl MeterCore {
     /// Takes `n` units and counts them, or does neither.
     #[inline]
     pub fn consume(&self, shared: &Shared, n: u64) -> Result<Decision> {
-        let decision = match self.quickly(shared, n) {
-            Some(decision) => decision,
-            None => self.slowly(shared, n)?,
-        };
-        if decision.granted() {
-            self.record(n);
+        // The decision is made where it is returned: to move one costs more than to make it.
+        match self.quickly(shared, n) {
+            Some((known, used)) => {
+                self.record(n);
+                Ok(known.granted(used))
+            }
+            None => self.slowly(shared, n),
         }
-        Ok(decision)
     }
 
-    /// Without a lock and without asking anybody, while what was found out last stands.
-    #[inline]
-    fn quickly(&self, shared: &Shared, n: u64) -> Option<Decision> {
+    /// Without a lock and without asking anybody, while what was found out last stands: from what
+    /// the units were taken, and what is used of it now.
+    #[inline(always)]
+    fn quickly(&self, shared: &Shared, n: u64) -> Option<(Grantable, i64)> {
+        let wall = match self.quick.is_timed() {
+            true => shared.keeper.wall(),
+            false => ANY_TIME,
+        };
         let known = self.quick.read()?;
-        let generation = shared.generation();
-        if !known.stands(generation, || shared.keeper.wall()) {
+        if !known.stands(shared.stamp(), wall) {
             return None;
         }
         match known.place {
-            None => Some(Decision::UNLIMITED),
-            Some(place) => known.take(self.count.word_at(place), n),
+            None => Some((known, 0)),
+            Some(place) => Some((known, known.take(self.count.word_at(place), n)?)),
         }
     }
 
     #[cold]
+    #[inline(never)]
     fn slowly(&self, shared: &Shared, n: u64) -> Result<Decision> {
+        // Asked first: what changes from here on makes what is found out stale.
+        let stamp = shared.stamp();
         let (wall, now) = (shared.keeper.wall(), shared.now());
         let grant = self.grant(shared, now)?;
         let (decision, _) = grant.allows.take(shared, n, now)?;
@@ -143,7 +153,10 @@ impl MeterCore {
             Allows::Limited(limits) => limits.told(decision, now),
             _ => decision,
         };
-        self.quick.publish(grant.quick(wall, now));
+        self.quick.publish(grant.quick(stamp, wall, now));
+        if decision.granted() {
+            self.record(n);
+        }
         Ok(decision)
     }
 
@@ -188,7 +201,7 @@ impl MeterCore {
 
 impl Grant {
     /// What may be granted the quick way, from when the wall clock shows `wall`.
-    fn quick(&self, wall: Timestamp, now: Now) -> Option<Grantable> {
+    fn quick(&self, stamp: u64, wall: Timestamp, now: Now) -> Option<Grantable> {
         let found = match &*self.allows {
             Allows::Nothing { .. } => None,
             Allows::Everything => Some(Grantable::EVERYTHING),
@@ -198,15 +211,12 @@ impl Grant {
         let until = self.validity.until().map_or(i64::MAX, Timestamp::ms);
         let until = until.min(found.until);
         if until == i64::MAX && !self.dated {
-            return Some(Grantable {
-                generation: self.generation,
-                ..found
-            });
+            return Some(Grantable { stamp, ..found });
         }
         // Time that passes is noticed when the clock is looked at again.
         let left = until.saturating_sub(now.at.ms()).min(LOOK_MS);
         (!now.is_suspect()).then(|| Grantable {
-            generation: self.generation,
+            stamp,
             from: wall.ms(),
             until: wall.ms().saturating_add(left),
             ..found
@@ -294,7 +304,8 @@ impl Meter {
 
     /// Counts many at once, with one wait for the disk where the durability asks for it.
     pub fn record_batch(&self, units: &[u64]) -> Result<()> {
-        units.iter().for_each(|&n| self.core.record(n));
+        self.core
+            .record(units.iter().copied().fold(0, u64::saturating_add));
         match self.durability {
             Durability::Process => Ok(()),
             Durability::Power => self.settle(),
@@ -337,8 +348,17 @@ impl Meter {
     /// force it is refused with the verdict's code. Quotas of a license are this device's own.
     #[inline]
     pub fn consume(&self, n: u64) -> Result<Decision> {
+        match self.durability {
+            Durability::Process => self.core.consume(&self.shared, n),
+            Durability::Power => self.consume_and_settle(n),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn consume_and_settle(&self, n: u64) -> Result<Decision> {
         let decision = self.core.consume(&self.shared, n)?;
-        if self.durability == Durability::Power && decision.granted() {
+        if decision.granted() {
             self.settle()?;
         }
         Ok(decision)
@@ -370,19 +390,32 @@ impl Meter {
     }
 }
 
+/// What a batch comes to for each of its meters, and whether any of it is to survive a power cut:
+/// however often a meter is named, its cell is added to once.
+fn by_cell<'a>(units: &[(&'a Meter, u64)]) -> impl Iterator<Item = (&'a Meter, u64, bool)> {
+    let mut sums: HashMap<_, _, RandomState> = HashMap::default();
+    for &(meter, n) in units {
+        let first = (meter, 0_u64, false);
+        let (_, sum, power) = sums.entry(Arc::as_ptr(&meter.core)).or_insert(first);
+        *sum = sum.saturating_add(n);
+        *power |= meter.durability == Durability::Power;
+    }
+    sums.into_values()
+}
+
 /// Counts in many meters, and waits once for those that ask for it. A meter of another engine is
 /// settled there: cells are known by their place in one folder.
 pub(super) fn record_batch(shared: &Arc<Shared>, units: &[(&Meter, u64)]) -> Result<()> {
     let mut cells = Vec::new();
     let mut elsewhere = Vec::new();
-    for (meter, n) in units {
-        meter.core.record(*n);
-        match meter.durability {
-            Durability::Process => {}
-            Durability::Power if Arc::ptr_eq(&meter.shared, shared) => {
+    for (meter, sum, power) in by_cell(units) {
+        meter.core.record(sum);
+        match power {
+            false => {}
+            true if Arc::ptr_eq(&meter.shared, shared) => {
                 cells.push((CellKind::Count, meter.core.count.clone()));
             }
-            Durability::Power => elsewhere.push(*meter),
+            true => elsewhere.push(meter),
         }
     }
     if !cells.is_empty() {

@@ -325,7 +325,7 @@ impl Limits {
         let credits = i64::try_from(self.credits_left(now)).unwrap_or(0);
         let limit = quota.limit().and_then(|limit| i64::try_from(limit).ok());
         Some(Grantable {
-            generation: 0,
+            stamp: 0,
             from: i64::MIN,
             until: opened.ends.map_or(i64::MAX, Timestamp::ms),
             place: Some(self.pot.word.place()),

@@ -13,8 +13,8 @@ use crate::time::Timestamp;
 /// What may be granted at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Grantable {
-    /// The engine's generation that found it out.
-    pub generation: u64,
+    /// The [`stamp`](super::Shared::stamp) of what it was found out from.
+    pub stamp: u64,
     /// From when on by the wall clock it stands; always and for ever when no time matters.
     pub from: i64,
     pub until: i64,
@@ -33,10 +33,14 @@ pub(super) struct Grantable {
 const NOWHERE: usize = usize::MAX;
 /// No limit, or no instant.
 const NONE: i64 = i64::MIN;
+/// A stamp that nothing ever has.
+const NEVER: u64 = u64::MAX;
+/// The time where none matters: nothing that stands for a while only stands at it.
+pub(super) const ANY_TIME: Timestamp = Timestamp::from_ms(i64::MIN);
 
 pub(super) struct Quick {
     sequence: AtomicU64,
-    generation: AtomicU64,
+    stamp: AtomicU64,
     from: AtomicI64,
     until: AtomicI64,
     place: AtomicUsize,
@@ -52,7 +56,7 @@ impl Quick {
     pub fn new() -> Self {
         Self {
             sequence: AtomicU64::new(0),
-            generation: AtomicU64::new(u64::MAX),
+            stamp: AtomicU64::new(NEVER),
             from: AtomicI64::new(0),
             until: AtomicI64::new(0),
             place: AtomicUsize::new(NOWHERE),
@@ -64,6 +68,12 @@ impl Quick {
         }
     }
 
+    /// Whether what was published last stands for a while only, so that the clock must be read.
+    #[inline]
+    pub fn is_timed(&self) -> bool {
+        self.until.load(Ordering::Relaxed) != i64::MAX
+    }
+
     /// What was published last, if that was whole.
     #[inline]
     pub fn read(&self) -> Option<Grantable> {
@@ -71,7 +81,7 @@ impl Quick {
         let place = self.place.load(Ordering::Relaxed);
         let some = |word: i64| (word != NONE).then_some(word);
         let read = Grantable {
-            generation: self.generation.load(Ordering::Relaxed),
+            stamp: self.stamp.load(Ordering::Relaxed),
             from: self.from.load(Ordering::Relaxed),
             until: self.until.load(Ordering::Relaxed),
             place: (place != NOWHERE).then_some(place),
@@ -97,10 +107,10 @@ impl Quick {
             .store(sequence.wrapping_add(1), Ordering::Relaxed);
         fence(Ordering::Release);
         match grantable {
-            None => self.generation.store(u64::MAX, Ordering::Relaxed),
+            None => self.stamp.store(NEVER, Ordering::Relaxed),
             Some(new) => {
                 let at = new.resets_at.map_or(NONE, Timestamp::ms);
-                self.generation.store(new.generation, Ordering::Relaxed);
+                self.stamp.store(new.stamp, Ordering::Relaxed);
                 self.from.store(new.from, Ordering::Relaxed);
                 self.until.store(new.until, Ordering::Relaxed);
                 self.place
@@ -120,7 +130,7 @@ impl Quick {
 impl Grantable {
     /// Everything, at any time.
     pub const EVERYTHING: Self = Self {
-        generation: 0,
+        stamp: NEVER,
         from: i64::MIN,
         until: i64::MAX,
         place: None,
@@ -130,16 +140,16 @@ impl Grantable {
         resets_at: None,
     };
 
-    /// Whether it stands in this generation, by this wall clock; not read when no time matters.
+    /// Whether it stands at this stamp, when the wall clock shows this.
     #[inline]
-    pub fn stands(&self, generation: u64, wall: impl FnOnce() -> Timestamp) -> bool {
-        self.generation == generation
-            && (self.until == i64::MAX || (self.from..self.until).contains(&wall().ms()))
+    pub fn stands(&self, stamp: u64, wall: Timestamp) -> bool {
+        self.stamp == stamp && (self.from..self.until).contains(&wall.ms())
     }
 
-    /// Takes `n` units from the word, all or none; `None` when the slow way must look.
+    /// Takes `n` units from the word, all or none: how many are used then. `None` when the slow
+    /// way must look.
     #[inline]
-    pub fn take(&self, word: &AtomicU64, n: u64) -> Option<Decision> {
+    pub fn take(&self, word: &AtomicU64, n: u64) -> Option<i64> {
         let n = i64::try_from(n).ok()?;
         let mut seen = word.load(Ordering::Acquire);
         loop {
@@ -150,17 +160,21 @@ impl Grantable {
             }
             let next = with_used(seen, after);
             match word.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => {
-                    let left = |limit: i64| u64::try_from(limit.saturating_sub(after)).unwrap_or(0);
-                    return Some(Decision::Granted {
-                        remaining: self.limit.map(left),
-                        resets_at: self.resets_at,
-                        overage: 0,
-                        crossed: None,
-                    });
-                }
+                Ok(_) => return Some(after),
                 Err(other) => seen = other,
             }
+        }
+    }
+
+    /// The decision that leaves so many units used.
+    #[inline]
+    pub fn granted(&self, used: i64) -> Decision {
+        let left = |limit: i64| u64::try_from(limit.saturating_sub(used)).unwrap_or(0);
+        Decision::Granted {
+            remaining: self.limit.map(left),
+            resets_at: self.resets_at,
+            overage: 0,
+            crossed: None,
         }
     }
 }

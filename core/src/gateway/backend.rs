@@ -226,8 +226,12 @@ impl Gateway {
     fn word(&self, subject: &Subject, quota: Quota) -> Result<CellHandle> {
         {
             let held = subject.quota.read().unwrap_or_else(PoisonError::into_inner);
+            let same = |known: &Quota| {
+                let key = |quota: &Quota| quota.window().cell_key(quota.limit());
+                *known == quota || key(known) == key(&quota)
+            };
             if let Some((known, word)) = held.as_ref()
-                && known.window().cell_key(known.limit()) == quota.window().cell_key(quota.limit())
+                && same(known)
             {
                 return Ok(word.clone());
             }

@@ -337,10 +337,16 @@ impl Journal {
                 .compare_exchange(before, before.wrapping_add(1), known.0, known.1);
     }
 
+    /// How often documents were changed, by whichever process; only ever rises.
+    #[inline]
+    pub fn changes(&self) -> u64 {
+        self.counters.documents().load(Ordering::Acquire)
+    }
+
     /// Whether another process has changed documents; says so once.
     #[inline]
     pub fn has_news(&self) -> bool {
-        let now = self.counters.documents().load(Ordering::Acquire);
+        let now = self.changes();
         now != self.seen.load(Ordering::Acquire) && self.seen.swap(now, Ordering::AcqRel) != now
     }
 
