@@ -1,7 +1,9 @@
 //! Ingest of events on SQLite, each batch durable (`synchronous=FULL`) when it is answered, and
 //! questions over all of them.
 //!
-//! `MINTREU_BENCH_EVENTS` says how many; a million without.
+//! The events are of one minute, as they come while customers work, or of thirty days, as a history
+//! that is brought in. `MINTREU_BENCH_EVENTS` says how many; a million without. Beside them stands
+//! what SQLite alone takes: the same rows by one prepared statement, in commits of as many.
 
 use std::sync::Arc;
 
@@ -19,10 +21,10 @@ use mintreu_server::domains::meters::ops::{
 use mintreu_tests::TestApp;
 
 const BATCH: usize = 1_000;
-const CLIENTS: usize = 4;
+const CLIENTS: usize = 8;
 const SUBJECTS: usize = 100;
-/// The events lie in the month before the app's clock.
-const DAYS: i64 = 30;
+const MINUTE: i64 = 60_000;
+const MONTH: i64 = 30 * 24 * 60 * MINUTE;
 
 fn main() {
     let given = std::env::var("MINTREU_BENCH_EVENTS").ok();
@@ -34,28 +36,83 @@ fn main() {
         .enable_all()
         .build()
         .expect("a runtime");
-    let test = runtime.block_on(TestApp::sqlite());
+    let bare = events as f64 / bare(events).as_secs_f64();
+    println!("bare SQLite, commits of {BATCH}: {bare:.0} events/s");
+    for (what, stretch) in [("of a minute", MINUTE), ("of thirty days", MONTH)] {
+        runtime.block_on(measure(what, stretch, events, bare));
+    }
+}
+
+async fn measure(what: &str, stretch: i64, events: usize, bare: f64) {
+    let test = TestApp::sqlite().await;
     let seller = AccountId::from_bytes([7; 16]);
     let caller = Caller {
         tenant: test.tenant(),
         account: Some(seller),
         roles: vec![Role::Developer],
     };
-    runtime.block_on(define(&test.app, &caller, seller));
-    let took = time(|| runtime.block_on(ingest(&test.app, &caller, events)));
-    let seconds = took.as_secs_f64();
+    define(&test.app, &caller, seller).await;
+    let started = std::time::Instant::now();
+    ingest(&test.app, &caller, (events, stretch)).await;
+    let seconds = started.elapsed().as_secs_f64();
     let rate = events as f64 / seconds;
     println!(
-        "ingest, batches of {BATCH}, {CLIENTS} clients: {events} events in {seconds:.1} s, \
-         {rate:.0} events/s, goal ≥ 100000"
+        "ingest {what}, batches of {BATCH}, {CLIENTS} clients: {events} events in {seconds:.1} s, \
+         {rate:.0} events/s ({:.2} × bare SQLite), goal ≥ 100000",
+        rate / bare
     );
-    for (what, query) in questions(seller) {
-        let mut counted = 0;
-        let took = time(|| counted = runtime.block_on(ask(&test.app, &caller, query)));
-        println!("{what:<44} {:>9.2} ms", took.as_secs_f64() * 1e3);
-        assert_eq!(counted, events as u64, "{what}");
+    for (question, query) in questions(seller) {
+        let started = std::time::Instant::now();
+        let counted = ask(&test.app, &caller, query).await;
+        let took = started.elapsed().as_secs_f64() * 1e3;
+        println!("{question:<44} {took:>9.2} ms");
+        assert_eq!(counted, events as u64, "{question}");
     }
-    runtime.block_on(test.finish());
+    test.finish().await;
+}
+
+/// What a table of the same rows takes by one prepared statement, each commit durable: to store
+/// them once by their key, and nothing more.
+fn bare(events: usize) -> std::time::Duration {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut db = rusqlite::Connection::open(folder.path().join("bare.db")).expect("a database");
+    db.pragma_update(None, "journal_mode", "WAL").expect("WAL");
+    db.pragma_update(None, "synchronous", "FULL").expect("FULL");
+    db.execute_batch(
+        "CREATE TABLE event (seller BLOB NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL,
+            type TEXT NOT NULL, subject TEXT NOT NULL, at INTEGER NOT NULL,
+            arrived INTEGER NOT NULL, data TEXT NOT NULL, PRIMARY KEY (seller, source, id)) STRICT;
+         CREATE INDEX event_time ON event (seller, at);",
+    )
+    .expect("tables");
+    let now = Timestamp::from_secs(1_800_000_000);
+    time(|| {
+        for from in (0..events).step_by(BATCH) {
+            let commit = db.transaction().expect("a transaction");
+            let mut insert = commit
+                .prepare_cached(
+                    "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+                )
+                .expect("a statement");
+            for n in from..from + BATCH {
+                let event = event(n, (events, MINUTE), now);
+                let at = event.at.unwrap_or(now).ms();
+                let row = rusqlite::params![
+                    [7_u8; 16].as_slice(),
+                    event.source,
+                    event.id,
+                    event.kind,
+                    event.subject,
+                    at,
+                    now.ms(),
+                    event.data
+                ];
+                insert.execute(row).expect("a row");
+            }
+            drop(insert);
+            commit.commit().expect("a commit");
+        }
+    })
 }
 
 async fn define(app: &App, caller: &Caller, seller: AccountId) {
@@ -75,11 +132,11 @@ async fn define(app: &App, caller: &Caller, seller: AccountId) {
     }
 }
 
-/// The `n`th of so many events, as a client writes it and the server reads it.
-fn event(n: usize, of: usize, now: Timestamp) -> Event {
-    let month = DAYS * 86_400_000;
-    let at = now.ms() - month
-        + i64::try_from(n).expect("fits") * month / i64::try_from(of).expect("fits");
+/// The `n`th of so many events in a stretch that ends now, as a client writes it and the server
+/// reads it.
+fn event(n: usize, (of, stretch): (usize, i64), now: Timestamp) -> Event {
+    let at = now.ms() - stretch
+        + i64::try_from(n).expect("fits") * stretch / i64::try_from(of).expect("fits");
     let subject = n * 7919 % SUBJECTS;
     let model = ["small", "large", "vision"][n % 3];
     let json = format!(
@@ -93,7 +150,7 @@ fn event(n: usize, of: usize, now: Timestamp) -> Event {
     event
 }
 
-async fn ingest(app: &Arc<App>, caller: &Caller, events: usize) {
+async fn ingest(app: &Arc<App>, caller: &Caller, (events, stretch): (usize, i64)) {
     let now = app.now();
     let next = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let clients = (0..CLIENTS).map(|_| {
@@ -105,7 +162,7 @@ async fn ingest(app: &Arc<App>, caller: &Caller, events: usize) {
                     return;
                 }
                 let batch = (from..from + BATCH)
-                    .map(|n| event(n, events, now))
+                    .map(|n| event(n, (events, stretch), now))
                     .collect();
                 let command = IngestEvents {
                     seller: caller.account.expect("a seller"),

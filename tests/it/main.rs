@@ -26,6 +26,7 @@ mod license_keys;
 mod metered;
 mod metered_devices;
 mod metered_events;
+mod metered_rollups;
 mod metering_evidence;
 mod metering_segments;
 mod metering_units;

@@ -72,6 +72,18 @@ impl<'b> Reader<'b> {
         Err(Broken)
     }
 
+    /// Whether all was read.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The next bytes.
+    pub fn bytes(&mut self, count: usize) -> Result<&'b [u8], Broken> {
+        let (bytes, rest) = self.0.split_at_checked(count).ok_or(Broken)?;
+        self.0 = rest;
+        Ok(bytes)
+    }
+
     /// So many bytes.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Broken> {
         let (bytes, rest) = self.0.split_first_chunk().ok_or(Broken)?;

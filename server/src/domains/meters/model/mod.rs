@@ -6,6 +6,7 @@ pub mod decimal;
 pub mod event;
 pub mod meter;
 pub mod sketch;
+pub mod waiting;
 pub mod window;
 
 use crate::caller::Denied;

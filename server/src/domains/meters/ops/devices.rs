@@ -8,7 +8,8 @@ use super::super::model::MeterError;
 use super::super::model::event::Event;
 use super::super::model::meter::{Aggregation, Draft, Meter};
 use super::super::sql::{self, Group};
-use super::ingest::{Tally, device_group_key};
+use super::ingest::device_group_key;
+use super::tally::Tally;
 use crate::app::Cx;
 use crate::domains::metering::{self, AcceptSegment, Answer, Carried, MeteringError};
 use crate::store::StoreError;
@@ -60,7 +61,7 @@ fn count(cx: &mut Cx<'_>, carried: &Carried) -> Result<(), MeterError> {
         return Ok(());
     }
     let meters = sql::meters(cx.tx, cx.caller.tenant, carried.seller)?;
-    let mut tally = Tally::new(&meters, cx.now);
+    let mut tally = Tally::new(carried.seller, &meters, cx.now);
     for (key, units) in &carried.units {
         let measure = |meter: &&Meter| measures(&meter.draft, carried, key.meter());
         for meter in meters.iter().filter(measure) {
@@ -156,7 +157,7 @@ impl Tally<'_> {
         for (meter, key) in self.group_keys() {
             let full =
                 sql::add_group_count(cx.tx, meter, 0)? >= super::super::model::meter::MAX_GROUPS;
-            if full && !sql::has_group(cx.tx, (meter, key))? {
+            if full && sql::known_groups(cx.tx, meter, &[key])?.is_empty() {
                 tracing::warn!(%meter, "the meter tells apart no more; a device's usage is left out");
                 self.forget(meter, key);
             }

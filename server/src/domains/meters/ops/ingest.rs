@@ -1,20 +1,20 @@
 //! Ingest: each event is stored once and counted in the same commit.
 
 use super::super::model::MeterError;
-use super::super::model::cell::{Cell, Reading, TooLarge};
+use super::super::model::cell::{Reading, TooLarge};
 use super::super::model::decimal::Decimal;
 use super::super::model::event::{Event, MAX_EVENTS};
-use super::super::model::meter::{Draft, MAX_GROUPS, Meter};
-use super::super::model::window::Grain;
-use super::super::sql::{self, Bucket, Group, GroupKey};
-use super::devices::{adds_units, is_carried};
-use super::reverse;
+use super::super::model::meter::{Draft, Meter};
+use super::super::model::waiting::GroupKey;
+use super::super::sql::{self, Group};
+use super::tally::Tally;
+use super::{reverse, rollup};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::{licensing, metering};
 use crate::store::StoreError;
 use mintreu::Timestamp;
-use mintreu::id::{AccountId, LicenseId, MeterId};
+use mintreu::id::{AccountId, LicenseId};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 
@@ -68,7 +68,7 @@ pub fn ingest_events(cx: &mut Cx<'_>, command: &IngestEvents) -> Result<Vec<Outc
     }
     let seller = command.seller;
     let meters = sql::meters(cx.tx, cx.caller.tenant, seller)?;
-    let mut tally = Tally::new(&meters, cx.now);
+    let mut tally = Tally::new(seller, &meters, cx.now);
     let (first, repeats) = by_key(&command.events);
     let mut fresh = Vec::with_capacity(first.len());
     let mut said = Vec::with_capacity(first.len());
@@ -96,7 +96,15 @@ pub fn ingest_events(cx: &mut Cx<'_>, command: &IngestEvents) -> Result<Vec<Outc
         outcomes.insert((&event.source, &event.id), outcome);
     }
     tally.store(cx)?;
-    for event in first.into_iter().filter(|event| event.reverses.is_some()) {
+    let reversals: Vec<_> = first
+        .into_iter()
+        .filter(|event| event.reverses.is_some())
+        .collect();
+    if !reversals.is_empty() {
+        // What is taken back is counted anew in place, so nothing of it may still wait.
+        rollup::roll_up(cx, seller, &meters)?;
+    }
+    for event in reversals {
         let outcome = reverse::take_back(cx, seller, &meters, event)?;
         outcomes.insert((&event.source, &event.id), outcome);
     }
@@ -205,169 +213,6 @@ pub(super) fn read(
         dimensions,
     };
     Ok((reading, group))
-}
-
-/// What an event says to a meter, and of which group.
-type Says<'m> = (&'m Meter, Reading, Group);
-
-/// What a request's events come to, gathered before it is added to what is stored.
-pub(super) struct Tally<'m> {
-    meters: &'m [Meter],
-    now: Timestamp,
-    by_kind: HashMap<&'m str, Vec<&'m Meter>>,
-    minutes: HashMap<Bucket, Cell>,
-    groups: HashMap<(MeterId, GroupKey), Group>,
-    licenses: BTreeMap<(usize, String), BTreeMap<i64, Decimal>>,
-}
-
-impl<'m> Tally<'m> {
-    pub(super) fn new(meters: &'m [Meter], now: Timestamp) -> Self {
-        let mut by_kind: HashMap<&str, Vec<&Meter>> = HashMap::new();
-        for meter in meters {
-            by_kind
-                .entry(&meter.draft.event_type)
-                .or_default()
-                .push(meter);
-        }
-        Self {
-            meters,
-            now,
-            by_kind,
-            minutes: HashMap::new(),
-            groups: HashMap::new(),
-            licenses: BTreeMap::new(),
-        }
-    }
-
-    /// What an event says to each meter, and why one can't count it, if one can't.
-    pub(super) fn look(&self, event: &Event) -> (Vec<Says<'m>>, Option<String>) {
-        let mut problem = None;
-        let mut says = Vec::new();
-        let carried = is_carried(&event.source);
-        let of_kind = self.by_kind.get(event.kind.as_str()).into_iter().flatten();
-        for meter in of_kind.filter(|meter| !(carried && adds_units(&meter.draft))) {
-            match read(&meter.draft, event, self.now) {
-                Ok((reading, group)) => says.push((*meter, reading, group)),
-                Err(why) => problem = Some(format!("invalid event: {why}")),
-            }
-        }
-        (says, problem)
-    }
-
-    /// Adds a device's units, of which each counts as one.
-    pub(super) fn count_units(
-        &mut self,
-        meter: &'m Meter,
-        (units, at): (u64, Timestamp),
-        group: Group,
-    ) -> Result<(), MeterError> {
-        let bucket = Bucket {
-            meter: meter.id,
-            grain: Grain::Minute,
-            at: Grain::Minute.start(at.ms()),
-            group: group.key,
-        };
-        let empty = || Cell::empty(meter.draft.aggregation);
-        let minute = self.minutes.entry(bucket).or_insert_with(empty);
-        minute.add_units(units)?;
-        self.groups.entry((meter.id, group.key)).or_insert(group);
-        Ok(())
-    }
-
-    /// The groups that something was counted of.
-    pub(super) fn group_keys(&self) -> Vec<(MeterId, GroupKey)> {
-        self.groups.keys().copied().collect()
-    }
-
-    /// Leaves a group out.
-    pub(super) fn forget(&mut self, meter: MeterId, group: GroupKey) {
-        self.groups.remove(&(meter, group));
-        self.minutes
-            .retain(|bucket, _| (bucket.meter, bucket.group) != (meter, group));
-    }
-
-    pub(super) fn count(
-        &mut self,
-        meter: &'m Meter,
-        reading: &Reading,
-        group: Group,
-    ) -> Result<(), MeterError> {
-        let at = Grain::Minute.start(reading.at);
-        let bucket = Bucket {
-            meter: meter.id,
-            grain: Grain::Minute,
-            at,
-            group: group.key,
-        };
-        let empty = || Cell::empty(meter.draft.aggregation);
-        self.minutes
-            .entry(bucket)
-            .or_insert_with(empty)
-            .add(reading, at)?;
-        if meter.draft.product.is_some() {
-            let place = self.meters.iter().position(|other| other.id == meter.id);
-            let key = (place.unwrap_or(0), group.subject.clone());
-            let by_time = self.licenses.entry(key).or_default();
-            let sum = by_time.entry(reading.at).or_default();
-            *sum = sum.checked_add(billed(meter, reading)).ok_or(TooLarge)?;
-        }
-        self.groups.entry((meter.id, group.key)).or_insert(group);
-        Ok(())
-    }
-
-    /// Adds minutes, hours and days to what is stored.
-    pub(super) fn store(self, cx: &mut Cx<'_>) -> Result<(), MeterError> {
-        let mut fresh: BTreeMap<_, i64> = BTreeMap::new();
-        for ((meter, _), group) in &self.groups {
-            if sql::add_group(cx.tx, *meter, group)? {
-                *fresh.entry(*meter).or_default() += 1;
-            }
-        }
-        for (meter, more) in fresh {
-            if sql::add_group_count(cx.tx, meter, more)? > MAX_GROUPS {
-                return Err(MeterError::TooManyGroups);
-            }
-        }
-        let meters = self.meters.iter();
-        let how: HashMap<_, _> = meters
-            .map(|meter| (meter.id, meter.draft.aggregation))
-            .collect();
-        let mut cells: BTreeMap<Bucket, Cell> = BTreeMap::new();
-        for (bucket, cell) in self.minutes {
-            let Some(aggregation) = how.get(&bucket.meter) else {
-                continue;
-            };
-            for grain in [Grain::Hour, Grain::Day] {
-                let at = grain.start(bucket.at);
-                let wider = Bucket {
-                    grain,
-                    at,
-                    ..bucket
-                };
-                let empty = || Cell::empty(*aggregation);
-                let whole = cells.entry(wider).or_insert_with(empty);
-                whole.merge(&cell, bucket.at - at)?;
-            }
-            cells.insert(bucket, cell);
-        }
-        // In the order of the key, so that neighbours are written together.
-        for (bucket, mut cell) in cells {
-            let Some(aggregation) = how.get(&bucket.meter) else {
-                continue;
-            };
-            if let Some(stored) = sql::cell(cx.tx, &bucket)? {
-                let stored = Cell::from_bytes(*aggregation, &stored);
-                cell.merge(&stored.map_err(|_| broken())?, 0)?;
-            }
-            sql::put_cell(cx.tx, &bucket, cell.to_bytes())?;
-        }
-        for ((place, subject), by_time) in self.licenses {
-            if let Some(meter) = self.meters.get(place) {
-                bill(cx, meter, &subject, &by_time)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 pub(super) fn broken() -> StoreError {

@@ -6,6 +6,8 @@ mod lago;
 mod meters;
 mod query;
 mod reverse;
+mod rollup;
+mod tally;
 
 pub use devices::accept_segment;
 pub use ingest::{IngestEvents, Outcome, ingest_events};

@@ -4,10 +4,12 @@ use super::super::model::MeterError;
 use super::super::model::cell::{Cell, Figure};
 use super::super::model::decimal::Decimal;
 use super::super::model::meter::{Aggregation, Meter};
+use super::super::model::waiting::GroupKey;
 use super::super::model::window::{self, MINUTE_MS, Span, Step, Stretch, cover, push};
 use super::super::sql::{self, CellRow, EventRow, Filter, Group};
 use super::ingest::broken;
 use super::meters::{ByMeter, found};
+use super::rollup::{self, Cells};
 use crate::app::ReadCx;
 use jiff::tz::TimeZone;
 use mintreu::id::AccountId;
@@ -87,7 +89,8 @@ pub fn usage(cx: &mut ReadCx<'_>, query: &UsageQuery) -> Result<Answer, MeterErr
             return Err(MeterError::UnknownGroup(name.clone()));
         }
     }
-    let Some(asked) = asked_span(cx, &meter, query)? else {
+    let waiting = rollup::waiting_of(cx.tx, query.seller, &meter)?;
+    let Some(asked) = asked_span(cx, &meter, (query, &waiting))? else {
         return Ok(Answer {
             meter,
             rows: Vec::new(),
@@ -102,6 +105,7 @@ pub fn usage(cx: &mut ReadCx<'_>, query: &UsageQuery) -> Result<Answer, MeterErr
         cx,
         meter: &meter,
         groups: &groups,
+        waiting: &waiting,
         query,
         left: MAX_CELLS,
     }
@@ -113,16 +117,22 @@ pub fn usage(cx: &mut ReadCx<'_>, query: &UsageQuery) -> Result<Answer, MeterErr
 fn asked_span(
     cx: &mut ReadCx<'_>,
     meter: &Meter,
-    query: &UsageQuery,
+    (query, waiting): (&UsageQuery, &Cells),
 ) -> Result<Option<Span>, MeterError> {
     let floor = |at: i64| at - at.rem_euclid(MINUTE_MS);
     let given = query.from.map(floor).zip(query.until.map(floor));
     let span = match given {
         Some((from, until)) => Span { from, until },
         None => {
-            let Some((first, last)) = sql::extent(cx.tx, meter.id)? else {
+            let ends = |(first, last): (i64, i64)| [first, last];
+            let stored = sql::extent(cx.tx, meter.id)?.into_iter().flat_map(ends);
+            let minutes = waiting.keys().map(|(_, _, at)| *at).chain(stored);
+            let (first, last) = minutes.fold((i64::MAX, i64::MIN), |(first, last), at| {
+                (first.min(at), last.max(at))
+            });
+            if first > last {
                 return Ok(None);
-            };
+            }
             let from = query.from.map_or(first, floor);
             let until = query.until.map_or(last + MINUTE_MS, floor);
             if from >= until {
@@ -142,7 +152,7 @@ fn groups(
     cx: &mut ReadCx<'_>,
     meter: &Meter,
     query: &UsageQuery,
-) -> Result<HashMap<[u8; 16], OutGroup>, MeterError> {
+) -> Result<HashMap<GroupKey, OutGroup>, MeterError> {
     if query.subjects.len() > MAX_SUBJECTS {
         return Err(MeterError::AnswerTooLarge);
     }
@@ -169,10 +179,14 @@ fn groups(
     Ok(all.into_iter().filter(matches).map(place).collect())
 }
 
+/// What a window comes to for a row.
+type Counted<'a> = HashMap<(usize, &'a OutGroup), Cell>;
+
 struct Reading<'a, 'b> {
     cx: &'a mut ReadCx<'b>,
     meter: &'a Meter,
-    groups: &'a HashMap<[u8; 16], OutGroup>,
+    groups: &'a HashMap<GroupKey, OutGroup>,
+    waiting: &'a Cells,
     query: &'a UsageQuery,
     left: i64,
 }
@@ -246,31 +260,35 @@ impl<'a> Reading<'a, '_> {
         Ok(groups.values().map(level).collect())
     }
 
-    /// What the roll-ups come to, by window and row.
+    /// What the roll-ups come to, by window and row; what waits among them.
     fn read(
         &mut self,
         stretches: &[Stretch],
         asked: Span,
         spans: &[Span],
-    ) -> Result<HashMap<(usize, &'a OutGroup), Cell>, MeterError> {
-        let mut whole: HashMap<(usize, &OutGroup), Cell> = HashMap::new();
+    ) -> Result<Counted<'a>, MeterError> {
+        let aggregation = self.meter.draft.aggregation;
+        let mut counted = Counted::new();
+        let mut add = |groups: &'a HashMap<_, _>, (key, at): (GroupKey, i64), part: &Cell| {
+            let index = spans.partition_point(|span| span.until <= at);
+            if let (Some(out), Some(span)) = (groups.get(&key), spans.get(index)) {
+                let empty = || Cell::empty(aggregation);
+                let cell = counted.entry((index, out)).or_insert_with(empty);
+                cell.merge(part, at - span.within(asked).from)?;
+            }
+            Ok::<_, MeterError>(())
+        };
         for stretch in stretches {
             for (key, at, state) in self.cells(*stretch)? {
-                let Some(out) = self.groups.get(&key) else {
-                    continue;
-                };
-                let index = spans.partition_point(|span| span.until <= at);
-                let Some(span) = spans.get(index) else {
-                    continue;
-                };
-                let aggregation = self.meter.draft.aggregation;
                 let part = Cell::from_bytes(aggregation, &state).map_err(|_| broken())?;
-                let empty = || Cell::empty(aggregation);
-                let cell = whole.entry((index, out)).or_insert_with(empty);
-                cell.merge(&part, at - span.within(asked).from)?;
+                add(self.groups, (key, at), &part)?;
             }
         }
-        Ok(whole)
+        let within = |at: i64| asked.from <= at && at < asked.until;
+        for ((_, key, at), part) in self.waiting.iter().filter(|((_, _, at), _)| within(*at)) {
+            add(self.groups, (*key, *at), part)?;
+        }
+        Ok(counted)
     }
 
     /// The stored roll-ups of a stretch: group by group when they are few.

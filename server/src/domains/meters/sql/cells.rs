@@ -1,12 +1,11 @@
 //! Statements of groups and roll-ups.
 
+use super::super::model::waiting::GroupKey;
 use super::super::model::window::{Grain, Stretch};
-use crate::store::{Row, StoreError, Tx};
+use super::rows::{self, CHUNK};
+use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::id::{LicenseId, MeterId};
-use std::collections::BTreeMap;
-
-const CELL: &str = "SELECT state FROM usage_rollup WHERE meter_id = :meter AND grain = :grain
-    AND group_key = :group AND bucket_at = :at";
+use std::collections::{BTreeMap, HashSet};
 
 const PUT_CELL: &str = "INSERT INTO usage_rollup (meter_id, grain, group_key, bucket_at, state)
     VALUES (:meter, :grain, :group, :at, :state)
@@ -20,18 +19,34 @@ const CELLS_OF_GROUP: &str = "SELECT group_key, bucket_at, state FROM usage_roll
         AND bucket_at >= :start AND bucket_at < :until LIMIT :limit";
 
 const CELLS_OF_METER: &str = "SELECT group_key, bucket_at, state FROM usage_rollup
-    WHERE meter_id = :meter AND grain = :grain
+    WHERE meter_id = :meter AND grain = :grain AND grain > 0
         AND bucket_at >= :start AND bucket_at < :until LIMIT :limit";
 
-const EXTENT: &str = "SELECT MIN(bucket_at) AS first_at, MAX(bucket_at) AS last_at
-    FROM usage_rollup WHERE meter_id = :meter AND grain = 0";
+/// Minutes have no index of their own in time: whose they are is said by the hours around them.
+const MINUTES_OF_METER: &str = "SELECT fine.group_key, fine.bucket_at, fine.state
+    FROM usage_rollup AS wide JOIN usage_rollup AS fine
+        ON fine.meter_id = wide.meter_id AND fine.grain = 0 AND fine.group_key = wide.group_key
+        AND fine.bucket_at >= wide.bucket_at AND fine.bucket_at < wide.bucket_at + 3600000
+    WHERE wide.meter_id = :meter AND wide.grain = 1 AND wide.grain > 0
+        AND wide.bucket_at > CAST(:start AS BIGINT) - 3600000 AND wide.bucket_at < :until
+        AND fine.bucket_at >= :start AND fine.bucket_at < :until LIMIT :limit";
+
+const EXTENT: &str = "SELECT MIN(fine.bucket_at) AS first_at, MAX(fine.bucket_at) AS last_at
+    FROM usage_rollup AS wide JOIN usage_rollup AS fine
+        ON fine.meter_id = wide.meter_id AND fine.grain = 0 AND fine.group_key = wide.group_key
+        AND fine.bucket_at >= wide.bucket_at AND fine.bucket_at < wide.bucket_at + 3600000
+    WHERE wide.meter_id = :meter AND wide.grain = 1 AND wide.grain > 0 AND wide.bucket_at IN (
+        SELECT MIN(bucket_at) FROM usage_rollup
+            WHERE meter_id = :meter AND grain = 1 AND grain > 0
+        UNION SELECT MAX(bucket_at) FROM usage_rollup
+            WHERE meter_id = :meter AND grain = 1 AND grain > 0)";
 
 const ADD_GROUP: &str = "INSERT INTO usage_group (meter_id, group_key, subject, dimensions)
     VALUES (:meter, :group, :subject, :dimensions)
     ON CONFLICT (meter_id, group_key) DO NOTHING";
 
-const HAS_GROUP: &str = "SELECT meter_id FROM usage_group
-    WHERE meter_id = :meter AND group_key = :group";
+const KNOWN_GROUPS: &str = "SELECT group_key FROM usage_group
+    WHERE meter_id = :meter AND group_key IN (:group)";
 
 const GROUPS: &str = "SELECT group_key, subject, dimensions FROM usage_group
     WHERE meter_id = :meter";
@@ -47,22 +62,19 @@ const SET_LICENSE_SUM: &str = "INSERT INTO usage_license_sum (meter_id, license_
     ON CONFLICT (meter_id, license_id) DO UPDATE SET total = excluded.total";
 
 pub(super) const ALL: &[&str] = &[
-    CELL,
     PUT_CELL,
     DELETE_CELL,
     CELLS_OF_GROUP,
     CELLS_OF_METER,
+    MINUTES_OF_METER,
     EXTENT,
     ADD_GROUP,
-    HAS_GROUP,
+    KNOWN_GROUPS,
     GROUPS,
     GROUPS_OF_SUBJECT,
     LICENSE_SUM,
     SET_LICENSE_SUM,
 ];
-
-/// A group's key: a hash of its subject and dimensions.
-pub type GroupKey = [u8; 16];
 
 /// Which roll-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,17 +100,16 @@ impl Bucket {
     }
 }
 
-/// A stored roll-up.
-pub fn cell(tx: &mut dyn Tx, bucket: &Bucket) -> Result<Option<Vec<u8>>, StoreError> {
-    let row = tx.query_one(CELL, &bucket.params())?;
-    row.map(|row| row.blob("state")).transpose()
-}
-
-/// Stores a roll-up.
-pub fn put_cell(tx: &mut dyn Tx, bucket: &Bucket, state: Vec<u8>) -> Result<(), StoreError> {
-    let [meter, grain, group, at] = bucket.params();
-    let params = [meter, grain, group, at, ("state", state.into())];
-    tx.execute(PUT_CELL, &params).map(drop)
+/// Stores roll-ups, each in the place of what was there.
+pub fn put_cells(tx: &mut dyn Tx, cells: &[(Bucket, Vec<u8>)]) -> Result<(), StoreError> {
+    for chunk in cells.chunks(CHUNK) {
+        let rows = chunk.iter().map(|(bucket, state)| {
+            let [meter, grain, group, at] = bucket.params().map(|(_, value)| value);
+            [meter, grain, group, at, state.as_slice().into()]
+        });
+        rows::values(tx, PUT_CELL, &[], rows)?;
+    }
+    Ok(())
 }
 
 /// Removes a roll-up that no event is left of.
@@ -142,17 +153,20 @@ pub fn cells_of_meter(
     stretch: Stretch,
     limit: i64,
 ) -> Result<Vec<CellRow>, StoreError> {
-    let params = [
+    let mut params = vec![
         ("meter", meter.as_bytes().into()),
-        ("grain", stretch.grain.number().into()),
         ("start", stretch.span.from.into()),
         ("until", stretch.span.until.into()),
         ("limit", limit.into()),
     ];
-    tx.query(CELLS_OF_METER, &params)?
-        .iter()
-        .map(cell_row)
-        .collect()
+    let sql = match stretch.grain {
+        Grain::Minute => MINUTES_OF_METER,
+        Grain::Hour | Grain::Day => {
+            params.push(("grain", stretch.grain.number().into()));
+            CELLS_OF_METER
+        }
+    };
+    tx.query(sql, &params)?.iter().map(cell_row).collect()
 }
 
 /// The first and the last minute in which something happened.
@@ -188,13 +202,21 @@ pub fn add_group(tx: &mut dyn Tx, meter: MeterId, group: &Group) -> Result<bool,
     Ok(tx.execute(ADD_GROUP, &params)? == 1)
 }
 
-/// Whether a meter has a group.
-pub fn has_group(tx: &mut dyn Tx, (meter, group): (MeterId, GroupKey)) -> Result<bool, StoreError> {
-    let params = [
-        ("meter", meter.as_bytes().into()),
-        ("group", (&group).into()),
-    ];
-    Ok(tx.query_one(HAS_GROUP, &params)?.is_some())
+/// Which of these groups a meter has.
+pub fn known_groups(
+    tx: &mut dyn Tx,
+    meter: MeterId,
+    keys: &[GroupKey],
+) -> Result<HashSet<GroupKey>, StoreError> {
+    let mut known = HashSet::with_capacity(keys.len());
+    let shared = [("meter", meter.as_bytes().into())];
+    for chunk in keys.chunks(CHUNK) {
+        let keys = chunk.iter().map(Value::from);
+        for row in rows::any_of(tx, KNOWN_GROUPS, &shared, keys)? {
+            known.insert(row.id("group_key", |bytes| bytes)?);
+        }
+    }
+    Ok(known)
 }
 
 fn group_row(row: &Row) -> Result<Group, StoreError> {

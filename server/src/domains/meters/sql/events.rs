@@ -1,21 +1,17 @@
 //! Statements of events.
 
 use super::super::model::event::Event;
+use super::rows::{self, CHUNK};
 use crate::app::Cx;
 use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::Timestamp;
 use mintreu::id::AccountId;
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
-/// Rows of one statement: names of parameters are looked up one by one.
-const ROWS: usize = 32;
-
-const INSERT_HEAD: &str = "INSERT INTO usage_event (seller_id, ingested_at, source, event_id,
-        event_type, subject, occurred_at, data, problem, reverses)";
-
-const INSERT_TAIL: &str = " ON CONFLICT (seller_id, source, event_id) DO NOTHING
-    RETURNING source, event_id";
+const INSERT: &str = "INSERT INTO usage_event (seller_id, ingested_at, source, event_id,
+        event_type, subject, occurred_at, data, problem, reverses)
+    VALUES (:seller, :now, :source, :event, :event_type, :subject, :at, :data, :problem, :reverses)
+    ON CONFLICT (seller_id, source, event_id) DO NOTHING RETURNING source, event_id";
 
 const EVENT: &str = "SELECT source, event_id, event_type, subject, occurred_at, ingested_at, data,
         problem, reverses, reversed_by
@@ -42,7 +38,7 @@ const LIST: &str = "SELECT source, event_id, event_type, subject, occurred_at, i
         AND ingested_at >= :ingested_start AND ingested_at < :ingested_until
     ORDER BY occurred_at DESC, source, event_id LIMIT :limit OFFSET :skip";
 
-pub(super) const ALL: &[&str] = &[EVENT, MARK_REVERSED, WITHIN, LIST];
+pub(super) const ALL: &[&str] = &[INSERT, EVENT, MARK_REVERSED, WITHIN, LIST];
 
 /// A stored event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +80,7 @@ fn from_row(row: &Row) -> Result<EventRow, StoreError> {
     })
 }
 
-/// The values of a row of [`INSERT_HEAD`] behind the seller and the instant.
+/// The values of a row of [`INSERT`] behind the seller and the instant.
 fn values(event: &Event, problem: Option<&String>, now: Timestamp) -> [Value; 8] {
     [
         event.source.as_str().into(),
@@ -105,34 +101,12 @@ pub fn insert_events(
     events: &[(&Event, Option<String>)],
 ) -> Result<HashSet<(String, String)>, StoreError> {
     let mut stored = HashSet::with_capacity(events.len());
-    for rows in events.chunks(ROWS) {
-        let mut sql = String::with_capacity(64 * rows.len() + 400);
-        sql.push_str(INSERT_HEAD);
-        let mut names = Vec::with_capacity(8 * rows.len());
-        let mut given = Vec::with_capacity(8 * rows.len());
-        for (at, (event, problem)) in rows.iter().enumerate() {
-            sql.push_str(if at == 0 {
-                " VALUES (:seller, :now"
-            } else {
-                ", (:seller, :now"
-            });
-            for (column, value) in values(event, problem.as_ref(), cx.now)
-                .into_iter()
-                .enumerate()
-            {
-                let name = format!("v{at}_{column}");
-                write!(sql, ", :{name}").map_err(|error| StoreError::shape(error.to_string()))?;
-                names.push(name);
-                given.push(value);
-            }
-            sql.push(')');
-        }
-        sql.push_str(INSERT_TAIL);
-        let mut params = Vec::with_capacity(given.len() + 2);
-        params.push(("seller", Value::from(seller.as_bytes())));
-        params.push(("now", cx.now.into()));
-        params.extend(names.iter().map(String::as_str).zip(given));
-        for row in cx.tx.query(&sql, &params)? {
+    let now = cx.now;
+    let shared = [("seller", seller.as_bytes().into()), ("now", now.into())];
+    for chunk in events.chunks(CHUNK) {
+        let values =
+            |(event, problem): &(&Event, Option<String>)| values(event, problem.as_ref(), now);
+        for row in rows::values(cx.tx, INSERT, &shared, chunk.iter().map(values))? {
             stored.insert((row.text("source")?, row.text("event_id")?));
         }
     }
