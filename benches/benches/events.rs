@@ -19,6 +19,7 @@ use mintreu_server::domains::meters::ops::{
     ByMeter, CreateMeter, IngestEvents, Outcome, UsageQuery, create_meter, ingest_events, usage,
 };
 use mintreu_tests::TestApp;
+use tokio::runtime::Runtime;
 
 const BATCH: usize = 1_000;
 const CLIENTS: usize = 8;
@@ -39,22 +40,21 @@ fn main() {
     let bare = events as f64 / bare(events).as_secs_f64();
     println!("bare SQLite, commits of {BATCH}: {bare:.0} events/s");
     for (what, stretch) in [("of a minute", MINUTE), ("of thirty days", MONTH)] {
-        runtime.block_on(measure(what, stretch, events, bare));
+        measure(&runtime, (what, stretch), events, bare);
     }
 }
 
-async fn measure(what: &str, stretch: i64, events: usize, bare: f64) {
-    let test = TestApp::sqlite().await;
+fn measure(runtime: &Runtime, (what, stretch): (&str, i64), events: usize, bare: f64) {
+    let test = runtime.block_on(TestApp::sqlite());
     let seller = AccountId::from_bytes([7; 16]);
     let caller = Caller {
         tenant: test.tenant(),
         account: Some(seller),
         roles: vec![Role::Developer],
     };
-    define(&test.app, &caller, seller).await;
-    let started = std::time::Instant::now();
-    ingest(&test.app, &caller, (events, stretch)).await;
-    let seconds = started.elapsed().as_secs_f64();
+    runtime.block_on(define(&test.app, &caller, seller));
+    let all = ingest(&test.app, &caller, (events, stretch));
+    let seconds = time(|| runtime.block_on(all)).as_secs_f64();
     let rate = events as f64 / seconds;
     println!(
         "ingest {what}, batches of {BATCH}, {CLIENTS} clients: {events} events in {seconds:.1} s, \
@@ -62,13 +62,12 @@ async fn measure(what: &str, stretch: i64, events: usize, bare: f64) {
         rate / bare
     );
     for (question, query) in questions(seller) {
-        let started = std::time::Instant::now();
-        let counted = ask(&test.app, &caller, query).await;
-        let took = started.elapsed().as_secs_f64() * 1e3;
-        println!("{question:<44} {took:>9.2} ms");
+        let mut counted = 0;
+        let took = time(|| counted = runtime.block_on(ask(&test.app, &caller, query)));
+        println!("{question:<44} {:>9.2} ms", took.as_secs_f64() * 1e3);
         assert_eq!(counted, events as u64, "{question}");
     }
-    test.finish().await;
+    runtime.block_on(test.finish());
 }
 
 /// What a table of the same rows takes by one prepared statement, each commit durable: to store

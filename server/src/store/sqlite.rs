@@ -10,7 +10,9 @@ use super::names;
 use super::tx::{Engine, Row, StoreError, Tx, Value};
 use super::{OpenError, StoreOptions, Vote, Work, migrate, run_guarded};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, ffi};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -21,6 +23,8 @@ use std::time::{Duration, Instant};
 
 /// Commands in one group at most.
 const GROUP: usize = 64;
+/// Prepared statements that a connection keeps.
+const STATEMENTS: usize = 512;
 /// How long a group may go on taking commands.
 const WINDOW: Duration = Duration::from_millis(20);
 
@@ -132,14 +136,16 @@ fn lock_file(database: &Path, holder: &str) -> Result<File, OpenError> {
 
 fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.set_prepared_statement_cache_capacity(512);
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.busy_timeout(Duration::from_secs(5))?;
-    if !flags.contains(OpenFlags::SQLITE_OPEN_READ_ONLY) {
+    if flags.contains(OpenFlags::SQLITE_OPEN_READ_ONLY) {
+        connection.execute_batch("PRAGMA temp_store = MEMORY;")?;
+    } else {
+        // What a savepoint would undo goes to a file past 64 KiB: in memory SQLite would walk
+        // through all of it at the end of every statement.
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
     }
-    connection.execute_batch(
-        "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;",
-    )?;
+    connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;")?;
     Ok(connection)
 }
 
@@ -278,12 +284,7 @@ impl<'c> SqliteTx<'c> {
     fn attempt(&self, sql: &str, params: &[(&str, Value)]) -> Result<(Vec<Row>, u64), StoreError> {
         let failed = |error| translate(error, sql);
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
-        let names: Vec<String> = (1..=statement.parameter_count())
-            .map(|index| {
-                let name = statement.parameter_name(index).unwrap_or("?");
-                name.trim_start_matches(':').to_owned()
-            })
-            .collect();
+        let names = names_of(&statement, sql);
         for (index, value) in names::bind(&names, params)?.into_iter().enumerate() {
             let bound = match value {
                 Value::Null => statement.raw_bind_parameter(index + 1, rusqlite::types::Null),
@@ -313,6 +314,30 @@ impl<'c> SqliteTx<'c> {
         };
         Ok((rows, changed))
     }
+}
+
+thread_local! {
+    /// The names of statements: SQLite walks through all of them for each one it is asked for.
+    static NAMES: RefCell<HashMap<String, Arc<[String]>>> = RefCell::default();
+}
+
+/// The names of a statement's parameters, in the order of their numbers.
+fn names_of(statement: &Statement<'_>, sql: &str) -> Arc<[String]> {
+    NAMES.with_borrow_mut(|known| {
+        if let Some(names) = known.get(sql) {
+            return names.clone();
+        }
+        let name = |index| {
+            let name = statement.parameter_name(index).unwrap_or("?");
+            name.trim_start_matches(':').to_owned()
+        };
+        let names: Arc<[String]> = (1..=statement.parameter_count()).map(name).collect();
+        if known.len() >= STATEMENTS {
+            known.clear();
+        }
+        known.insert(sql.to_owned(), names.clone());
+        names
+    })
 }
 
 impl Tx for SqliteTx<'_> {

@@ -1,8 +1,9 @@
 //! Meters: what sellers measure, the events that count, and what they come to.
 //!
 //! A seller's programs send events: who used what, when, and how much. Each is stored once, and in
-//! the same commit it is added to the roll-ups of its minute, hour and day (UTC) of every meter
-//! that counts its type. Questions add roll-ups up, so that their cost depends on how long a time
+//! the same commit it is counted in its minute by every meter that counts its type. Minutes wait in one
+//! row a request until they are added to the stored minutes, hours and days (UTC), many requests' at
+//! once. Questions add up what is stored and what waits, so that their cost depends on how long a time
 //! they ask about and not on how many events there were. Values are decimals of twelve exact
 //! digits. Devices without a network count by signed segments instead: that is
 //! [`metering`](super::metering), and what they carry is counted here in the same commit.
@@ -12,13 +13,14 @@
 //!   that. The same key with another type, subject or data is refused, and nothing else is.
 //! * No event is changed or deleted. A correction is an event that takes back another.
 //! * A roll-up is what a recomputation from its events would be; what is estimated says so.
+//! * What waits is part of every answer, and nothing waits when something is taken back.
 //! * What a meter measures never changes after it is made.
 //! * A segment is counted by meters when it is counted at all, once; nothing of it is billed here.
 //! * A license is billed by the whole units of its running total.
 //!
 //! # Tables
-//! `usage_meter`, `usage_event`, `usage_group`, `usage_rollup`, `usage_license_sum`,
-//! `lago_object`.
+//! `usage_meter`, `usage_event`, `usage_group`, `usage_waiting`, `usage_rollup`,
+//! `usage_license_sum`, `lago_object`.
 //!
 //! Start reading at [`ops::ingest_events`], then [`ops::usage`].
 

@@ -6,7 +6,7 @@ use super::super::model::MeterError;
 use super::super::model::cell::Cell;
 use super::super::model::meter::{Aggregation, Meter};
 use super::super::model::waiting::{self, Minute};
-use super::super::model::window::{Grain, Span, Stretch};
+use super::super::model::window::Grain;
 use super::super::sql::{self, Bucket};
 use super::ingest::broken;
 use crate::app::Cx;
@@ -18,8 +18,6 @@ use std::collections::{BTreeMap, HashMap};
 const MAX_BATCHES: i64 = 64;
 /// Bytes of their minutes: some twenty thousand.
 const MAX_BYTES: i64 = 1 << 20;
-/// Stored roll-ups are read in one go where no more than so many lie between two that are wanted.
-const GAP: i64 = 32;
 
 /// How each meter adds up.
 type How = HashMap<MeterId, Aggregation>;
@@ -122,20 +120,12 @@ fn add_to_stored(
     how: &How,
 ) -> Result<(), MeterError> {
     let wanted: Vec<Minute> = cells.keys().copied().collect();
-    let near = |one: &Minute, next: &Minute| {
-        (one.0, one.1) == (next.0, next.1) && next.2 - one.2 <= GAP * grain.ms()
-    };
-    for run in wanted.chunk_by(near) {
-        let (Some((meter, group, from)), Some((_, _, last))) = (run.first(), run.last()) else {
+    for run in wanted.chunk_by(|one, next| (one.0, one.1) == (next.0, next.1)) {
+        let Some((meter, group, _)) = run.first() else {
             continue;
         };
-        let span = Span {
-            from: *from,
-            until: last + grain.ms(),
-        };
-        let limit = run.len() as i64 * (GAP + 1);
-        let stretch = Stretch { grain, span };
-        for (_, at, state) in sql::cells_of_group(tx, (*meter, *group), stretch, limit)? {
+        let times: Vec<i64> = run.iter().map(|(_, _, at)| *at).collect();
+        for (at, state) in sql::cells_at(tx, (*meter, grain, *group), &times)? {
             let (Some(cell), Some(aggregation)) =
                 (cells.get_mut(&(*meter, *group, at)), how.get(meter))
             else {

@@ -18,6 +18,9 @@ const CELLS_OF_GROUP: &str = "SELECT group_key, bucket_at, state FROM usage_roll
     WHERE meter_id = :meter AND grain = :grain AND group_key = :group
         AND bucket_at >= :start AND bucket_at < :until LIMIT :limit";
 
+const CELLS_AT: &str = "SELECT bucket_at, state FROM usage_rollup
+    WHERE meter_id = :meter AND grain = :grain AND group_key = :group AND bucket_at IN (:at)";
+
 const CELLS_OF_METER: &str = "SELECT group_key, bucket_at, state FROM usage_rollup
     WHERE meter_id = :meter AND grain = :grain AND grain > 0
         AND bucket_at >= :start AND bucket_at < :until LIMIT :limit";
@@ -64,6 +67,7 @@ const SET_LICENSE_SUM: &str = "INSERT INTO usage_license_sum (meter_id, license_
 pub(super) const ALL: &[&str] = &[
     PUT_CELL,
     DELETE_CELL,
+    CELLS_AT,
     CELLS_OF_GROUP,
     CELLS_OF_METER,
     MINUTES_OF_METER,
@@ -115,6 +119,27 @@ pub fn put_cells(tx: &mut dyn Tx, cells: &[(Bucket, Vec<u8>)]) -> Result<(), Sto
 /// Removes a roll-up that no event is left of.
 pub fn delete_cell(tx: &mut dyn Tx, bucket: &Bucket) -> Result<(), StoreError> {
     tx.execute(DELETE_CELL, &bucket.params()).map(drop)
+}
+
+/// The roll-ups of one group at these first instants.
+pub fn cells_at(
+    tx: &mut dyn Tx,
+    (meter, grain, group): (MeterId, Grain, GroupKey),
+    times: &[i64],
+) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    let shared = [
+        ("meter", meter.as_bytes().into()),
+        ("grain", grain.number().into()),
+        ("group", (&group).into()),
+    ];
+    let mut cells = Vec::new();
+    for chunk in times.chunks(CHUNK) {
+        let times = chunk.iter().map(|at| Value::Int(*at));
+        for row in rows::any_of(tx, CELLS_AT, &shared, times)? {
+            cells.push((row.int("bucket_at")?, row.blob("state")?));
+        }
+    }
+    Ok(cells)
 }
 
 /// A stored roll-up: its group, its first instant, its state.

@@ -8,8 +8,8 @@ mod rows;
 mod waiting;
 
 pub(super) use cells::{
-    Bucket, CellRow, Group, add_group, cells_of_group, cells_of_meter, delete_cell, extent, groups,
-    groups_of_subject, known_groups, license_sum, put_cells, set_license_sum,
+    Bucket, CellRow, Group, add_group, cells_at, cells_of_group, cells_of_meter, delete_cell,
+    extent, groups, groups_of_subject, known_groups, license_sum, put_cells, set_license_sum,
 };
 pub use events::{EventRow, Filter};
 pub(super) use events::{event, events, events_within, insert_events, mark_reversed};
