@@ -14,6 +14,7 @@ mod catalog_search;
 mod commerce_buy;
 mod commerce_control;
 mod commerce_licenses;
+mod commerce_sandbox;
 mod demo;
 mod licensing_custody;
 mod licensing_hosts;

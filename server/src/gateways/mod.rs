@@ -6,7 +6,8 @@
 //!
 //! # Invariants
 //! * No card data ever passes through us: the page is the provider's.
-//! * A session is asked for with the payment's id as idempotency key, so asking twice makes one.
+//! * A session is asked for with the payment's id as idempotency key, so asking twice makes one;
+//!   so are refunds by the refund's and payouts by the payout's.
 //! * Nothing of a webhook is believed before its signature holds.
 //!
 //! Start reading at [`Gateway`], then [`sandbox`].
@@ -17,7 +18,7 @@ pub mod signature;
 use crate::app::App;
 use async_trait::async_trait;
 use axum::http::HeaderMap;
-use mintreu::id::{PaymentId, TenantId};
+use mintreu::id::{PaymentId, RefundId, TenantId};
 use mintreu::{Money, Timestamp};
 
 /// What a page is asked for.
@@ -44,6 +45,55 @@ pub struct Session {
     pub page_url: String,
 }
 
+/// Money that shall go back to who paid.
+#[derive(Debug, Clone)]
+pub struct RefundRequest {
+    /// Whose shop.
+    pub tenant: TenantId,
+    /// The refund: also the idempotency key.
+    pub refund: RefundId,
+    /// Of which payment.
+    pub payment: PaymentId,
+    /// How much, at most what is left of the payment.
+    pub amount: Money,
+}
+
+/// Money that shall go to a seller or an affiliate.
+#[derive(Debug, Clone)]
+pub struct PayoutRequest {
+    /// Whose shop.
+    pub tenant: TenantId,
+    /// The payout's id as a text: also the idempotency key, and the `reference` of its events.
+    pub payout: String,
+    /// Where to: the provider's name of the receiver's account.
+    pub destination: String,
+    /// How much, above zero.
+    pub amount: Money,
+    /// What the receiver reads on the statement.
+    pub description: String,
+}
+
+/// How a provider answers a refund or a payout at once. What becomes of it afterwards arrives as
+/// an event; a provider may take back even what succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The provider's name of it.
+    pub id: String,
+    /// Where it stands.
+    pub state: SentState,
+}
+
+/// Where something that was sent stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SentState {
+    /// Accepted; an event will tell how it ended.
+    Pending,
+    /// Done.
+    Succeeded,
+    /// It won't happen, and why: `account_closed`.
+    Failed(String),
+}
+
 /// What a provider's event means, in our words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventKind {
@@ -55,15 +105,45 @@ pub enum EventKind {
     Failed,
     /// Something we don't act on; kept, because it came.
     Other,
+    /// Money went back to the buyer.
+    RefundSucceeded,
+    /// Money that should go back didn't, or came back from the buyer's bank.
+    RefundFailed,
+    /// The buyer's bank suspects a fraud; no money moved.
+    DisputeWarned,
+    /// The buyer's bank asks; no money moved.
+    DisputeInquired,
+    /// The buyer's bank took the money.
+    DisputeOpened,
+    /// The bank gave it back, or asks no more.
+    DisputeWon,
+    /// The bank keeps it.
+    DisputeLost,
+    /// A payout arrived.
+    PayoutPaid,
+    /// A payout never left.
+    PayoutFailed,
+    /// A payout arrived and was sent back by the receiver's bank.
+    PayoutReturned,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 14] = [
         Self::ActionRequired,
         Self::Succeeded,
         Self::Failed,
         Self::Other,
+        Self::RefundSucceeded,
+        Self::RefundFailed,
+        Self::DisputeWarned,
+        Self::DisputeInquired,
+        Self::DisputeOpened,
+        Self::DisputeWon,
+        Self::DisputeLost,
+        Self::PayoutPaid,
+        Self::PayoutFailed,
+        Self::PayoutReturned,
     ];
 
     /// As stored.
@@ -73,7 +153,25 @@ impl EventKind {
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Other => "other",
+            Self::RefundSucceeded => "refund_succeeded",
+            Self::RefundFailed => "refund_failed",
+            Self::DisputeWarned => "dispute_warned",
+            Self::DisputeInquired => "dispute_inquired",
+            Self::DisputeOpened => "dispute_opened",
+            Self::DisputeWon => "dispute_won",
+            Self::DisputeLost => "dispute_lost",
+            Self::PayoutPaid => "payout_paid",
+            Self::PayoutFailed => "payout_failed",
+            Self::PayoutReturned => "payout_returned",
         }
+    }
+
+    /// Whether it speaks of a payout, and so of no payment.
+    pub const fn is_payout(self) -> bool {
+        matches!(
+            self,
+            Self::PayoutPaid | Self::PayoutFailed | Self::PayoutReturned
+        )
     }
 
     /// Reads what [`EventKind::code`] wrote.
@@ -89,8 +187,12 @@ pub struct ProviderEvent {
     pub id: String,
     /// What it means.
     pub kind: EventKind,
-    /// Which payment it speaks of.
-    pub payment: PaymentId,
+    /// What it speaks of, by our name: a payment's id, or a payout's.
+    pub reference: String,
+    /// The refund, dispute or payout it speaks of, by the provider's name.
+    pub object: Option<String>,
+    /// The same by our name, when we asked for it: a refund's id.
+    pub object_reference: Option<String>,
     /// How much it speaks of.
     pub amount: Money,
     /// Why it failed.
@@ -116,6 +218,12 @@ pub enum GatewayError {
     Malformed(String),
 }
 
+/// Whether a card that was declined for `code` is worth no second try; any other may do tomorrow.
+pub fn is_hard_decline(code: &str) -> bool {
+    let hard = ["lost_card", "stolen_card", "expired_card", "account_closed"];
+    hard.contains(&code)
+}
+
 /// A provider of payments.
 #[async_trait]
 pub trait Gateway: Send + Sync {
@@ -128,6 +236,14 @@ pub trait Gateway: Send + Sync {
         app: &App,
         request: &SessionRequest,
     ) -> Result<Session, GatewayError>;
+
+    /// Sends money back to who paid. The same refund is sent once, however often it is asked for.
+    async fn refund(&self, app: &App, request: &RefundRequest) -> Result<Sent, GatewayError>;
+
+    /// Sends money to a seller or an affiliate. The same payout is sent once, however often it is
+    /// asked for; how it ends arrives as [`EventKind::PayoutPaid`], `PayoutFailed` or, even days
+    /// after it was paid, `PayoutReturned`.
+    async fn send_payout(&self, app: &App, request: &PayoutRequest) -> Result<Sent, GatewayError>;
 
     /// Checks a webhook's signature over its raw bytes, then reads it.
     fn verify_webhook(

@@ -55,6 +55,7 @@ pub fn table() -> Table {
         .job(batches::FILL_JOB, batches::fill_job)
         .job(batches::REVOKE_JOB, batches::revoke_job)
         .network(notify::MAIL_JOB, notify::send_mail)
+        .job(sandbox::objects::FOLLOW_UP_JOB, sandbox::objects::follow_up)
         .network(sandbox::deliver::DELIVER_JOB, sandbox::deliver::deliver)
 }
 

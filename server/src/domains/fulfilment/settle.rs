@@ -45,6 +45,9 @@ pub fn settle_payment(cx: &mut Cx<'_>, job: &SettlePayload) -> Result<(), Fulfil
 
 /// What came of the event, as it is kept with it.
 fn decide(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<&'static str, FulfilmentError> {
+    if event.kind.is_payout() {
+        return payout(cx, event);
+    }
     let Some((payment, settled)) = payments::settle(cx, event)? else {
         return refuse(cx, event, "payment_unknown");
     };
@@ -63,8 +66,20 @@ fn decide(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<&'static str, Fulfilm
     match event.kind {
         EventKind::Succeeded => paid(cx, event, &mut order),
         EventKind::Failed => failed(cx, &mut order, &payment),
-        EventKind::ActionRequired | EventKind::Other => Ok("noted"),
+        _ => Ok("noted"),
     }
+}
+
+/// What a provider tells of a payout is a fact under the payout's id.
+fn payout(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<&'static str, FulfilmentError> {
+    let fact = match event.kind {
+        EventKind::PayoutPaid => "payout.paid",
+        EventKind::PayoutReturned => "payout.returned",
+        _ => "payout.failed",
+    };
+    let about = serde_json::json!({ "failure_code": event.failure_code });
+    crate::events::record(cx, fact, &event.reference, &about)?;
+    Ok("noted")
 }
 
 fn settle_invoice(
@@ -92,12 +107,7 @@ fn refuse(
     why: &'static str,
 ) -> Result<&'static str, FulfilmentError> {
     let about = serde_json::json!({ "event": event.id.to_string(), "why": why });
-    crate::events::record(
-        cx,
-        "payment.needs_attention",
-        &event.payment.to_string(),
-        &about,
-    )?;
+    crate::events::record(cx, "payment.needs_attention", &event.reference, &about)?;
     Ok(why)
 }
 

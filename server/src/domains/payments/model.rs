@@ -3,8 +3,8 @@
 use crate::caller::Denied;
 pub use crate::gateways::{EventKind, ProviderEvent};
 use crate::store::StoreError;
-use mintreu::Money;
 use mintreu::id::{PaymentEventId, PaymentId};
+use mintreu::{Money, Timestamp};
 
 /// What is to be paid for, as its owner names it: an order's id, an invoice's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,8 +90,16 @@ pub struct PaymentEvent {
     pub id: PaymentEventId,
     /// What it means.
     pub kind: EventKind,
-    /// Which payment it speaks of.
-    pub payment: PaymentId,
+    /// Who sent it: `sandbox`.
+    pub provider: String,
+    /// What it speaks of, by our name: a payment's id, or a payout's.
+    pub reference: String,
+    /// The refund, dispute or payout it speaks of, by the provider's name.
+    pub object: Option<String>,
+    /// The same by our name, when we asked for it.
+    pub object_reference: Option<String>,
+    /// When it happened at the provider.
+    pub occurred_at: Timestamp,
     /// How much it speaks of.
     pub amount: Money,
     /// Why it failed.
@@ -142,10 +150,8 @@ pub fn settle_payment(payment: &Payment, kind: EventKind, amount: Money) -> Sett
         (Expected, EventKind::ActionRequired) => ActionRequired,
         (Expected | ActionRequired | Failed, EventKind::Succeeded) => Succeeded,
         (Expected | ActionRequired, EventKind::Failed) => Failed,
-        (Succeeded, _)
-        | (_, EventKind::Other)
-        | (ActionRequired | Failed, EventKind::ActionRequired)
-        | (Failed, EventKind::Failed) => return Settled::Unchanged,
+        // Refunds, disputes and payouts have states of their own.
+        _ => return Settled::Unchanged,
     };
     if next == Succeeded && payment.amount != amount {
         return Settled::AmountDiffers;
@@ -195,6 +201,11 @@ mod tests {
                     expected,
                     "{state:?} {kind:?}"
                 );
+            }
+            for kind in EventKind::ALL.into_iter().skip(row.len()) {
+                let given = payment(state);
+                let amount = given.amount;
+                assert_eq!(settle_payment(&given, kind, amount), Settled::Unchanged);
             }
         }
     }

@@ -112,7 +112,7 @@ impl Command for ReceiveEvent {
     const CAPABILITY: Capability = Capability::Operate;
 
     fn subject(&self) -> Option<String> {
-        Some(self.event.payment.to_string())
+        Some(self.event.reference.clone())
     }
 }
 
@@ -157,6 +157,18 @@ pub fn event(cx: &mut Cx<'_>, id: PaymentEventId) -> Result<PaymentEvent, Paymen
     found.ok_or(PaymentError::NotFound)
 }
 
+/// The payment that an event speaks of, if we know it.
+pub fn of_event(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    event: &PaymentEvent,
+) -> Result<Option<Payment>, StoreError> {
+    let Ok(id) = PaymentId::parse(&event.reference) else {
+        return Ok(None);
+    };
+    sql::find_payment(tx, tenant, id)
+}
+
 /// Applies an event to its payment, and says what came of it. A payment we never asked for is
 /// `None`.
 pub fn settle(
@@ -164,7 +176,7 @@ pub fn settle(
     event: &PaymentEvent,
 ) -> Result<Option<(Payment, Settled)>, PaymentError> {
     let tenant = cx.caller.tenant;
-    let Some(mut payment) = sql::find_payment(cx.tx, tenant, event.payment)? else {
+    let Some(mut payment) = of_event(cx.tx, tenant, event)? else {
         return Ok(None);
     };
     let settled = settle_payment(&payment, event.kind, event.amount);

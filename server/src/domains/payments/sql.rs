@@ -32,15 +32,16 @@ WHERE tenant_id = :tenant AND payment_id = :payment";
 
 const INSERT_EVENT: &str = "\
 INSERT INTO payment_event (tenant_id, payment_event_id, provider, provider_event_id, kind,
-    payment_reference, amount_minor, currency, failure_code, occurred_at, received_at, outcome,
-    settled_at)
-VALUES (:tenant, :event, :provider, :provider_event, :kind, :reference, :amount, :currency,
-    :failure, :occurred, :now, NULL, NULL)
+    payment_reference, object, object_reference, amount_minor, currency, failure_code, occurred_at,
+    received_at, outcome, settled_at)
+VALUES (:tenant, :event, :provider, :provider_event, :kind, :reference, :object,
+    :object_reference, :amount, :currency, :failure, :occurred, :now, NULL, NULL)
 ON CONFLICT (tenant_id, provider, provider_event_id) DO NOTHING
 RETURNING payment_event_id";
 
 const FIND_EVENT: &str = "\
-SELECT payment_event_id, kind, payment_reference, amount_minor, currency, failure_code, outcome
+SELECT payment_event_id, provider, kind, payment_reference, object, object_reference,
+    amount_minor, currency, failure_code, occurred_at, outcome
 FROM payment_event WHERE tenant_id = :tenant AND payment_event_id = :event";
 
 const RECORD_OUTCOME: &str = "\
@@ -186,7 +187,9 @@ pub(super) fn insert_event(tx: &mut dyn Tx, new: &NewEvent<'_>) -> Result<bool, 
         ("provider", new.provider.into()),
         ("provider_event", event.id.as_str().into()),
         ("kind", event.kind.code().into()),
-        ("reference", event.payment.to_string().into()),
+        ("reference", event.reference.as_str().into()),
+        ("object", event.object.clone().into()),
+        ("object_reference", event.object_reference.clone().into()),
         ("amount", event.amount.minor().into()),
         ("currency", event.amount.currency().code().into()),
         ("failure", event.failure_code.clone().into()),
@@ -209,12 +212,15 @@ pub(super) fn find_event(
         return Ok(None);
     };
     let kind = row.text("kind")?;
-    let reference = row.text("payment_reference")?;
     Ok(Some(PaymentEvent {
         id: row.id("payment_event_id", PaymentEventId::from_bytes)?,
         kind: EventKind::parse(&kind)
             .ok_or_else(|| StoreError::shape(format!("no event kind {kind:?}")))?,
-        payment: PaymentId::parse(&reference).map_err(|error| shape(&error))?,
+        provider: row.text("provider")?,
+        reference: row.text("payment_reference")?,
+        object: row.opt_text("object")?,
+        object_reference: row.opt_text("object_reference")?,
+        occurred_at: row.at("occurred_at")?,
         amount: money(&row)?,
         failure_code: row.opt_text("failure_code")?,
         outcome: row.opt_text("outcome")?,

@@ -1,5 +1,5 @@
-//! The embedded provider: pays, declines, asks for a proof of identity, delays and repeats
-//! webhooks, and never moves real money.
+//! The embedded provider: pays, declines, asks for a proof of identity, refunds, disputes, pays
+//! out, delays, repeats, loses and shuffles webhooks, and never moves real money.
 //!
 //! It behaves as a provider elsewhere would: its own page takes the buyer's choice, its own rows
 //! hold what happened, and it tells the shop by signed webhooks over HTTP. So the way from its
@@ -8,20 +8,31 @@
 //! # Invariants
 //! * A session that is over never changes again.
 //! * One happening is one event, however often it is delivered.
+//! * What is asked for twice under one key happens once; under the same key, nothing else does.
+//! * No more goes back than was paid, and nothing while a bank has the money.
 //! * A delivery is a job: what the shop doesn't answer with 2xx is delivered again.
 //!
 //! # Tables
-//! `sandbox_session`, `sandbox_event`.
+//! `sandbox_session`, `sandbox_event`, `sandbox_object`, `sandbox_notice`, `sandbox_delivery`,
+//! `sandbox_held`.
 //!
-//! Start reading at [`model`], then [`ops`]; webhooks leave through [`deliver`].
+//! Start reading at [`model`], then [`ops`] and [`objects`]; webhooks leave through [`mod@tell`] and
+//! [`deliver`].
 
 pub mod deliver;
+pub mod magic;
 pub mod model;
+pub mod objects;
 pub mod ops;
+pub mod overview;
 pub mod page;
 pub mod sql;
+pub mod tell;
 
-use super::{EventKind, Gateway, GatewayError, ProviderEvent, Session, SessionRequest, signature};
+use super::{
+    EventKind, Gateway, GatewayError, PayoutRequest, ProviderEvent, RefundRequest, Sent, Session,
+    SessionRequest, signature,
+};
 use crate::app::App;
 use crate::caller::Caller;
 use async_trait::async_trait;
@@ -72,6 +83,24 @@ impl Gateway for Sandbox {
         })
     }
 
+    async fn refund(&self, app: &App, request: &RefundRequest) -> Result<Sent, GatewayError> {
+        let caller = Caller::system(request.tenant);
+        let command = objects::SendRefund {
+            request: request.clone(),
+        };
+        let sent = app.transact(&caller, command, objects::send_refund).await;
+        sent.map_err(refused)
+    }
+
+    async fn send_payout(&self, app: &App, request: &PayoutRequest) -> Result<Sent, GatewayError> {
+        let caller = Caller::system(request.tenant);
+        let command = objects::SendPayout {
+            request: request.clone(),
+        };
+        let sent = app.transact(&caller, command, objects::send_payout).await;
+        sent.map_err(refused)
+    }
+
     fn verify_webhook(
         &self,
         app: &App,
@@ -87,13 +116,31 @@ impl Gateway for Sandbox {
         let body: EventBody = serde_json::from_slice(raw).map_err(malformed)?;
         let currency = Currency::parse(&body.currency).map_err(malformed)?;
         Ok(ProviderEvent {
+            reference: reference(&body)?,
             kind: meaning(body.kind),
-            payment: PaymentId::parse(&body.reference).map_err(malformed)?,
+            object: body.object,
+            object_reference: body.object_reference,
             amount: Money::new(body.amount_minor, currency),
             failure_code: body.failure_code,
             occurred_at: Timestamp::from_ms(body.created_at),
             id: body.id,
         })
+    }
+}
+
+/// What the event speaks of; what is no payout speaks of a payment.
+fn reference(body: &EventBody) -> Result<String, GatewayError> {
+    if !meaning(body.kind).is_payout() {
+        PaymentId::parse(&body.reference).map_err(malformed)?;
+    }
+    Ok(body.reference.clone())
+}
+
+fn refused(error: ops::SandboxError) -> GatewayError {
+    match error {
+        ops::SandboxError::Refused(code) => GatewayError::Refused(code.to_owned()),
+        ops::SandboxError::NotFound => GatewayError::Refused("payment_unknown".to_owned()),
+        other => GatewayError::Unavailable(Box::new(other)),
     }
 }
 
@@ -106,6 +153,16 @@ const fn meaning(kind: EventType) -> EventKind {
         EventType::ActionRequired => EventKind::ActionRequired,
         EventType::Succeeded => EventKind::Succeeded,
         EventType::Failed => EventKind::Failed,
+        EventType::RefundSucceeded => EventKind::RefundSucceeded,
+        EventType::RefundFailed => EventKind::RefundFailed,
+        EventType::DisputeWarned => EventKind::DisputeWarned,
+        EventType::DisputeInquired => EventKind::DisputeInquired,
+        EventType::DisputeOpened => EventKind::DisputeOpened,
+        EventType::DisputeWon => EventKind::DisputeWon,
+        EventType::DisputeLost => EventKind::DisputeLost,
+        EventType::PayoutPaid => EventKind::PayoutPaid,
+        EventType::PayoutFailed => EventKind::PayoutFailed,
+        EventType::PayoutReturned => EventKind::PayoutReturned,
         EventType::Unknown => EventKind::Other,
     }
 }

@@ -40,20 +40,49 @@ impl SessionState {
     }
 }
 
+/// How long a slow provider needs until it tells of a payment, in milliseconds.
+pub const SLOW_MS: i64 = 60_000;
+
 /// What the buyer does on the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Choice {
     /// The card that pays.
     Succeed,
-    /// The card that is declined.
+    /// The card that is declined, and nobody says why.
     Decline,
+    /// Declined for want of money.
+    InsufficientFunds,
+    /// Declined by the bank, which may think better of it.
+    DoNotHonor,
+    /// Declined because something went wrong on the way.
+    ProcessingError,
+    /// Declined for good: lost.
+    LostCard,
+    /// Declined for good: stolen.
+    StolenCard,
+    /// Declined for good: expired.
+    ExpiredCard,
     /// The card whose bank wants a proof (3-D Secure).
     Challenge,
     /// The card that pays, and the shop hears of it late.
     Delayed,
+    /// The card that pays, and the shop hears of it after a minute.
+    Slow,
     /// The card that pays, and the shop hears of it three times.
     Duplicate,
+    /// The card that pays, and the shop hears of it before it hears of the proof that was asked.
+    Reordered,
+    /// The card that pays, and the shop hears nothing until somebody sends the webhook again.
+    Lost,
+    /// The card that pays and whose refunds come back a moment after they succeeded.
+    RefundFails,
+    /// The card that pays and whose owner's bank takes the money back.
+    Disputed,
+    /// The card that pays and whose owner's bank asks about it.
+    Inquired,
+    /// The card that pays and whose bank suspects a fraud.
+    Warned,
     /// The proof is given.
     Confirm,
     /// The proof is refused.
@@ -62,24 +91,64 @@ pub enum Choice {
 
 impl Choice {
     /// The cards of the first page, in the order shown, with the number printed on each.
-    pub const CARDS: [(Self, &'static str); 5] = [
+    pub const CARDS: [(Self, &'static str); 18] = [
         (Self::Succeed, "4242 4242 4242 4242"),
         (Self::Challenge, "4000 0000 0000 3220"),
         (Self::Decline, "4000 0000 0000 0002"),
+        (Self::InsufficientFunds, "4000 0000 0000 9995"),
+        (Self::DoNotHonor, "4000 0000 0000 0101"),
+        (Self::ProcessingError, "4000 0000 0000 0119"),
+        (Self::LostCard, "4000 0000 0000 9987"),
+        (Self::StolenCard, "4000 0000 0000 9979"),
+        (Self::ExpiredCard, "4000 0000 0000 0069"),
         (Self::Delayed, "4000 0000 0000 0077"),
+        (Self::Slow, "4000 0000 0000 0085"),
         (Self::Duplicate, "4000 0000 0000 0341"),
+        (Self::Reordered, "4000 0000 0000 0358"),
+        (Self::Lost, "4000 0000 0000 0366"),
+        (Self::RefundFails, "4000 0000 0000 5126"),
+        (Self::Disputed, "4000 0000 0000 0259"),
+        (Self::Inquired, "4000 0000 0000 1976"),
+        (Self::Warned, "4000 0000 0000 5423"),
     ];
 
-    /// The value of its form field.
+    /// The value of its form field, and how the card is kept with its session.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Succeed => "succeed",
             Self::Decline => "decline",
+            Self::InsufficientFunds => "insufficient_funds",
+            Self::DoNotHonor => "do_not_honor",
+            Self::ProcessingError => "processing_error",
+            Self::LostCard => "lost_card",
+            Self::StolenCard => "stolen_card",
+            Self::ExpiredCard => "expired_card",
             Self::Challenge => "challenge",
             Self::Delayed => "delayed",
+            Self::Slow => "slow",
             Self::Duplicate => "duplicate",
+            Self::Reordered => "reordered",
+            Self::Lost => "lost",
+            Self::RefundFails => "refund_fails",
+            Self::Disputed => "disputed",
+            Self::Inquired => "inquired",
+            Self::Warned => "warned",
             Self::Confirm => "confirm",
             Self::Reject => "reject",
+        }
+    }
+
+    /// Why the card is declined, if it is.
+    const fn declined(self) -> Option<&'static str> {
+        match self {
+            Self::Decline => Some("card_declined"),
+            Self::InsufficientFunds
+            | Self::DoNotHonor
+            | Self::ProcessingError
+            | Self::LostCard
+            | Self::StolenCard
+            | Self::ExpiredCard => Some(self.code()),
+            _ => None,
         }
     }
 }
@@ -96,6 +165,36 @@ pub enum EventType {
     /// Declined.
     #[serde(rename = "payment.failed")]
     Failed,
+    /// The buyer has the money back.
+    #[serde(rename = "refund.succeeded")]
+    RefundSucceeded,
+    /// The buyer doesn't.
+    #[serde(rename = "refund.failed")]
+    RefundFailed,
+    /// The bank suspects a fraud.
+    #[serde(rename = "dispute.warned")]
+    DisputeWarned,
+    /// The bank asks.
+    #[serde(rename = "dispute.inquired")]
+    DisputeInquired,
+    /// The bank took the money.
+    #[serde(rename = "dispute.opened")]
+    DisputeOpened,
+    /// The bank gave it back.
+    #[serde(rename = "dispute.won")]
+    DisputeWon,
+    /// The bank keeps it.
+    #[serde(rename = "dispute.lost")]
+    DisputeLost,
+    /// The receiver has the money.
+    #[serde(rename = "payout.paid")]
+    PayoutPaid,
+    /// The money never left.
+    #[serde(rename = "payout.failed")]
+    PayoutFailed,
+    /// The receiver's bank sent it back.
+    #[serde(rename = "payout.returned")]
+    PayoutReturned,
     /// Something a later version tells: kept, not acted on.
     #[serde(other)]
     Unknown,
@@ -109,10 +208,17 @@ pub struct EventBody {
     /// What happened.
     #[serde(rename = "type")]
     pub kind: EventType,
-    /// To which session.
-    pub session: String,
-    /// The shop's name of the payment.
+    /// To which session; a payout has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// The shop's name of the payment or payout.
     pub reference: String,
+    /// The refund, dispute or payout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// The shop's name of the refund.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object_reference: Option<String>,
     /// How much.
     pub amount_minor: i64,
     /// ISO 4217.
@@ -129,55 +235,64 @@ pub struct EventBody {
 pub struct Outcome {
     /// Where the session goes.
     pub state: SessionState,
-    /// What the shop is told.
-    pub event: EventType,
     /// Why it failed.
     pub failure_code: Option<&'static str>,
-    /// How late each delivery is, in milliseconds.
-    pub deliveries: &'static [i64],
+    /// What the shop is told, and how late each delivery is, in milliseconds.
+    pub events: &'static [(EventType, &'static [i64])],
 }
 
 const NOW: &[i64] = &[0];
 const LATER: &[i64] = &[DELAY_MS];
+const SLOWLY: &[i64] = &[SLOW_MS];
 const OFTEN: &[i64] = &[0; REPEATS];
+const NEVER: &[i64] = &[];
+
+const fn paid(events: &'static [(EventType, &'static [i64])]) -> Outcome {
+    Outcome {
+        state: SessionState::Succeeded,
+        failure_code: None,
+        events,
+    }
+}
+
+const fn failed(code: &'static str) -> Outcome {
+    Outcome {
+        state: SessionState::Failed,
+        failure_code: Some(code),
+        events: &[(EventType::Failed, NOW)],
+    }
+}
 
 /// What follows from a choice; `None` when it isn't offered in that state.
 pub const fn outcome(state: SessionState, choice: Choice) -> Option<Outcome> {
-    let (next, event, failure_code, deliveries) = match (state, choice) {
-        (SessionState::Open, Choice::Succeed) | (SessionState::Challenge, Choice::Confirm) => {
-            (SessionState::Succeeded, EventType::Succeeded, None, NOW)
-        }
-        (SessionState::Open, Choice::Delayed) => {
-            (SessionState::Succeeded, EventType::Succeeded, None, LATER)
-        }
-        (SessionState::Open, Choice::Duplicate) => {
-            (SessionState::Succeeded, EventType::Succeeded, None, OFTEN)
-        }
-        (SessionState::Open, Choice::Challenge) => (
-            SessionState::Challenge,
-            EventType::ActionRequired,
-            None,
-            NOW,
-        ),
-        (SessionState::Open, Choice::Decline) => (
-            SessionState::Failed,
-            EventType::Failed,
-            Some("card_declined"),
-            NOW,
-        ),
-        (SessionState::Challenge, Choice::Reject) => (
-            SessionState::Failed,
-            EventType::Failed,
-            Some("authentication_failed"),
-            NOW,
-        ),
-        _ => return None,
-    };
-    Some(Outcome {
-        state: next,
-        event,
-        failure_code,
-        deliveries,
+    match (state, choice) {
+        (SessionState::Challenge, Choice::Confirm) => Some(paid(&[(EventType::Succeeded, NOW)])),
+        (SessionState::Challenge, Choice::Reject) => Some(failed("authentication_failed")),
+        (SessionState::Open, card) => of_card(card),
+        _ => None,
+    }
+}
+
+const fn of_card(card: Choice) -> Option<Outcome> {
+    if let Some(code) = card.declined() {
+        return Some(failed(code));
+    }
+    Some(match card {
+        Choice::Challenge => Outcome {
+            state: SessionState::Challenge,
+            failure_code: None,
+            events: &[(EventType::ActionRequired, NOW)],
+        },
+        Choice::Delayed => paid(&[(EventType::Succeeded, LATER)]),
+        Choice::Slow => paid(&[(EventType::Succeeded, SLOWLY)]),
+        Choice::Duplicate => paid(&[(EventType::Succeeded, OFTEN)]),
+        Choice::Reordered => paid(&[
+            (EventType::ActionRequired, LATER),
+            (EventType::Succeeded, NOW),
+        ]),
+        Choice::Lost => paid(&[(EventType::Succeeded, NEVER)]),
+        Choice::Confirm | Choice::Reject => return None,
+        _ => paid(&[(EventType::Succeeded, NOW)]),
     })
 }
 
@@ -207,8 +322,10 @@ mod tests {
         let body = EventBody {
             id: "sev_1".to_owned(),
             kind: EventType::Failed,
-            session: "sbx_1".to_owned(),
+            session: Some("sbx_1".to_owned()),
             reference: "pay_1".to_owned(),
+            object: None,
+            object_reference: None,
             amount_minor: 4_900,
             currency: "EUR".to_owned(),
             failure_code: Some("card_declined".to_owned()),

@@ -1,8 +1,9 @@
-//! Use cases of the sandbox: open a session, let the buyer choose.
+//! Use cases of the sandbox's page: open a session, let the buyer choose.
 
-use super::deliver::{DELIVER_JOB, DeliverPayload};
-use super::model::{Choice, EventBody, Outcome, SessionState, outcome};
+use super::model::{Choice, SessionState, outcome};
+use super::objects;
 use super::sql::{self, StoredSession};
+use super::tell;
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::gateways::SessionRequest;
@@ -14,6 +15,9 @@ pub enum SandboxError {
     /// No such session.
     #[error("there is no such payment page")]
     NotFound,
+    /// The provider refuses, with its code.
+    #[error("{0}")]
+    Refused(&'static str),
     /// The caller may not.
     #[error(transparent)]
     Denied(#[from] Denied),
@@ -51,6 +55,7 @@ pub fn open_session(cx: &mut Cx<'_>, cmd: &OpenSession) -> Result<String, Sandbo
         amount: cmd.request.amount,
         return_url: cmd.request.return_url.clone(),
         state: SessionState::Open,
+        card: String::new(),
     };
     sql::insert_session(cx.tx, tenant, &new, cx.now)?;
     Ok(new.session)
@@ -87,34 +92,23 @@ pub fn choose(cx: &mut Cx<'_>, cmd: &Choose) -> Result<StoredSession, SandboxErr
     let mut session = found.ok_or(SandboxError::NotFound)?;
     if let Some(outcome) = outcome(session.state, cmd.choice) {
         session.state = outcome.state;
+        if !matches!(cmd.choice, Choice::Confirm | Choice::Reject) {
+            cmd.choice.code().clone_into(&mut session.card);
+        }
         sql::move_session(cx.tx, tenant, &session, cx.now)?;
-        tell(cx, &session, outcome)?;
+        for (kind, deliveries) in outcome.events {
+            let happening = tell::Happening {
+                kind: *kind,
+                failure_code: outcome.failure_code.map(str::to_owned),
+                ..tell::Happening::of(&session)
+            };
+            tell::tell(cx, happening, deliveries)?;
+        }
+        if session.state == SessionState::Succeeded {
+            objects::follow_card(cx, &session)?;
+        }
     }
     Ok(session)
-}
-
-/// Writes the event and a job for each of its deliveries.
-fn tell(cx: &mut Cx<'_>, session: &StoredSession, outcome: Outcome) -> Result<(), SandboxError> {
-    let event = EventBody {
-        id: format!("sev_{}", mintreu::id::encode(&cx.random())),
-        kind: outcome.event,
-        session: session.session.clone(),
-        reference: session.reference.clone(),
-        amount_minor: session.amount.minor(),
-        currency: session.amount.currency().code().to_owned(),
-        failure_code: outcome.failure_code.map(str::to_owned),
-        created_at: cx.now.ms(),
-    };
-    let body =
-        serde_json::to_string(&event).map_err(|error| StoreError::shape(error.to_string()))?;
-    sql::insert_event(cx.tx, cx.caller.tenant, &event, &body, cx.now)?;
-    for late_ms in outcome.deliveries {
-        let payload = DeliverPayload {
-            event: event.id.clone(),
-        };
-        crate::queue::enqueue(cx, DELIVER_JOB, &payload, cx.now.plus_ms(*late_ms))?;
-    }
-    Ok(())
 }
 
 /// The body of an event, as it is delivered each time.

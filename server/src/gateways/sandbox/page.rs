@@ -24,6 +24,11 @@ impl From<SandboxError> for Problem {
     fn from(error: SandboxError) -> Self {
         match error {
             SandboxError::NotFound => Self::not_found("There is no such payment page."),
+            SandboxError::Refused(code) => Self::new(
+                409,
+                "sandbox_refused",
+                format!("The provider refuses: {code}."),
+            ),
             SandboxError::Denied(denied) => denied.into(),
             SandboxError::Store(error) => error.into(),
         }
@@ -71,13 +76,7 @@ fn cards(text: &Translator) -> Vec<Card> {
     let card = |(choice, number): (Choice, &'static str)| Card {
         value: choice.code(),
         number,
-        what: match choice {
-            Choice::Decline => text.say("sandbox-card-decline"),
-            Choice::Challenge => text.say("sandbox-card-challenge"),
-            Choice::Delayed => text.say("sandbox-card-delayed"),
-            Choice::Duplicate => text.say("sandbox-card-duplicate"),
-            Choice::Succeed | Choice::Confirm | Choice::Reject => text.say("sandbox-card-succeed"),
-        },
+        what: text.say(&format!("sandbox-card-{}", choice.code().replace('_', "-"))),
         first: choice == Choice::Succeed,
     };
     Choice::CARDS.map(card).into()

@@ -1,7 +1,9 @@
 //! SQL of the sandbox's tables.
 
+pub mod objects;
+
 use super::model::{EventBody, SessionState};
-use crate::store::{StoreError, Tx};
+use crate::store::{Row, StoreError, Tx};
 use mintreu::id::TenantId;
 use mintreu::{Currency, Money, Timestamp};
 
@@ -14,11 +16,16 @@ INSERT INTO sandbox_session (tenant_id, session, idempotency_key, reference, des
 VALUES (:tenant, :session, :key, :key, :description, :amount, :currency, :url, 'open', :now, :now)";
 
 const FIND_SESSION: &str = "\
-SELECT session, reference, description, amount_minor, currency, return_url, state
+SELECT session, reference, description, amount_minor, currency, return_url, state, card
 FROM sandbox_session WHERE tenant_id = :tenant AND session = :session";
 
+const RECENT: &str = "\
+SELECT session, reference, description, amount_minor, currency, return_url, state, card
+FROM sandbox_session WHERE tenant_id = :tenant
+ORDER BY created_at DESC, session LIMIT :limit";
+
 const MOVE_SESSION: &str = "\
-UPDATE sandbox_session SET state = :state, updated_at = :now
+UPDATE sandbox_session SET state = :state, card = :card, updated_at = :now
 WHERE tenant_id = :tenant AND session = :session";
 
 const INSERT_EVENT: &str = "\
@@ -26,13 +33,16 @@ INSERT INTO sandbox_event (tenant_id, event, session, body, created_at)
 VALUES (:tenant, :event, :session, :body, :now)";
 
 const EVENT_BODY: &str = "\
-SELECT body FROM sandbox_event WHERE tenant_id = :tenant AND event = :event";
+SELECT body FROM sandbox_event WHERE tenant_id = :tenant AND event = :event
+UNION ALL
+SELECT body FROM sandbox_notice WHERE tenant_id = :tenant AND event = :event";
 
 /// Every statement here, for the test that prepares them.
 pub const ALL: &[&str] = &[
     FIND_BY_KEY,
     INSERT_SESSION,
     FIND_SESSION,
+    RECENT,
     MOVE_SESSION,
     INSERT_EVENT,
     EVENT_BODY,
@@ -53,6 +63,8 @@ pub struct StoredSession {
     pub return_url: String,
     /// Where it stands.
     pub state: SessionState,
+    /// Which card was chosen; empty before.
+    pub card: String,
 }
 
 pub(super) fn find_by_key(
@@ -93,13 +105,28 @@ pub(super) fn find(
         ("tenant", tenant.as_bytes().into()),
         ("session", session.into()),
     ];
-    let Some(row) = tx.query_one(FIND_SESSION, &params)? else {
-        return Ok(None);
-    };
+    let row = tx.query_one(FIND_SESSION, &params)?;
+    row.as_ref().map(stored).transpose()
+}
+
+/// The newest payment pages.
+pub(super) fn recent(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    limit: i64,
+) -> Result<Vec<StoredSession>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("limit", limit.into()),
+    ];
+    tx.query(RECENT, &params)?.iter().map(stored).collect()
+}
+
+fn stored(row: &Row) -> Result<StoredSession, StoreError> {
     let currency = Currency::parse(&row.text("currency")?)
         .map_err(|error| StoreError::shape(error.to_string()))?;
     let state = row.text("state")?;
-    Ok(Some(StoredSession {
+    Ok(StoredSession {
         session: row.text("session")?,
         reference: row.text("reference")?,
         description: row.text("description")?,
@@ -107,7 +134,8 @@ pub(super) fn find(
         return_url: row.text("return_url")?,
         state: SessionState::parse(&state)
             .ok_or_else(|| StoreError::shape(format!("no session state {state:?}")))?,
-    }))
+        card: row.text("card")?,
+    })
 }
 
 pub(super) fn move_session(
@@ -120,6 +148,7 @@ pub(super) fn move_session(
         ("tenant", tenant.as_bytes().into()),
         ("session", moved.session.as_str().into()),
         ("state", moved.state.code().into()),
+        ("card", moved.card.as_str().into()),
         ("now", now.into()),
     ];
     tx.execute(MOVE_SESSION, &params).map(drop)
@@ -135,7 +164,7 @@ pub(super) fn insert_event(
     let params = [
         ("tenant", tenant.as_bytes().into()),
         ("event", event.id.as_str().into()),
-        ("session", event.session.as_str().into()),
+        ("session", event.session.clone().into()),
         ("body", body.into()),
         ("now", now.into()),
     ];
