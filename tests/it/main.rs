@@ -33,6 +33,8 @@ mod metering_units;
 mod shop;
 mod serve_loop;
 mod notify_mail;
+mod promotions;
+mod quotes;
 mod store_jobs;
 mod store_schema;
 mod store_transactions;

@@ -116,8 +116,29 @@ checkout-next-free = You get your key at once.
 checkout-pay = Pay { $amount }
 checkout-get = Get the license
 checkout-safe = Card data is entered at the payment provider and never reaches this shop.
-checkout-back = Back to the product
+checkout-back = Back
 checkout-changed = The price changed while you were looking. The new total is { $total }. Nothing was charged: check it and go on if it suits you.
+checkout-changed-price = { $title }: the price was { $was } and is { $now } now.
+checkout-changed-discount = { $title }: the discount was { $was } and is { $now } now.
+checkout-changed-tax = { $title }: the tax was { $was } and is { $now } now.
+checkout-look-again = The total below is for what you just changed. Nothing was charged: check it and go on if it suits you.
+checkout-quantity = Quantity
+checkout-quantity-wrong = A whole number from 1 to 100.
+checkout-code = Discount code
+checkout-apply = Update the total
+checkout-discount = Discount by { $code }
+coupon-refused-invalid = This code isn’t valid for what you are buying.
+coupon-refused-inactive = This code isn’t active now.
+coupon-refused-few = This code needs a quantity of at least { $count }.
+coupon-refused-many = { $count ->
+    [one] This code is good for 1 more only.
+   *[other] This code is good for { $count } more only.
+}
+coupon-refused-sold-out = This code is used up.
+coupon-refused-yours = You have used this code as often as it allows.
+coupon-refused-spend = This code needs a purchase of at least { $amount }.
+coupon-refused-free = This code would make a subscription free for a while, which isn’t offered.
+coupon-below-fees = With this code the price would be less than the payment itself costs, so it can’t be used here.
 checkout-own = This is your own product; it can’t be bought by yourself.
 
 order-title = Your order

@@ -9,6 +9,7 @@ pub mod metering;
 pub mod licensing;
 pub mod transparency;
 pub mod invoicing;
+pub mod promotions;
 pub mod ledger;
 pub mod catalog;
 pub mod payments;

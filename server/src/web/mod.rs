@@ -135,6 +135,15 @@ fn sell_pages() -> Router<Arc<App>> {
             "/sell/products/{id}/licenses/{batch}/revoke",
             post(sell::licenses::revoke),
         )
+        .route(
+            "/sell/coupons",
+            get(sell::coupons::list).post(sell::coupons::create),
+        )
+        .route(
+            "/sell/coupons/{id}",
+            get(sell::coupons::edit).post(sell::coupons::save),
+        )
+        .route("/sell/coupons/{id}/switch", post(sell::coupons::switch))
         .route("/sell/sales", get(sell::sales::list))
         .route("/sell/sales.csv", get(sell::sales::csv))
         .route("/sell/usage", get(sell::usage))
