@@ -17,7 +17,7 @@ pub async fn page(browser: &Browser, path: &str) -> String {
 }
 
 /// The value of the first `name="…"` input of a page.
-fn hidden(text: &str, name: &str) -> String {
+pub fn hidden(text: &str, name: &str) -> String {
     let start = format!("name=\"{name}\" value=\"");
     let rest = text.split_once(&start).expect("the input is there").1;
     rest.split('"').next().expect("its value").to_owned()
@@ -64,7 +64,7 @@ pub async fn sign_in(browser: &Browser, email: &str) {
 }
 
 /// The path within the shop of an address that may be absolute.
-fn path_of(address: &str) -> String {
+pub fn path_of(address: &str) -> String {
     match address.split_once("://") {
         Some((_, rest)) => format!("/{}", rest.split_once('/').map_or("", |(_, path)| path)),
         None => address.to_owned(),

@@ -174,3 +174,26 @@ verify-trust = Trust text
 verify-python = Python
 verify-node = Node
 verify-command = Command line
+
+# The cart
+cart-title = Cart
+cart-add = Put into the cart
+cart-empty = Nothing in your cart
+cart-empty-text = Put products of any seller in here and buy them all at once.
+cart-browse = Look around
+cart-removed = Taken out of the cart.
+cart-undo = Put it back
+cart-apart = This price is in another currency than your cart. An order has one currency: buy it by itself, and your cart stays as it is.
+cart-apart-action = Buy it by itself
+cart-gone = Something in your cart is no longer for sale.
+cart-full = A cart holds at most 50 products. Buy these first.
+cart-left = Some of what you had put into the cart before you signed in is in another currency or too much for one order. It waits until this cart is bought.
+cart-change = Change
+cart-remove = Take out
+cart-of-seller = From { $seller }
+cart-codes = Discount codes are entered at the checkout.
+cart-checkout = Go to the checkout
+cart-remind-text = Shall we write you once, if this cart lies untouched for a day?
+cart-remind = Remind me once
+cart-remind-on = If this cart lies untouched for a day, we write you once.
+cart-remind-stop = Don’t remind me

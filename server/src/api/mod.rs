@@ -16,7 +16,7 @@ pub use visit::{Visits, visit};
 
 use crate::app::App;
 use crate::domains::{
-    access, accounts, billing, catalog, fulfilment, invoicing, licensing, metering, meters,
+    access, accounts, billing, carts, catalog, fulfilment, invoicing, licensing, metering, meters,
     orders, payments, promotions, transparency,
 };
 use crate::problem::Problem;
@@ -41,6 +41,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(access::http::routes())
         .merge(accounts::http::routes())
         .merge(billing::http::routes())
+        .merge(carts::http::routes())
         .merge(catalog::http::routes())
         .merge(fulfilment::http::routes())
         .merge(invoicing::http::routes())

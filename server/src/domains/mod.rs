@@ -3,6 +3,7 @@
 pub mod fulfilment;
 pub mod billing;
 pub mod orders;
+pub mod carts;
 pub mod meters;
 pub mod access;
 pub mod metering;

@@ -5,6 +5,7 @@ use super::license::Token;
 use super::page::{Page, Section};
 use super::parts::{Badge, Field, Notice, Tone};
 use super::shelf::{kind_badge, price_meaning, price_text};
+use crate::domains::carts::Owner;
 use crate::domains::catalog::ops::{ProductAt, product_at};
 use crate::domains::catalog::{Price, Product, State};
 use crate::domains::fulfilment::flow::{self, Bid, Started};
@@ -101,6 +102,8 @@ pub(super) struct Basket {
     pub price: Option<PriceId>,
     pub post_to: String,
     pub back: String,
+    /// The cart that ends when it is bought.
+    pub cart: Option<Owner>,
 }
 
 impl Basket {
@@ -113,6 +116,7 @@ impl Basket {
             price: Some(price.id),
             post_to: format!("/checkout/{}", product.slug),
             back: format!("/p/{}", product.slug),
+            cart: None,
         }
     }
 
@@ -314,6 +318,16 @@ pub async fn place(
     bid(&ask, &basket, &form).await
 }
 
+/// The checkout of a whole cart.
+pub(super) async fn draw_all(ask: &Ask, basket: &Basket, form: &BuyForm) -> Answer {
+    html(&drawn(ask, basket, form, Wrong::default()).await?)
+}
+
+/// Confirms a whole cart.
+pub(super) async fn buy_all(ask: &Ask, basket: &Basket, form: &BuyForm) -> Answer {
+    bid(ask, basket, form).await
+}
+
 /// Confirms what the form was drawn with, or draws it again.
 async fn bid(ask: &Ask, basket: &Basket, form: &BuyForm) -> Answer {
     if form.act == "apply" {
@@ -321,7 +335,9 @@ async fn bid(ask: &Ask, basket: &Basket, form: &BuyForm) -> Answer {
     }
     let caller = &ask.visitor.caller;
     let promise = Promise::open(&form.quote, &ask.app.keys, caller.tenant)?;
-    if promise.wanted()? != basket.wanted(form) {
+    // A cart that is empty was bought a moment ago by the same form: its order is answered again.
+    let again = basket.cart.is_some() && basket.items.is_empty();
+    if !again && promise.wanted()? != basket.wanted(form) {
         // What was typed since is not what was shown: look before you pay.
         let over = Some(ask.page("checkout-title").say("checkout-look-again"));
         let wrong = Wrong {
@@ -338,9 +354,11 @@ async fn bid(ask: &Ask, basket: &Basket, form: &BuyForm) -> Answer {
         email: (!ask.visitor.is_signed_in()).then(|| form.email.trim().to_owned()),
         traffic: Traffic::Marketplace,
         provider: None,
+        cart: basket.cart,
     };
     match flow::confirm_quote(&ask.app, caller, bid).await {
         Ok(started) => go_to(&next_of(&started)),
+        Err(_) if again => go_to(&basket.back),
         Err(error) => {
             let (status, wrong) = explained(ask, &promise, error)?;
             refused(status, &drawn(ask, basket, form, wrong).await?)

@@ -7,6 +7,7 @@ use super::quote::{Basis, known_buyer, price};
 use super::sql;
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
+use crate::domains::carts::{self, Owner};
 use crate::domains::orders;
 use crate::domains::payments::{self, Payable};
 use crate::domains::promotions;
@@ -23,6 +24,8 @@ pub struct Confirm {
     pub provider: String,
     /// What the house takes.
     pub basis: Basis,
+    /// The cart that was quoted: it ends with the order.
+    pub cart: Option<Owner>,
 }
 
 impl Command for Confirm {
@@ -66,6 +69,9 @@ pub fn confirm(cx: &mut Cx<'_>, cmd: &Confirm) -> Result<CheckoutPlaced, Fulfilm
     let placed = place_priced(cx, place)?;
     let order = OrderId::parse(&placed.order).map_err(FulfilmentError::Payload)?;
     sql::use_quote(cx.tx, tenant, (&hash, order), now)?;
+    if let Some(owner) = cmd.cart {
+        carts::finish(cx, owner)?;
+    }
     Ok(placed)
 }
 

@@ -10,6 +10,7 @@ use super::promise::Promise;
 use super::quote::{AskQuote, Basis, Quoted, Wanted, quote};
 use crate::app::{App, Idempotency, ReadCx};
 use crate::caller::Caller;
+use crate::domains::carts::Owner;
 use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use crate::domains::orders::{self, AccessToken, OrderError};
 use crate::domains::payments::{self, AttachSession, Payment, PaymentError, attach_session};
@@ -139,6 +140,8 @@ pub struct Bid {
     pub traffic: Traffic,
     /// Whose page takes the money; `None` for the shop's usual one.
     pub provider: Option<String>,
+    /// The cart that was quoted: it ends with the order.
+    pub cart: Option<Owner>,
 }
 
 /// Buys what was quoted and opens its payment page; confirming again answers the same ones.
@@ -156,6 +159,7 @@ pub async fn confirm_quote(
         email: bid.email,
         provider,
         basis: basis(app, bid.traffic),
+        cart: bid.cart,
     };
     let placed = app.transact(caller, command, confirm).await?;
     started(app, caller, &placed).await

@@ -44,6 +44,7 @@ impl From<FulfilmentError> for Problem {
             E::Payment(error) => error.into(),
             E::Licensing(error) => error.into(),
             E::Billing(error) => error.into(),
+            E::Cart(error) => error.into(),
             E::Promotion(error) => error.into(),
             E::ProviderUnknown(_) => Self::new(422, "provider_unknown", detail).at("provider"),
             E::ProviderUnavailable { .. } => {

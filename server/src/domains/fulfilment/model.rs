@@ -3,6 +3,7 @@
 use super::quote::Quoted;
 use crate::caller::Denied;
 use crate::domains::billing::BillingError;
+use crate::domains::carts::CartError;
 use crate::domains::ledger::LedgerError;
 use crate::domains::licensing::LicensingError;
 use crate::domains::orders::OrderError;
@@ -29,6 +30,9 @@ pub enum FulfilmentError {
     /// Billing.
     #[error(transparent)]
     Billing(#[from] BillingError),
+    /// Carts.
+    #[error(transparent)]
+    Cart(#[from] CartError),
     /// Coupons.
     #[error(transparent)]
     Promotion(#[from] PromotionError),

@@ -2,6 +2,7 @@
 
 use super::CheckoutOut;
 use crate::app::App;
+use crate::domains::carts::http::owner_of;
 use crate::domains::fulfilment::{
     Bid, FulfilmentError, Item, Promise, Quoted, Wanted, confirm_quote, limit_confirms, promise_of,
     quote_of,
@@ -11,7 +12,7 @@ use crate::problem::Problem;
 use crate::wire::{JsonBody, Visitor};
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use mintreu::id::PriceId;
 use serde::{Deserialize, Serialize};
@@ -166,6 +167,9 @@ pub struct ConfirmationIn {
     /// The payment provider; the shop's usual one when absent.
     #[serde(default)]
     provider: Option<String>,
+    /// Whether it was the caller's cart, which then ends with the order.
+    #[serde(default)]
+    is_cart: bool,
 }
 
 /// Buy what was quoted.
@@ -179,6 +183,7 @@ pub struct ConfirmationIn {
 async fn post_confirmation(
     State(app): State<Arc<App>>,
     visitor: Visitor,
+    headers: HeaderMap,
     body: JsonBody<ConfirmationIn>,
 ) -> Result<Response, Problem> {
     let given = body.value;
@@ -189,6 +194,7 @@ async fn post_confirmation(
         email: given.email,
         traffic: Traffic::parse(given.source.as_deref().unwrap_or_default()),
         provider: given.provider,
+        cart: given.is_cart.then(|| owner_of(&app, &visitor, &headers)),
     };
     match confirm_quote(&app, &visitor.caller, bid).await {
         Ok(started) => Ok((StatusCode::CREATED, Json(CheckoutOut::from(started))).into_response()),
