@@ -31,6 +31,8 @@ pub struct Config {
     pub payments: PaymentsConfig,
     /// What the platform and its payment provider take of a sale.
     pub fees: FeesConfig,
+    /// How often purchases may be confirmed.
+    pub checkout: CheckoutConfig,
     /// How long sessions last.
     pub sessions: SessionsConfig,
     /// How much the worker does at once.
@@ -123,6 +125,16 @@ pub struct PaymentsConfig {
     pub sandbox: bool,
     /// Signs and checks webhooks.
     pub webhook_secret: Secret,
+}
+
+/// `[checkout]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckoutConfig {
+    /// Purchases that one account or address may confirm at once, and in a minute.
+    pub confirms_per_minute: u32,
+    /// And in an hour.
+    pub confirms_per_hour: u32,
 }
 
 /// `[fees]`, in basis points: hundredths of a percent.

@@ -116,8 +116,29 @@ checkout-next-free = You get your key at once.
 checkout-pay = Pay { $amount }
 checkout-get = Get the license
 checkout-safe = Card data is entered at the payment provider and never reaches this shop.
-checkout-back = Back to the product
+checkout-back = Back
 checkout-changed = The price changed while you were looking. The new total is { $total }. Nothing was charged: check it and go on if it suits you.
+checkout-changed-price = { $title }: the price was { $was } and is { $now } now.
+checkout-changed-discount = { $title }: the discount was { $was } and is { $now } now.
+checkout-changed-tax = { $title }: the tax was { $was } and is { $now } now.
+checkout-look-again = The total below is for what you just changed. Nothing was charged: check it and go on if it suits you.
+checkout-quantity = Quantity
+checkout-quantity-wrong = A whole number from 1 to 100.
+checkout-code = Discount code
+checkout-apply = Update the total
+checkout-discount = Discount by { $code }
+coupon-refused-invalid = This code isn’t valid for what you are buying.
+coupon-refused-inactive = This code isn’t active now.
+coupon-refused-few = This code needs a quantity of at least { $count }.
+coupon-refused-many = { $count ->
+    [one] This code is good for 1 more only.
+   *[other] This code is good for { $count } more only.
+}
+coupon-refused-sold-out = This code is used up.
+coupon-refused-yours = You have used this code as often as it allows.
+coupon-refused-spend = This code needs a purchase of at least { $amount }.
+coupon-refused-free = This code would make a subscription free for a while, which isn’t offered.
+coupon-below-fees = With this code the price would be less than the payment itself costs, so it can’t be used here.
 checkout-own = This is your own product; it can’t be bought by yourself.
 
 order-title = Your order
@@ -153,3 +174,26 @@ verify-trust = Trust text
 verify-python = Python
 verify-node = Node
 verify-command = Command line
+
+# The cart
+cart-title = Cart
+cart-add = Put into the cart
+cart-empty = Nothing in your cart
+cart-empty-text = Put products of any seller in here and buy them all at once.
+cart-browse = Look around
+cart-removed = Taken out of the cart.
+cart-undo = Put it back
+cart-apart = This price is in another currency than your cart. An order has one currency: buy it by itself, and your cart stays as it is.
+cart-apart-action = Buy it by itself
+cart-gone = Something in your cart is no longer for sale.
+cart-full = A cart holds at most 50 products. Buy these first.
+cart-left = Some of what you had put into the cart before you signed in is in another currency or too much for one order. It waits until this cart is bought.
+cart-change = Change
+cart-remove = Take out
+cart-of-seller = From { $seller }
+cart-codes = Discount codes are entered at the checkout.
+cart-checkout = Go to the checkout
+cart-remind-text = Shall we write you once, if this cart lies untouched for a day?
+cart-remind = Remind me once
+cart-remind-on = If this cart lies untouched for a day, we write you once.
+cart-remind-stop = Don’t remind me

@@ -16,8 +16,8 @@ pub use visit::{Visits, visit};
 
 use crate::app::App;
 use crate::domains::{
-    access, accounts, billing, catalog, fulfilment, invoicing, licensing, metering, meters, orders,
-    payments, transparency,
+    access, accounts, billing, carts, catalog, fulfilment, invoicing, licensing, metering, meters,
+    orders, payments, promotions, transparency,
 };
 use crate::problem::Problem;
 use axum::extract::State;
@@ -41,6 +41,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(access::http::routes())
         .merge(accounts::http::routes())
         .merge(billing::http::routes())
+        .merge(carts::http::routes())
         .merge(catalog::http::routes())
         .merge(fulfilment::http::routes())
         .merge(invoicing::http::routes())
@@ -49,6 +50,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(meters::http::routes())
         .merge(orders::http::routes())
         .merge(payments::http::routes())
+        .merge(promotions::http::routes())
         .merge(transparency::http::routes())
 }
 

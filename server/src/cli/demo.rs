@@ -97,6 +97,9 @@ fn settings(demo: &Demo) -> Result<Config, CliError> {
     config.mail.url = Secret::new(format!("file:{}", folder.join("mail").display()));
     config.mail.from = "Mintreu demo <demo@mintreu.example>".to_owned();
     config.payments.sandbox = true;
+    // Nobody tries stolen cards with play money on one's own machine.
+    config.checkout.confirms_per_minute = 600;
+    config.checkout.confirms_per_hour = 6_000;
     // Any secret will do that nobody outside this folder knows.
     config.payments.webhook_secret = Secret::new(format!("demo {}", secret.trim()));
     Ok(config)

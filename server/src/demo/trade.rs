@@ -10,7 +10,7 @@ use crate::caller::Caller;
 use crate::domains::billing::{BillNow, bill_now};
 use crate::domains::catalog::model::PriceModel;
 use crate::domains::catalog::ops::{ProductAt, product_at};
-use crate::domains::fulfilment::{Purchase, Started, ViewOrder, order_page, start};
+use crate::domains::fulfilment::{Item, Purchase, Started, ViewOrder, Wanted, order_page, start};
 use crate::domains::ledger::Traffic;
 use crate::domains::licensing::{
     Activate, AskTime, License, TrustText, activate, answer_time, trust,
@@ -112,8 +112,13 @@ async fn buy(app: &App, caller: &Caller, slug: &str) -> Result<Started, SeedErro
         .or(product.prices.first())
         .ok_or(SeedError::Incomplete("a price"))?;
     let purchase = Purchase {
-        price: price.id,
-        quantity: 1,
+        wanted: Wanted {
+            items: vec![Item {
+                price: price.id,
+                quantity: 1,
+            }],
+            codes: Vec::new(),
+        },
         seen: price.amount,
         email: None,
         traffic: Traffic::Marketplace,

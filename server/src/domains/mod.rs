@@ -3,12 +3,14 @@
 pub mod fulfilment;
 pub mod billing;
 pub mod orders;
+pub mod carts;
 pub mod meters;
 pub mod access;
 pub mod metering;
 pub mod licensing;
 pub mod transparency;
 pub mod invoicing;
+pub mod promotions;
 pub mod ledger;
 pub mod catalog;
 pub mod payments;

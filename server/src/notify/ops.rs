@@ -6,6 +6,7 @@ use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::domains::accounts::{self, AccountError};
 use crate::domains::billing::{self, BillingError};
+use crate::domains::carts;
 use crate::domains::catalog;
 use crate::domains::invoicing::{self, InvoiceError};
 use crate::domains::licensing::{self, LicensingError};
@@ -14,7 +15,7 @@ use crate::events::{self, Event};
 use crate::queue::{self, JobError};
 use crate::store::StoreError;
 use crate::text::Locale;
-use mintreu::id::{AccountId, EventId, InvoiceId, OrderId};
+use mintreu::id::{AccountId, CartId, EventId, InvoiceId, OrderId};
 use serde::{Deserialize, Serialize};
 
 /// The job that tells a fact by mail.
@@ -23,6 +24,7 @@ pub const MAIL_JOB: &str = "notify.mail";
 /// The facts that are told by mail.
 const TOLD: &[&str] = &[
     "account.created",
+    "cart.abandoned",
     "invoice.finalized",
     "order.paid",
     billing::REPORT_FACT,
@@ -134,6 +136,7 @@ pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, N
     let base = command.base_url.as_str();
     let written = match about.0 {
         "account.created" => welcome(cx, &event, base)?,
+        "cart.abandoned" => forgotten_cart(cx, &event, base)?,
         "invoice.finalized" => invoice(cx, &event, base)?,
         "order.paid" => receipt(cx, &event, base)?,
         billing::REPORT_FACT => usage::report(cx, &event, base)?,
@@ -186,6 +189,23 @@ pub(super) fn reading<'a>(cx: &'a mut Cx<'_>) -> ReadCx<'a> {
         now: cx.now,
         caller: cx.caller,
     }
+}
+
+/// The one reminder of a cart that its owner wished to be reminded of.
+fn forgotten_cart(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    let cart = subject_id(event, CartId::parse)?;
+    let Some(account) = carts::reminded(cx.tx, cx.caller.tenant, cart)? else {
+        return Ok(None);
+    };
+    let Some(to) = address(cx, account)? else {
+        return Ok(None);
+    };
+    let mut letter = letter(|words| words.say("mail-cart-subject"));
+    let words = letter.words();
+    letter.intro.push(words.say("mail-cart-intro"));
+    letter.action(words.say("mail-cart-open"), format!("{base}/cart"));
+    letter.outro.push(words.say("mail-cart-outro"));
+    Ok(Some((to, letter)))
 }
 
 fn welcome(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {

@@ -5,18 +5,18 @@ use super::license::Token;
 use super::page::{Page, Section};
 use super::parts::{Badge, Field, Notice, Tone};
 use super::shelf::{kind_badge, price_meaning, price_text};
+use crate::domains::carts::Owner;
 use crate::domains::catalog::ops::{ProductAt, product_at};
 use crate::domains::catalog::{Price, Product, State};
-use crate::domains::fulfilment::FulfilmentError;
-use crate::domains::fulfilment::flow::{self, Purchase, Started};
+use crate::domains::fulfilment::flow::{self, Bid, Started};
+use crate::domains::fulfilment::{Figure, FulfilmentError, Item, Promise, Quoted, Wanted};
 use crate::domains::ledger::Traffic;
-use crate::domains::orders::OrderError;
+use crate::domains::orders::{MAX_QUANTITY, NewLine, OrderError};
+use crate::domains::promotions::{Discount, Refusal};
 use crate::problem::Problem;
-use crate::wire::{CsrfForm, Idempotent, Query};
+use crate::wire::{CsrfForm, Query};
 use askama::Template;
 use axum::extract::Path;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mintreu::Money;
 use mintreu::id::{OrderId, PriceId};
 use serde::Deserialize;
@@ -25,40 +25,115 @@ use serde::Deserialize;
 #[template(path = "checkout.html")]
 struct CheckoutPage {
     page: Page,
-    slug: String,
-    name: String,
-    seller: String,
-    badge: Badge,
-    price: String,
-    price_text: String,
-    price_meaning: String,
+    post_to: String,
+    back: String,
+    /// The price of a checkout of one product.
+    price: Option<String>,
+    lines: Vec<LineRow>,
     tax: String,
     total: String,
-    /// The total in minor units, which comes back with the form: the buyer pays what was shown.
-    seen: i64,
-    /// New for every drawn form, so that a form sent twice buys once.
-    key: String,
+    /// What is shown, sealed: it comes back with the form, and nothing else is charged.
+    quote: String,
+    quantity: Option<Field>,
+    code: Field,
     email: Option<Field>,
     signed_in: String,
     next_step: String,
     action: String,
 }
 
-/// Which price.
-#[derive(Debug, Default, Deserialize)]
+struct LineRow {
+    name: String,
+    seller: String,
+    badge: Badge,
+    price_meaning: String,
+    price_text: String,
+    /// What a code takes off.
+    discount: Option<(String, String)>,
+}
+
+/// Which price, how many of it, and with which code: what a link to a checkout says.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Which {
     price: Option<String>,
+    quantity: String,
+    code: String,
+    email: String,
 }
 
 /// What the form sends.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct BuyForm {
     price: String,
-    seen: i64,
+    quantity: String,
+    code: String,
+    quote: String,
     email: String,
-    key: String,
+    /// `apply` when the form shall only be drawn again.
+    act: String,
+}
+
+impl BuyForm {
+    /// How many, when it is a number that can be bought.
+    fn count(&self) -> Option<i64> {
+        let count = match self.quantity.trim() {
+            "" => Some(1),
+            text => text.parse().ok(),
+        };
+        count.filter(|count| (1..=MAX_QUANTITY).contains(count))
+    }
+
+    /// The codes, parted by blanks or commas.
+    fn codes(&self) -> Vec<String> {
+        let parts = self.code.split([' ', ',']).map(str::trim);
+        parts
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+/// What is bought, and the page that it is bought on.
+pub(super) struct Basket {
+    pub items: Vec<Item>,
+    /// The price, when it is one product's.
+    pub price: Option<PriceId>,
+    pub post_to: String,
+    pub back: String,
+    /// The cart that ends when it is bought.
+    pub cart: Option<Owner>,
+}
+
+impl Basket {
+    fn one(product: &Product, price: &Price, form: &BuyForm) -> Self {
+        Self {
+            items: vec![Item {
+                price: price.id,
+                quantity: form.count().unwrap_or(1),
+            }],
+            price: Some(price.id),
+            post_to: format!("/checkout/{}", product.slug),
+            back: format!("/p/{}", product.slug),
+            cart: None,
+        }
+    }
+
+    fn wanted(&self, form: &BuyForm) -> Wanted {
+        Wanted {
+            items: self.items.clone(),
+            codes: form.codes(),
+        }
+    }
+}
+
+/// What is wrong with what was typed, or with the world since it was shown.
+#[derive(Debug, Clone, Default)]
+struct Wrong {
+    code: Option<String>,
+    email: Option<String>,
+    over: Option<String>,
 }
 
 /// A published product and one of its prices; the first when none is named.
@@ -80,7 +155,7 @@ async fn offered(ask: &Ask, slug: &str, price: Option<&str>) -> Result<(Product,
     Ok((product, price.filter(|_| for_sale).ok_or_else(missing)?))
 }
 
-/// `GET /checkout/{slug}?price=…`.
+/// `GET /checkout/{slug}?price=…&quantity=…&code=…&email=…`.
 pub async fn show(
     ask: Ask,
     Path(slug): Path<String>,
@@ -88,43 +163,111 @@ pub async fn show(
 ) -> Answer {
     let Query(which) = which?;
     let (product, price) = offered(&ask, &slug, which.price.as_deref()).await?;
-    html(&CheckoutPage::new(&ask, (&product, &price), "", None))
+    let form = BuyForm {
+        quantity: which.quantity,
+        code: which.code,
+        email: which.email,
+        ..BuyForm::default()
+    };
+    let basket = Basket::one(&product, &price, &form);
+    html(&drawn(&ask, &basket, &form, Wrong::default()).await?)
+}
+
+/// The page as things stand now: its quote is what the form will carry.
+async fn drawn(
+    ask: &Ask,
+    basket: &Basket,
+    form: &BuyForm,
+    mut wrong: Wrong,
+) -> Result<CheckoutPage, Problem> {
+    let page = ask.section_page("checkout-title", Section::Shop);
+    let mut wanted = basket.wanted(form);
+    let email = (!ask.visitor.is_signed_in()).then(|| form.email.clone());
+    let caller = &ask.visitor.caller;
+    let quoted = match flow::quote_of(&ask.app, caller, wanted.clone(), email.clone()).await {
+        Err(FulfilmentError::Order(OrderError::BelowFees)) => {
+            wrong.code = Some(page.say("coupon-below-fees"));
+            wanted.codes.clear();
+            flow::quote_of(&ask.app, caller, wanted.clone(), email).await?
+        }
+        other => other?,
+    };
+    if let Some((_, refusal)) = quoted.refused.first() {
+        wrong.code = wrong.code.or(Some(refusal_text(&page, refusal)));
+    }
+    let (_, quote) = flow::promise_of(&ask.app, caller, (&quoted, &wanted.codes))?;
+    let view = CheckoutPage::new(ask, page, (basket, form), (&quoted, &wrong));
+    Ok(CheckoutPage { quote, ..view })
+}
+
+/// Why a code does nothing, in words.
+fn refusal_text(page: &Page, refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Invalid => page.say("coupon-refused-invalid"),
+        Refusal::Inactive => page.say("coupon-refused-inactive"),
+        Refusal::InsufficientQuantity(least) => page.say_one("coupon-refused-few", "count", *least),
+        Refusal::ExceedingQuantity(left) => page.say_one("coupon-refused-many", "count", *left),
+        Refusal::SoldOut => page.say("coupon-refused-sold-out"),
+        Refusal::CustomerLimit => page.say("coupon-refused-yours"),
+        Refusal::MinimumSpend(least) => {
+            let least = page.format.money(*least);
+            page.say_one("coupon-refused-spend", "amount", least)
+        }
+        Refusal::FreePeriod => page.say("coupon-refused-free"),
+    }
+}
+
+fn line_row(page: &Page, line: &NewLine, given: Option<&Discount>) -> LineRow {
+    let product = &line.offer.product;
+    let price = price_text(page, &line.offer.price);
+    let discount = given.map(|given| {
+        let minus = given.off.checked_neg().unwrap_or(given.off);
+        let label = page.say_one("checkout-discount", "code", given.code.as_str());
+        (label, page.format.money(minus))
+    });
+    LineRow {
+        name: product.name.clone(),
+        seller: page.say_one("product-by", "seller", product.seller.name.as_str()),
+        badge: kind_badge(page, product.kind),
+        price_meaning: price_meaning(page, &line.offer.price),
+        price_text: match line.quantity {
+            1 => price,
+            count => format!("{} × {price}", page.format.signed(count)),
+        },
+        discount,
+    }
 }
 
 impl CheckoutPage {
     fn new(
         ask: &Ask,
-        (product, price): (&Product, &Price),
-        email: &str,
-        error: Option<String>,
+        mut page: Page,
+        (basket, form): (&Basket, &BuyForm),
+        (quoted, wrong): (&Quoted, &Wrong),
     ) -> Self {
-        let page = ask.section_page("checkout-title", Section::Shop);
-        let total = page.format.money(price.amount);
-        let free = price.amount.minor() == 0;
-        let no_tax = page.format.money(Money::zero(price.amount.currency()));
-        let field = || {
-            let field = Field::email("email", page.say("checkout-email"));
-            let field = field
-                .hint(page.say("checkout-email-hint"))
-                .required()
-                .max_length(254);
-            field.value(email).error(error)
-        };
+        let total = page.format.money(quoted.total);
+        let free = quoted.total.minor() == 0;
+        let no_tax = page.format.money(Money::zero(quoted.total.currency()));
         let name = ask.visitor.name.clone();
-        let mut key = [0; 16];
-        (ask.app.entropy)(&mut key);
+        if let Some(text) = &wrong.over {
+            page.notice = Some(Notice::new(Tone::Bad, text.clone()));
+        }
+        let given = quoted.lines.iter().zip(&quoted.given);
         Self {
-            slug: product.slug.clone(),
-            name: product.name.clone(),
-            seller: page.say_one("product-by", "seller", product.seller.name.as_str()),
-            badge: kind_badge(&page, product.kind),
-            price: price.id.to_string(),
-            price_text: price_text(&page, price),
-            price_meaning: price_meaning(&page, price),
+            post_to: basket.post_to.clone(),
+            back: basket.back.clone(),
+            price: basket.price.map(|price| price.to_string()),
+            lines: given
+                .map(|(line, given)| line_row(&page, line, given.as_ref()))
+                .collect(),
             tax: page.say_one("checkout-no-tax", "amount", no_tax),
-            seen: price.amount.minor(),
-            key: URL_SAFE_NO_PAD.encode(key),
-            email: name.is_none().then(field),
+            quote: String::new(),
+            quantity: basket.price.map(|_| quantity_field(&page, form)),
+            code: Field::text("code", page.say("checkout-code"))
+                .value(form.code.trim())
+                .max_length(200)
+                .error(wrong.code.clone()),
+            email: name.is_none().then(|| email_field(&page, form, wrong)),
             signed_in: page.say_one("checkout-signed-in", "name", name.unwrap_or_default()),
             next_step: page.say(if free {
                 "checkout-next-free"
@@ -141,6 +284,25 @@ impl CheckoutPage {
     }
 }
 
+fn quantity_field(page: &Page, form: &BuyForm) -> Field {
+    let bad = form.count().is_none();
+    let value = form.count().unwrap_or(1).to_string();
+    Field::text("quantity", page.say("checkout-quantity"))
+        .input_mode("numeric")
+        .value(value)
+        .max_length(3)
+        .error(bad.then(|| page.say("checkout-quantity-wrong")))
+}
+
+fn email_field(page: &Page, form: &BuyForm, wrong: &Wrong) -> Field {
+    Field::email("email", page.say("checkout-email"))
+        .hint(page.say("checkout-email-hint"))
+        .required()
+        .max_length(254)
+        .value(form.email.trim())
+        .error(wrong.email.clone())
+}
+
 /// `POST /checkout/{slug}`: places the order and goes to pay, or to the key when it is free.
 pub async fn place(
     ask: Ask,
@@ -149,21 +311,58 @@ pub async fn place(
 ) -> Answer {
     let CsrfForm(form) = form?;
     let (product, price) = offered(&ask, &slug, Some(&form.price)).await?;
-    let email = form.email.trim().to_owned();
-    let purchase = Purchase {
-        price: price.id,
-        quantity: 1,
-        seen: Money::new(form.seen, price.amount.currency()),
-        email: (!ask.visitor.is_signed_in()).then(|| email.clone()),
+    let basket = Basket::one(&product, &price, &form);
+    if form.count().is_none() {
+        return refused(422, &drawn(&ask, &basket, &form, Wrong::default()).await?);
+    }
+    bid(&ask, &basket, &form).await
+}
+
+/// The checkout of a whole cart.
+pub(super) async fn draw_all(ask: &Ask, basket: &Basket, form: &BuyForm) -> Answer {
+    html(&drawn(ask, basket, form, Wrong::default()).await?)
+}
+
+/// Confirms a whole cart.
+pub(super) async fn buy_all(ask: &Ask, basket: &Basket, form: &BuyForm) -> Answer {
+    bid(ask, basket, form).await
+}
+
+/// Confirms what the form was drawn with, or draws it again.
+async fn bid(ask: &Ask, basket: &Basket, form: &BuyForm) -> Answer {
+    if form.act == "apply" {
+        return html(&drawn(ask, basket, form, Wrong::default()).await?);
+    }
+    let caller = &ask.visitor.caller;
+    let promise = Promise::open(&form.quote, &ask.app.keys, caller.tenant)?;
+    // A cart that is empty was bought a moment ago by the same form: its order is answered again.
+    let again = basket.cart.is_some() && basket.items.is_empty();
+    if !again && promise.wanted()? != basket.wanted(form) {
+        // What was typed since is not what was shown: look before you pay.
+        let over = Some(ask.page("checkout-title").say("checkout-look-again"));
+        let wrong = Wrong {
+            over,
+            ..Wrong::default()
+        };
+        return refused(409, &drawn(ask, basket, form, wrong).await?);
+    }
+    let identity = caller.account.map(|account| account.to_string());
+    let identity = identity.unwrap_or_else(|| ask.visitor.client_key());
+    flow::limit_confirms(&ask.app, &identity)?;
+    let bid = Bid {
+        promise: promise.clone(),
+        email: (!ask.visitor.is_signed_in()).then(|| form.email.trim().to_owned()),
         traffic: Traffic::Marketplace,
         provider: None,
+        cart: basket.cart,
     };
-    let seen = form.seen.to_string();
-    let fields = [form.price.as_str(), &seen, &email];
-    let once = (!form.key.is_empty()).then(|| Idempotent::of("checkout", &form.key, &fields));
-    match flow::start(&ask.app, &ask.visitor.caller, once, purchase).await {
+    match flow::confirm_quote(&ask.app, caller, bid).await {
         Ok(started) => go_to(&next_of(&started)),
-        Err(error) => explained(&ask, (&product, &price), &email, error),
+        Err(_) if again => go_to(&basket.back),
+        Err(error) => {
+            let (status, wrong) = explained(ask, &promise, error)?;
+            refused(status, &drawn(ask, basket, form, wrong).await?)
+        }
     }
 }
 
@@ -175,27 +374,50 @@ fn next_of(started: &Started) -> String {
         .unwrap_or_else(|| started.order_path())
 }
 
-/// What the buyer can mend comes back as the form; the rest is a problem.
-fn explained(ask: &Ask, offer: (&Product, &Price), email: &str, error: FulfilmentError) -> Answer {
-    let say = |key: &str| ask.page("checkout-title").words.say(key);
-    let over = |status: u16, text: String| {
-        let mut view = CheckoutPage::new(ask, offer, email, None);
-        view.page.notice = Some(Notice::new(Tone::Bad, text));
-        refused(status, &view)
-    };
+/// What the buyer can mend is said on the form; the rest is a problem.
+fn explained(
+    ask: &Ask,
+    promise: &Promise,
+    error: FulfilmentError,
+) -> Result<(u16, Wrong), Problem> {
+    let page = ask.page("checkout-title");
+    let mut wrong = Wrong::default();
     match error {
         FulfilmentError::Order(OrderError::EmailMissing | OrderError::EmailMalformed) => {
-            let error = Some(say("checkout-email-wrong"));
-            refused(422, &CheckoutPage::new(ask, offer, email, error))
+            wrong.email = Some(page.say("checkout-email-wrong"));
+            Ok((422, wrong))
         }
-        FulfilmentError::Order(OrderError::PriceChanged(quote)) => {
-            let page = ask.page("checkout-title");
-            let total = page.format.money(quote.total);
-            over(409, page.say_one("checkout-changed", "total", total))
+        FulfilmentError::QuoteChanged(quoted) => {
+            wrong.over = Some(changes_text(&page, promise, &quoted));
+            Ok((409, wrong))
         }
-        FulfilmentError::Order(OrderError::OwnProduct) => over(422, say("checkout-own")),
+        FulfilmentError::Order(OrderError::OwnProduct) => {
+            wrong.over = Some(page.say("checkout-own"));
+            Ok((422, wrong))
+        }
+        FulfilmentError::Order(OrderError::BelowFees) => Ok((422, wrong)),
         other => Err(other.into()),
     }
+}
+
+/// What changed since the page was drawn, line by line, and the new total.
+fn changes_text(page: &Page, promise: &Promise, quoted: &Quoted) -> String {
+    let total = page.format.money(quoted.total);
+    let mut sentences = vec![page.say_one("checkout-changed", "total", total)];
+    for change in promise.changes(quoted) {
+        let key = match change.figure {
+            Figure::Price => "checkout-changed-price",
+            Figure::Discount => "checkout-changed-discount",
+            Figure::Tax => "checkout-changed-tax",
+        };
+        let values = [
+            ("title", change.title.as_str().into()),
+            ("was", page.format.money(change.was).into()),
+            ("now", page.format.money(change.now).into()),
+        ];
+        sentences.push(page.words.say_with(key, values));
+    }
+    sentences.join(" ")
 }
 
 /// `POST /orders/{id}/pay`: opens the payment page of an order that still waits.

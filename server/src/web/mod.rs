@@ -19,6 +19,7 @@ pub mod activate;
 pub mod ask;
 pub mod assets;
 pub mod behind;
+pub mod cart;
 pub mod checkout;
 pub mod errors;
 pub mod format;
@@ -69,6 +70,12 @@ fn shop_pages() -> Router<Arc<App>> {
             "/checkout/{slug}",
             get(checkout::show).post(checkout::place),
         )
+        .route("/cart", get(cart::show))
+        .route("/cart/add", post(cart::add))
+        .route("/cart/change", post(cart::change))
+        .route("/cart/remove", post(cart::remove))
+        .route("/cart/remind", post(cart::remind))
+        .route("/cart/checkout", get(cart::checkout).post(cart::place))
         .route("/robots.txt", get(seo::robots))
         .route("/sitemap.xml", get(seo::sitemap))
 }
@@ -135,6 +142,15 @@ fn sell_pages() -> Router<Arc<App>> {
             "/sell/products/{id}/licenses/{batch}/revoke",
             post(sell::licenses::revoke),
         )
+        .route(
+            "/sell/coupons",
+            get(sell::coupons::list).post(sell::coupons::create),
+        )
+        .route(
+            "/sell/coupons/{id}",
+            get(sell::coupons::edit).post(sell::coupons::save),
+        )
+        .route("/sell/coupons/{id}/switch", post(sell::coupons::switch))
         .route("/sell/sales", get(sell::sales::list))
         .route("/sell/sales.csv", get(sell::sales::csv))
         .route("/sell/usage", get(sell::usage))

@@ -68,7 +68,7 @@ pub async fn search(ask: Ask, narrow: Result<Query<Narrow>, Problem>) -> Answer 
 pub async fn product(ask: Ask, Path(slug): Path<String>) -> Answer {
     let query = ProductAt { slug };
     let found = ask.app.read(&ask.visitor.caller, query, product_at).await?;
-    let page = ask.page("home");
+    let page = ask.form_page("home");
     html(&ProductPage::new(
         page,
         &found,

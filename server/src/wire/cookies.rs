@@ -1,4 +1,4 @@
-//! The two cookies: a session's token, and a guest's secret for forms.
+//! The cookies: a session's token, a guest's secret for forms, and a guest's cart.
 
 use crate::config::Config;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -10,7 +10,12 @@ pub enum Cookie {
     Session,
     /// What a guest's form tokens hang on.
     Guest,
+    /// A guest's cart: its id, sealed.
+    Cart,
 }
+
+/// For how long a guest's cart is remembered: thirty days, in seconds.
+const CART_AGE: u32 = 30 * 24 * 60 * 60;
 
 impl Cookie {
     /// Its name: over HTTPS with the prefix that binds it to this very host.
@@ -20,6 +25,8 @@ impl Cookie {
             (Self::Session, false) => "mintreu-session",
             (Self::Guest, true) => "__Host-mintreu-guest",
             (Self::Guest, false) => "mintreu-guest",
+            (Self::Cart, true) => "__Host-mintreu-cart",
+            (Self::Cart, false) => "mintreu-cart",
         }
     }
 
@@ -43,6 +50,7 @@ impl Cookie {
             Self::Session => format!("; Max-Age={}", config.sessions.absolute),
             // A guest's ends with the browser.
             Self::Guest => String::new(),
+            Self::Cart => format!("; Max-Age={CART_AGE}"),
         };
         self.header(config, value, &age)
     }

@@ -17,7 +17,7 @@ pub use table::{Runnable, Table};
 use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
 use crate::domains::licensing::{self, batches};
-use crate::domains::{billing, fulfilment, ledger, payments, transparency};
+use crate::domains::{billing, carts, fulfilment, ledger, payments, transparency};
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
 use crate::notify;
@@ -47,6 +47,7 @@ pub fn table() -> Table {
         .job(billing::THRESHOLD_JOB, billing::check_threshold)
         .job(billing::LATE_JOB, billing::bill_late)
         .job(billing::REPORT_JOB, billing::send_usage_reports)
+        .job(carts::REMIND_JOB, carts::remind)
         .job(fulfilment::EXPIRE_JOB, fulfilment::expire)
         .job(payments::SETTLE_JOB, fulfilment::settle_payment)
         .job(ledger::RELEASE_JOB, ledger::release)

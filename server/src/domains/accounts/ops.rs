@@ -5,9 +5,10 @@ use super::sql::{self, NewSession};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Role};
 use crate::config::SessionsConfig;
+use crate::store::{StoreError, Tx};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mintreu::id::{AccountId, SessionId};
+use mintreu::id::{AccountId, SessionId, TenantId};
 
 /// What a session token is hashed for.
 pub const SESSION_PURPOSE: &str = "session";
@@ -167,6 +168,15 @@ pub fn find_account(
     account: &AccountId,
 ) -> Result<Option<Account>, AccountError> {
     Ok(sql::find(cx.tx, cx.caller.tenant, *account)?)
+}
+
+/// Where an account's mail goes, inside a command or a query of another domain.
+pub fn email_of(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    account: AccountId,
+) -> Result<Option<Email>, StoreError> {
+    Ok(sql::find(tx, tenant, account)?.map(|account| account.email))
 }
 
 /// The caller wants to sell.

@@ -1,39 +1,35 @@
 //! Checkout: from a price that somebody saw to an order that awaits its payment.
 
 use super::model::FulfilmentError;
+use super::quote::{Basis, Wanted, known_buyer, price};
 use super::settle::{Cause, fulfil};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
-use crate::domains::catalog;
-use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
-use crate::domains::orders::{self, Buyer, Order, OrderError, OrderEvent, OrderState, PlaceOrder};
+use crate::domains::orders::{
+    self, Buyer, NewLine, Order, OrderError, OrderEvent, OrderState, PlaceOrder,
+};
 use crate::domains::payments::{self, NewPayment, Payable};
+use crate::domains::promotions::{self, Discount, PromotionError, Taken};
 use mintreu::Money;
-use mintreu::id::{OrderId, PriceId};
+use mintreu::id::OrderId;
 use serde::{Deserialize, Serialize};
 
 /// The job that gives up an order nobody paid for.
 pub const EXPIRE_JOB: &str = "fulfilment.expire_order";
 
-/// Buys one price. The caller's account buys; without one, whoever reads mail at `email`.
+/// Buys what is wanted. The caller's account buys; without one, whoever reads mail at `email`.
 #[derive(Debug, Clone)]
 pub struct Checkout {
-    /// Which price.
-    pub price: PriceId,
-    /// How many.
-    pub quantity: i64,
+    /// What, and with which codes.
+    pub wanted: Wanted,
     /// The total that the buyer saw.
     pub seen: Money,
     /// A guest's address.
     pub email: Option<String>,
-    /// Who found the buyer.
-    pub traffic: Traffic,
     /// Whose page takes the money.
     pub provider: String,
-    /// The platform's share.
-    pub fees: FeePolicy,
-    /// What a payment costs.
-    pub tariff: PaymentTariff,
+    /// What the house takes.
+    pub basis: Basis,
 }
 
 impl Command for Checkout {
@@ -41,7 +37,13 @@ impl Command for Checkout {
     const CAPABILITY: Capability = Capability::Browse;
 
     fn subject(&self) -> Option<String> {
-        Some(self.price.to_string())
+        let first = self.wanted.items.first();
+        first.map(|item| item.price.to_string())
+    }
+
+    fn contention_keys(&self) -> Vec<String> {
+        let codes = self.wanted.codes.iter();
+        codes.map(|code| promotions::contention_key(code)).collect()
     }
 }
 
@@ -56,24 +58,70 @@ pub struct CheckoutPlaced {
 
 /// Places the order and expects its payment, or fulfils it when it costs nothing.
 pub fn checkout(cx: &mut Cx<'_>, cmd: &Checkout) -> Result<CheckoutPlaced, FulfilmentError> {
-    let offer = catalog::offer(cx.tx, cx.caller.tenant, cmd.price)?;
-    let offer = offer.ok_or(OrderError::OfferGone)?;
-    let guest = || Buyer::Guest(cmd.email.clone().unwrap_or_default().trim().to_owned());
-    let new = PlaceOrder {
-        offer,
-        quantity: cmd.quantity,
+    let known = known_buyer(cx.tx, cx.caller, cx.keys, cmd.email.as_deref())?;
+    let now = cx.now;
+    let quoted = price(
+        cx.tx,
+        cx.caller.tenant,
+        now,
+        (&cmd.wanted, &known, &cmd.basis),
+    )?;
+    if let Some((code, refusal)) = quoted.refused.into_iter().next() {
+        return Err(PromotionError::Refused { code, refusal }.into());
+    }
+    let place = Place {
+        lines: quoted.lines,
+        given: &quoted.given,
         seen: cmd.seen,
+        email: cmd.email.as_deref(),
+        known: &known,
+        provider: &cmd.provider,
+        basis: &cmd.basis,
+    };
+    place_priced(cx, place)
+}
+
+/// What was priced, and who buys it.
+pub(super) struct Place<'a> {
+    pub lines: Vec<NewLine>,
+    /// What codes do to each line.
+    pub given: &'a [Option<Discount>],
+    pub seen: Money,
+    pub email: Option<&'a str>,
+    pub known: &'a promotions::Buyer,
+    pub provider: &'a str,
+    pub basis: &'a Basis,
+}
+
+/// Places what was priced, takes its discounts' units, and expects the payment.
+pub(super) fn place_priced(
+    cx: &mut Cx<'_>,
+    place: Place<'_>,
+) -> Result<CheckoutPlaced, FulfilmentError> {
+    let guest = || Buyer::Guest(place.email.unwrap_or_default().trim().to_owned());
+    let new = PlaceOrder {
+        lines: place.lines,
+        seen: place.seen,
         buyer: cx.caller.account.map_or_else(guest, Buyer::Account),
-        traffic: cmd.traffic,
-        fees: cmd.fees,
-        tariff: cmd.tariff,
+        traffic: place.basis.traffic,
+        fees: place.basis.fees,
+        tariff: place.basis.tariff,
     };
     let mut order = orders::place(cx, &new)?;
+    let given = order.lines.iter().zip(place.given);
+    let taken = Taken {
+        order: order.id,
+        buyer: place.known,
+        lines: given
+            .filter_map(|(line, given)| Some((line.id, given.as_ref()?)))
+            .collect(),
+    };
+    promotions::take(cx, &taken)?;
     let payment = if order.total.minor() == 0 {
         fulfil(cx, &mut order, Cause::Free)?;
         None
     } else {
-        Some(await_payment(cx, &order, &cmd.provider)?)
+        Some(await_payment(cx, &order, place.provider)?)
     };
     Ok(CheckoutPlaced {
         order: order.id.to_string(),
@@ -157,6 +205,7 @@ pub fn expire(cx: &mut Cx<'_>, job: &ExpirePayload) -> Result<(), FulfilmentErro
     let id = OrderId::parse(&job.order).map_err(FulfilmentError::Payload)?;
     let mut order = orders::by_id(cx, id)?;
     if let orders::Step::Move(_) = orders::apply(cx, &mut order, OrderEvent::TimedOut)? {
+        promotions::free_slot(cx, id)?;
         crate::events::record(cx, "order.expired", &job.order, &())?;
     }
     Ok(())

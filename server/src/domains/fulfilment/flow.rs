@@ -4,23 +4,26 @@
 //! page again, and the order's page offers to pay for as long as the order waits.
 
 use super::checkout::{Checkout, CheckoutPlaced, RetryPayment, checkout, retry_payment};
+use super::confirm::{Confirm, confirm};
 use super::model::FulfilmentError;
+use super::promise::Promise;
+use super::quote::{AskQuote, Basis, Quoted, Wanted, quote};
 use crate::app::{App, Idempotency, ReadCx};
 use crate::caller::Caller;
+use crate::domains::carts::Owner;
 use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use crate::domains::orders::{self, AccessToken, OrderError};
 use crate::domains::payments::{self, AttachSession, Payment, PaymentError, attach_session};
 use crate::gateways::{self, SessionRequest};
+use crate::limits::Rate;
 use mintreu::Money;
-use mintreu::id::{OrderId, PaymentId, PriceId};
+use mintreu::id::{OrderId, PaymentId};
 
 /// What a face knows of a purchase.
 #[derive(Debug, Clone)]
 pub struct Purchase {
-    /// Which price.
-    pub price: PriceId,
-    /// How many.
-    pub quantity: i64,
+    /// What, and with which codes.
+    pub wanted: Wanted,
     /// The total that the buyer saw.
     pub seen: Money,
     /// A guest's address.
@@ -76,20 +79,109 @@ pub async fn start(
         _ => provider(app, purchase.provider.as_deref())?,
     };
     let command = Checkout {
-        price: purchase.price,
-        quantity: purchase.quantity,
+        wanted: purchase.wanted,
         seen: purchase.seen,
         email: purchase.email,
-        traffic: purchase.traffic,
         provider,
-        fees: fees(app),
-        tariff: tariff(app),
+        basis: basis(app, purchase.traffic),
     };
     let placed = match idempotency {
         Some(key) => app.transact_once(caller, key, command, checkout).await?,
         None => app.transact(caller, command, checkout).await?,
     };
     started(app, caller, &placed).await
+}
+
+fn basis(app: &App, traffic: Traffic) -> Basis {
+    Basis {
+        traffic,
+        fees: fees(app),
+        tariff: tariff(app),
+    }
+}
+
+/// What something costs the caller now, and what its codes do.
+pub async fn quote_of(
+    app: &App,
+    caller: &Caller,
+    wanted: Wanted,
+    email: Option<String>,
+) -> Result<Quoted, FulfilmentError> {
+    let ask = AskQuote {
+        wanted,
+        email,
+        basis: basis(app, Traffic::Marketplace),
+        keys: app.keys.clone(),
+    };
+    app.read(caller, ask, quote).await
+}
+
+/// A quote as the buyer holds it, of what something costs now.
+pub fn promise_of(
+    app: &App,
+    caller: &Caller,
+    (quoted, codes): (&Quoted, &[String]),
+) -> Result<(Promise, String), FulfilmentError> {
+    let mut nonce = [0; 16];
+    (app.entropy)(&mut nonce);
+    let promise = Promise::of(quoted, codes, app.now(), nonce);
+    let text = promise.seal(&app.keys, caller.tenant)?;
+    Ok((promise, text))
+}
+
+/// What a face knows of a confirmation.
+#[derive(Debug, Clone)]
+pub struct Bid {
+    /// What the buyer was shown.
+    pub promise: Promise,
+    /// A guest's address.
+    pub email: Option<String>,
+    /// Who found the buyer.
+    pub traffic: Traffic,
+    /// Whose page takes the money; `None` for the shop's usual one.
+    pub provider: Option<String>,
+    /// The cart that was quoted: it ends with the order.
+    pub cart: Option<Owner>,
+}
+
+/// Buys what was quoted and opens its payment page; confirming again answers the same ones.
+pub async fn confirm_quote(
+    app: &App,
+    caller: &Caller,
+    bid: Bid,
+) -> Result<Started, FulfilmentError> {
+    let provider = match bid.promise.total()?.minor() {
+        0 => String::new(),
+        _ => provider(app, bid.provider.as_deref())?,
+    };
+    let command = Confirm {
+        promise: bid.promise,
+        email: bid.email,
+        provider,
+        basis: basis(app, bid.traffic),
+        cart: bid.cart,
+    };
+    let placed = app.transact(caller, command, confirm).await?;
+    started(app, caller, &placed).await
+}
+
+/// Counts a confirmation by `whom`: few a minute and not many an hour, since who tries cards tries
+/// many.
+pub fn limit_confirms(app: &App, whom: &str) -> Result<(), FulfilmentError> {
+    let limits = &app.config.checkout;
+    let rate = |burst: u32, period_ms: u32| Rate {
+        burst,
+        refill_ms: period_ms / burst.max(1),
+    };
+    let rates = [
+        ("confirm", rate(limits.confirms_per_minute, 60_000)),
+        ("confirm.hour", rate(limits.confirms_per_hour, 3_600_000)),
+    ];
+    for (what, rate) in rates {
+        let taken = app.limits.take(what, whom, rate, app.now());
+        taken.map_err(|seconds| FulfilmentError::TooMany { seconds })?;
+    }
+    Ok(())
 }
 
 fn fees(app: &App) -> FeePolicy {

@@ -1,7 +1,10 @@
 //! Routes of checkouts and orders, as their buyer sees them.
 
+mod quotes;
+
 use super::{
-    FulfilmentError, OrderPage, Purchase, Started, ViewOrder, order_page, pay_again, start,
+    FulfilmentError, Item, OrderPage, Purchase, Started, ViewOrder, Wanted, limit_confirms,
+    order_page, pay_again, start,
 };
 use crate::app::App;
 use crate::domains::ledger::Traffic;
@@ -26,6 +29,7 @@ use utoipa_axum::routes;
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(post_checkout))
+        .merge(quotes::routes())
         .routes(routes!(list_orders))
         .routes(routes!(show_order))
         .routes(routes!(pay_order))
@@ -40,10 +44,16 @@ impl From<FulfilmentError> for Problem {
             E::Payment(error) => error.into(),
             E::Licensing(error) => error.into(),
             E::Billing(error) => error.into(),
+            E::Cart(error) => error.into(),
+            E::Promotion(error) => error.into(),
             E::ProviderUnknown(_) => Self::new(422, "provider_unknown", detail).at("provider"),
             E::ProviderUnavailable { .. } => {
                 Self::new(502, "provider_unavailable", detail).after(10)
             }
+            E::QuoteMalformed => Self::new(422, "quote_malformed", detail).at("quote"),
+            E::QuoteChanged(_) => Self::new(409, "quote_changed", detail).at("quote"),
+            E::QuoteUsed => Self::new(409, "quote_used", detail).at("quote"),
+            E::TooMany { seconds } => Self::new(429, "too_many_requests", detail).after(seconds),
             E::Ledger(_) | E::Payload(_) => {
                 tracing::error!(error = detail, "an order can't be fulfilled");
                 Self::internal()
@@ -66,7 +76,10 @@ pub struct CheckoutIn {
     /// 1 to 100; 1 when absent.
     #[serde(default = "one")]
     quantity: i64,
-    /// The total that the buyer saw, in minor units.
+    /// Codes that make it cheaper, at most 10; one that does nothing is refused.
+    #[serde(default)]
+    codes: Vec<String>,
+    /// The total that the buyer saw, in minor units, with what the codes take off.
     amount_minor: i64,
     currency: String,
     /// Where the receipt goes; needed unless somebody is signed in.
@@ -119,14 +132,20 @@ async fn post_checkout(
     let given = body.value;
     let currency = Currency::parse(&given.currency)?;
     let purchase = Purchase {
-        price: PriceId::parse(&given.price_id)?,
-        quantity: given.quantity,
+        wanted: Wanted {
+            items: vec![Item {
+                price: PriceId::parse(&given.price_id)?,
+                quantity: given.quantity,
+            }],
+            codes: given.codes,
+        },
         seen: Money::new(given.amount_minor, currency),
         email: given.email,
         traffic: Traffic::parse(given.source.as_deref().unwrap_or_default()),
         provider: given.provider,
     };
     let promise = key.over(&body.bytes);
+    limit_confirms(&app, &quotes::identity(&visitor))?;
     match start(&app, &visitor.caller, promise, purchase).await {
         Ok(started) => Ok((StatusCode::CREATED, Json(CheckoutOut::from(started))).into_response()),
         Err(FulfilmentError::Order(OrderError::PriceChanged(quote))) => Ok(price_changed(

@@ -9,27 +9,38 @@
 //! * An order is paid, its sale is posted and its licenses exist in the same commit, or none is.
 //! * A payment event is settled once; replays, reorderings and double deliveries change nothing.
 //! * What can't happen is recorded as a fact and left for a person, never guessed.
+//! * A quote is charged as it was shown, for one order, or it is refused with what changed.
 //!
 //! # Tables
-//! None of its own.
+//! `quote_use`.
 //!
 //! Start reading at [`mod@checkout`], then [`settle`]; the way through the gateway is in [`flow`].
 
 pub mod checkout;
+pub mod confirm;
 pub mod flow;
 pub mod http;
 pub mod model;
 pub mod pages;
+pub mod promise;
+pub mod quote;
 pub mod settle;
+mod sql;
 
 pub use checkout::{
     Checkout, CheckoutPlaced, EXPIRE_JOB, ExpirePayload, RetryPayment, checkout, expire,
     retry_payment,
 };
-pub use flow::{Purchase, Started, order_path, pay_again, start};
+pub use confirm::{Confirm, confirm};
+pub use flow::{
+    Bid, Purchase, Started, confirm_quote, limit_confirms, order_path, pay_again, promise_of,
+    quote_of, start,
+};
 pub use model::FulfilmentError;
 pub use pages::{
     LicensePage, OrderPage, RevealCode, ViewLicense, ViewOrder, license_page, order_page,
     reveal_code,
 };
+pub use promise::{Change, Figure, Promise};
+pub use quote::{AskQuote, Basis, Item, Quoted, Wanted, quote};
 pub use settle::settle_payment;

@@ -1,11 +1,14 @@
 //! What can be refused where several domains meet.
 
+use super::quote::Quoted;
 use crate::caller::Denied;
 use crate::domains::billing::BillingError;
+use crate::domains::carts::CartError;
 use crate::domains::ledger::LedgerError;
 use crate::domains::licensing::LicensingError;
 use crate::domains::orders::OrderError;
 use crate::domains::payments::PaymentError;
+use crate::domains::promotions::PromotionError;
 use crate::queue::JobError;
 use crate::store::StoreError;
 
@@ -27,6 +30,12 @@ pub enum FulfilmentError {
     /// Billing.
     #[error(transparent)]
     Billing(#[from] BillingError),
+    /// Carts.
+    #[error(transparent)]
+    Cart(#[from] CartError),
+    /// Coupons.
+    #[error(transparent)]
+    Promotion(#[from] PromotionError),
     /// This server takes no money through that provider.
     #[error("this shop takes no payments through {0:?}")]
     ProviderUnknown(String),
@@ -35,6 +44,21 @@ pub enum FulfilmentError {
     ProviderUnavailable {
         /// The order that waits.
         order: Option<mintreu::id::OrderId>,
+    },
+    /// The quote isn't one of ours.
+    #[error("this is no quote of this shop")]
+    QuoteMalformed,
+    /// What the buyer was shown is no longer so; this is what it costs now.
+    #[error("the price has changed to {}", .0.total)]
+    QuoteChanged(Box<Quoted>),
+    /// The quote became somebody else's order.
+    #[error("this quote was used for another order")]
+    QuoteUsed,
+    /// Too many confirmations from one place.
+    #[error("too many attempts to buy; wait {seconds} seconds")]
+    TooMany {
+        /// Until the next one is allowed.
+        seconds: u32,
     },
     /// A job's payload that can't be read.
     #[error("a job carries {0}")]

@@ -13,6 +13,7 @@ use crate::domains::orders::{self, Line, Order, OrderEvent, Step};
 use crate::domains::payments::{
     self, EventKind, Payment, PaymentEvent, SettlePayload, model::Settled,
 };
+use crate::domains::promotions;
 use mintreu::id::{InvoiceId, OrderId, PaymentEventId};
 use mintreu::{Money, Timestamp};
 
@@ -146,6 +147,8 @@ pub(super) fn fulfil(
     if !matches!(step, Step::Move(_)) {
         return Ok(step);
     }
+    // Its units were given back if it had expired before the money came.
+    promotions::retake_slot(cx, order.id)?;
     if cause == Cause::Payment {
         post_sale(cx, order)?;
     }

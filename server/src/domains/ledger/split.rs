@@ -153,6 +153,8 @@ pub struct Split {
     pub affiliate: Money,
     /// What is left, never below zero.
     pub seller: Money,
+    /// What the payment costs beyond what is left for the seller: the platform bears it.
+    pub shortfall: Money,
     /// Each step in words and figures, stored with the line.
     pub steps: Vec<Step>,
 }
@@ -246,6 +248,7 @@ fn divide(
     // The seller's part is never negative: what the tariff asks beyond it, the platform bears.
     let payment_fee = Money::new(fee.minor().min(before_fee.minor()), fee.currency());
     let seller = before_fee.checked_sub(payment_fee)?;
+    let shortfall = fee.checked_sub(payment_fee)?;
     let parts = Parts {
         platform_fee,
         payment_fee,
@@ -262,6 +265,7 @@ fn divide(
         payment_fee,
         affiliate,
         seller,
+        shortfall,
         steps,
     })
 }
@@ -363,6 +367,7 @@ mod tests {
             part.payment_fee.minor() + part.platform_fee.minor() + part.affiliate.minor(),
             20
         );
+        assert_eq!(part.shortfall, eur(31 - part.payment_fee.minor()));
     }
 
     #[test]

@@ -23,9 +23,11 @@ pub mod ops;
 pub mod sql;
 
 pub use model::{
-    AccessToken, Line, Order, OrderError, OrderEvent, OrderState, Quote, Step, next_state,
+    AccessToken, Line, Order, OrderError, OrderEvent, OrderState, Quote, SplitAmounts, Step,
+    next_state,
 };
 pub use ops::{
-    Buyer, History, PlaceOrder, Sale, SalesPage, SalesQuery, SalesTotal, access_token, apply,
-    by_id, contact, find, history, of_line, place, sales, seen_by, view,
+    Buyer, History, MAX_LINES, MAX_QUANTITY, NewLine, PlaceOrder, Sale, SalesPage, SalesQuery,
+    SalesTotal, access_token, apply, by_id, contact, divide, find, history, of_line, place, sales,
+    seen_by, total, view,
 };

@@ -298,6 +298,15 @@ pub enum OrderError {
     /// Too few or too many.
     #[error("the quantity must be between 1 and {}", super::ops::MAX_QUANTITY)]
     Quantity,
+    /// Nothing, or too much at once.
+    #[error("an order has between 1 and {} lines", super::ops::MAX_LINES)]
+    Lines,
+    /// What is bought has prices in several currencies.
+    #[error("an order has one currency; buy the rest in a second order")]
+    CurrencyMixed,
+    /// A discount or a named price that is less than the payment costs.
+    #[error("this price is less than the payment itself costs")]
+    BelowFees,
     /// A seller may not buy from themselves.
     #[error("sellers can't buy their own products")]
     OwnProduct,

@@ -20,6 +20,8 @@ use subtle::ConstantTimeEq;
 
 /// Most units of one product in one order.
 pub const MAX_QUANTITY: i64 = 100;
+/// Most lines of one order.
+pub const MAX_LINES: usize = 50;
 /// How long an order waits for its money: a day.
 const PATIENCE_MS: i64 = 24 * 60 * 60 * 1000;
 /// Most rows of one page.
@@ -36,13 +38,28 @@ pub enum Buyer {
     Guest(String),
 }
 
-/// What to place.
-#[derive(Debug, Clone)]
-pub struct PlaceOrder {
+/// One line of what is placed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLine {
     /// What is for sale now.
     pub offer: Offer,
     /// How many.
     pub quantity: i64,
+    /// For one.
+    pub unit: Money,
+    /// Whether the buyer named the price.
+    pub named: bool,
+    /// Taken off the line, at most what it costs.
+    pub discount: Money,
+    /// How the discount came about; empty when there is none.
+    pub discount_why: String,
+}
+
+/// What to place.
+#[derive(Debug, Clone)]
+pub struct PlaceOrder {
+    /// In the order shown: one at least, all in one currency.
+    pub lines: Vec<NewLine>,
     /// The total that the buyer saw.
     pub seen: Money,
     /// Who buys.
@@ -58,16 +75,10 @@ pub struct PlaceOrder {
 /// Places an order at the price its buyer saw. It awaits its payment, even when that is nothing.
 pub fn place(cx: &mut Cx<'_>, new: &PlaceOrder) -> Result<Order, OrderError> {
     check(new)?;
-    let line = agree(cx, new)?;
-    let quote = Quote {
-        product: line.product,
-        price: line.price,
-        quantity: line.quantity,
-        unit: line.unit,
-        total: line.split.charged,
-    };
-    if quote.total != new.seen {
-        return Err(OrderError::PriceChanged(Box::new(quote)));
+    let lines = agree(cx, new)?;
+    let total = total(lines.iter().map(|line| line.split.charged))?;
+    if total != new.seen {
+        return Err(OrderError::PriceChanged(Box::new(quote(&lines, total)?)));
     }
     let (account, email) = match &new.buyer {
         Buyer::Account(account) => (Some(*account), None),
@@ -77,22 +88,51 @@ pub fn place(cx: &mut Cx<'_>, new: &PlaceOrder) -> Result<Order, OrderError> {
         id: cx.make_id(OrderId::from_bytes),
         account,
         state: OrderState::AwaitingPayment,
-        total: quote.total,
+        total,
         traffic: new.traffic,
         placed_at: cx.now,
         expires_at: cx.now.plus_ms(PATIENCE_MS),
         paid_at: None,
-        lines: vec![line],
+        lines,
     };
     store(cx, order, email.map(String::as_str))
 }
 
+/// What the buyer pays for all of it; nothing at all is no order.
+pub fn total(charged: impl Iterator<Item = Money>) -> Result<Money, OrderError> {
+    let mut sum = None;
+    for amount in charged {
+        sum = Some(match sum {
+            None => amount,
+            Some(sum) => amount.checked_add(sum)?,
+        });
+    }
+    sum.ok_or(OrderError::Lines)
+}
+
+/// The first line as it stands now, with the total of all.
+fn quote(lines: &[Line], total: Money) -> Result<Quote, OrderError> {
+    let line = lines.first().ok_or(OrderError::Lines)?;
+    Ok(Quote {
+        product: line.product,
+        price: line.price,
+        quantity: line.quantity,
+        unit: line.unit,
+        total,
+    })
+}
+
 fn check(new: &PlaceOrder) -> Result<(), OrderError> {
-    if !(1..=MAX_QUANTITY).contains(&new.quantity) {
+    if !(1..=MAX_LINES).contains(&new.lines.len()) {
+        return Err(OrderError::Lines);
+    }
+    let sold = |quantity| (1..=MAX_QUANTITY).contains(&quantity);
+    if new.lines.iter().any(|line| !sold(line.quantity)) {
         return Err(OrderError::Quantity);
     }
+    let sellers = || new.lines.iter().map(|line| &line.offer.product.seller);
     match &new.buyer {
-        Buyer::Account(account) if *account == new.offer.product.seller.account => {
+        Buyer::Account(account) if sellers().any(|seller| seller.account == *account) => {
             Err(OrderError::OwnProduct)
         }
         Buyer::Guest(email) if email.is_empty() => Err(OrderError::EmailMissing),
@@ -116,26 +156,58 @@ fn is_address(text: &str) -> bool {
         && text.chars().all(plain)
 }
 
-/// The offer as a line, divided.
-fn agree(cx: &mut Cx<'_>, new: &PlaceOrder) -> Result<Line, OrderError> {
+/// Why a sale is not taxed: there is no rule that would.
+const NO_TAX: &str = "zero-rated: no tax rule applies to this sale";
+
+/// Who gets what of the lines of one payment.
+///
+/// A discount or a named price may not eat up what the payment costs: that is `BelowFees`.
+pub fn divide(
+    lines: &[NewLine],
+    platform_bps: u32,
+    tariff: PaymentTariff,
+) -> Result<Vec<SplitAmounts>, OrderError> {
+    let mut sold = Vec::with_capacity(lines.len());
+    for line in lines {
+        sold.push(SplitLine {
+            gross: line.unit.checked_mul(line.quantity)?,
+            discount: line.discount,
+            tax: Tax::zero(NO_TAX),
+            platform_bps,
+            affiliate_bps: 0,
+        });
+    }
+    let mut splits = split_sale(&sold, tariff)?;
+    for (line, split) in lines.iter().zip(&mut splits) {
+        let lowered = line.named || line.discount.minor() > 0;
+        if lowered && split.shortfall.minor() > 0 {
+            return Err(OrderError::BelowFees);
+        }
+        let mut steps = split.steps.iter_mut();
+        if let Some(step) = steps.find(|step| step.step == "discount")
+            && !line.discount_why.is_empty()
+        {
+            step.why.clone_from(&line.discount_why);
+        }
+    }
+    let figures = splits.iter().map(SplitAmounts::of);
+    let figures = figures.collect::<Result<_, _>>();
+    Ok(figures.map_err(|error| StoreError::shape(error.to_string()))?)
+}
+
+/// The offers as lines, divided.
+fn agree(cx: &mut Cx<'_>, new: &PlaceOrder) -> Result<Vec<Line>, OrderError> {
+    let splits = divide(&new.lines, new.fees.share(new.traffic), new.tariff)?;
+    let pairs = new.lines.iter().zip(splits);
+    Ok(pairs
+        .map(|(line, split)| agreed(cx.make_id(OrderLineId::from_bytes), line, split))
+        .collect())
+}
+
+fn agreed(id: OrderLineId, new: &NewLine, split: SplitAmounts) -> Line {
     let (product, price) = (&new.offer.product, &new.offer.price);
-    let gross = price.amount.checked_mul(new.quantity)?;
-    let tax = Tax::zero("zero-rated: no tax rule applies to this sale");
-    let sold = SplitLine {
-        gross,
-        discount: Money::zero(gross.currency()),
-        tax: tax.clone(),
-        platform_bps: new.fees.share(new.traffic),
-        affiliate_bps: 0,
-    };
-    let split = split_sale(&[sold], new.tariff)?;
-    let figures = split.first().map(SplitAmounts::of);
-    let split = figures
-        .transpose()
-        .map_err(|error| StoreError::shape(error.to_string()))?
-        .ok_or_else(|| StoreError::shape("a line without its split".to_owned()))?;
-    Ok(Line {
-        id: cx.make_id(OrderLineId::from_bytes),
+    Line {
+        id,
         product: product.id,
         price: price.id,
         seller: product.seller.account,
@@ -146,11 +218,11 @@ fn agree(cx: &mut Cx<'_>, new: &PlaceOrder) -> Result<Line, OrderError> {
         model: price.model,
         period: price.period,
         quantity: new.quantity,
-        unit: price.amount,
-        tax: (tax.bps, tax.reason),
+        unit: new.unit,
+        tax: (0, NO_TAX.to_owned()),
         split,
         terms: product.terms.clone(),
-    })
+    }
 }
 
 fn store(cx: &mut Cx<'_>, order: Order, email: Option<&str>) -> Result<Order, OrderError> {

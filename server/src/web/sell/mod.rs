@@ -5,6 +5,8 @@
 //! * Figures come from the same rows as the lists beneath them.
 
 mod batch_form;
+mod coupon_form;
+pub mod coupons;
 pub mod editor;
 mod form;
 pub mod keys;
@@ -48,6 +50,7 @@ pub struct Tab {
 enum At {
     Overview,
     Products,
+    Coupons,
     Sales,
     Usage,
     Meters,
@@ -58,6 +61,7 @@ fn tabs(page: &Page, at: At) -> Vec<Tab> {
     let all = [
         (At::Overview, "/sell", page.say("sell-overview")),
         (At::Products, "/sell/products", page.say("sell-products")),
+        (At::Coupons, "/sell/coupons", page.say("sell-coupons")),
         (At::Sales, "/sell/sales", page.say("sell-sales")),
         (At::Usage, "/sell/usage", page.say("sell-usage")),
         (At::Meters, "/sell/meters", page.say("sell-meters")),

@@ -1,0 +1,96 @@
+//! Confirming a quote: exactly what was shown is charged, once, or nothing is.
+
+use super::checkout::{CheckoutPlaced, Place, place_priced};
+use super::model::FulfilmentError;
+use super::promise::Promise;
+use super::quote::{Basis, known_buyer, price};
+use super::sql;
+use crate::app::{Command, Cx};
+use crate::caller::Capability;
+use crate::domains::carts::{self, Owner};
+use crate::domains::orders;
+use crate::domains::payments::{self, Payable};
+use crate::domains::promotions;
+use mintreu::id::{OrderId, encode};
+
+/// Buys what was quoted.
+#[derive(Debug, Clone)]
+pub struct Confirm {
+    /// What the buyer was shown.
+    pub promise: Promise,
+    /// A guest's address.
+    pub email: Option<String>,
+    /// Whose page takes the money.
+    pub provider: String,
+    /// What the house takes.
+    pub basis: Basis,
+    /// The cart that was quoted: it ends with the order.
+    pub cart: Option<Owner>,
+}
+
+impl Command for Confirm {
+    const NAME: &'static str = "fulfilment.confirm_quote";
+    const CAPABILITY: Capability = Capability::Browse;
+
+    fn contention_keys(&self) -> Vec<String> {
+        let hash = self.promise.hash();
+        let mut half = [0; 16];
+        half.copy_from_slice(&hash[..16]);
+        let codes = self.promise.codes().iter();
+        let mut keys: Vec<_> = codes.map(|code| promotions::contention_key(code)).collect();
+        keys.push(format!("fulfilment.quote:{}", encode(&half)));
+        keys
+    }
+}
+
+/// Places the order if everything is as it was shown. Confirmed again by the same buyer, a quote
+/// answers the order it became.
+pub fn confirm(cx: &mut Cx<'_>, cmd: &Confirm) -> Result<CheckoutPlaced, FulfilmentError> {
+    let tenant = cx.caller.tenant;
+    let hash = cmd.promise.hash();
+    if let Some(order) = sql::order_of_quote(cx.tx, tenant, &hash)? {
+        return placed_before(cx, order, cmd.email.as_deref());
+    }
+    let known = known_buyer(cx.tx, cx.caller, cx.keys, cmd.email.as_deref())?;
+    let (now, wanted) = (cx.now, cmd.promise.wanted()?);
+    let quoted = price(cx.tx, tenant, now, (&wanted, &known, &cmd.basis))?;
+    if !cmd.promise.holds(&quoted, now) {
+        return Err(FulfilmentError::QuoteChanged(Box::new(quoted)));
+    }
+    let place = Place {
+        lines: quoted.lines,
+        given: &quoted.given,
+        seen: quoted.total,
+        email: cmd.email.as_deref(),
+        known: &known,
+        provider: &cmd.provider,
+        basis: &cmd.basis,
+    };
+    let placed = place_priced(cx, place)?;
+    let order = OrderId::parse(&placed.order).map_err(FulfilmentError::Payload)?;
+    sql::use_quote(cx.tx, tenant, (&hash, order), now)?;
+    if let Some(owner) = cmd.cart {
+        carts::finish(cx, owner)?;
+    }
+    Ok(placed)
+}
+
+fn placed_before(
+    cx: &mut Cx<'_>,
+    id: OrderId,
+    email: Option<&str>,
+) -> Result<CheckoutPlaced, FulfilmentError> {
+    let order = orders::by_id(cx, id)?;
+    let same = match order.account {
+        Some(account) => cx.caller.account == Some(account),
+        None => orders::contact(cx, id)?.as_deref() == email.map(str::trim),
+    };
+    if !same {
+        return Err(FulfilmentError::QuoteUsed);
+    }
+    let payment = payments::latest(cx.tx, cx.caller.tenant, &Payable::new(id))?;
+    Ok(CheckoutPlaced {
+        order: id.to_string(),
+        payment: payment.map(|payment| payment.id.to_string()),
+    })
+}

@@ -1,0 +1,229 @@
+//! Routes of quotes: what something costs, sealed, and its confirmation.
+
+use super::CheckoutOut;
+use crate::app::App;
+use crate::domains::carts::http::owner_of;
+use crate::domains::fulfilment::{
+    Bid, FulfilmentError, Item, Promise, Quoted, Wanted, confirm_quote, limit_confirms, promise_of,
+    quote_of,
+};
+use crate::domains::ledger::Traffic;
+use crate::problem::Problem;
+use crate::wire::{JsonBody, Visitor};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use mintreu::id::PriceId;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes.
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(post_quote))
+        .routes(routes!(post_confirmation))
+}
+
+/// Whose confirmations are counted together: the account's, or the address's.
+pub(super) fn identity(visitor: &Visitor) -> String {
+    let account = visitor.caller.account;
+    account.map_or_else(|| visitor.client_key(), |account| account.to_string())
+}
+
+fn one() -> i64 {
+    1
+}
+
+/// One thing that is wanted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ItemIn {
+    price_id: String,
+    /// 1 to 100; 1 when absent.
+    #[serde(default = "one")]
+    quantity: i64,
+}
+
+/// What is wanted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuoteIn {
+    /// 1 to 50 lines, all in one currency; of one seller or several.
+    items: Vec<ItemIn>,
+    /// Tried in this order, at most 10.
+    #[serde(default)]
+    codes: Vec<String>,
+    /// A guest's address, so that limits for each buyer are known already.
+    #[serde(default)]
+    email: Option<String>,
+}
+
+/// What it costs.
+#[derive(Serialize, ToSchema)]
+pub struct SealedQuoteOut {
+    /// Send it back to buy exactly this: `POST /v1/quotes/confirmations`.
+    quote: String,
+    /// Milliseconds since 1970 (UTC).
+    expires_at: i64,
+    currency: String,
+    total_minor: i64,
+    lines: Vec<QuotedLineOut>,
+    /// Codes that do nothing, and why.
+    refused: Vec<RefusedOut>,
+}
+
+/// What one line costs.
+#[derive(Serialize, ToSchema)]
+pub struct QuotedLineOut {
+    price_id: String,
+    product_id: String,
+    title: String,
+    seller: String,
+    quantity: i64,
+    unit_minor: i64,
+    discount_minor: i64,
+    tax_minor: i64,
+    amount_minor: i64,
+}
+
+/// A code that does nothing.
+#[derive(Serialize, ToSchema)]
+pub struct RefusedOut {
+    code: String,
+    /// `coupon_invalid`, `coupon_inactive` …
+    reason: &'static str,
+    detail: String,
+}
+
+fn quoted_out(promise: &Promise, text: String, quoted: &Quoted) -> SealedQuoteOut {
+    let pairs = quoted.lines.iter().zip(&quoted.splits);
+    let lines = pairs.map(|(line, split)| QuotedLineOut {
+        price_id: line.offer.price.id.to_string(),
+        product_id: line.offer.product.id.to_string(),
+        title: line.offer.product.name.clone(),
+        seller: line.offer.product.seller.name.clone(),
+        quantity: line.quantity,
+        unit_minor: line.unit.minor(),
+        discount_minor: split.discount.minor(),
+        tax_minor: split.tax.minor(),
+        amount_minor: split.charged.minor(),
+    });
+    let refused = quoted.refused.iter().map(|(code, refusal)| RefusedOut {
+        code: code.clone(),
+        reason: refusal.code(),
+        detail: refusal.to_string(),
+    });
+    SealedQuoteOut {
+        quote: text,
+        expires_at: promise.ends_at().ms(),
+        currency: quoted.total.currency().code().to_owned(),
+        total_minor: quoted.total.minor(),
+        lines: lines.collect(),
+        refused: refused.collect(),
+    }
+}
+
+/// What something costs now, as a quote that can be confirmed for a day.
+///
+/// Nothing is reserved: a price or code may change until then, and the confirmation says so.
+#[utoipa::path(post, path = "/v1/quotes", tag = "orders", request_body = QuoteIn,
+    responses((status = 200, body = SealedQuoteOut), (status = 410), (status = 422)))]
+async fn post_quote(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    body: JsonBody<QuoteIn>,
+) -> Result<Json<SealedQuoteOut>, Problem> {
+    let given = body.value;
+    let items = given.items.iter().map(|item| {
+        let price = PriceId::parse(&item.price_id)?;
+        let quantity = item.quantity;
+        Ok(Item { price, quantity })
+    });
+    let wanted = Wanted {
+        items: items.collect::<Result<_, mintreu::Error>>()?,
+        codes: given.codes.clone(),
+    };
+    let quoted = quote_of(&app, &visitor.caller, wanted, given.email).await?;
+    let (promise, text) = promise_of(&app, &visitor.caller, (&quoted, &given.codes))?;
+    Ok(Json(quoted_out(&promise, text, &quoted)))
+}
+
+/// A quote that shall be bought.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmationIn {
+    /// As `POST /v1/quotes` answered it.
+    quote: String,
+    /// Where the receipt goes; needed unless somebody is signed in.
+    #[serde(default)]
+    email: Option<String>,
+    /// Who found the buyer: `seller`, `marketplace`, or nothing.
+    #[serde(default)]
+    source: Option<String>,
+    /// The payment provider; the shop's usual one when absent.
+    #[serde(default)]
+    provider: Option<String>,
+    /// Whether it was the caller's cart, which then ends with the order.
+    #[serde(default)]
+    is_cart: bool,
+}
+
+/// Buy what was quoted.
+///
+/// Confirming the same quote again answers the same order. When anything differs from what was
+/// shown, 409 `quote_changed` carries `changes` and a new `quote`, and nothing is placed.
+#[utoipa::path(post, path = "/v1/quotes/confirmations", tag = "orders",
+    request_body = ConfirmationIn,
+    responses((status = 201, body = CheckoutOut), (status = 409), (status = 410), (status = 422),
+        (status = 429)))]
+async fn post_confirmation(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    body: JsonBody<ConfirmationIn>,
+) -> Result<Response, Problem> {
+    let given = body.value;
+    limit_confirms(&app, &identity(&visitor))?;
+    let promise = Promise::open(&given.quote, &app.keys, visitor.caller.tenant)?;
+    let bid = Bid {
+        promise: promise.clone(),
+        email: given.email,
+        traffic: Traffic::parse(given.source.as_deref().unwrap_or_default()),
+        provider: given.provider,
+        cart: given.is_cart.then(|| owner_of(&app, &visitor, &headers)),
+    };
+    match confirm_quote(&app, &visitor.caller, bid).await {
+        Ok(started) => Ok((StatusCode::CREATED, Json(CheckoutOut::from(started))).into_response()),
+        Err(FulfilmentError::QuoteChanged(quoted)) => {
+            quote_changed(&app, &visitor, &promise, &quoted)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The problem, with what changed and a quote that holds now.
+fn quote_changed(
+    app: &App,
+    visitor: &Visitor,
+    before: &Promise,
+    quoted: &Quoted,
+) -> Result<Response, Problem> {
+    let (promise, text) = promise_of(app, &visitor.caller, (quoted, before.codes()))?;
+    let changes = before.changes(quoted).into_iter().map(|change| {
+        serde_json::json!({
+            "title": change.title, "what": change.figure.name(),
+            "was_minor": change.was.minor(), "now_minor": change.now.minor(),
+        })
+    });
+    let changes: Vec<_> = changes.collect();
+    let problem: Problem = FulfilmentError::QuoteChanged(Box::new(quoted.clone())).into();
+    let mut json = problem.to_json();
+    json["changes"] = changes.into();
+    json["quote"] = serde_json::json!(quoted_out(&promise, text, quoted));
+    let kind = [("content-type", "application/problem+json")];
+    Ok((problem.status_code(), kind, json.to_string()).into_response())
+}

@@ -1,0 +1,176 @@
+//! What a purchase costs as things stand now: the same answer for a page that shows it and for the
+//! checkout that charges it.
+
+use super::model::FulfilmentError;
+use crate::app::ReadCx;
+use crate::caller::Caller;
+use crate::custody::Custody;
+use crate::domains::accounts;
+use crate::domains::catalog::{self, PriceModel};
+use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
+use crate::domains::orders::{self, MAX_LINES, MAX_QUANTITY, NewLine, OrderError, SplitAmounts};
+use crate::domains::promotions::{self, Asked, Buyer, Candidate, Discount, Refusal};
+use crate::store::{StoreError, Tx};
+use mintreu::id::{PriceId, TenantId};
+use mintreu::{Money, Timestamp};
+use std::sync::Arc;
+
+/// One thing that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Which price.
+    pub price: PriceId,
+    /// How many.
+    pub quantity: i64,
+}
+
+/// What is wanted, and the codes that shall make it cheaper.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// One order's lines, in the order shown.
+    pub items: Vec<Item>,
+    /// As typed, tried in this order.
+    pub codes: Vec<String>,
+}
+
+/// What the house takes of a sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Basis {
+    /// Who found the buyer.
+    pub traffic: Traffic,
+    /// The platform's share.
+    pub fees: FeePolicy,
+    /// What a payment costs.
+    pub tariff: PaymentTariff,
+}
+
+/// What it costs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quoted {
+    /// The lines as they would be placed.
+    pub lines: Vec<NewLine>,
+    /// What a code does to each line.
+    pub given: Vec<Option<Discount>>,
+    /// Who gets what of each line.
+    pub splits: Vec<SplitAmounts>,
+    /// Codes that do nothing, and why.
+    pub refused: Vec<(String, Refusal)>,
+    /// What the buyer pays.
+    pub total: Money,
+}
+
+/// Prices what is wanted. A code that does nothing is told in [`Quoted::refused`].
+pub(super) fn price(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    now: Timestamp,
+    (wanted, buyer, basis): (&Wanted, &Buyer, &Basis),
+) -> Result<Quoted, FulfilmentError> {
+    let mut lines = offered(tx, tenant, &wanted.items)?;
+    let candidates: Vec<_> = lines.iter().map(candidate).collect();
+    let asked = Asked {
+        codes: &wanted.codes,
+        buyer,
+        lines: &candidates,
+        now,
+    };
+    let (given, refused) = promotions::discounts(tx, tenant, &asked)?;
+    for (line, given) in lines.iter_mut().zip(&given) {
+        if let Some(given) = given {
+            line.discount = given.off;
+            line.discount_why.clone_from(&given.why);
+        }
+    }
+    let splits = orders::divide(&lines, basis.fees.share(basis.traffic), basis.tariff)?;
+    let total = orders::total(splits.iter().map(|split| split.charged))?;
+    Ok(Quoted {
+        lines,
+        given,
+        splits,
+        refused,
+        total,
+    })
+}
+
+/// The lines at their full prices, all in one currency.
+fn offered(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    items: &[Item],
+) -> Result<Vec<NewLine>, FulfilmentError> {
+    if !(1..=MAX_LINES).contains(&items.len()) {
+        return Err(OrderError::Lines.into());
+    }
+    let mut lines: Vec<NewLine> = Vec::with_capacity(items.len());
+    for item in items {
+        if !(1..=MAX_QUANTITY).contains(&item.quantity) {
+            return Err(OrderError::Quantity.into());
+        }
+        let offer = catalog::offer(tx, tenant, item.price)?;
+        let offer = offer.ok_or(OrderError::OfferGone)?;
+        let unit = offer.price.amount;
+        let first = lines.first().map(|line| line.unit.currency());
+        if first.is_some_and(|currency| currency != unit.currency()) {
+            return Err(OrderError::CurrencyMixed.into());
+        }
+        lines.push(NewLine {
+            offer,
+            quantity: item.quantity,
+            unit,
+            named: false,
+            discount: Money::zero(unit.currency()),
+            discount_why: String::new(),
+        });
+    }
+    Ok(lines)
+}
+
+fn candidate(line: &NewLine) -> Candidate {
+    Candidate {
+        seller: line.offer.product.seller.account,
+        product: line.offer.product.id,
+        unit: line.unit,
+        quantity: line.quantity,
+        recurring: line.offer.price.model == PriceModel::Recurring,
+    }
+}
+
+/// Who buys, as far as limits go: the account with its address, or the address of a guest.
+pub(super) fn known_buyer(
+    tx: &mut dyn Tx,
+    caller: &Caller,
+    keys: &Custody,
+    email: Option<&str>,
+) -> Result<Buyer, StoreError> {
+    let email = match caller.account {
+        Some(account) => {
+            let email = accounts::email_of(tx, caller.tenant, account)?;
+            email.map(|email| email.as_str().to_owned())
+        }
+        None => email.map(str::to_owned),
+    };
+    let email = email.filter(|email| !email.trim().is_empty());
+    Ok(Buyer {
+        account: caller.account,
+        address: email.map(|email| promotions::address_hash(keys, caller.tenant, &email)),
+    })
+}
+
+/// Asks what something costs the caller.
+pub struct AskQuote {
+    /// What.
+    pub wanted: Wanted,
+    /// A guest's address, when it is known already.
+    pub email: Option<String>,
+    /// What the house takes.
+    pub basis: Basis,
+    /// What addresses are hashed with.
+    pub keys: Arc<Custody>,
+}
+
+/// What it costs the caller now.
+pub fn quote(cx: &mut ReadCx<'_>, ask: &AskQuote) -> Result<Quoted, FulfilmentError> {
+    let buyer = known_buyer(cx.tx, cx.caller, &ask.keys, ask.email.as_deref())?;
+    let what = (&ask.wanted, &buyer, &ask.basis);
+    price(cx.tx, cx.caller.tenant, cx.now, what)
+}
