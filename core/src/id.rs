@@ -138,6 +138,7 @@ id_type!(/** One accepted usage segment. */ SegmentId, "seg_");
 id_type!(/** A signed-in session. */ SessionId, "ses_");
 id_type!(/** Units of a quota in the hands of one server. */ SliceId, "slc_");
 id_type!(/** A usage stream: one device's chain of segments for one license. */ StreamId, "str_");
+id_type!(/** What somebody pays for again and again. */ SubscriptionId, "sub_");
 id_type!(/** A tenant: one host, brand and policy. */ TenantId, "ten_");
 id_type!(/** A token by which a seller's programs call. */ TokenId, "tok_");
 

@@ -1,6 +1,7 @@
 //! The domains, each line may use the ones below it.
 
 pub mod fulfilment;
+pub mod subscriptions;
 pub mod billing;
 pub mod orders;
 pub mod carts;
