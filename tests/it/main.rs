@@ -34,6 +34,7 @@ mod metering_units;
 mod shop;
 mod serve_loop;
 mod notify_mail;
+mod pricing;
 mod promotions;
 mod quotes;
 mod store_jobs;

@@ -11,7 +11,9 @@ use super::quote::{AskQuote, Basis, Quoted, Wanted, quote};
 use crate::app::{App, Idempotency, ReadCx};
 use crate::caller::Caller;
 use crate::domains::carts::Owner;
-use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
+use crate::domains::ledger::{
+    FeePolicy, PaymentTariff, Split, SplitLine, Tax, Traffic, split_sale,
+};
 use crate::domains::orders::{self, AccessToken, OrderError};
 use crate::domains::payments::{self, AttachSession, Payment, PaymentError, attach_session};
 use crate::gateways::{self, SessionRequest};
@@ -120,11 +122,11 @@ pub async fn quote_of(
 pub fn promise_of(
     app: &App,
     caller: &Caller,
-    (quoted, codes): (&Quoted, &[String]),
+    (quoted, wanted): (&Quoted, &Wanted),
 ) -> Result<(Promise, String), FulfilmentError> {
     let mut nonce = [0; 16];
     (app.entropy)(&mut nonce);
-    let promise = Promise::of(quoted, codes, app.now(), nonce);
+    let promise = Promise::of(quoted, wanted, app.now(), nonce);
     let text = promise.seal(&app.keys, caller.tenant)?;
     Ok((promise, text))
 }
@@ -182,6 +184,19 @@ pub fn limit_confirms(app: &App, whom: &str) -> Result<(), FulfilmentError> {
         taken.map_err(|seconds| FulfilmentError::TooMany { seconds })?;
     }
     Ok(())
+}
+
+/// What would come of a sale at `amount`: the same division as a real one's.
+pub fn example(app: &App, amount: Money, traffic: Traffic) -> Result<Split, FulfilmentError> {
+    let line = SplitLine {
+        gross: amount,
+        discount: Money::zero(amount.currency()),
+        tax: Tax::zero("an example"),
+        platform_bps: fees(app).share(traffic),
+        affiliate_bps: 0,
+    };
+    let mut splits = split_sale(&[line], tariff(app)).map_err(OrderError::Split)?;
+    splits.pop().ok_or(OrderError::Lines.into())
 }
 
 fn fees(app: &App) -> FeePolicy {

@@ -76,6 +76,12 @@ pub struct CheckoutIn {
     /// 1 to 100; 1 when absent.
     #[serde(default = "one")]
     quantity: i64,
+    /// For one, when the buyer names the price; what is suggested when absent.
+    #[serde(default)]
+    unit_minor: Option<i64>,
+    /// Where the buyer is (two capitals), for prices that are for some countries.
+    #[serde(default)]
+    country: Option<String>,
     /// Codes that make it cheaper, at most 10; one that does nothing is refused.
     #[serde(default)]
     codes: Vec<String>,
@@ -136,8 +142,10 @@ async fn post_checkout(
             items: vec![Item {
                 price: PriceId::parse(&given.price_id)?,
                 quantity: given.quantity,
+                named: given.unit_minor,
             }],
             codes: given.codes,
+            country: given.country,
         },
         seen: Money::new(given.amount_minor, currency),
         email: given.email,

@@ -28,6 +28,9 @@ struct Shown {
     price: String,
     quantity: i64,
     unit: i64,
+    /// Whether the buyer named the price.
+    #[serde(default)]
+    named: bool,
     off: i64,
     tax: i64,
 }
@@ -41,6 +44,7 @@ pub struct Promise {
     currency: String,
     total: i64,
     codes: Vec<String>,
+    country: Option<String>,
     lines: Vec<Shown>,
 }
 
@@ -85,6 +89,7 @@ fn shown(quoted: &Quoted) -> Vec<Shown> {
         price: line.offer.price.id.to_string(),
         quantity: line.quantity,
         unit: line.unit.minor(),
+        named: line.named,
         off: split.discount.minor(),
         tax: split.tax.minor(),
     };
@@ -92,15 +97,16 @@ fn shown(quoted: &Quoted) -> Vec<Shown> {
 }
 
 impl Promise {
-    /// What `quoted` promises, with those of its codes that do something.
-    pub fn of(quoted: &Quoted, codes: &[String], now: Timestamp, nonce: [u8; 16]) -> Self {
+    /// What `quoted` promises of what was `wanted`, with those codes that do something.
+    pub fn of(quoted: &Quoted, wanted: &Wanted, now: Timestamp, nonce: [u8; 16]) -> Self {
         let works = |code: &&String| quoted.refused.iter().all(|(refused, _)| refused != *code);
         Self {
             nonce: URL_SAFE_NO_PAD.encode(nonce),
             at: now.ms(),
             currency: quoted.total.currency().code().to_owned(),
             total: quoted.total.minor(),
-            codes: codes.iter().filter(works).cloned().collect(),
+            codes: wanted.codes.iter().filter(works).cloned().collect(),
+            country: wanted.country.clone(),
             lines: shown(quoted),
         }
     }
@@ -150,11 +156,13 @@ impl Promise {
             Ok(Item {
                 price: price.map_err(|_| FulfilmentError::QuoteMalformed)?,
                 quantity: line.quantity,
+                named: line.named.then_some(line.unit),
             })
         });
         Ok(Wanted {
             items: items.collect::<Result<_, FulfilmentError>>()?,
             codes: self.codes.clone(),
+            country: self.country.clone(),
         })
     }
 
@@ -212,6 +220,7 @@ mod tests {
             currency: "EUR".to_owned(),
             total: 4_900,
             codes: vec!["SPRING".to_owned()],
+            country: None,
             lines: Vec::new(),
         }
     }

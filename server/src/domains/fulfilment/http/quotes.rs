@@ -46,6 +46,9 @@ pub struct ItemIn {
     /// 1 to 100; 1 when absent.
     #[serde(default = "one")]
     quantity: i64,
+    /// For one, when the buyer names the price; what is suggested when absent.
+    #[serde(default)]
+    unit_minor: Option<i64>,
 }
 
 /// What is wanted.
@@ -57,6 +60,9 @@ pub struct QuoteIn {
     /// Tried in this order, at most 10.
     #[serde(default)]
     codes: Vec<String>,
+    /// Where the buyer is (two capitals), for prices that are for some countries.
+    #[serde(default)]
+    country: Option<String>,
     /// A guest's address, so that limits for each buyer are known already.
     #[serde(default)]
     email: Option<String>,
@@ -140,15 +146,19 @@ async fn post_quote(
     let given = body.value;
     let items = given.items.iter().map(|item| {
         let price = PriceId::parse(&item.price_id)?;
-        let quantity = item.quantity;
-        Ok(Item { price, quantity })
+        Ok(Item {
+            price,
+            quantity: item.quantity,
+            named: item.unit_minor,
+        })
     });
     let wanted = Wanted {
         items: items.collect::<Result<_, mintreu::Error>>()?,
-        codes: given.codes.clone(),
+        codes: given.codes,
+        country: given.country,
     };
-    let quoted = quote_of(&app, &visitor.caller, wanted, given.email).await?;
-    let (promise, text) = promise_of(&app, &visitor.caller, (&quoted, &given.codes))?;
+    let quoted = quote_of(&app, &visitor.caller, wanted.clone(), given.email).await?;
+    let (promise, text) = promise_of(&app, &visitor.caller, (&quoted, &wanted))?;
     Ok(Json(quoted_out(&promise, text, &quoted)))
 }
 
@@ -212,7 +222,7 @@ fn quote_changed(
     before: &Promise,
     quoted: &Quoted,
 ) -> Result<Response, Problem> {
-    let (promise, text) = promise_of(app, &visitor.caller, (quoted, before.codes()))?;
+    let (promise, text) = promise_of(app, &visitor.caller, (quoted, &before.wanted()?))?;
     let changes = before.changes(quoted).into_iter().map(|change| {
         serde_json::json!({
             "title": change.title, "what": change.figure.name(),
