@@ -15,6 +15,7 @@ mod catalog_search;
 mod commerce_buy;
 mod commerce_control;
 mod commerce_licenses;
+mod consents;
 mod demo;
 mod licensing_custody;
 mod licensing_hosts;

@@ -8,8 +8,11 @@ use super::shelf::{kind_badge, price_meaning, price_text};
 use crate::domains::carts::Owner;
 use crate::domains::catalog::ops::{ProductAt, product_at};
 use crate::domains::catalog::{Price, Product, State};
+use crate::domains::fulfilment::consent;
 use crate::domains::fulfilment::flow::{self, Bid, Started};
-use crate::domains::fulfilment::{Figure, FulfilmentError, Item, Promise, Quoted, Wanted};
+use crate::domains::fulfilment::{
+    ConsentKind, Figure, FulfilmentError, Item, Promise, Quoted, Wanted,
+};
 use crate::domains::ledger::Traffic;
 use crate::domains::orders::{MAX_QUANTITY, NewLine, OrderError};
 use crate::domains::promotions::{Discount, Refusal};
@@ -42,6 +45,9 @@ struct CheckoutPage {
     country: Option<Field>,
     code: Field,
     email: Option<Field>,
+    /// The sentence to tick where something is supplied at once, and whether it was.
+    waiver: Option<(String, bool)>,
+    waiver_missing: bool,
     signed_in: String,
     next_step: String,
     action: String,
@@ -80,6 +86,8 @@ pub struct BuyForm {
     code: String,
     quote: String,
     email: String,
+    /// Whether the waiver was ticked.
+    waiver: String,
     /// `apply` when the form shall only be drawn again.
     act: String,
 }
@@ -164,6 +172,7 @@ struct Wrong {
     email: Option<String>,
     amount: Option<String>,
     quantity: Option<String>,
+    waiver: bool,
     over: Option<String>,
 }
 
@@ -247,7 +256,7 @@ async fn drawn(
     if let Some((_, refusal)) = quoted.refused.first() {
         wrong.code = wrong.code.or(Some(refusal_text(&page, refusal)));
     }
-    let (_, quote) = flow::promise_of(&ask.app, caller, (&quoted, &wanted))?;
+    let (_, quote) = flow::promise_of(&ask.app, caller, (&quoted, &wanted), ask.locale)?;
     let view = CheckoutPage::new(ask, page, (basket, form), (&quoted, &wrong));
     Ok(CheckoutPage { quote, ..view })
 }
@@ -308,7 +317,11 @@ impl CheckoutPage {
             page.notice = Some(Notice::new(Tone::Bad, text.clone()));
         }
         let given = quoted.lines.iter().zip(&quoted.given);
+        let mut texts = consent::texts(quoted, ask.locale).into_iter();
+        let waiver = texts.find(|text| text.kind == ConsentKind::Waiver);
         Self {
+            waiver: waiver.map(|waiver| (waiver.text, !form.waiver.is_empty())),
+            waiver_missing: wrong.waiver,
             post_to: basket.post_to.clone(),
             back: basket.back.clone(),
             price: basket.price.as_ref().map(|price| price.id.to_string()),
@@ -445,6 +458,7 @@ async fn bid(ask: &Ask, basket: &Basket, form: &BuyForm) -> Answer {
         traffic: Traffic::Marketplace,
         provider: None,
         cart: basket.cart,
+        waived: !form.waiver.is_empty(),
     };
     match flow::confirm_quote(&ask.app, caller, bid).await {
         Ok(started) => go_to(&next_of(&started)),
@@ -475,6 +489,10 @@ fn explained(
     match error {
         FulfilmentError::Order(OrderError::EmailMissing | OrderError::EmailMalformed) => {
             wrong.email = Some(page.say("checkout-email-wrong"));
+            Ok((422, wrong))
+        }
+        FulfilmentError::ConsentMissing => {
+            wrong.waiver = true;
             Ok((422, wrong))
         }
         FulfilmentError::QuoteChanged(quoted) => {
@@ -512,6 +530,9 @@ fn changes_text(page: &Page, promise: &Promise, quoted: &Quoted) -> String {
             ("now", page.format.money(change.now).into()),
         ];
         sentences.push(page.words.say_with(key, values));
+    }
+    if !promise.terms_hold(quoted) {
+        sentences.push(page.say("checkout-changed-terms"));
     }
     sentences.join(" ")
 }

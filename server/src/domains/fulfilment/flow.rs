@@ -18,6 +18,7 @@ use crate::domains::orders::{self, AccessToken, OrderError};
 use crate::domains::payments::{self, AttachSession, Payment, PaymentError, attach_session};
 use crate::gateways::{self, SessionRequest};
 use crate::limits::Rate;
+use crate::text::Locale;
 use mintreu::Money;
 use mintreu::id::{OrderId, PaymentId};
 
@@ -123,10 +124,11 @@ pub fn promise_of(
     app: &App,
     caller: &Caller,
     (quoted, wanted): (&Quoted, &Wanted),
+    locale: Locale,
 ) -> Result<(Promise, String), FulfilmentError> {
     let mut nonce = [0; 16];
     (app.entropy)(&mut nonce);
-    let promise = Promise::of(quoted, wanted, app.now(), nonce);
+    let promise = Promise::of(quoted, wanted, locale, (app.now(), nonce));
     let text = promise.seal(&app.keys, caller.tenant)?;
     Ok((promise, text))
 }
@@ -144,6 +146,8 @@ pub struct Bid {
     pub provider: Option<String>,
     /// The cart that was quoted: it ends with the order.
     pub cart: Option<Owner>,
+    /// Whether the buyer agreed to lose the right to withdraw.
+    pub waived: bool,
 }
 
 /// Buys what was quoted and opens its payment page; confirming again answers the same ones.
@@ -162,6 +166,7 @@ pub async fn confirm_quote(
         provider,
         basis: basis(app, bid.traffic),
         cart: bid.cart,
+        waived: bid.waived,
     };
     let placed = app.transact(caller, command, confirm).await?;
     started(app, caller, &placed).await

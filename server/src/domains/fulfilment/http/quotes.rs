@@ -4,15 +4,16 @@ use super::CheckoutOut;
 use crate::app::App;
 use crate::domains::carts::http::owner_of;
 use crate::domains::fulfilment::{
-    Bid, FulfilmentError, Item, Promise, Quoted, Wanted, confirm_quote, limit_confirms, promise_of,
-    quote_of,
+    Bid, ConsentKind, FulfilmentError, Item, Promise, Quoted, Wanted, confirm_quote, consent,
+    limit_confirms, promise_of, quote_of,
 };
 use crate::domains::ledger::Traffic;
 use crate::problem::Problem;
+use crate::text::Locale;
 use crate::wire::{JsonBody, Visitor};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mintreu::id::PriceId;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,12 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 pub(super) fn identity(visitor: &Visitor) -> String {
     let account = visitor.caller.account;
     account.map_or_else(|| visitor.client_key(), |account| account.to_string())
+}
+
+fn language(headers: &HeaderMap) -> Locale {
+    let wished = headers.get(header::ACCEPT_LANGUAGE);
+    let wished = wished.and_then(|value| value.to_str().ok());
+    Locale::negotiate(wished.unwrap_or_default())
 }
 
 fn one() -> i64 {
@@ -80,6 +87,19 @@ pub struct SealedQuoteOut {
     lines: Vec<QuotedLineOut>,
     /// Codes that do nothing, and why.
     refused: Vec<RefusedOut>,
+    /// What the buyer agrees to; show it.
+    consents: Vec<TextOut>,
+}
+
+/// A text that the buyer agrees to.
+#[derive(Serialize, ToSchema)]
+pub struct TextOut {
+    /// `withdrawal_waiver` or `license_terms`.
+    kind: &'static str,
+    version: String,
+    text: String,
+    /// Whether the confirmation must name it among what is `accepted`.
+    must_accept: bool,
 }
 
 /// What one line costs.
@@ -123,6 +143,13 @@ fn quoted_out(promise: &Promise, text: String, quoted: &Quoted) -> SealedQuoteOu
         reason: refusal.code(),
         detail: refusal.to_string(),
     });
+    let texts = consent::texts(quoted, promise.locale()).into_iter();
+    let consents = texts.map(|text| TextOut {
+        kind: text.kind.name(),
+        must_accept: text.kind == ConsentKind::Waiver,
+        version: text.version,
+        text: text.text,
+    });
     SealedQuoteOut {
         quote: text,
         expires_at: promise.ends_at().ms(),
@@ -130,6 +157,7 @@ fn quoted_out(promise: &Promise, text: String, quoted: &Quoted) -> SealedQuoteOu
         total_minor: quoted.total.minor(),
         lines: lines.collect(),
         refused: refused.collect(),
+        consents: consents.collect(),
     }
 }
 
@@ -141,6 +169,7 @@ fn quoted_out(promise: &Promise, text: String, quoted: &Quoted) -> SealedQuoteOu
 async fn post_quote(
     State(app): State<Arc<App>>,
     visitor: Visitor,
+    headers: HeaderMap,
     body: JsonBody<QuoteIn>,
 ) -> Result<Json<SealedQuoteOut>, Problem> {
     let given = body.value;
@@ -158,7 +187,12 @@ async fn post_quote(
         country: given.country,
     };
     let quoted = quote_of(&app, &visitor.caller, wanted.clone(), given.email).await?;
-    let (promise, text) = promise_of(&app, &visitor.caller, (&quoted, &wanted))?;
+    let (promise, text) = promise_of(
+        &app,
+        &visitor.caller,
+        (&quoted, &wanted),
+        language(&headers),
+    )?;
     Ok(Json(quoted_out(&promise, text, &quoted)))
 }
 
@@ -177,6 +211,9 @@ pub struct ConfirmationIn {
     /// The payment provider; the shop's usual one when absent.
     #[serde(default)]
     provider: Option<String>,
+    /// What the buyer agreed to: `withdrawal_waiver`, where it is asked.
+    #[serde(default)]
+    accepted: Vec<String>,
     /// Whether it was the caller's cart, which then ends with the order.
     #[serde(default)]
     is_cart: bool,
@@ -205,6 +242,7 @@ async fn post_confirmation(
         traffic: Traffic::parse(given.source.as_deref().unwrap_or_default()),
         provider: given.provider,
         cart: given.is_cart.then(|| owner_of(&app, &visitor, &headers)),
+        waived: (given.accepted.iter()).any(|kind| kind == ConsentKind::Waiver.name()),
     };
     match confirm_quote(&app, &visitor.caller, bid).await {
         Ok(started) => Ok((StatusCode::CREATED, Json(CheckoutOut::from(started))).into_response()),
@@ -222,14 +260,22 @@ fn quote_changed(
     before: &Promise,
     quoted: &Quoted,
 ) -> Result<Response, Problem> {
-    let (promise, text) = promise_of(app, &visitor.caller, (quoted, &before.wanted()?))?;
+    let (promise, text) = promise_of(
+        app,
+        &visitor.caller,
+        (quoted, &before.wanted()?),
+        before.locale(),
+    )?;
     let changes = before.changes(quoted).into_iter().map(|change| {
         serde_json::json!({
             "title": change.title, "what": change.figure.name(),
             "was_minor": change.was.minor(), "now_minor": change.now.minor(),
         })
     });
-    let changes: Vec<_> = changes.collect();
+    let mut changes: Vec<_> = changes.collect();
+    if !before.terms_hold(quoted) {
+        changes.push(serde_json::json!({ "what": "terms" }));
+    }
     let problem: Problem = FulfilmentError::QuoteChanged(Box::new(quoted.clone())).into();
     let mut json = problem.to_json();
     json["changes"] = changes.into();
