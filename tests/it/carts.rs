@@ -76,7 +76,11 @@ async fn products_of_two_sellers_become_one_order_with_a_license_and_an_escrow_e
         let drawn = page(&guest, "/cart/checkout").await;
         assert!(drawn.contains("Pay €127.00"), "{drawn}");
         let quote = hidden(&drawn, "quote");
-        let form = [("quote", quote.as_str()), ("email", "ada@example.org")];
+        let form = [
+            ("quote", quote.as_str()),
+            ("email", "ada@example.org"),
+            ("waiver", "yes"),
+        ];
         let at = "/cart/checkout";
         let csrf = hidden(&drawn, "csrf");
         let mut orders = Vec::new();

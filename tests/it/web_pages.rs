@@ -117,6 +117,7 @@ async fn a_guest_buys_without_scripts_and_gets_a_key_and_its_files() {
             [
                 ("price", price.as_str()),
                 ("quote", quote.as_str()),
+                ("waiver", "yes"),
                 ("email", email),
             ]
         };

@@ -31,6 +31,8 @@ mail-usage-open = See your usage
 mail-usage-stop = Choose how often you get this mail
 mail-usage-outro = The projection goes on as the period began, and is at least what was committed.
 
+mail-order-waiver = At { $when } you agreed ({ $version }): { $text }
+
 mail-cart-subject = Your cart is still there
 mail-cart-intro = You asked to be reminded once: something is waiting in your cart.
 mail-cart-open = Open your cart

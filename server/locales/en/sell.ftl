@@ -324,3 +324,19 @@ coupon-waiting = Outside its time
 coupon-off = Switched off
 coupon-switch-off = Switch off
 coupon-switch-on = Switch on
+
+# Bounds of prices, and the example bill
+edit-minimum = Least that a buyer may name
+edit-minimum-hint = For pay what you want: the amount above is then what you suggest. 0 lets buyers take it for nothing. Empty for a fixed price.
+edit-most = Most in one order
+edit-most-hint = 1 to 100. Empty for 100.
+edit-countries = Countries
+edit-countries-hint = For buyers in these countries only: DE AT CH. Empty for everywhere.
+bill-title = Example bill
+bill-marketplace = When the marketplace finds the buyer
+bill-own = By your own link
+bill-gross = The buyer pays
+bill-platform = Platform fee
+bill-payment = Payment fee
+bill-yours = You get
+bill-text = For one at the first price, reckoned as every sale is. Press Preview after changing the price.

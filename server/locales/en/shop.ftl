@@ -122,6 +122,25 @@ checkout-changed-price = { $title }: the price was { $was } and is { $now } now.
 checkout-changed-discount = { $title }: the discount was { $was } and is { $now } now.
 checkout-changed-tax = { $title }: the tax was { $was } and is { $now } now.
 checkout-look-again = The total below is for what you just changed. Nothing was charged: check it and go on if it suits you.
+consent-waiver = I want it supplied at once, and I know that by this I lose my right to withdraw from the purchase.
+consent-terms = By buying you agree to what each license grants, as its product’s page shows it.
+checkout-waiver-missing = Please agree, so that it can be supplied at once.
+checkout-changed-terms = What a license grants has changed.
+order-claim = Put this order into my account
+order-claim-text = This order was placed without an account, with your address.
+checkout-quantity-most = { $count ->
+    [one] One order holds 1 at most.
+   *[other] One order holds { $count } at most.
+}
+checkout-amount = What you pay for one ({ $currency })
+checkout-amount-hint = You name the price: { $amount } or more.
+checkout-amount-low = It must be { $amount } or more.
+checkout-amount-fees = This is less than the payment itself costs. Name a little more, or nothing if that is allowed.
+checkout-country = Your country
+checkout-country-hint = This price is for buyers in these countries only.
+checkout-country-wrong = Not everything here is for sale in that country.
+price-named = from { $least }, { $price } suggested
+meaning-named = You name the price. Once, yours to keep.
 checkout-quantity = Quantity
 checkout-quantity-wrong = A whole number from 1 to 100.
 checkout-code = Discount code

@@ -113,11 +113,8 @@ async fn buy(app: &App, caller: &Caller, slug: &str) -> Result<Started, SeedErro
         .ok_or(SeedError::Incomplete("a price"))?;
     let purchase = Purchase {
         wanted: Wanted {
-            items: vec![Item {
-                price: price.id,
-                quantity: 1,
-            }],
-            codes: Vec::new(),
+            items: vec![Item::new(price.id, 1)],
+            ..Wanted::default()
         },
         seen: price.amount,
         email: None,

@@ -8,6 +8,7 @@ use crate::domains::accounts::{self, AccountError};
 use crate::domains::billing::{self, BillingError};
 use crate::domains::carts;
 use crate::domains::catalog;
+use crate::domains::fulfilment;
 use crate::domains::invoicing::{self, InvoiceError};
 use crate::domains::licensing::{self, LicensingError};
 use crate::domains::orders::{self, OrderError};
@@ -286,6 +287,17 @@ fn receipt(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, Notify
     let page = order_page(cx, order.id, base);
     letter.action(words.say("mail-order-open"), page);
     letter.outro.push(words.say("mail-order-outro"));
+    if let Some(waiver) = fulfilment::waiver_of(cx.tx, cx.caller.tenant, order.id)? {
+        let when = crate::web::format::rfc3339(waiver.agreed_at);
+        let values = [
+            ("when", when.into()),
+            ("version", waiver.version.into()),
+            ("text", words.say("consent-waiver").into()),
+        ];
+        letter
+            .outro
+            .push(words.say_with("mail-order-waiver", values));
+    }
     Ok(Some((to, letter)))
 }
 

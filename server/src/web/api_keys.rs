@@ -192,7 +192,7 @@ fn told(ask: &Ask, base: String, new: NewApiKey) -> Answer {
         None => String::new(),
     };
     let key = KeyBox {
-        id: "api-key",
+        id: "api-key".to_owned(),
         label: page.say("api-keys-key"),
         value: new.secret.reveal().to_owned(),
         copy: page.say("copy"),

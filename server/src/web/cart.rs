@@ -290,13 +290,17 @@ pub async fn remind(ask: Ask, form: Result<CsrfForm<LineForm>, Problem>) -> Answ
 fn basket(owner: Owner, cart: Option<&Cart>) -> Basket {
     let lines = cart.map_or(&[][..], |cart| &cart.lines);
     let for_sale = lines.iter().filter(|line| line.offer.is_some());
-    let item = |line: &CartLine| Item {
-        price: line.price,
-        quantity: line.quantity,
-    };
+    let item = |line: &CartLine| Item::new(line.price, line.quantity);
+    let offers = lines.iter().filter_map(|line| line.offer.as_ref());
+    let mut countries: Vec<_> = offers
+        .flat_map(|offer| offer.price.bounds.countries.clone())
+        .collect();
+    countries.sort();
+    countries.dedup();
     Basket {
         items: for_sale.map(item).collect(),
         price: None,
+        countries,
         post_to: "/cart/checkout".to_owned(),
         back: "/cart".to_owned(),
         cart: Some(owner),

@@ -3,13 +3,16 @@
 use super::ask::{Answer, Ask, go_to, html, refused};
 use super::license::Token;
 use super::page::{Page, Section};
-use super::parts::{Badge, Field, Notice, Tone};
+use super::parts::{Badge, Choice, Field, Notice, Tone};
 use super::shelf::{kind_badge, price_meaning, price_text};
 use crate::domains::carts::Owner;
 use crate::domains::catalog::ops::{ProductAt, product_at};
 use crate::domains::catalog::{Price, Product, State};
+use crate::domains::fulfilment::consent;
 use crate::domains::fulfilment::flow::{self, Bid, Started};
-use crate::domains::fulfilment::{Figure, FulfilmentError, Item, Promise, Quoted, Wanted};
+use crate::domains::fulfilment::{
+    ConsentKind, Figure, FulfilmentError, Item, Promise, Quoted, Wanted,
+};
 use crate::domains::ledger::Traffic;
 use crate::domains::orders::{MAX_QUANTITY, NewLine, OrderError};
 use crate::domains::promotions::{Discount, Refusal};
@@ -19,6 +22,7 @@ use askama::Template;
 use axum::extract::Path;
 use mintreu::Money;
 use mintreu::id::{OrderId, PriceId};
+use mintreu::price::parse_amount;
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -35,8 +39,15 @@ struct CheckoutPage {
     /// What is shown, sealed: it comes back with the form, and nothing else is charged.
     quote: String,
     quantity: Option<Field>,
+    /// What the buyer would pay, where the buyer names the price.
+    amount: Option<Field>,
+    /// Where the buyer is, where it matters.
+    country: Option<Field>,
     code: Field,
     email: Option<Field>,
+    /// The sentence to tick where something is supplied at once, and whether it was.
+    waiver: Option<(String, bool)>,
+    waiver_missing: bool,
     signed_in: String,
     next_step: String,
     action: String,
@@ -58,8 +69,10 @@ struct LineRow {
 pub struct Which {
     price: Option<String>,
     quantity: String,
+    amount: String,
     code: String,
     email: String,
+    country: String,
 }
 
 /// What the form sends.
@@ -68,9 +81,13 @@ pub struct Which {
 pub struct BuyForm {
     price: String,
     quantity: String,
+    amount: String,
+    country: String,
     code: String,
     quote: String,
     email: String,
+    /// Whether the waiver was ticked.
+    waiver: String,
     /// `apply` when the form shall only be drawn again.
     act: String,
 }
@@ -83,6 +100,15 @@ impl BuyForm {
             text => text.parse().ok(),
         };
         count.filter(|count| (1..=MAX_QUANTITY).contains(count))
+    }
+
+    /// What the buyer names for one, as far as it can be read and is theirs to name.
+    fn named(&self, price: &Price) -> Option<i64> {
+        let least = price.minimum()?;
+        let suggested = price.amount.minor();
+        let text = self.amount.trim();
+        let read = parse_amount(text, least.currency()).ok();
+        Some(read.filter(|_| !text.is_empty()).unwrap_or(suggested))
     }
 
     /// The codes, parted by blanks or commas.
@@ -99,7 +125,9 @@ impl BuyForm {
 pub(super) struct Basket {
     pub items: Vec<Item>,
     /// The price, when it is one product's.
-    pub price: Option<PriceId>,
+    pub price: Option<Price>,
+    /// Where some of it is for sale; empty for everywhere.
+    pub countries: Vec<String>,
     pub post_to: String,
     pub back: String,
     /// The cart that ends when it is bought.
@@ -112,18 +140,27 @@ impl Basket {
             items: vec![Item {
                 price: price.id,
                 quantity: form.count().unwrap_or(1),
+                named: form.named(price),
             }],
-            price: Some(price.id),
+            countries: price.bounds.countries.clone(),
+            price: Some(price.clone()),
             post_to: format!("/checkout/{}", product.slug),
             back: format!("/p/{}", product.slug),
             cart: None,
         }
     }
 
+    /// Where the buyer is, as chosen; the first country until one is, none where it doesn't matter.
+    fn country(&self, form: &BuyForm) -> Option<String> {
+        let chosen = self.countries.iter().find(|known| **known == form.country);
+        chosen.or(self.countries.first()).cloned()
+    }
+
     fn wanted(&self, form: &BuyForm) -> Wanted {
         Wanted {
             items: self.items.clone(),
             codes: form.codes(),
+            country: self.country(form),
         }
     }
 }
@@ -133,6 +170,9 @@ impl Basket {
 struct Wrong {
     code: Option<String>,
     email: Option<String>,
+    amount: Option<String>,
+    quantity: Option<String>,
+    waiver: bool,
     over: Option<String>,
 }
 
@@ -165,6 +205,8 @@ pub async fn show(
     let (product, price) = offered(&ask, &slug, which.price.as_deref()).await?;
     let form = BuyForm {
         quantity: which.quantity,
+        amount: which.amount,
+        country: which.country,
         code: which.code,
         email: which.email,
         ..BuyForm::default()
@@ -185,9 +227,28 @@ async fn drawn(
     let email = (!ask.visitor.is_signed_in()).then(|| form.email.clone());
     let caller = &ask.visitor.caller;
     let quoted = match flow::quote_of(&ask.app, caller, wanted.clone(), email.clone()).await {
+        Err(FulfilmentError::Order(OrderError::AmountTooLow(least))) => {
+            let least = page.format.money(least);
+            wrong.amount = Some(page.say_one("checkout-amount-low", "amount", least));
+            wanted.items.iter_mut().for_each(|item| item.named = None);
+            flow::quote_of(&ask.app, caller, wanted.clone(), email).await?
+        }
+        Err(FulfilmentError::Order(OrderError::TooMany(most))) => {
+            wrong.quantity = Some(page.say_one("checkout-quantity-most", "count", most));
+            wanted
+                .items
+                .iter_mut()
+                .for_each(|item| item.quantity = most.min(item.quantity));
+            flow::quote_of(&ask.app, caller, wanted.clone(), email).await?
+        }
         Err(FulfilmentError::Order(OrderError::BelowFees)) => {
-            wrong.code = Some(page.say("coupon-below-fees"));
+            // Without codes, only what the buyer named can be too little.
+            match wanted.codes.is_empty() {
+                true => wrong.amount = Some(page.say("checkout-amount-fees")),
+                false => wrong.code = Some(page.say("coupon-below-fees")),
+            }
             wanted.codes.clear();
+            wanted.items.iter_mut().for_each(|item| item.named = None);
             flow::quote_of(&ask.app, caller, wanted.clone(), email).await?
         }
         other => other?,
@@ -195,7 +256,7 @@ async fn drawn(
     if let Some((_, refusal)) = quoted.refused.first() {
         wrong.code = wrong.code.or(Some(refusal_text(&page, refusal)));
     }
-    let (_, quote) = flow::promise_of(&ask.app, caller, (&quoted, &wanted.codes))?;
+    let (_, quote) = flow::promise_of(&ask.app, caller, (&quoted, &wanted), ask.locale)?;
     let view = CheckoutPage::new(ask, page, (basket, form), (&quoted, &wrong));
     Ok(CheckoutPage { quote, ..view })
 }
@@ -219,7 +280,10 @@ fn refusal_text(page: &Page, refusal: &Refusal) -> String {
 
 fn line_row(page: &Page, line: &NewLine, given: Option<&Discount>) -> LineRow {
     let product = &line.offer.product;
-    let price = price_text(page, &line.offer.price);
+    let price = match line.named {
+        true => page.format.money(line.unit),
+        false => price_text(page, &line.offer.price),
+    };
     let discount = given.map(|given| {
         let minus = given.off.checked_neg().unwrap_or(given.off);
         let label = page.say_one("checkout-discount", "code", given.code.as_str());
@@ -253,16 +317,23 @@ impl CheckoutPage {
             page.notice = Some(Notice::new(Tone::Bad, text.clone()));
         }
         let given = quoted.lines.iter().zip(&quoted.given);
+        let mut texts = consent::texts(quoted, ask.locale).into_iter();
+        let waiver = texts.find(|text| text.kind == ConsentKind::Waiver);
         Self {
+            waiver: waiver.map(|waiver| (waiver.text, !form.waiver.is_empty())),
+            waiver_missing: wrong.waiver,
             post_to: basket.post_to.clone(),
             back: basket.back.clone(),
-            price: basket.price.map(|price| price.to_string()),
+            price: basket.price.as_ref().map(|price| price.id.to_string()),
             lines: given
                 .map(|(line, given)| line_row(&page, line, given.as_ref()))
                 .collect(),
             tax: page.say_one("checkout-no-tax", "amount", no_tax),
             quote: String::new(),
-            quantity: basket.price.map(|_| quantity_field(&page, form)),
+            quantity: (basket.price.as_ref()).map(|_| quantity_field(&page, form, wrong)),
+            amount: (basket.price.as_ref())
+                .and_then(|price| amount_field(&page, price, form, wrong)),
+            country: country_field(&page, basket, form),
             code: Field::text("code", page.say("checkout-code"))
                 .value(form.code.trim())
                 .max_length(200)
@@ -284,14 +355,46 @@ impl CheckoutPage {
     }
 }
 
-fn quantity_field(page: &Page, form: &BuyForm) -> Field {
+fn amount_field(page: &Page, price: &Price, form: &BuyForm, wrong: &Wrong) -> Option<Field> {
+    let least = page.format.money(price.minimum()?);
+    let suggested = price.amount.to_string();
+    let value = match form.amount.trim() {
+        "" => suggested.split(' ').next().unwrap_or_default(),
+        typed => typed,
+    };
+    let label = page.say_one(
+        "checkout-amount",
+        "currency",
+        price.amount.currency().code(),
+    );
+    let field = Field::text("amount", label);
+    let field = field.hint(page.say_one("checkout-amount-hint", "amount", least));
+    let field = field.input_mode("decimal").max_length(20);
+    Some(field.value(value).error(wrong.amount.clone()))
+}
+
+fn country_field(page: &Page, basket: &Basket, form: &BuyForm) -> Option<Field> {
+    let chosen = basket.country(form)?;
+    let choice = |code: &String| Choice {
+        value: code.clone(),
+        text: code.clone(),
+    };
+    let choices = basket.countries.iter().map(choice).collect();
+    let field = Field::select("country", page.say("checkout-country"), choices);
+    Some(field.hint(page.say("checkout-country-hint")).value(chosen))
+}
+
+fn quantity_field(page: &Page, form: &BuyForm, wrong: &Wrong) -> Field {
     let bad = form.count().is_none();
     let value = form.count().unwrap_or(1).to_string();
     Field::text("quantity", page.say("checkout-quantity"))
         .input_mode("numeric")
         .value(value)
         .max_length(3)
-        .error(bad.then(|| page.say("checkout-quantity-wrong")))
+        .error(match bad {
+            true => Some(page.say("checkout-quantity-wrong")),
+            false => wrong.quantity.clone(),
+        })
 }
 
 fn email_field(page: &Page, form: &BuyForm, wrong: &Wrong) -> Field {
@@ -355,6 +458,7 @@ async fn bid(ask: &Ask, basket: &Basket, form: &BuyForm) -> Answer {
         traffic: Traffic::Marketplace,
         provider: None,
         cart: basket.cart,
+        waived: !form.waiver.is_empty(),
     };
     match flow::confirm_quote(&ask.app, caller, bid).await {
         Ok(started) => go_to(&next_of(&started)),
@@ -387,6 +491,10 @@ fn explained(
             wrong.email = Some(page.say("checkout-email-wrong"));
             Ok((422, wrong))
         }
+        FulfilmentError::ConsentMissing => {
+            wrong.waiver = true;
+            Ok((422, wrong))
+        }
         FulfilmentError::QuoteChanged(quoted) => {
             wrong.over = Some(changes_text(&page, promise, &quoted));
             Ok((409, wrong))
@@ -395,7 +503,13 @@ fn explained(
             wrong.over = Some(page.say("checkout-own"));
             Ok((422, wrong))
         }
-        FulfilmentError::Order(OrderError::BelowFees) => Ok((422, wrong)),
+        FulfilmentError::Order(OrderError::CountryNotServed(_)) => {
+            wrong.over = Some(page.say("checkout-country-wrong"));
+            Ok((422, wrong))
+        }
+        FulfilmentError::Order(
+            OrderError::BelowFees | OrderError::TooMany(_) | OrderError::AmountTooLow(_),
+        ) => Ok((422, wrong)),
         other => Err(other.into()),
     }
 }
@@ -416,6 +530,9 @@ fn changes_text(page: &Page, promise: &Promise, quoted: &Quoted) -> String {
             ("now", page.format.money(change.now).into()),
         ];
         sentences.push(page.words.say_with(key, values));
+    }
+    if !promise.terms_hold(quoted) {
+        sentences.push(page.say("checkout-changed-terms"));
     }
     sentences.join(" ")
 }

@@ -318,7 +318,7 @@ impl LicensePage {
             suffix,
             id: license.id.to_string(),
             state: state_badge(&page, view.state),
-            code: code.map(|code| key_box(&page, "code", code)),
+            code: code.map(|code| key_box(&page, "code".to_owned(), code)),
             seats: page.words.say_with("license-seats", values),
             devices: devices.collect(),
             timeline: timeline(&page, license, now),
@@ -338,7 +338,7 @@ impl LicensePage {
 }
 
 /// A key with its copy button.
-pub fn key_box(page: &Page, id: &'static str, value: String) -> KeyBox {
+pub fn key_box(page: &Page, id: String, value: String) -> KeyBox {
     KeyBox {
         id,
         label: page.say("license-key"),

@@ -84,6 +84,7 @@ fn own_pages() -> Router<Arc<App>> {
     Router::new()
         .route("/orders/{id}", get(order::show))
         .route("/orders/{id}/pay", post(checkout::retry))
+        .route("/orders/{id}/claim", post(order::claim))
         .route("/licenses", get(license::list))
         .route("/licenses/{id}", get(license::show))
         .route("/licenses/{id}/move", post(license::move_device))

@@ -1,23 +1,22 @@
 //! An order: it waits for its money, then shows what was bought and how to use it.
 
-use super::ask::{Answer, Ask, html};
+use super::ask::{Answer, Ask, go_to, html};
 use super::license::{Token, key_box};
 use super::listing::encoded;
 use super::page::{Page, Section};
 use super::parts::{Badge, KeyBox, Qr, Tone};
-use crate::domains::fulfilment::{self, OrderPage as Bought, RevealCode, ViewOrder};
+use crate::domains::fulfilment::{self, ClaimOrder, OrderPage as Bought, RevealCode, ViewOrder};
 use crate::domains::licensing::{self, License, TrustText};
 use crate::domains::orders::{Line, OrderState};
 use crate::problem::Problem;
-use crate::wire::Query;
+use crate::wire::{CsrfForm, Query};
 use askama::Template;
 use axum::extract::Path;
 use mintreu::id::OrderId;
+use serde::Deserialize;
 
 /// Seconds between two looks at an order that waits.
 const LOOK_AGAIN: u32 = 2;
-/// Names of what the page shows get unique ids for their copy buttons.
-const KEY_IDS: [&str; 4] = ["key-1", "key-2", "key-3", "key-4"];
 
 #[derive(Template)]
 #[template(path = "order.html")]
@@ -27,6 +26,8 @@ struct OrderPage {
     lead: String,
     /// Where to send the wish to pay again.
     retry: Option<String>,
+    /// Where to send the wish to put a guest's order into one's account.
+    claim: Option<String>,
     licenses: Vec<Delivered>,
     verify: Option<Verify>,
     state: Badge,
@@ -88,7 +89,7 @@ pub async fn show(
             .app
             .transact(&ask.visitor.caller, reveal, fulfilment::reveal_code)
             .await?;
-        let id = KEY_IDS[index % KEY_IDS.len()];
+        let id = format!("key-{}", index + 1);
         let line = bought
             .order
             .lines
@@ -110,8 +111,40 @@ pub async fn show(
         }
         None => None,
     };
-    html(&OrderPage::new(page, &bought, (licenses, verify), &token))
+    let claimable = bought.order.account.is_none() && ask.visitor.is_signed_in();
+    let claim = format!("/orders/{id}/claim{}", token.suffix());
+    let view = OrderPage::new(page, &bought, (licenses, verify), &token);
+    html(&OrderPage {
+        claim: claimable.then_some(claim),
+        ..view
+    })
 }
+
+/// `POST /orders/{id}/claim?t=…`: puts a guest's order into the account that is signed in.
+pub async fn claim(
+    ask: Ask,
+    Path(id): Path<String>,
+    token: Result<Query<Token>, Problem>,
+    form: Result<CsrfForm<Nothing>, Problem>,
+) -> Answer {
+    form?;
+    ask.account()?;
+    let Query(token) = token?;
+    let missing = || Problem::not_found("There is no such order.");
+    let order = OrderId::parse(&id).map_err(|_| missing())?;
+    let command = ClaimOrder {
+        order,
+        token: token.t,
+    };
+    let caller = &ask.visitor.caller;
+    let done = ask.app.transact(caller, command, fulfilment::claim).await;
+    done?;
+    go_to(&format!("/orders/{order}"))
+}
+
+/// A form without fields.
+#[derive(Debug, Default, Deserialize)]
+pub struct Nothing {}
 
 fn delivered(license: &License, line: Option<&Line>, code: KeyBox, token: &Token) -> Delivered {
     let base = format!("/licenses/{}", license.id);
@@ -164,6 +197,7 @@ impl OrderPage {
         Self {
             heading: page.words.say(heading),
             lead: page.words.say(lead),
+            claim: None,
             retry: again.then_some(retry),
             licenses,
             verify,

@@ -54,6 +54,13 @@ impl Tile {
 /// A price as it will be charged: `€9.00 a month`.
 pub fn price_text(page: &Page, price: &Price) -> String {
     let amount = page.format.money(price.amount);
+    if let Some(least) = price.minimum() {
+        let values = [
+            ("least", page.format.money(least).into()),
+            ("price", amount.into()),
+        ];
+        return page.words.say_with("price-named", values);
+    }
     match (price.model, price.period) {
         (PriceModel::Free, _) => page.say("price-free"),
         (PriceModel::Metered, _) => page.say("price-metered"),
@@ -68,6 +75,7 @@ pub fn price_text(page: &Page, price: &Price) -> String {
 /// What paying it means, in a sentence.
 pub fn price_meaning(page: &Page, price: &Price) -> String {
     page.say(match (price.model, price.period) {
+        _ if price.minimum().is_some() => "meaning-named",
         (PriceModel::Free, _) => "meaning-free",
         (PriceModel::Metered, _) => "meaning-metered",
         (PriceModel::OneTime, _) => "meaning-one-time",

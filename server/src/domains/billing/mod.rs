@@ -48,7 +48,7 @@ pub use late::{BillLate, LatePolicy, bill_late};
 pub use model::{Billed, BillingError, Plan, PlanMeter};
 pub use ops::{
     BillNow, CLOSE_JOB, ClosePeriod, StartPlan, bill_now, close_period, close_period_job,
-    settle_invoice, start_plan,
+    give_plans, settle_invoice, start_plan,
 };
 pub use overview::{
     LicenseUsage, MeterUsage, MyUsage, ProductUsage, UsageOfLicense, UsageOfProduct, license_usage,

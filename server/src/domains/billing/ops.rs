@@ -366,6 +366,15 @@ struct InvoiceFact {
     currency: String,
 }
 
+/// Bills what came of a guest's order to the account that it belongs to now.
+pub fn give_plans(
+    cx: &mut Cx<'_>,
+    order: OrderId,
+    customer: AccountId,
+) -> Result<(), BillingError> {
+    Ok(sql::give(cx.tx, cx.caller.tenant, order, customer)?)
+}
+
 /// Receivable against the shares of platform, payment and seller, whose part is held.
 fn post_invoice(cx: &mut Cx<'_>, invoice: &invoicing::Invoice) -> Result<(), BillingError> {
     let sold = SplitLine {

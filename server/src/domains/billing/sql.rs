@@ -21,6 +21,9 @@ const INSERT_METER: &str = "INSERT INTO metered_plan_meter (tenant_id, license_i
         tariff, settled_units, billed_minor)
     VALUES (:tenant, :license, :meter, :unit, :tariff, :settled, :billed)";
 
+const GIVE: &str = "UPDATE metered_plan SET customer_id = :customer
+    WHERE tenant_id = :tenant AND order_id = :order AND customer_id IS NULL";
+
 const BY_LICENSE: &str = "SELECT license_id, customer_id, order_id, seller_id, product_id,
         currency, anchor_at, period, period_start, period_end, interim, commitment_minor,
         threshold_minor
@@ -140,6 +143,22 @@ pub fn by_license(
     tx.query_one(BY_LICENSE, &params)?
         .map(|row| plan_from_row(&row))
         .transpose()
+}
+
+/// Makes the plans of a guest's order an account's.
+pub(super) fn give(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: OrderId,
+    customer: AccountId,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("order", order.as_bytes().into()),
+        ("customer", customer.as_bytes().into()),
+    ];
+    tx.execute(GIVE, &params)?;
+    Ok(())
 }
 
 /// The newest `limit` plans that `account` pays for.

@@ -68,8 +68,15 @@ pub struct PriceOut {
     model: &'static str,
     /// `monthly` or `yearly`, when recurring.
     period: Option<&'static str>,
+    /// What it costs, or what is suggested when the buyer names the price.
     amount_minor: i64,
     currency: String,
+    /// The least that a buyer who names the price may name.
+    minimum_minor: Option<i64>,
+    /// So many at most in one order.
+    most: Option<i64>,
+    /// For buyers in these countries only; everywhere when none is named.
+    countries: Vec<String>,
 }
 
 /// A meter.
@@ -180,6 +187,9 @@ fn price_out(price: &Price) -> PriceOut {
         period: price.period.map(|period| period.name()),
         amount_minor: price.amount.minor(),
         currency: price.amount.currency().to_string(),
+        minimum_minor: price.bounds.minimum_minor,
+        most: price.bounds.most,
+        countries: price.bounds.countries.clone(),
     }
 }
 

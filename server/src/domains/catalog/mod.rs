@@ -32,7 +32,7 @@ pub mod tokens;
 use crate::store::{StoreError, Tx};
 use mintreu::id::{PriceId, ProductId, TenantId};
 
-pub use model::{Kind, Meter, Offer, Period, Price, PriceModel, Product, State};
+pub use model::{Bounds, Kind, Meter, Offer, Period, Price, PriceModel, Product, State};
 pub use ops::CatalogError;
 
 /// The price of a published product, with the product: what an order is made from. `None` when

@@ -1,6 +1,7 @@
 //! Confirming a quote: exactly what was shown is charged, once, or nothing is.
 
 use super::checkout::{CheckoutPlaced, Place, place_priced};
+use super::consent::{self, ConsentKind};
 use super::model::FulfilmentError;
 use super::promise::Promise;
 use super::quote::{Basis, known_buyer, price};
@@ -26,6 +27,8 @@ pub struct Confirm {
     pub basis: Basis,
     /// The cart that was quoted: it ends with the order.
     pub cart: Option<Owner>,
+    /// Whether the buyer agreed to lose the right to withdraw, where that is asked.
+    pub waived: bool,
 }
 
 impl Command for Confirm {
@@ -57,6 +60,11 @@ pub fn confirm(cx: &mut Cx<'_>, cmd: &Confirm) -> Result<CheckoutPlaced, Fulfilm
     if !cmd.promise.holds(&quoted, now) {
         return Err(FulfilmentError::QuoteChanged(Box::new(quoted)));
     }
+    let texts = consent::texts(&quoted, cmd.promise.locale());
+    let asked = texts.iter().any(|text| text.kind == ConsentKind::Waiver);
+    if asked && !cmd.waived {
+        return Err(FulfilmentError::ConsentMissing);
+    }
     let place = Place {
         lines: quoted.lines,
         given: &quoted.given,
@@ -69,6 +77,9 @@ pub fn confirm(cx: &mut Cx<'_>, cmd: &Confirm) -> Result<CheckoutPlaced, Fulfilm
     let placed = place_priced(cx, place)?;
     let order = OrderId::parse(&placed.order).map_err(FulfilmentError::Payload)?;
     sql::use_quote(cx.tx, tenant, (&hash, order), now)?;
+    for text in &texts {
+        sql::insert_consent(cx.tx, tenant, (order, text), now)?;
+    }
     if let Some(owner) = cmd.cart {
         carts::finish(cx, owner)?;
     }

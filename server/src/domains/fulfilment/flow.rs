@@ -11,11 +11,14 @@ use super::quote::{AskQuote, Basis, Quoted, Wanted, quote};
 use crate::app::{App, Idempotency, ReadCx};
 use crate::caller::Caller;
 use crate::domains::carts::Owner;
-use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
+use crate::domains::ledger::{
+    FeePolicy, PaymentTariff, Split, SplitLine, Tax, Traffic, split_sale,
+};
 use crate::domains::orders::{self, AccessToken, OrderError};
 use crate::domains::payments::{self, AttachSession, Payment, PaymentError, attach_session};
 use crate::gateways::{self, SessionRequest};
 use crate::limits::Rate;
+use crate::text::Locale;
 use mintreu::Money;
 use mintreu::id::{OrderId, PaymentId};
 
@@ -120,11 +123,12 @@ pub async fn quote_of(
 pub fn promise_of(
     app: &App,
     caller: &Caller,
-    (quoted, codes): (&Quoted, &[String]),
+    (quoted, wanted): (&Quoted, &Wanted),
+    locale: Locale,
 ) -> Result<(Promise, String), FulfilmentError> {
     let mut nonce = [0; 16];
     (app.entropy)(&mut nonce);
-    let promise = Promise::of(quoted, codes, app.now(), nonce);
+    let promise = Promise::of(quoted, wanted, locale, (app.now(), nonce));
     let text = promise.seal(&app.keys, caller.tenant)?;
     Ok((promise, text))
 }
@@ -142,6 +146,8 @@ pub struct Bid {
     pub provider: Option<String>,
     /// The cart that was quoted: it ends with the order.
     pub cart: Option<Owner>,
+    /// Whether the buyer agreed to lose the right to withdraw.
+    pub waived: bool,
 }
 
 /// Buys what was quoted and opens its payment page; confirming again answers the same ones.
@@ -160,6 +166,7 @@ pub async fn confirm_quote(
         provider,
         basis: basis(app, bid.traffic),
         cart: bid.cart,
+        waived: bid.waived,
     };
     let placed = app.transact(caller, command, confirm).await?;
     started(app, caller, &placed).await
@@ -182,6 +189,19 @@ pub fn limit_confirms(app: &App, whom: &str) -> Result<(), FulfilmentError> {
         taken.map_err(|seconds| FulfilmentError::TooMany { seconds })?;
     }
     Ok(())
+}
+
+/// What would come of a sale at `amount`: the same division as a real one's.
+pub fn example(app: &App, amount: Money, traffic: Traffic) -> Result<Split, FulfilmentError> {
+    let line = SplitLine {
+        gross: amount,
+        discount: Money::zero(amount.currency()),
+        tax: Tax::zero("an example"),
+        platform_bps: fees(app).share(traffic),
+        affiliate_bps: 0,
+    };
+    let mut splits = split_sale(&[line], tariff(app)).map_err(OrderError::Split)?;
+    splits.pop().ok_or(OrderError::Lines.into())
 }
 
 fn fees(app: &App) -> FeePolicy {

@@ -3,8 +3,8 @@
 mod quotes;
 
 use super::{
-    FulfilmentError, Item, OrderPage, Purchase, Started, ViewOrder, Wanted, limit_confirms,
-    order_page, pay_again, start,
+    ClaimOrder, Consent, FulfilmentError, Item, OrderPage, Purchase, Started, ViewOrder, Wanted,
+    claim, limit_confirms, order_page, pay_again, start,
 };
 use crate::app::App;
 use crate::domains::ledger::Traffic;
@@ -33,6 +33,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(list_orders))
         .routes(routes!(show_order))
         .routes(routes!(pay_order))
+        .routes(routes!(claim_order))
 }
 
 impl From<FulfilmentError> for Problem {
@@ -52,6 +53,9 @@ impl From<FulfilmentError> for Problem {
             }
             E::QuoteMalformed => Self::new(422, "quote_malformed", detail).at("quote"),
             E::QuoteChanged(_) => Self::new(409, "quote_changed", detail).at("quote"),
+            E::ConsentMissing => Self::new(422, "consent_missing", detail).at("accepted"),
+            E::OrderOwned => Self::new(409, "order_owned", detail),
+            E::AddressDiffers => Self::new(403, "address_differs", detail),
             E::QuoteUsed => Self::new(409, "quote_used", detail).at("quote"),
             E::TooMany { seconds } => Self::new(429, "too_many_requests", detail).after(seconds),
             E::Ledger(_) | E::Payload(_) => {
@@ -76,6 +80,12 @@ pub struct CheckoutIn {
     /// 1 to 100; 1 when absent.
     #[serde(default = "one")]
     quantity: i64,
+    /// For one, when the buyer names the price; what is suggested when absent.
+    #[serde(default)]
+    unit_minor: Option<i64>,
+    /// Where the buyer is (two capitals), for prices that are for some countries.
+    #[serde(default)]
+    country: Option<String>,
     /// Codes that make it cheaper, at most 10; one that does nothing is refused.
     #[serde(default)]
     codes: Vec<String>,
@@ -136,8 +146,10 @@ async fn post_checkout(
             items: vec![Item {
                 price: PriceId::parse(&given.price_id)?,
                 quantity: given.quantity,
+                named: given.unit_minor,
             }],
             codes: given.codes,
+            country: given.country,
         },
         seen: Money::new(given.amount_minor, currency),
         email: given.email,
@@ -185,6 +197,31 @@ pub struct OrderPageOut {
     pay_url: Option<String>,
     /// What came of it once it is paid.
     licenses: Vec<LicenseOut>,
+    /// What its buyer agreed to.
+    consents: Vec<ConsentOut>,
+}
+
+/// A text that a buyer agreed to.
+#[derive(Serialize, ToSchema)]
+pub struct ConsentOut {
+    /// `withdrawal_waiver` or `license_terms`.
+    kind: String,
+    /// `2026-11-en`
+    version: String,
+    /// SHA-256 of the text as it was shown, in hexadecimal.
+    text_sha256: String,
+    /// Milliseconds since 1970 (UTC).
+    agreed_at: i64,
+}
+
+fn consent_out(consent: &Consent) -> ConsentOut {
+    let digits = consent.text_hash.iter().map(|byte| format!("{byte:02x}"));
+    ConsentOut {
+        kind: consent.kind.clone(),
+        version: consent.version.clone(),
+        text_sha256: digits.collect(),
+        agreed_at: consent.agreed_at.ms(),
+    }
 }
 
 fn page_out(page: &OrderPage, now: Timestamp) -> OrderPageOut {
@@ -202,6 +239,7 @@ fn page_out(page: &OrderPage, now: Timestamp) -> OrderPageOut {
             .iter()
             .map(|one| license_out(one, now))
             .collect(),
+        consents: page.consents.iter().map(consent_out).collect(),
     }
 }
 
@@ -235,6 +273,25 @@ async fn pay_order(
 ) -> Result<(StatusCode, Json<CheckoutOut>), Problem> {
     let started = pay_again(&app, &visitor.caller, order, query.token).await?;
     Ok((StatusCode::CREATED, Json(started.into())))
+}
+
+/// Put a guest's order into one's account: with its token, by who has the address it was placed
+/// with.
+#[utoipa::path(post, path = "/v1/orders/{order_id}/claim", tag = "orders",
+    params(("order_id" = String, Path), TokenQuery),
+    responses((status = 204), (status = 401), (status = 403), (status = 404), (status = 409)))]
+async fn claim_order(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(order): PathParam<OrderId>,
+    Query(query): Query<TokenQuery>,
+) -> Result<StatusCode, Problem> {
+    let command = ClaimOrder {
+        order,
+        token: query.token,
+    };
+    app.transact(&visitor.caller, command, claim).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Which page of orders.

@@ -12,12 +12,14 @@
 //! * A quote is charged as it was shown, for one order, or it is refused with what changed.
 //!
 //! # Tables
-//! `quote_use`.
+//! `quote_use`, `order_consent`.
 //!
 //! Start reading at [`mod@checkout`], then [`settle`]; the way through the gateway is in [`flow`].
 
 pub mod checkout;
+pub mod claim;
 pub mod confirm;
+pub mod consent;
 pub mod flow;
 pub mod http;
 pub mod model;
@@ -31,7 +33,9 @@ pub use checkout::{
     Checkout, CheckoutPlaced, EXPIRE_JOB, ExpirePayload, RetryPayment, checkout, expire,
     retry_payment,
 };
+pub use claim::{ClaimOrder, claim, waiver_of};
 pub use confirm::{Confirm, confirm};
+pub use consent::{Consent, ConsentKind, ConsentText};
 pub use flow::{
     Bid, Purchase, Started, confirm_quote, limit_confirms, order_path, pay_again, promise_of,
     quote_of, start,

@@ -51,6 +51,15 @@ pub enum FulfilmentError {
     /// What the buyer was shown is no longer so; this is what it costs now.
     #[error("the price has changed to {}", .0.total)]
     QuoteChanged(Box<Quoted>),
+    /// What is supplied at once needs the buyer's word that the right to withdraw is lost by that.
+    #[error("agree to the supply at once, and to losing the right to withdraw by that")]
+    ConsentMissing,
+    /// The order is an account's already.
+    #[error("this order belongs to an account already")]
+    OrderOwned,
+    /// The order was placed with another address than the account's.
+    #[error("this order was placed with another address than your account's")]
+    AddressDiffers,
     /// The quote became somebody else's order.
     #[error("this quote was used for another order")]
     QuoteUsed,

@@ -2,7 +2,9 @@
 //!
 //! A guest shows an order's token; the same token opens the licenses that came of the order.
 
+use super::consent::Consent;
 use super::model::FulfilmentError;
+use super::sql;
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
 use crate::domains::licensing::{self, Code, License, LicenseView, LicensingError};
@@ -28,6 +30,8 @@ pub struct OrderPage {
     pub payment: Option<Payment>,
     /// What came of each line, in their order; empty until it is paid.
     pub licenses: Vec<License>,
+    /// What its buyer agreed to.
+    pub consents: Vec<Consent>,
 }
 
 /// The order, if the caller owns it or holds its token.
@@ -43,6 +47,7 @@ pub fn order_page(cx: &mut ReadCx<'_>, query: &ViewOrder) -> Result<OrderPage, F
         order,
         payment,
         licenses,
+        consents: sql::consents(cx.tx, tenant, query.order)?,
     })
 }
 

@@ -3,10 +3,12 @@
 //! Quotes aren't stored until one is confirmed: the text that the buyer sends back carries what
 //! was shown and a keyed hash of it. Each is good for one order and for a day.
 
+use super::consent;
 use super::model::FulfilmentError;
 use super::quote::{Item, Quoted, Wanted};
 use crate::custody::Custody;
 use crate::domains::orders::{NewLine, SplitAmounts};
+use crate::text::Locale;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mintreu::id::{PriceId, TenantId};
@@ -22,12 +24,18 @@ const MAX_TEXT: usize = 32 * 1024;
 /// Bytes of the keyed hash that are kept.
 const SEAL: usize = 16;
 
+/// The instant of a new quote, and what makes it this one.
+type Fresh = (Timestamp, [u8; 16]);
+
 /// What the buyer of one line was shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Shown {
     price: String,
     quantity: i64,
     unit: i64,
+    /// Whether the buyer named the price.
+    #[serde(default)]
+    named: bool,
     off: i64,
     tax: i64,
 }
@@ -41,6 +49,11 @@ pub struct Promise {
     currency: String,
     total: i64,
     codes: Vec<String>,
+    country: Option<String>,
+    /// The language of what is agreed to.
+    language: String,
+    /// Versions and hashes of what is agreed to.
+    texts: Vec<(String, String)>,
     lines: Vec<Shown>,
 }
 
@@ -85,22 +98,34 @@ fn shown(quoted: &Quoted) -> Vec<Shown> {
         price: line.offer.price.id.to_string(),
         quantity: line.quantity,
         unit: line.unit.minor(),
+        named: line.named,
         off: split.discount.minor(),
         tax: split.tax.minor(),
     };
     pairs.map(line).collect()
 }
 
+/// What is agreed to, as it is compared.
+fn sealed_texts(quoted: &Quoted, locale: Locale) -> Vec<(String, String)> {
+    let texts = consent::texts(quoted, locale).into_iter();
+    texts
+        .map(|text| (text.version.clone(), URL_SAFE_NO_PAD.encode(text.hash())))
+        .collect()
+}
+
 impl Promise {
-    /// What `quoted` promises, with those of its codes that do something.
-    pub fn of(quoted: &Quoted, codes: &[String], now: Timestamp, nonce: [u8; 16]) -> Self {
+    /// What `quoted` promises of what was `wanted`, with those codes that do something.
+    pub fn of(quoted: &Quoted, wanted: &Wanted, locale: Locale, (now, nonce): Fresh) -> Self {
         let works = |code: &&String| quoted.refused.iter().all(|(refused, _)| refused != *code);
         Self {
             nonce: URL_SAFE_NO_PAD.encode(nonce),
             at: now.ms(),
             currency: quoted.total.currency().code().to_owned(),
             total: quoted.total.minor(),
-            codes: codes.iter().filter(works).cloned().collect(),
+            codes: wanted.codes.iter().filter(works).cloned().collect(),
+            country: wanted.country.clone(),
+            language: locale.tag().to_owned(),
+            texts: sealed_texts(quoted, locale),
             lines: shown(quoted),
         }
     }
@@ -128,6 +153,16 @@ impl Promise {
         serde_json::from_slice(json).map_err(|_| malformed())
     }
 
+    /// The language of what is agreed to.
+    pub fn locale(&self) -> Locale {
+        Locale::from_tag(&self.language).unwrap_or_default()
+    }
+
+    /// Whether the texts to agree to are still those that were shown.
+    pub fn terms_hold(&self, quoted: &Quoted) -> bool {
+        self.texts == sealed_texts(quoted, self.locale())
+    }
+
     /// The codes that do something.
     pub fn codes(&self) -> &[String] {
         &self.codes
@@ -150,11 +185,13 @@ impl Promise {
             Ok(Item {
                 price: price.map_err(|_| FulfilmentError::QuoteMalformed)?,
                 quantity: line.quantity,
+                named: line.named.then_some(line.unit),
             })
         });
         Ok(Wanted {
             items: items.collect::<Result<_, FulfilmentError>>()?,
             codes: self.codes.clone(),
+            country: self.country.clone(),
         })
     }
 
@@ -170,7 +207,7 @@ impl Promise {
         let fresh = (0..GOOD_FOR_MS).contains(&(now.ms().saturating_sub(self.at)));
         let total = self.total().is_ok_and(|total| total == quoted.total);
         let same = total && self.lines == shown(quoted);
-        fresh && same && quoted.refused.is_empty()
+        fresh && same && self.terms_hold(quoted) && quoted.refused.is_empty()
     }
 
     /// What changed, line by line.
@@ -212,6 +249,9 @@ mod tests {
             currency: "EUR".to_owned(),
             total: 4_900,
             codes: vec!["SPRING".to_owned()],
+            country: None,
+            language: "en".to_owned(),
+            texts: Vec::new(),
             lines: Vec::new(),
         }
     }

@@ -6,7 +6,7 @@ use crate::app::ReadCx;
 use crate::caller::Caller;
 use crate::custody::Custody;
 use crate::domains::accounts;
-use crate::domains::catalog::{self, PriceModel};
+use crate::domains::catalog::{self, Price, PriceModel};
 use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use crate::domains::orders::{self, MAX_LINES, MAX_QUANTITY, NewLine, OrderError, SplitAmounts};
 use crate::domains::promotions::{self, Asked, Buyer, Candidate, Discount, Refusal};
@@ -22,6 +22,19 @@ pub struct Item {
     pub price: PriceId,
     /// How many.
     pub quantity: i64,
+    /// For one, in minor units, when the buyer names the price; what is suggested when absent.
+    pub named: Option<i64>,
+}
+
+impl Item {
+    /// So many at what they cost.
+    pub const fn new(price: PriceId, quantity: i64) -> Self {
+        Self {
+            price,
+            quantity,
+            named: None,
+        }
+    }
 }
 
 /// What is wanted, and the codes that shall make it cheaper.
@@ -31,6 +44,8 @@ pub struct Wanted {
     pub items: Vec<Item>,
     /// As typed, tried in this order.
     pub codes: Vec<String>,
+    /// Where the buyer says to be (two capitals): some prices are for some countries.
+    pub country: Option<String>,
 }
 
 /// What the house takes of a sale.
@@ -66,7 +81,7 @@ pub(super) fn price(
     now: Timestamp,
     (wanted, buyer, basis): (&Wanted, &Buyer, &Basis),
 ) -> Result<Quoted, FulfilmentError> {
-    let mut lines = offered(tx, tenant, &wanted.items)?;
+    let mut lines = offered(tx, tenant, wanted)?;
     let candidates: Vec<_> = lines.iter().map(candidate).collect();
     let asked = Asked {
         codes: &wanted.codes,
@@ -96,8 +111,9 @@ pub(super) fn price(
 fn offered(
     tx: &mut dyn Tx,
     tenant: TenantId,
-    items: &[Item],
+    wanted: &Wanted,
 ) -> Result<Vec<NewLine>, FulfilmentError> {
+    let items = &wanted.items;
     if !(1..=MAX_LINES).contains(&items.len()) {
         return Err(OrderError::Lines.into());
     }
@@ -108,7 +124,16 @@ fn offered(
         }
         let offer = catalog::offer(tx, tenant, item.price)?;
         let offer = offer.ok_or(OrderError::OfferGone)?;
-        let unit = offer.price.amount;
+        let price = &offer.price;
+        if !price.serves(wanted.country.as_deref()) {
+            let countries = price.bounds.countries.clone();
+            return Err(OrderError::CountryNotServed(countries).into());
+        }
+        if let Some(most) = price.bounds.most.filter(|most| *most < item.quantity) {
+            return Err(OrderError::TooMany(most).into());
+        }
+        let unit = unit(price, item.named)?;
+        let named = price.minimum().is_some();
         let first = lines.first().map(|line| line.unit.currency());
         if first.is_some_and(|currency| currency != unit.currency()) {
             return Err(OrderError::CurrencyMixed.into());
@@ -117,12 +142,30 @@ fn offered(
             offer,
             quantity: item.quantity,
             unit,
-            named: false,
+            named,
             discount: Money::zero(unit.currency()),
             discount_why: String::new(),
         });
     }
     Ok(lines)
+}
+
+/// Most minor units that a buyer may name.
+const MAX_NAMED: i64 = 1_000_000_000_000;
+
+/// What one costs: the price, or what its buyer named.
+fn unit(price: &Price, named: Option<i64>) -> Result<Money, OrderError> {
+    let least = match (price.minimum(), named) {
+        (_, None) => return Ok(price.amount),
+        (Some(least), Some(_)) => least,
+        (None, Some(_)) => price.amount,
+    };
+    let named = named.unwrap_or_default();
+    let fixed = price.minimum().is_none() && named != price.amount.minor();
+    if fixed || !(least.minor()..=MAX_NAMED).contains(&named) {
+        return Err(OrderError::AmountTooLow(least));
+    }
+    Ok(Money::new(named, price.amount.currency()))
 }
 
 fn candidate(line: &NewLine) -> Candidate {

@@ -307,6 +307,15 @@ pub enum OrderError {
     /// A discount or a named price that is less than the payment costs.
     #[error("this price is less than the payment itself costs")]
     BelowFees,
+    /// More than the price allows in one order.
+    #[error("one order holds at most {0} at this price")]
+    TooMany(i64),
+    /// The buyer named less than the least, or a price that isn't theirs to name.
+    #[error("the price must be at least {0}")]
+    AmountTooLow(Money),
+    /// The price isn't for buyers there.
+    #[error("this price is for buyers in {} only", .0.join(", "))]
+    CountryNotServed(Vec<String>),
     /// A seller may not buy from themselves.
     #[error("sellers can't buy their own products")]
     OwnProduct,

@@ -275,6 +275,16 @@ pub fn contact(cx: &mut Cx<'_>, order: OrderId) -> Result<Option<String>, OrderE
     Ok(sql::contact(cx.tx, cx.caller.tenant, order)?)
 }
 
+/// Makes a guest's order an account's; one that is an account's already stays.
+pub fn give(cx: &mut Cx<'_>, order: OrderId, account: AccountId) -> Result<(), OrderError> {
+    Ok(sql::give(
+        cx.tx,
+        cx.caller.tenant,
+        (order, account),
+        cx.now,
+    )?)
+}
+
 /// Lets `event` happen to the order, and says what came of it.
 pub fn apply(cx: &mut Cx<'_>, order: &mut Order, event: OrderEvent) -> Result<Step, OrderError> {
     let step = next_state(order.state, event);

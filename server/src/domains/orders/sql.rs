@@ -43,6 +43,10 @@ const MOVE_ORDER: &str = "\
 UPDATE customer_order SET state = :state, paid_at = :paid, updated_at = :now
 WHERE tenant_id = :tenant AND order_id = :order";
 
+const GIVE: &str = "\
+UPDATE customer_order SET account_id = :account, updated_at = :now
+WHERE tenant_id = :tenant AND order_id = :order AND account_id IS NULL";
+
 const CONTACT: &str = "\
 SELECT email FROM order_contact WHERE tenant_id = :tenant AND order_id = :order";
 
@@ -86,6 +90,7 @@ pub const ALL: &[&str] = &[
     FIND_ORDER,
     LINES,
     MOVE_ORDER,
+    GIVE,
     CONTACT,
     HISTORY,
     ORDER_OF_LINE,
@@ -307,6 +312,23 @@ pub(super) fn move_order(
         ("now", now.into()),
     ];
     tx.execute(MOVE_ORDER, &params)?;
+    Ok(())
+}
+
+/// Makes a guest's order an account's.
+pub(super) fn give(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    (order, account): (OrderId, AccountId),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("order", order.as_bytes().into()),
+        ("account", account.as_bytes().into()),
+        ("now", now.into()),
+    ];
+    tx.execute(GIVE, &params)?;
     Ok(())
 }
 

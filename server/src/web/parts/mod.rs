@@ -187,7 +187,7 @@ pub struct Figure {
 #[template(path = "parts/key_box.html")]
 pub struct KeyBox {
     /// Unique in the page.
-    pub id: &'static str,
+    pub id: String,
     /// What it is, for screen readers.
     pub label: String,
     /// The text itself.
@@ -271,7 +271,7 @@ mod tests {
             probe.clone(),
         );
         let key_box = KeyBox {
-            id: "key",
+            id: "key".to_owned(),
             label: probe.clone(),
             value: probe.clone(),
             copy: probe.clone(),

@@ -14,6 +14,8 @@ use crate::domains::catalog::ops::{
     update_product,
 };
 use crate::domains::catalog::{Kind, Product, State};
+use crate::domains::fulfilment::flow;
+use crate::domains::ledger::Traffic;
 use crate::problem::Problem;
 use crate::wire::CsrfForm;
 use askama::Template;
@@ -41,6 +43,8 @@ struct EditorPage {
     preview_name: String,
     preview_summary: String,
     preview_price: String,
+    /// Example bills of the first price.
+    bills: Vec<Bill>,
     /// Rendered and tamed.
     preview_description: String,
 }
@@ -205,6 +209,21 @@ fn prices(draw: &Draw<'_>, form: &ProductForm) -> Part {
             .input_mode("decimal")
             .max_length(20)
     };
+    let minimum = |input, value: &str| {
+        draw.text(input, "edit-minimum", "edit-minimum-hint", value)
+            .input_mode("decimal")
+            .max_length(20)
+    };
+    let most = |input, value: &str| {
+        draw.text(input, "edit-most", "edit-most-hint", value)
+            .input_mode("numeric")
+            .max_length(3)
+    };
+    let countries = |input, value: &str| {
+        draw.text(input, "edit-countries", "edit-countries-hint", value)
+            .max_length(800)
+            .full()
+    };
     draw.part(
         "edit-prices",
         "edit-prices-hint",
@@ -219,6 +238,9 @@ fn prices(draw: &Draw<'_>, form: &ProductForm) -> Part {
                 currencies(),
                 &form.price1_currency,
             ),
+            minimum("price1_minimum", &form.price1_minimum),
+            most("price1_most", &form.price1_most),
+            countries("price1_countries", &form.price1_countries),
             draw.select("price2_model", "edit-price-2", models(), &form.price2_model)
                 .full(),
             amount("price2_amount", &form.price2_amount),
@@ -228,6 +250,9 @@ fn prices(draw: &Draw<'_>, form: &ProductForm) -> Part {
                 currencies(),
                 &form.price2_currency,
             ),
+            minimum("price2_minimum", &form.price2_minimum),
+            most("price2_most", &form.price2_most),
+            countries("price2_countries", &form.price2_countries),
         ],
     )
 }
@@ -475,10 +500,47 @@ fn drawn(ask: &Ask, state: Shown<'_>) -> EditorPage {
         preview_name: or(&state.form.name, "edit-name"),
         preview_summary: or(&state.form.summary, "edit-summary"),
         preview_price: preview_price(&page, state.form),
+        bills: bills(ask, &page, state.form),
         preview_description: markdown::render(&state.form.description),
         heading,
         page,
     }
+}
+
+/// What would come of a sale at the first price, by who found the buyer.
+pub struct Bill {
+    found: String,
+    lines: Vec<(String, String)>,
+    yours: String,
+}
+
+fn bills(ask: &Ask, page: &Page, form: &ProductForm) -> Vec<Bill> {
+    let charged = ["one_time", "monthly", "yearly"].contains(&form.price1_model.as_str());
+    let amount = Currency::parse(&form.price1_currency).and_then(|currency| {
+        let minor = mintreu::price::parse_amount(form.price1_amount.trim(), currency)?;
+        Ok(Money::new(minor, currency))
+    });
+    let Some(amount) = amount.ok().filter(|amount| charged && amount.minor() > 0) else {
+        return Vec::new();
+    };
+    let bill = |(traffic, key): (Traffic, &str)| {
+        let split = flow::example(&ask.app, amount, traffic).ok()?;
+        let minus = |money: Money| page.format.money(money.checked_neg().unwrap_or(money));
+        Some(Bill {
+            found: page.words.say(key),
+            lines: vec![
+                (page.say("bill-gross"), page.format.money(split.gross)),
+                (page.say("bill-platform"), minus(split.platform_fee)),
+                (page.say("bill-payment"), minus(split.payment_fee)),
+            ],
+            yours: page.format.money(split.seller),
+        })
+    };
+    let ways = [
+        (Traffic::Marketplace, "bill-marketplace"),
+        (Traffic::Seller, "bill-own"),
+    ];
+    ways.into_iter().filter_map(bill).collect()
 }
 
 fn preview_price(page: &Page, form: &ProductForm) -> String {

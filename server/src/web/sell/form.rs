@@ -4,7 +4,7 @@ use crate::domains::catalog::model::{
     Entitlement, EntitlementValue, FieldError, Floating, Freshness, LicenseTerms, Matching,
     MeterDraft, PriceDraft, ProductDraft, Quota, StaleAction, Window,
 };
-use crate::domains::catalog::{Kind, Period, PriceModel, Product};
+use crate::domains::catalog::{Kind, Period, Price, PriceModel, Product};
 use mintreu::Currency;
 use mintreu::price::parse_amount;
 use serde::Deserialize;
@@ -27,9 +27,15 @@ pub struct ProductForm {
     pub price1_model: String,
     pub price1_amount: String,
     pub price1_currency: String,
+    pub price1_minimum: String,
+    pub price1_most: String,
+    pub price1_countries: String,
     pub price2_model: String,
     pub price2_amount: String,
     pub price2_currency: String,
+    pub price2_minimum: String,
+    pub price2_most: String,
+    pub price2_countries: String,
     pub seats: String,
     pub validity_days: String,
     pub entitlements: String,
@@ -173,6 +179,7 @@ impl ProductForm {
                 .unwrap_or_default()
                 .clone_into(amount);
             price.amount.currency().code().clone_into(currency);
+            form.keep_bounds(index, price);
         }
         for (index, meter) in product.meters.iter().take(2).enumerate() {
             let (name, unit, tariff) = match index {
@@ -196,6 +203,27 @@ impl ProductForm {
                 .unwrap_or_default();
         }
         form
+    }
+
+    /// The bounds of the first price, or of the second, as text.
+    fn keep_bounds(&mut self, index: usize, price: &Price) {
+        let (minimum, most, countries) = match index {
+            0 => (
+                &mut self.price1_minimum,
+                &mut self.price1_most,
+                &mut self.price1_countries,
+            ),
+            _ => (
+                &mut self.price2_minimum,
+                &mut self.price2_most,
+                &mut self.price2_countries,
+            ),
+        };
+        let least = price.minimum().map(|least| least.to_string());
+        let least = least.as_deref().and_then(|text| text.split(' ').next());
+        least.unwrap_or_default().clone_into(minimum);
+        *most = optional(price.bounds.most);
+        *countries = price.bounds.countries.join(" ");
     }
 
     /// The draft that the form describes, or what can't be read of it. What the form has no input
@@ -278,16 +306,22 @@ impl ProductForm {
                 &self.price1_model,
                 &self.price1_amount,
                 &self.price1_currency,
+                ("price1_minimum", &self.price1_minimum),
+                ("price1_most", &self.price1_most),
+                &self.price1_countries,
             ),
             (
                 "price2_amount",
                 &self.price2_model,
                 &self.price2_amount,
                 &self.price2_currency,
+                ("price2_minimum", &self.price2_minimum),
+                ("price2_most", &self.price2_most),
+                &self.price2_countries,
             ),
         ];
         let mut prices = Vec::new();
-        for (input, model, amount, currency) in rows {
+        for (input, model, amount, currency, minimum, most, countries) in rows {
             let Some((model, period)) = read_model(model) else {
                 continue;
             };
@@ -306,6 +340,13 @@ impl ProductForm {
                 period,
                 amount_minor,
                 currency: currency.clone(),
+                minimum_minor: read_minimum(minimum, currency, wrong),
+                most: read_number(most.0, most.1, wrong),
+                countries: countries
+                    .split([' ', ','])
+                    .filter(|code| !code.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
             });
         }
         let further = before
@@ -316,6 +357,9 @@ impl ProductForm {
             period: price.period,
             amount_minor: price.amount.minor(),
             currency: price.amount.currency().code().to_owned(),
+            minimum_minor: price.bounds.minimum_minor,
+            most: price.bounds.most,
+            countries: price.bounds.countries.clone(),
         }));
         prices
     }
@@ -349,6 +393,23 @@ impl ProductForm {
 
 fn optional(number: Option<i64>) -> String {
     number.map(|number| number.to_string()).unwrap_or_default()
+}
+
+/// The least that a buyer may name; empty for a fixed price.
+fn read_minimum(
+    (input, text): (&'static str, &String),
+    currency: &str,
+    wrong: &mut Vec<Mistake>,
+) -> Option<i64> {
+    let text = text.trim();
+    if text.is_empty() {
+        return None;
+    }
+    let read = Currency::parse(currency).and_then(|currency| parse_amount(text, currency));
+    if read.is_err() {
+        wrong.push((input, "field-amount"));
+    }
+    read.ok()
 }
 
 fn read_number(input: &'static str, text: &str, wrong: &mut Vec<Mistake>) -> Option<i64> {

@@ -40,11 +40,11 @@ pub async fn card(ask: &Ask, page: &Page) -> Result<LogCard, LogError> {
     Ok(LogCard {
         key: KeyBox {
             label: page.say("sell-log-key"),
-            ..key_box(page, "log-key", log.key.to_string())
+            ..key_box(page, "log-key".to_owned(), log.key.to_string())
         },
         command: KeyBox {
             label: page.say("sell-log-title"),
-            ..key_box(page, "log-command", command)
+            ..key_box(page, "log-command".to_owned(), command)
         },
         head,
         address: format!("/v1/log/heads/{}", log.head.size),

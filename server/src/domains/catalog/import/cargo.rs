@@ -77,12 +77,7 @@ fn package(value: serde_json::Value) -> Result<Box<Record>, Refusal> {
             .map(|text| line(&text.replace('/', " OR "), 200)),
         vendor: vendor(&package)?,
         places: places(&package.categories),
-        price: PriceDraft {
-            model: PriceModel::Free,
-            period: None,
-            amount_minor: 0,
-            currency: "EUR".to_owned(),
-        },
+        price: PriceDraft::plain(PriceModel::Free, 0, "EUR"),
     }))
 }
 

@@ -90,16 +90,11 @@ fn price(amount: Option<&str>, currency: &str) -> Result<PriceDraft, Refusal> {
     let invalid = |error: mintreu::Error| Refusal::new("field_invalid", error.detail().to_owned());
     let parsed = Currency::parse(currency).map_err(invalid)?;
     let amount_minor = parse_amount(amount.unwrap_or("0"), parsed).map_err(invalid)?;
-    Ok(PriceDraft {
-        model: if amount_minor == 0 {
-            PriceModel::Free
-        } else {
-            PriceModel::OneTime
-        },
-        period: None,
-        amount_minor,
-        currency: currency.to_owned(),
-    })
+    let model = match amount_minor {
+        0 => PriceModel::Free,
+        _ => PriceModel::OneTime,
+    };
+    Ok(PriceDraft::plain(model, amount_minor, currency))
 }
 
 impl<R: BufRead> Iterator for Rows<R> {

@@ -108,12 +108,7 @@ impl Stanza {
             spdx: None,
             vendor: vendor(self.required("maintainer")?)?,
             places: self.places(self.required("section")?),
-            price: PriceDraft {
-                model: PriceModel::Free,
-                period: None,
-                amount_minor: 0,
-                currency: "EUR".to_owned(),
-            },
+            price: PriceDraft::plain(PriceModel::Free, 0, "EUR"),
         }))
     }
 

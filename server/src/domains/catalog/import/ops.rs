@@ -242,6 +242,7 @@ fn create(
             model: wanted.model,
             period: wanted.period,
             amount: wanted.amount,
+            bounds: wanted.bounds.clone(),
         });
     }
     if !products::insert_if_free(cx.tx, cx.caller.tenant, &product)? {

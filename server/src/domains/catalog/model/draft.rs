@@ -1,7 +1,8 @@
 //! What a seller writes, checked: every mistake is named at its field, all of them at once.
 
 use super::product::{
-    Aggregation, EntitlementValue, Kind, LicenseTerms, Meter, Period, Price, PriceModel, Product,
+    Aggregation, Bounds, EntitlementValue, Kind, LicenseTerms, Meter, Period, Price, PriceModel,
+    Product,
 };
 use mintreu::price::Tariff;
 use mintreu::{Currency, Money};
@@ -39,6 +40,31 @@ pub struct PriceDraft {
     pub amount_minor: i64,
     /// ISO 4217.
     pub currency: String,
+    /// For a price charged once that the buyer names: the least, at most the amount, which is then
+    /// what is suggested.
+    #[serde(default)]
+    pub minimum_minor: Option<i64>,
+    /// So many at most in one order: 1 to 100.
+    #[serde(default)]
+    pub most: Option<i64>,
+    /// For buyers in these countries only (ISO 3166-1, two letters); everywhere when none is named.
+    #[serde(default)]
+    pub countries: Vec<String>,
+}
+
+impl PriceDraft {
+    /// A price for everybody.
+    pub fn plain(model: PriceModel, amount_minor: i64, currency: impl Into<String>) -> Self {
+        Self {
+            model,
+            period: None,
+            amount_minor,
+            currency: currency.into(),
+            minimum_minor: None,
+            most: None,
+            countries: Vec::new(),
+        }
+    }
 }
 
 /// A meter as written.
@@ -108,6 +134,9 @@ pub fn draft_of(product: &Product) -> ProductDraft {
         period: price.period,
         amount_minor: price.amount.minor(),
         currency: price.amount.currency().to_string(),
+        minimum_minor: price.bounds.minimum_minor,
+        most: price.bounds.most,
+        countries: price.bounds.countries.clone(),
     };
     let meter = |meter: &Meter| MeterDraft {
         name: meter.name.clone(),
@@ -153,6 +182,7 @@ pub struct CheckedPrice {
     pub(crate) model: PriceModel,
     pub(crate) period: Option<Period>,
     pub(crate) amount: Money,
+    pub(crate) bounds: Bounds,
 }
 
 /// A checked meter; it has no id yet.
@@ -437,6 +467,7 @@ fn check_prices(found: &mut Mistakes, prices: &[PriceDraft]) -> Vec<CheckedPrice
             model: draft.model,
             period: draft.period,
             amount: Money::new(draft.amount_minor, currency),
+            bounds: bounds_of(draft),
         };
         if let Err(detail) = price_is_sound(&price) {
             found.add(
@@ -454,7 +485,45 @@ fn check_prices(found: &mut Mistakes, prices: &[PriceDraft]) -> Vec<CheckedPrice
     kept
 }
 
+/// The bounds as they are kept: countries in capitals, in order, once each.
+fn bounds_of(draft: &PriceDraft) -> Bounds {
+    let countries = draft
+        .countries
+        .iter()
+        .map(|text| text.trim().to_uppercase());
+    let mut countries: Vec<_> = countries.collect();
+    countries.sort();
+    countries.dedup();
+    Bounds {
+        minimum_minor: draft.minimum_minor,
+        most: draft.most,
+        countries,
+    }
+}
+
+fn bounds_are_sound(price: &CheckedPrice) -> Result<(), &'static str> {
+    let bounds = &price.bounds;
+    let is_country =
+        |text: &String| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    if let Some(minimum) = bounds.minimum_minor {
+        if price.model != PriceModel::OneTime {
+            return Err("the buyer can name a price only if it is charged once");
+        }
+        if !(0..=price.amount.minor()).contains(&minimum) {
+            return Err("the least is at most what is suggested");
+        }
+    }
+    if bounds.most.is_some_and(|most| !(1..=100).contains(&most)) {
+        return Err("1 to 100 fit into one order");
+    }
+    if bounds.countries.len() > 250 || !bounds.countries.iter().all(is_country) {
+        return Err("a country is two letters, such as DE");
+    }
+    Ok(())
+}
+
 fn price_is_sound(price: &CheckedPrice) -> Result<(), &'static str> {
+    bounds_are_sound(price)?;
     let amount = price.amount.minor();
     match price.model {
         PriceModel::Free | PriceModel::Metered if amount != 0 => {

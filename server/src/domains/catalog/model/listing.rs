@@ -308,6 +308,7 @@ pub struct Shelves {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domains::catalog::Bounds;
     use mintreu::id::PriceId;
     use mintreu::{Currency, Money};
 
@@ -317,6 +318,7 @@ mod tests {
             model,
             period: None,
             amount,
+            bounds: Bounds::default(),
         }
     }
 

@@ -14,7 +14,7 @@ pub use listing::{
     PriceBandCount, ProductCard, SearchPage, SearchQuery, Shelves, Sort,
 };
 pub use product::{
-    Aggregation, CategoryRef, Entitlement, EntitlementValue, Floating, Freshness, Kind,
+    Aggregation, Bounds, CategoryRef, Entitlement, EntitlementValue, Floating, Freshness, Kind,
     LicenseTerms, Matching, Meter, Offer, Period, Price, PriceModel, Product, Quota, Seller,
     StaleAction, State, Window,
 };

@@ -296,8 +296,36 @@ pub struct Price {
     pub model: PriceModel,
     /// How often, for a recurring price only.
     pub period: Option<Period>,
-    /// How much; zero when the model is free or metered.
+    /// How much; zero when the model is free or metered. What is suggested, when the buyer names it.
     pub amount: Money,
+    /// Who may buy at it, how many, and whether the buyer names it.
+    pub bounds: Bounds,
+}
+
+/// What a price is bound to; by itself, nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Bounds {
+    /// The buyer names the price, from so many minor units on.
+    pub minimum_minor: Option<i64>,
+    /// So many at most in one order.
+    pub most: Option<i64>,
+    /// For buyers in these countries only (ISO 3166-1, two capitals); empty for everywhere.
+    pub countries: Vec<String>,
+}
+
+impl Price {
+    /// The least that a buyer who names the price may name; `None` when it is fixed.
+    pub fn minimum(&self) -> Option<Money> {
+        let minor = self.bounds.minimum_minor?;
+        Some(Money::new(minor, self.amount.currency()))
+    }
+
+    /// Whether a buyer there may buy at it.
+    pub fn serves(&self, country: Option<&str>) -> bool {
+        let countries = &self.bounds.countries;
+        countries.is_empty()
+            || country.is_some_and(|country| countries.iter().any(|known| known == country))
+    }
 }
 
 /// A product as its seller describes it.

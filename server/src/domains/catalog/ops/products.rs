@@ -289,8 +289,8 @@ fn put_prices(
     let mut new = Vec::new();
     for (position, wanted) in (0_i64..).zip(&draft.prices) {
         let same = |price: &Price| {
-            (price.model, price.period, price.amount)
-                == (wanted.model, wanted.period, wanted.amount)
+            (price.model, price.period, price.amount, &price.bounds)
+                == (wanted.model, wanted.period, wanted.amount, &wanted.bounds)
         };
         if let Some(at) = old.iter().position(same) {
             let price = old.remove(at);
@@ -303,6 +303,7 @@ fn put_prices(
             model: wanted.model,
             period: wanted.period,
             amount: wanted.amount,
+            bounds: wanted.bounds.clone(),
         };
         new.push((product.id, position, price.clone()));
         product.prices.push(price);

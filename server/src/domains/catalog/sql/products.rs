@@ -2,7 +2,8 @@
 
 use super::insert_rows;
 use crate::domains::catalog::model::{
-    Aggregation, CategoryRef, Kind, Meter, Period, Price, PriceModel, Product, Seller, State,
+    Aggregation, Bounds, CategoryRef, Kind, Meter, Period, Price, PriceModel, Product, Seller,
+    State,
 };
 use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::id::{AccountId, CategoryId, MeterId, PriceId, ProductId, TenantId};
@@ -55,15 +56,17 @@ const OF_SELLER: &str = select!("p.seller_id = :seller ORDER BY p.product_id DES
 const OF_PRICE: &str = "SELECT product_id FROM price
     WHERE tenant_id = :tenant AND price_id = :price AND archived_at IS NULL";
 
-const PRICES: &str = "SELECT price_id, model, period, amount_minor, currency FROM price
+const PRICES: &str = "SELECT price_id, model, period, amount_minor, currency, minimum_minor, most,
+    countries FROM price
     WHERE tenant_id = :tenant AND product_id = :product AND archived_at IS NULL
     ORDER BY position, price_id";
 
-const PRICE: &str = "SELECT price_id, product_id, model, period, amount_minor, currency FROM price
+const PRICE: &str = "SELECT price_id, product_id, model, period, amount_minor, currency,
+    minimum_minor, most, countries FROM price
     WHERE tenant_id = :tenant AND price_id = :price";
 
 const INSERT_PRICES: &str = "INSERT INTO price (price_id, tenant_id, product_id, position, model,
-    period, amount_minor, currency, created_at)";
+    period, amount_minor, currency, created_at, minimum_minor, most, countries)";
 
 const MOVE_PRICE: &str = "UPDATE price SET position = :position
     WHERE tenant_id = :tenant AND price_id = :price";
@@ -142,6 +145,13 @@ fn price_from_row(row: &Row) -> Result<Price, StoreError> {
             None => None,
         },
         amount: Money::new(row.int("amount_minor")?, currency),
+        bounds: Bounds {
+            minimum_minor: row.opt_int("minimum_minor")?,
+            most: row.opt_int("most")?,
+            countries: row.opt_text("countries")?.map_or(Vec::new(), |text| {
+                text.split(',').map(str::to_owned).collect()
+            }),
+        },
     })
 }
 
@@ -391,6 +401,11 @@ pub(crate) fn update(
     Ok(tx.execute(UPDATE, &params)? == 1)
 }
 
+/// Countries as stored; none for everywhere.
+fn countries(bounds: &Bounds) -> Option<String> {
+    (!bounds.countries.is_empty()).then(|| bounds.countries.join(","))
+}
+
 /// Inserts prices of products, at places in their sellers' orders.
 pub(crate) fn insert_prices(
     tx: &mut dyn Tx,
@@ -409,6 +424,9 @@ pub(crate) fn insert_prices(
             price.amount.minor().into(),
             price.amount.currency().code().into(),
             now.into(),
+            price.bounds.minimum_minor.into(),
+            price.bounds.most.into(),
+            countries(&price.bounds).into(),
         ]
     };
     insert_rows(tx, INSERT_PRICES, prices.iter().map(row).collect())

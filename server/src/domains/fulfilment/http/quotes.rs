@@ -4,15 +4,16 @@ use super::CheckoutOut;
 use crate::app::App;
 use crate::domains::carts::http::owner_of;
 use crate::domains::fulfilment::{
-    Bid, FulfilmentError, Item, Promise, Quoted, Wanted, confirm_quote, limit_confirms, promise_of,
-    quote_of,
+    Bid, ConsentKind, FulfilmentError, Item, Promise, Quoted, Wanted, confirm_quote, consent,
+    limit_confirms, promise_of, quote_of,
 };
 use crate::domains::ledger::Traffic;
 use crate::problem::Problem;
+use crate::text::Locale;
 use crate::wire::{JsonBody, Visitor};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mintreu::id::PriceId;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,12 @@ pub(super) fn identity(visitor: &Visitor) -> String {
     account.map_or_else(|| visitor.client_key(), |account| account.to_string())
 }
 
+fn language(headers: &HeaderMap) -> Locale {
+    let wished = headers.get(header::ACCEPT_LANGUAGE);
+    let wished = wished.and_then(|value| value.to_str().ok());
+    Locale::negotiate(wished.unwrap_or_default())
+}
+
 fn one() -> i64 {
     1
 }
@@ -46,6 +53,9 @@ pub struct ItemIn {
     /// 1 to 100; 1 when absent.
     #[serde(default = "one")]
     quantity: i64,
+    /// For one, when the buyer names the price; what is suggested when absent.
+    #[serde(default)]
+    unit_minor: Option<i64>,
 }
 
 /// What is wanted.
@@ -57,6 +67,9 @@ pub struct QuoteIn {
     /// Tried in this order, at most 10.
     #[serde(default)]
     codes: Vec<String>,
+    /// Where the buyer is (two capitals), for prices that are for some countries.
+    #[serde(default)]
+    country: Option<String>,
     /// A guest's address, so that limits for each buyer are known already.
     #[serde(default)]
     email: Option<String>,
@@ -74,6 +87,19 @@ pub struct SealedQuoteOut {
     lines: Vec<QuotedLineOut>,
     /// Codes that do nothing, and why.
     refused: Vec<RefusedOut>,
+    /// What the buyer agrees to; show it.
+    consents: Vec<TextOut>,
+}
+
+/// A text that the buyer agrees to.
+#[derive(Serialize, ToSchema)]
+pub struct TextOut {
+    /// `withdrawal_waiver` or `license_terms`.
+    kind: &'static str,
+    version: String,
+    text: String,
+    /// Whether the confirmation must name it among what is `accepted`.
+    must_accept: bool,
 }
 
 /// What one line costs.
@@ -117,6 +143,13 @@ fn quoted_out(promise: &Promise, text: String, quoted: &Quoted) -> SealedQuoteOu
         reason: refusal.code(),
         detail: refusal.to_string(),
     });
+    let texts = consent::texts(quoted, promise.locale()).into_iter();
+    let consents = texts.map(|text| TextOut {
+        kind: text.kind.name(),
+        must_accept: text.kind == ConsentKind::Waiver,
+        version: text.version,
+        text: text.text,
+    });
     SealedQuoteOut {
         quote: text,
         expires_at: promise.ends_at().ms(),
@@ -124,6 +157,7 @@ fn quoted_out(promise: &Promise, text: String, quoted: &Quoted) -> SealedQuoteOu
         total_minor: quoted.total.minor(),
         lines: lines.collect(),
         refused: refused.collect(),
+        consents: consents.collect(),
     }
 }
 
@@ -135,20 +169,30 @@ fn quoted_out(promise: &Promise, text: String, quoted: &Quoted) -> SealedQuoteOu
 async fn post_quote(
     State(app): State<Arc<App>>,
     visitor: Visitor,
+    headers: HeaderMap,
     body: JsonBody<QuoteIn>,
 ) -> Result<Json<SealedQuoteOut>, Problem> {
     let given = body.value;
     let items = given.items.iter().map(|item| {
         let price = PriceId::parse(&item.price_id)?;
-        let quantity = item.quantity;
-        Ok(Item { price, quantity })
+        Ok(Item {
+            price,
+            quantity: item.quantity,
+            named: item.unit_minor,
+        })
     });
     let wanted = Wanted {
         items: items.collect::<Result<_, mintreu::Error>>()?,
-        codes: given.codes.clone(),
+        codes: given.codes,
+        country: given.country,
     };
-    let quoted = quote_of(&app, &visitor.caller, wanted, given.email).await?;
-    let (promise, text) = promise_of(&app, &visitor.caller, (&quoted, &given.codes))?;
+    let quoted = quote_of(&app, &visitor.caller, wanted.clone(), given.email).await?;
+    let (promise, text) = promise_of(
+        &app,
+        &visitor.caller,
+        (&quoted, &wanted),
+        language(&headers),
+    )?;
     Ok(Json(quoted_out(&promise, text, &quoted)))
 }
 
@@ -167,6 +211,9 @@ pub struct ConfirmationIn {
     /// The payment provider; the shop's usual one when absent.
     #[serde(default)]
     provider: Option<String>,
+    /// What the buyer agreed to: `withdrawal_waiver`, where it is asked.
+    #[serde(default)]
+    accepted: Vec<String>,
     /// Whether it was the caller's cart, which then ends with the order.
     #[serde(default)]
     is_cart: bool,
@@ -195,6 +242,7 @@ async fn post_confirmation(
         traffic: Traffic::parse(given.source.as_deref().unwrap_or_default()),
         provider: given.provider,
         cart: given.is_cart.then(|| owner_of(&app, &visitor, &headers)),
+        waived: (given.accepted.iter()).any(|kind| kind == ConsentKind::Waiver.name()),
     };
     match confirm_quote(&app, &visitor.caller, bid).await {
         Ok(started) => Ok((StatusCode::CREATED, Json(CheckoutOut::from(started))).into_response()),
@@ -212,14 +260,22 @@ fn quote_changed(
     before: &Promise,
     quoted: &Quoted,
 ) -> Result<Response, Problem> {
-    let (promise, text) = promise_of(app, &visitor.caller, (quoted, before.codes()))?;
+    let (promise, text) = promise_of(
+        app,
+        &visitor.caller,
+        (quoted, &before.wanted()?),
+        before.locale(),
+    )?;
     let changes = before.changes(quoted).into_iter().map(|change| {
         serde_json::json!({
             "title": change.title, "what": change.figure.name(),
             "was_minor": change.was.minor(), "now_minor": change.now.minor(),
         })
     });
-    let changes: Vec<_> = changes.collect();
+    let mut changes: Vec<_> = changes.collect();
+    if !before.terms_hold(quoted) {
+        changes.push(serde_json::json!({ "what": "terms" }));
+    }
     let problem: Problem = FulfilmentError::QuoteChanged(Box::new(quoted.clone())).into();
     let mut json = problem.to_json();
     json["changes"] = changes.into();
