@@ -33,6 +33,7 @@ mod metering_units;
 mod shop;
 mod serve_loop;
 mod notify_mail;
+mod payouts;
 mod store_jobs;
 mod store_schema;
 mod store_transactions;

@@ -7,12 +7,16 @@
 //! # Invariants
 //! * No card data ever passes through us: the page is the provider's.
 //! * A session is asked for with the payment's id as idempotency key, so asking twice makes one.
+//! * A payout is asked for with its id as idempotency key, so asking twice sends once.
 //! * Nothing of a webhook is believed before its signature holds.
 //!
 //! Start reading at [`Gateway`], then [`sandbox`].
 
+mod payouts;
 pub mod sandbox;
 pub mod signature;
+
+pub use payouts::{PayoutEvent, PayoutEventKind, PayoutRequest};
 
 use crate::app::App;
 use async_trait::async_trait;
@@ -136,6 +140,19 @@ pub trait Gateway: Send + Sync {
         headers: &HeaderMap,
         raw: &[u8],
     ) -> Result<ProviderEvent, GatewayError>;
+
+    /// Sends money to a seller and answers the provider's name of it; the same payout is sent once
+    /// and answered alike, however often it is asked for.
+    async fn send_payout(&self, app: &App, request: &PayoutRequest)
+    -> Result<String, GatewayError>;
+
+    /// As [`Gateway::verify_webhook`], for events about payouts.
+    fn verify_payout_webhook(
+        &self,
+        app: &App,
+        headers: &HeaderMap,
+        raw: &[u8],
+    ) -> Result<PayoutEvent, GatewayError>;
 }
 
 /// The provider of that name, when this server takes its money.

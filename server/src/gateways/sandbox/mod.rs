@@ -11,7 +11,8 @@
 //! * A delivery is a job: what the shop doesn't answer with 2xx is delivered again.
 //!
 //! # Tables
-//! `sandbox_session`, `sandbox_event`.
+//! `sandbox_session`, `sandbox_event`, `sandbox_payout`,
+//! `sandbox_payout_event`.
 //!
 //! Start reading at [`model`], then [`ops`]; webhooks leave through [`deliver`].
 
@@ -19,9 +20,13 @@ pub mod deliver;
 pub mod model;
 pub mod ops;
 pub mod page;
+pub mod payouts;
 pub mod sql;
 
-use super::{EventKind, Gateway, GatewayError, ProviderEvent, Session, SessionRequest, signature};
+use super::{
+    EventKind, Gateway, GatewayError, PayoutEvent, PayoutRequest, ProviderEvent, Session,
+    SessionRequest, signature,
+};
 use crate::app::App;
 use crate::caller::Caller;
 use async_trait::async_trait;
@@ -78,12 +83,7 @@ impl Gateway for Sandbox {
         headers: &HeaderMap,
         raw: &[u8],
     ) -> Result<ProviderEvent, GatewayError> {
-        let header = headers.get(SIGNATURE_HEADER);
-        let header = header.and_then(|value| value.to_str().ok());
-        let header = header.ok_or(GatewayError::Signature)?;
-        if !signature::holds(&secret(app), header, app.now(), raw) {
-            return Err(GatewayError::Signature);
-        }
+        signed(app, headers, raw)?;
         let body: EventBody = serde_json::from_slice(raw).map_err(malformed)?;
         let currency = Currency::parse(&body.currency).map_err(malformed)?;
         Ok(ProviderEvent {
@@ -95,6 +95,33 @@ impl Gateway for Sandbox {
             id: body.id,
         })
     }
+
+    async fn send_payout(
+        &self,
+        app: &App,
+        request: &PayoutRequest,
+    ) -> Result<String, GatewayError> {
+        payouts::send(app, request).await
+    }
+
+    fn verify_payout_webhook(
+        &self,
+        app: &App,
+        headers: &HeaderMap,
+        raw: &[u8],
+    ) -> Result<PayoutEvent, GatewayError> {
+        signed(app, headers, raw)?;
+        payouts::read(raw)
+    }
+}
+
+/// Whether the header signs the bytes.
+fn signed(app: &App, headers: &HeaderMap, raw: &[u8]) -> Result<(), GatewayError> {
+    let header = headers.get(SIGNATURE_HEADER);
+    let header = header.and_then(|value| value.to_str().ok());
+    let header = header.ok_or(GatewayError::Signature)?;
+    let holds = signature::holds(&secret(app), header, app.now(), raw);
+    holds.then_some(()).ok_or(GatewayError::Signature)
 }
 
 fn malformed(error: impl ToString) -> GatewayError {

@@ -1,5 +1,7 @@
 //! SQL of the sandbox's tables.
 
+pub mod payouts;
+
 use super::model::{EventBody, SessionState};
 use crate::store::{StoreError, Tx};
 use mintreu::id::TenantId;
