@@ -130,6 +130,9 @@ id_type!(/** An order. */ OrderId, "ord_");
 id_type!(/** A line of an order. */ OrderLineId, "orl_");
 id_type!(/** A payment. */ PaymentId, "pay_");
 id_type!(/** An event a payment provider sent. */ PaymentEventId, "pev_");
+id_type!(/** A payout to a seller. */ PayoutId, "pyo_");
+id_type!(/** An event that a provider sent about a payout. */ PayoutEventId, "pye_");
+id_type!(/** One run that makes payouts. */ PayoutRunId, "pyr_");
 id_type!(/** A price of a product. */ PriceId, "prc_");
 id_type!(/** A product. */ ProductId, "prd_");
 id_type!(/** Money on its way back to a buyer. */ RefundId, "ref_");
@@ -141,6 +144,7 @@ id_type!(/** A usage stream: one device's chain of segments for one license. */ 
 id_type!(/** What somebody pays for again and again. */ SubscriptionId, "sub_");
 id_type!(/** A tenant: one host, brand and policy. */ TenantId, "ten_");
 id_type!(/** A token by which a seller's programs call. */ TokenId, "tok_");
+id_type!(/** A seller's debt that the platform bears. */ WriteOffId, "wof_");
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::config::{Config, ConfigError};
 use crate::custody::Custody;
-use crate::domains::tenants;
+use crate::domains::{payouts, tenants};
 use crate::store::{Attempt, OpenError, Store, StoreError, StoreOptions, Tx};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -110,6 +110,7 @@ pub async fn prepare(app: &App) -> Result<(), StartError> {
     let caller = Caller::system(tenants::DEFAULT);
     let prepared = app.transact(&caller, command, |cx, command| {
         tenants::ensure_default(cx, command)?;
+        payouts::plan_weekly(cx)?;
         worker::plan_sweep(cx).map_err(crate::queue::JobError::from)
     });
     let failed =

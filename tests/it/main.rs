@@ -39,6 +39,7 @@ mod notify_mail;
 mod pricing;
 mod promotions;
 mod quotes;
+mod payouts;
 mod store_jobs;
 mod store_schema;
 mod store_transactions;

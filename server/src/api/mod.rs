@@ -17,7 +17,7 @@ pub use visit::{Visits, visit};
 use crate::app::App;
 use crate::domains::{
     access, accounts, billing, carts, catalog, fulfilment, invoicing, licensing, metering, meters,
-    orders, payments, promotions, transparency,
+    orders, payments, payouts, promotions, transparency,
 };
 use crate::problem::Problem;
 use axum::extract::State;
@@ -51,6 +51,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(orders::http::routes())
         .merge(payments::http::routes())
         .merge(promotions::http::routes())
+        .merge(payouts::http::routes())
         .merge(transparency::http::routes())
 }
 

@@ -12,8 +12,11 @@
 //!
 //! Start reading at [`Gateway`], then [`sandbox`].
 
+mod payouts;
 pub mod sandbox;
 pub mod signature;
+
+pub use payouts::{PayoutEvent, PayoutEventKind, PayoutRequest};
 
 use crate::app::App;
 use async_trait::async_trait;
@@ -58,22 +61,7 @@ pub struct RefundRequest {
     pub amount: Money,
 }
 
-/// Money that shall go to a seller or an affiliate.
-#[derive(Debug, Clone)]
-pub struct PayoutRequest {
-    /// Whose shop.
-    pub tenant: TenantId,
-    /// The payout's id as a text: also the idempotency key, and the `reference` of its events.
-    pub payout: String,
-    /// Where to: the provider's name of the receiver's account.
-    pub destination: String,
-    /// How much, above zero.
-    pub amount: Money,
-    /// What the receiver reads on the statement.
-    pub description: String,
-}
-
-/// How a provider answers a refund or a payout at once. What becomes of it afterwards arrives as
+/// How a provider answers a refund at once. What becomes of it afterwards arrives as
 /// an event; a provider may take back even what succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
@@ -119,17 +107,11 @@ pub enum EventKind {
     DisputeWon,
     /// The bank keeps it.
     DisputeLost,
-    /// A payout arrived.
-    PayoutPaid,
-    /// A payout never left.
-    PayoutFailed,
-    /// A payout arrived and was sent back by the receiver's bank.
-    PayoutReturned,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 11] = [
         Self::ActionRequired,
         Self::Succeeded,
         Self::Failed,
@@ -141,9 +123,6 @@ impl EventKind {
         Self::DisputeOpened,
         Self::DisputeWon,
         Self::DisputeLost,
-        Self::PayoutPaid,
-        Self::PayoutFailed,
-        Self::PayoutReturned,
     ];
 
     /// As stored.
@@ -160,18 +139,7 @@ impl EventKind {
             Self::DisputeOpened => "dispute_opened",
             Self::DisputeWon => "dispute_won",
             Self::DisputeLost => "dispute_lost",
-            Self::PayoutPaid => "payout_paid",
-            Self::PayoutFailed => "payout_failed",
-            Self::PayoutReturned => "payout_returned",
         }
-    }
-
-    /// Whether it speaks of a payout, and so of no payment.
-    pub const fn is_payout(self) -> bool {
-        matches!(
-            self,
-            Self::PayoutPaid | Self::PayoutFailed | Self::PayoutReturned
-        )
     }
 
     /// Reads what [`EventKind::code`] wrote.
@@ -187,9 +155,9 @@ pub struct ProviderEvent {
     pub id: String,
     /// What it means.
     pub kind: EventKind,
-    /// What it speaks of, by our name: a payment's id, or a payout's.
+    /// What it speaks of, by our name: a payment's id.
     pub reference: String,
-    /// The refund, dispute or payout it speaks of, by the provider's name.
+    /// The refund or dispute it speaks of, by the provider's name.
     pub object: Option<String>,
     /// The same by our name, when we asked for it: a refund's id.
     pub object_reference: Option<String>,
@@ -240,11 +208,6 @@ pub trait Gateway: Send + Sync {
     /// Sends money back to who paid. The same refund is sent once, however often it is asked for.
     async fn refund(&self, app: &App, request: &RefundRequest) -> Result<Sent, GatewayError>;
 
-    /// Sends money to a seller or an affiliate. The same payout is sent once, however often it is
-    /// asked for; how it ends arrives as [`EventKind::PayoutPaid`], `PayoutFailed` or, even days
-    /// after it was paid, `PayoutReturned`.
-    async fn send_payout(&self, app: &App, request: &PayoutRequest) -> Result<Sent, GatewayError>;
-
     /// Checks a webhook's signature over its raw bytes, then reads it.
     fn verify_webhook(
         &self,
@@ -252,6 +215,19 @@ pub trait Gateway: Send + Sync {
         headers: &HeaderMap,
         raw: &[u8],
     ) -> Result<ProviderEvent, GatewayError>;
+
+    /// Sends money to a seller and answers the provider's name of it; the same payout is sent once
+    /// and answered alike, however often it is asked for.
+    async fn send_payout(&self, app: &App, request: &PayoutRequest)
+    -> Result<String, GatewayError>;
+
+    /// As [`Gateway::verify_webhook`], for events about payouts.
+    fn verify_payout_webhook(
+        &self,
+        app: &App,
+        headers: &HeaderMap,
+        raw: &[u8],
+    ) -> Result<PayoutEvent, GatewayError>;
 }
 
 /// The provider of that name, when this server takes its money.

@@ -17,7 +17,7 @@ pub use table::{Runnable, Table};
 use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
 use crate::domains::licensing::{self, batches};
-use crate::domains::{billing, carts, fulfilment, ledger, payments, transparency};
+use crate::domains::{billing, carts, fulfilment, ledger, payments, payouts, transparency};
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
 use crate::notify;
@@ -51,6 +51,10 @@ pub fn table() -> Table {
         .job(fulfilment::EXPIRE_JOB, fulfilment::expire)
         .job(payments::SETTLE_JOB, fulfilment::settle_payment)
         .job(ledger::RELEASE_JOB, ledger::release)
+        .job(payouts::WEEKLY_JOB, payouts::weekly)
+        .job_alone(payouts::CONSIDER_JOB, payouts::consider)
+        .network(payouts::SEND_JOB, payouts::send)
+        .job(payouts::SETTLE_JOB, payouts::settle_event)
         .job_alone(transparency::SEQUENCE_JOB, transparency::sequence)
         .job(licensing::SIGN_AGAIN_JOB, licensing::sign_again)
         .job(batches::FILL_JOB, batches::fill_job)

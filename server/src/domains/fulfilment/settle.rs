@@ -46,9 +46,6 @@ pub fn settle_payment(cx: &mut Cx<'_>, job: &SettlePayload) -> Result<(), Fulfil
 
 /// What came of the event, as it is kept with it.
 fn decide(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<&'static str, FulfilmentError> {
-    if event.kind.is_payout() {
-        return payout(cx, event);
-    }
     let Some((payment, settled)) = payments::settle(cx, event)? else {
         return refuse(cx, event, "payment_unknown");
     };
@@ -69,18 +66,6 @@ fn decide(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<&'static str, Fulfilm
         EventKind::Failed => failed(cx, &mut order, &payment),
         _ => Ok("noted"),
     }
-}
-
-/// What a provider tells of a payout is a fact under the payout's id.
-fn payout(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<&'static str, FulfilmentError> {
-    let fact = match event.kind {
-        EventKind::PayoutPaid => "payout.paid",
-        EventKind::PayoutReturned => "payout.returned",
-        _ => "payout.failed",
-    };
-    let about = serde_json::json!({ "failure_code": event.failure_code });
-    crate::events::record(cx, fact, &event.reference, &about)?;
-    Ok("noted")
 }
 
 fn settle_invoice(

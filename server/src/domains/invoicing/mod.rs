@@ -26,5 +26,5 @@ pub mod sql;
 pub use model::{Invoice, InvoiceError, InvoiceLine, InvoicePage, NewInvoice, NewLine, State};
 pub use ops::{
     CONTENDED, InvoiceQuery, ListInvoices, find, invoice, issue, issued, list, mark_paid,
-    of_license,
+    of_license, take_number,
 };

@@ -54,6 +54,13 @@ pub fn issue(cx: &mut Cx<'_>, new: &NewInvoice) -> Result<Invoice, InvoiceError>
     Ok(invoice)
 }
 
+/// Takes the next number of a series of the tenant's own, inside the caller's commit: a rolled-back
+/// one takes none. For documents that other domains keep, such as self-billed statements.
+pub fn take_number(cx: &mut Cx<'_>, series: &str) -> Result<i64, InvoiceError> {
+    let tenant = cx.caller.tenant;
+    Ok(sql::next_number(cx.tx, tenant, tenant, series)?)
+}
+
 /// Open becomes paid. The same payment again changes nothing; another one is refused.
 pub fn mark_paid(
     cx: &mut Cx<'_>,

@@ -10,21 +10,28 @@
 //! * One posting key, one transaction; one transaction, at most one reversal.
 //! * Debits are positive, credits negative; an account has one currency and one owner.
 //! * The parts of a split add up to what the buyer pays, and the seller's part is never negative.
+//! * An entry is in one closing at most; each closing begins with what the one before left.
 //! * Every seller's part is held first and becomes releasable once, at its date, with its reason.
 //!
 //! # Tables
-//! `ledger_account`, `ledger_transaction`, `ledger_entry` (append-only), `ledger_escrow`.
+//! `ledger_account`, `ledger_transaction`, `ledger_entry` (append-only), `ledger_escrow`,
+//! `ledger_closing`, `ledger_closed_entry`.
 //!
 //! Start reading at [`model`], then [`ops`].
 
+pub mod closings;
 pub mod model;
 pub mod ops;
 pub mod sql;
 pub mod split;
 
+pub use closings::{
+    After, Candidate, Closing, Due, Held, MAX_MOVEMENTS, Movement, candidates, close, closing, due,
+    held, movements,
+};
 pub use model::{Account, AccountKind, Balanced, Entry, LedgerError, Posting, Reason};
 pub use ops::{
-    Balance, Hold, Posted, RELEASE_JOB, ReleasePayload, TrialBalance, hold, post, release, reverse,
-    seller_balances, trial_balance,
+    Balance, Hold, Posted, RELEASE_JOB, ReleasePayload, TrialBalance, hold, least, may_refund,
+    post, release, reverse, seller_balances, trial_balance,
 };
 pub use split::{FeePolicy, PaymentTariff, Split, SplitError, SplitLine, Tax, Traffic, split_sale};

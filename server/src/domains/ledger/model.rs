@@ -17,6 +17,8 @@ pub enum AccountKind {
     SellerHeld,
     /// Earned by a seller, ready for a payout.
     SellerReleasable,
+    /// Taken from a seller's releasable balance by a payout that the provider has not confirmed.
+    PayoutsInTransit,
     /// Earned by an affiliate.
     AffiliatePayable,
     /// Tax collected, owed to an authority.
@@ -27,20 +29,24 @@ pub enum AccountKind {
     ProcessingFee,
     /// What the provider really took, less the tariff.
     ProcessingVariance,
+    /// Sellers' debts that the platform bears itself.
+    WriteOff,
 }
 
 impl AccountKind {
     /// Every kind, in the order of reports.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::PspClearing,
         Self::Receivable,
         Self::SellerHeld,
         Self::SellerReleasable,
+        Self::PayoutsInTransit,
         Self::AffiliatePayable,
         Self::TaxPayable,
         Self::PlatformFee,
         Self::ProcessingFee,
         Self::ProcessingVariance,
+        Self::WriteOff,
     ];
 
     /// As stored and shown.
@@ -50,11 +56,13 @@ impl AccountKind {
             Self::Receivable => "receivable",
             Self::SellerHeld => "seller_held",
             Self::SellerReleasable => "seller_releasable",
+            Self::PayoutsInTransit => "payouts_in_transit",
             Self::AffiliatePayable => "affiliate_payable",
             Self::TaxPayable => "tax_payable",
             Self::PlatformFee => "platform_fee",
             Self::ProcessingFee => "processing_fee",
             Self::ProcessingVariance => "processing_variance",
+            Self::WriteOff => "write_off",
         }
     }
 
@@ -108,6 +116,14 @@ pub enum Reason {
     InvoicePayment,
     /// A seller's part became releasable.
     Release,
+    /// A seller's releasable balance went into a payout.
+    Payout,
+    /// The provider confirmed a payout.
+    PayoutPaid,
+    /// A payout came back to its seller's balance.
+    PayoutBack,
+    /// A seller's debt that the platform bears.
+    WriteOff,
     /// The opposite of an earlier transaction.
     Reversal,
 }
@@ -120,6 +136,10 @@ impl Reason {
             Self::Invoice => "invoice",
             Self::InvoicePayment => "invoice_payment",
             Self::Release => "release",
+            Self::Payout => "payout",
+            Self::PayoutPaid => "payout_paid",
+            Self::PayoutBack => "payout_back",
+            Self::WriteOff => "write_off",
             Self::Reversal => "reversal",
         }
     }

@@ -218,3 +218,41 @@ pub fn seller_balances(
     });
     turned.collect()
 }
+
+/// How far below nothing a seller may fall by their own refunds, in major units of a currency.
+const FLOOR: i64 = 100;
+/// The smallest payout, in major units of a currency, is a tenth of it.
+const LEAST: i64 = 10;
+
+/// 10.00 in minor units: ten whole units, and a thousand minor ones at least, since ten yen would
+/// not be worth sending.
+pub fn least(currency: Currency) -> Money {
+    scaled(LEAST, currency)
+}
+
+fn scaled(major: i64, currency: Currency) -> Money {
+    let digits = u32::from(currency.exponent().clamp(2, 4));
+    Money::new(major * 10_i64.pow(digits), currency)
+}
+
+/// Whether `seller` may refund by themself: what they earned, held or not, is not below minus
+/// 100.00. Further down, a refund needs the platform.
+pub fn may_refund(
+    tx: &mut dyn crate::store::Tx,
+    tenant: mintreu::id::TenantId,
+    seller: AccountId,
+    currency: Currency,
+) -> Result<bool, LedgerError> {
+    let mut owed = Money::zero(currency);
+    for (kind, amount) in sql::balances_of(tx, tenant, seller)? {
+        let earned = matches!(
+            kind,
+            AccountKind::SellerHeld | AccountKind::SellerReleasable
+        );
+        if earned && amount.currency() == currency {
+            owed = owed.checked_add(amount)?;
+        }
+    }
+    // Stored credits are negative: a debt is above zero.
+    Ok(owed.minor() <= scaled(FLOOR, currency).minor())
+}

@@ -1,5 +1,7 @@
 //! SQL of the ledger's tables.
 
+pub mod closings;
+
 use super::model::{Account, AccountKind, Balanced, Entry};
 use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::id::{AccountId, LedgerAccountId, LedgerEntryId, LedgerTransactionId, TenantId};

@@ -1,6 +1,7 @@
 //! Webhooks on their way to the shop, over HTTP, as from a provider elsewhere.
 
 use super::ops::{SandboxError, event_body};
+use super::payouts::event_body as payout_body;
 use super::{SIGNATURE_HEADER, secret};
 use crate::app::App;
 use crate::caller::Caller;
@@ -20,6 +21,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub struct DeliverPayload {
     /// Which event.
     pub event: String,
+    /// Whether it is about a payout, which has an address of its own.
+    #[serde(default)]
+    pub payout: bool,
 }
 
 /// Posts the event to the shop's webhook; anything but 2xx is tried again.
@@ -28,7 +32,16 @@ pub async fn deliver(
     caller: Caller,
     payload: DeliverPayload,
 ) -> Result<(), JobError> {
-    let body = app.read(&caller, payload.event, event_body).await;
+    let (topic, body) = match payload.payout {
+        true => (
+            "payouts",
+            app.read(&caller, payload.event, payout_body).await,
+        ),
+        false => (
+            "payments",
+            app.read(&caller, payload.event, event_body).await,
+        ),
+    };
     let body = body.map_err(|error| match error {
         SandboxError::Store(error) => JobError::retry(error),
         other => JobError::fail(other),
@@ -38,7 +51,7 @@ pub async fn deliver(
     let client = crate::net::client().timeout(TIMEOUT).build();
     let response = client
         .map_err(JobError::retry)?
-        .post(format!("{base}/v1/payments/webhooks/sandbox"))
+        .post(format!("{base}/v1/{topic}/webhooks/sandbox"))
         .header("content-type", "application/json")
         .header(SIGNATURE_HEADER, header)
         .body(body)

@@ -1,4 +1,4 @@
-//! Amounts that decide what becomes of a refund or a payout. Pure; documented in docs/sandbox.md.
+//! Amounts that decide what becomes of a refund. Pure; documented in docs/sandbox.md.
 
 use super::model::Choice;
 
@@ -31,29 +31,6 @@ pub fn refund(card: &str, minor: i64) -> RefundFate {
     }
 }
 
-/// What becomes of a payout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PayoutFate {
-    /// It arrives a moment later.
-    Paid,
-    /// It fails a moment later.
-    Fails,
-    /// It arrives, and the receiver's bank sends it back another moment later.
-    Returned,
-    /// It is refused at once.
-    Refused,
-}
-
-/// By the last two digits of the amount in minor units.
-pub const fn payout(minor: i64) -> PayoutFate {
-    match minor % 100 {
-        51 => PayoutFate::Fails,
-        52 => PayoutFate::Returned,
-        53 => PayoutFate::Refused,
-        _ => PayoutFate::Paid,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,7 +41,5 @@ mod tests {
         assert_eq!(refund("succeed", 1_041), RefundFate::Waits);
         assert_eq!(refund("refund_fails", 1_041), RefundFate::ComesBack);
         assert_eq!(refund("succeed", 44), RefundFate::Refused);
-        assert_eq!(payout(10_000), PayoutFate::Paid);
-        assert_eq!(payout(10_052), PayoutFate::Returned);
     }
 }

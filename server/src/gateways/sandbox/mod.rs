@@ -14,7 +14,7 @@
 //!
 //! # Tables
 //! `sandbox_session`, `sandbox_event`, `sandbox_object`, `sandbox_notice`, `sandbox_delivery`,
-//! `sandbox_held`.
+//! `sandbox_held`, `sandbox_payout`, `sandbox_payout_event`.
 //!
 //! Start reading at [`model`], then [`ops`] and [`objects`]; webhooks leave through [`mod@tell`] and
 //! [`deliver`].
@@ -26,12 +26,13 @@ pub mod objects;
 pub mod ops;
 pub mod overview;
 pub mod page;
+pub mod payouts;
 pub mod sql;
 pub mod tell;
 
 use super::{
-    EventKind, Gateway, GatewayError, PayoutRequest, ProviderEvent, RefundRequest, Sent, Session,
-    SessionRequest, signature,
+    EventKind, Gateway, GatewayError, PayoutEvent, PayoutRequest, ProviderEvent, RefundRequest, Sent,
+    Session, SessionRequest, signature,
 };
 use crate::app::App;
 use crate::caller::Caller;
@@ -92,31 +93,18 @@ impl Gateway for Sandbox {
         sent.map_err(refused)
     }
 
-    async fn send_payout(&self, app: &App, request: &PayoutRequest) -> Result<Sent, GatewayError> {
-        let caller = Caller::system(request.tenant);
-        let command = objects::SendPayout {
-            request: request.clone(),
-        };
-        let sent = app.transact(&caller, command, objects::send_payout).await;
-        sent.map_err(refused)
-    }
-
     fn verify_webhook(
         &self,
         app: &App,
         headers: &HeaderMap,
         raw: &[u8],
     ) -> Result<ProviderEvent, GatewayError> {
-        let header = headers.get(SIGNATURE_HEADER);
-        let header = header.and_then(|value| value.to_str().ok());
-        let header = header.ok_or(GatewayError::Signature)?;
-        if !signature::holds(&secret(app), header, app.now(), raw) {
-            return Err(GatewayError::Signature);
-        }
+        signed(app, headers, raw)?;
         let body: EventBody = serde_json::from_slice(raw).map_err(malformed)?;
         let currency = Currency::parse(&body.currency).map_err(malformed)?;
+        PaymentId::parse(&body.reference).map_err(malformed)?;
         Ok(ProviderEvent {
-            reference: reference(&body)?,
+            reference: body.reference,
             kind: meaning(body.kind),
             object: body.object,
             object_reference: body.object_reference,
@@ -126,14 +114,33 @@ impl Gateway for Sandbox {
             id: body.id,
         })
     }
+
+    async fn send_payout(
+        &self,
+        app: &App,
+        request: &PayoutRequest,
+    ) -> Result<String, GatewayError> {
+        payouts::send(app, request).await
+    }
+
+    fn verify_payout_webhook(
+        &self,
+        app: &App,
+        headers: &HeaderMap,
+        raw: &[u8],
+    ) -> Result<PayoutEvent, GatewayError> {
+        signed(app, headers, raw)?;
+        payouts::read(raw)
+    }
 }
 
-/// What the event speaks of; what is no payout speaks of a payment.
-fn reference(body: &EventBody) -> Result<String, GatewayError> {
-    if !meaning(body.kind).is_payout() {
-        PaymentId::parse(&body.reference).map_err(malformed)?;
-    }
-    Ok(body.reference.clone())
+/// Whether the header signs the bytes.
+fn signed(app: &App, headers: &HeaderMap, raw: &[u8]) -> Result<(), GatewayError> {
+    let header = headers.get(SIGNATURE_HEADER);
+    let header = header.and_then(|value| value.to_str().ok());
+    let header = header.ok_or(GatewayError::Signature)?;
+    let holds = signature::holds(&secret(app), header, app.now(), raw);
+    holds.then_some(()).ok_or(GatewayError::Signature)
 }
 
 fn refused(error: ops::SandboxError) -> GatewayError {
@@ -160,9 +167,6 @@ const fn meaning(kind: EventType) -> EventKind {
         EventType::DisputeOpened => EventKind::DisputeOpened,
         EventType::DisputeWon => EventKind::DisputeWon,
         EventType::DisputeLost => EventKind::DisputeLost,
-        EventType::PayoutPaid => EventKind::PayoutPaid,
-        EventType::PayoutFailed => EventKind::PayoutFailed,
-        EventType::PayoutReturned => EventKind::PayoutReturned,
         EventType::Unknown => EventKind::Other,
     }
 }

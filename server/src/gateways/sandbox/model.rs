@@ -186,15 +186,6 @@ pub enum EventType {
     /// The bank keeps it.
     #[serde(rename = "dispute.lost")]
     DisputeLost,
-    /// The receiver has the money.
-    #[serde(rename = "payout.paid")]
-    PayoutPaid,
-    /// The money never left.
-    #[serde(rename = "payout.failed")]
-    PayoutFailed,
-    /// The receiver's bank sent it back.
-    #[serde(rename = "payout.returned")]
-    PayoutReturned,
     /// Something a later version tells: kept, not acted on.
     #[serde(other)]
     Unknown,
@@ -208,12 +199,12 @@ pub struct EventBody {
     /// What happened.
     #[serde(rename = "type")]
     pub kind: EventType,
-    /// To which session; a payout has none.
+    /// To which session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
-    /// The shop's name of the payment or payout.
+    /// The shop's name of the payment.
     pub reference: String,
-    /// The refund, dispute or payout.
+    /// The refund or dispute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
     /// The shop's name of the refund.

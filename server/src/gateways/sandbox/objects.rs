@@ -1,8 +1,8 @@
-//! What the provider does besides payments: refunds, disputes and payouts.
+//! What the provider does besides payments: refunds and disputes.
 //!
 //! Each is one object with a state; a move of its state is one event for the shop.
 
-use super::magic::{self, PayoutFate, RefundFate};
+use super::magic::{self, RefundFate};
 use super::model::{Choice, DELAY_MS, EventType, SessionState};
 use super::ops::SandboxError;
 use super::sql::objects::{self as rows, StoredObject};
@@ -10,7 +10,7 @@ use super::sql::{self, StoredSession};
 use super::tell::{Happening, tell};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
-use crate::gateways::{PayoutRequest, RefundRequest, Sent, SentState};
+use crate::gateways::{RefundRequest, Sent, SentState};
 use crate::queue::JobError;
 use mintreu::Money;
 use serde::{Deserialize, Serialize};
@@ -27,20 +27,17 @@ pub enum ObjectKind {
     Refund,
     /// A bank's question.
     Dispute,
-    /// Money on its way to a seller.
-    Payout,
 }
 
 impl ObjectKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Refund, Self::Dispute, Self::Payout];
+    pub const ALL: [Self; 2] = [Self::Refund, Self::Dispute];
 
     /// As stored.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Refund => "refund",
             Self::Dispute => "dispute",
-            Self::Payout => "payout",
         }
     }
 
@@ -54,14 +51,12 @@ impl ObjectKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ObjectState {
-    /// Accepted: a refund or payout.
+    /// Accepted: a refund.
     Pending,
-    /// Arrived: a refund or payout.
+    /// Arrived: a refund.
     Succeeded,
-    /// Not arrived, or come back: a refund or payout.
+    /// Not arrived, or come back: a refund.
     Failed,
-    /// Sent back by the receiver's bank: a payout.
-    Returned,
     /// A dispute that is a suspicion yet.
     Warned,
     /// A dispute that is a question yet.
@@ -76,11 +71,10 @@ pub enum ObjectState {
 
 impl ObjectState {
     /// Every state.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::Pending,
         Self::Succeeded,
         Self::Failed,
-        Self::Returned,
         Self::Warned,
         Self::Inquired,
         Self::Opened,
@@ -94,7 +88,6 @@ impl ObjectState {
             Self::Pending => "pending",
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
-            Self::Returned => "returned",
             Self::Warned => "warned",
             Self::Inquired => "inquired",
             Self::Opened => "opened",
@@ -123,7 +116,7 @@ pub const fn may_move(from: ObjectState, to: ObjectState) -> bool {
     matches!(
         (from, to),
         (S::Pending, S::Succeeded | S::Failed)
-            | (S::Succeeded, S::Failed | S::Returned)
+            | (S::Succeeded, S::Failed)
             | (S::Warned, S::Inquired | S::Opened)
             | (S::Inquired, S::Opened | S::Won | S::Lost)
             | (S::Opened, S::Won | S::Lost)
@@ -137,9 +130,6 @@ const fn event_of(kind: ObjectKind, state: ObjectState) -> Option<EventType> {
     Some(match (kind, state) {
         (ObjectKind::Refund, S::Succeeded) => EventType::RefundSucceeded,
         (ObjectKind::Refund, S::Failed) => EventType::RefundFailed,
-        (ObjectKind::Payout, S::Succeeded) => EventType::PayoutPaid,
-        (ObjectKind::Payout, S::Failed) => EventType::PayoutFailed,
-        (ObjectKind::Payout, S::Returned) => EventType::PayoutReturned,
         (ObjectKind::Dispute, S::Warned) => EventType::DisputeWarned,
         (ObjectKind::Dispute, S::Inquired) => EventType::DisputeInquired,
         (ObjectKind::Dispute, S::Opened) => EventType::DisputeOpened,
@@ -197,7 +187,7 @@ fn later(
     Ok(())
 }
 
-/// What happens a moment later: a card's dispute begins, a refund comes back, a payout arrives.
+/// What happens a moment later: a card's dispute begins, a refund comes back.
 pub fn follow_up(cx: &mut Cx<'_>, job: &FollowUp) -> Result<(), JobError> {
     let done = if job.object.starts_with("sbx_") {
         let raise = Raise {
@@ -450,59 +440,4 @@ pub fn decide_dispute(cx: &mut Cx<'_>, cmd: &Decide) -> Result<StoredObject, San
     let dispute = dispute.ok_or(SandboxError::NotFound)?;
     let reason = dispute.failure_code.clone();
     move_to(cx, dispute, cmd.state, reason)
-}
-
-/// The shop asks for a payout.
-#[derive(Debug, Clone)]
-pub struct SendPayout {
-    /// What it asks for.
-    pub request: PayoutRequest,
-}
-
-impl Command for SendPayout {
-    const NAME: &'static str = "sandbox.send_payout";
-    const CAPABILITY: Capability = Capability::Operate;
-
-    fn subject(&self) -> Option<String> {
-        Some(self.request.payout.clone())
-    }
-}
-
-/// Sends the money, once; it arrives, fails or comes back as its amount says.
-pub fn send_payout(cx: &mut Cx<'_>, cmd: &SendPayout) -> Result<Sent, SandboxError> {
-    let (tenant, request) = (cx.caller.tenant, &cmd.request);
-    if let Some(before) = rows::by_key(cx.tx, tenant, (ObjectKind::Payout, &request.payout))? {
-        return repeated(&before, request.amount);
-    }
-    let fate = magic::payout(request.amount.minor());
-    if fate == PayoutFate::Refused || request.amount.minor() <= 0 || request.destination.is_empty()
-    {
-        return Err(SandboxError::Refused("payout_declined"));
-    }
-    let payout = StoredObject {
-        object: format!("sbp_{}", mintreu::id::encode(&cx.random())),
-        kind: ObjectKind::Payout,
-        idempotency_key: request.payout.clone(),
-        session: None,
-        reference: request.payout.clone(),
-        amount: request.amount,
-        state: ObjectState::Pending,
-        failure_code: None,
-    };
-    let payout = begin(cx, payout)?;
-    let closed = Some("account_closed");
-    if fate == PayoutFate::Fails {
-        later(cx, &payout.object, (ObjectState::Failed, closed), DELAY_MS)?;
-    } else {
-        later(cx, &payout.object, (ObjectState::Succeeded, None), DELAY_MS)?;
-    }
-    if fate == PayoutFate::Returned {
-        later(
-            cx,
-            &payout.object,
-            (ObjectState::Returned, closed),
-            2 * DELAY_MS,
-        )?;
-    }
-    Ok(sent(&payout))
 }

@@ -1,6 +1,7 @@
 //! SQL of the sandbox's tables.
 
 pub mod objects;
+pub mod payouts;
 
 use super::model::{EventBody, SessionState};
 use crate::store::{Row, StoreError, Tx};
