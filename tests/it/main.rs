@@ -34,6 +34,8 @@ mod shop;
 mod serve_loop;
 mod notify_mail;
 mod store_jobs;
+mod subscriptions;
+mod subscriptions_year;
 mod store_schema;
 mod store_transactions;
 mod tidy;

@@ -12,7 +12,10 @@
 //! Start reading at [`Gateway`], then [`sandbox`].
 
 pub mod sandbox;
+mod saved;
 pub mod signature;
+
+pub use saved::{Charged, SavedCharge, is_hard};
 
 use crate::app::App;
 use async_trait::async_trait;
@@ -128,6 +131,22 @@ pub trait Gateway: Send + Sync {
         app: &App,
         request: &SessionRequest,
     ) -> Result<Session, GatewayError>;
+
+    /// Charges a method that was saved, while its owner isn't there; the same payment is charged
+    /// once. A provider that can't refuses.
+    async fn charge_saved(
+        &self,
+        _app: &App,
+        _charge: &SavedCharge,
+    ) -> Result<Charged, GatewayError> {
+        let detail = format!("{} keeps no payment methods", self.name());
+        Err(GatewayError::Refused(detail))
+    }
+
+    /// Whether that is a method which this provider keeps.
+    fn keeps(&self, _method: &str) -> bool {
+        false
+    }
 
     /// Checks a webhook's signature over its raw bytes, then reads it.
     fn verify_webhook(

@@ -8,6 +8,7 @@ use crate::domains::catalog;
 use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use crate::domains::orders::{self, Buyer, Order, OrderError, OrderEvent, OrderState, PlaceOrder};
 use crate::domains::payments::{self, NewPayment, Payable};
+use crate::domains::subscriptions;
 use mintreu::Money;
 use mintreu::id::{OrderId, PriceId};
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,8 @@ pub fn checkout(cx: &mut Cx<'_>, cmd: &Checkout) -> Result<CheckoutPlaced, Fulfi
         tariff: cmd.tariff,
     };
     let mut order = orders::place(cx, &new)?;
+    let share = cmd.fees.share(cmd.traffic);
+    subscriptions::note_fees(cx, order.id, share, cmd.tariff)?;
     let payment = if order.total.minor() == 0 {
         fulfil(cx, &mut order, Cause::Free)?;
         None

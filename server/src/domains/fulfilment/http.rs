@@ -40,6 +40,7 @@ impl From<FulfilmentError> for Problem {
             E::Payment(error) => error.into(),
             E::Licensing(error) => error.into(),
             E::Billing(error) => error.into(),
+            E::Subscription(error) => error.into(),
             E::ProviderUnknown(_) => Self::new(422, "provider_unknown", detail).at("provider"),
             E::ProviderUnavailable { .. } => {
                 Self::new(502, "provider_unavailable", detail).after(10)

@@ -6,6 +6,7 @@ use crate::domains::ledger::LedgerError;
 use crate::domains::licensing::LicensingError;
 use crate::domains::orders::OrderError;
 use crate::domains::payments::PaymentError;
+use crate::domains::subscriptions::SubscriptionError;
 use crate::queue::JobError;
 use crate::store::StoreError;
 
@@ -27,6 +28,9 @@ pub enum FulfilmentError {
     /// Billing.
     #[error(transparent)]
     Billing(#[from] BillingError),
+    /// Subscriptions.
+    #[error(transparent)]
+    Subscription(#[from] SubscriptionError),
     /// This server takes no money through that provider.
     #[error("this shop takes no payments through {0:?}")]
     ProviderUnknown(String),

@@ -153,7 +153,11 @@ fn agree(cx: &mut Cx<'_>, new: &PlaceOrder) -> Result<Line, OrderError> {
     })
 }
 
-fn store(cx: &mut Cx<'_>, order: Order, email: Option<&str>) -> Result<Order, OrderError> {
+pub(super) fn store(
+    cx: &mut Cx<'_>,
+    order: Order,
+    email: Option<&str>,
+) -> Result<Order, OrderError> {
     let tenant = cx.caller.tenant;
     let token = access_token(cx.keys, tenant, order.id);
     let stored = StoredOrder {

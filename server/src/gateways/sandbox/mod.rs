@@ -19,9 +19,13 @@ pub mod deliver;
 pub mod model;
 pub mod ops;
 pub mod page;
+pub mod saved;
 pub mod sql;
 
-use super::{EventKind, Gateway, GatewayError, ProviderEvent, Session, SessionRequest, signature};
+use super::{
+    Charged, EventKind, Gateway, GatewayError, ProviderEvent, SavedCharge, Session, SessionRequest,
+    signature,
+};
 use crate::app::App;
 use crate::caller::Caller;
 use async_trait::async_trait;
@@ -70,6 +74,19 @@ impl Gateway for Sandbox {
             page_url: format!("{base}/sandbox/pay/{id}"),
             id,
         })
+    }
+
+    async fn charge_saved(&self, app: &App, charge: &SavedCharge) -> Result<Charged, GatewayError> {
+        let caller = Caller::system(charge.tenant);
+        let command = saved::ChargeSaved {
+            charge: charge.clone(),
+        };
+        let charged = app.transact(&caller, command, saved::charge_saved).await;
+        charged.map_err(|error| GatewayError::Unavailable(Box::new(error)))
+    }
+
+    fn keeps(&self, method: &str) -> bool {
+        saved::METHODS.iter().any(|(name, _)| *name == method)
     }
 
     fn verify_webhook(
