@@ -1,9 +1,9 @@
 //! The sandbox provider's repertoire: declines by kind, lost and shuffled webhooks.
 
 use crate::shop::{check_out, choose, shop};
-use mintreu_server::gateways::sandbox::tell::{LetGo, Mode, SendAgain, Sequence, SetMode};
+use mintreu_server::gateways::is_hard;
 use mintreu_server::gateways::sandbox::tell;
-use mintreu_server::gateways::is_hard_decline;
+use mintreu_server::gateways::sandbox::tell::{LetGo, Mode, SendAgain, Sequence, SetMode};
 use mintreu_tests::TestApp;
 use serde_json::json;
 
@@ -26,7 +26,7 @@ async fn cards_are_declined_each_for_its_own_reason() {
             let (_, page) = guest.get_json(&bought.path()).await;
             assert_eq!(page["state"], "failed", "{card}");
             assert_eq!(page["failure_code"], card);
-            assert_eq!(is_hard_decline(card), hard, "{card}");
+            assert_eq!(is_hard(card), hard, "{card}");
         }
         server.stop().await;
     })

@@ -41,6 +41,8 @@ mod promotions;
 mod quotes;
 mod payouts;
 mod store_jobs;
+mod subscriptions;
+mod subscriptions_year;
 mod store_schema;
 mod store_transactions;
 mod tidy;

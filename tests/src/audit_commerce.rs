@@ -10,7 +10,14 @@ const UNBALANCED: &str =
     HAVING SUM(amount_minor) <> 0";
 const ORDERS: &str = "SELECT order_id, state, total_minor, paid_at FROM customer_order";
 const LINES: &str = "SELECT l.order_line_id, o.paid_at FROM order_line l
-    JOIN customer_order o ON o.tenant_id = l.tenant_id AND o.order_id = l.order_id";
+    JOIN customer_order o ON o.tenant_id = l.tenant_id AND o.order_id = l.order_id
+    WHERE NOT EXISTS (SELECT 1 FROM subscription_bill b
+        WHERE b.tenant_id = o.tenant_id AND b.order_id = o.order_id)";
+const RENEWED_TWICE: &str = "SELECT COUNT(*) AS bills FROM subscription_bill
+    WHERE kind = 'renewal' GROUP BY tenant_id, subscription_id, period_start
+    HAVING COUNT(*) > 1";
+const PAID_BILLS: &str = "SELECT o.order_id, o.paid_at, b.invoice_id FROM subscription_bill b
+    JOIN customer_order o ON o.tenant_id = b.tenant_id AND o.order_id = b.order_id";
 const LICENSES: &str = "SELECT source FROM license";
 const SALES: &str = "SELECT t.reference, COUNT(DISTINCT t.ledger_transaction_id) AS sales,
         CAST(COALESCE(SUM(e.amount_minor), 0) AS BIGINT) AS taken_minor
@@ -46,6 +53,7 @@ pub fn look(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreEr
     }
     sales(tx, complaints)?;
     licenses(tx, complaints)?;
+    bills(tx, complaints)?;
     escrow(tx, complaints)
 }
 
@@ -103,6 +111,22 @@ fn licenses(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreEr
             .iter()
             .map(|source| format!("a license of no line: {source}")),
     );
+    Ok(())
+}
+
+/// A period of a subscription is renewed once, and a bill has its invoice exactly when it is paid.
+fn bills(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreError> {
+    for row in tx.query(RENEWED_TWICE, &[])? {
+        let bills = row.int("bills")?;
+        complaints.push(format!("a period was renewed {bills} times"));
+    }
+    for row in tx.query(PAID_BILLS, &[])? {
+        let paid = row.opt_int("paid_at")?.is_some();
+        if paid != row.opt_blob("invoice_id")?.is_some() {
+            let order = row.id("order_id", OrderId::from_bytes)?;
+            complaints.push(format!("bill {order} is paid or invoiced, not both"));
+        }
+    }
     Ok(())
 }
 

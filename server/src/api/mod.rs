@@ -17,7 +17,7 @@ pub use visit::{Visits, visit};
 use crate::app::App;
 use crate::domains::{
     access, accounts, billing, carts, catalog, fulfilment, invoicing, licensing, metering, meters,
-    orders, payments, payouts, promotions, transparency,
+    orders, payments, payouts, promotions, subscriptions, transparency,
 };
 use crate::problem::Problem;
 use axum::extract::State;
@@ -52,6 +52,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(payments::http::routes())
         .merge(promotions::http::routes())
         .merge(payouts::http::routes())
+        .merge(subscriptions::http::routes())
         .merge(transparency::http::routes())
 }
 

@@ -14,9 +14,11 @@
 
 mod payouts;
 pub mod sandbox;
+mod saved;
 pub mod signature;
 
 pub use payouts::{PayoutEvent, PayoutEventKind, PayoutRequest};
+pub use saved::{Charged, SavedCharge, is_hard};
 
 use crate::app::App;
 use async_trait::async_trait;
@@ -186,12 +188,6 @@ pub enum GatewayError {
     Malformed(String),
 }
 
-/// Whether a card that was declined for `code` is worth no second try; any other may do tomorrow.
-pub fn is_hard_decline(code: &str) -> bool {
-    let hard = ["lost_card", "stolen_card", "expired_card", "account_closed"];
-    hard.contains(&code)
-}
-
 /// A provider of payments.
 #[async_trait]
 pub trait Gateway: Send + Sync {
@@ -207,6 +203,22 @@ pub trait Gateway: Send + Sync {
 
     /// Sends money back to who paid. The same refund is sent once, however often it is asked for.
     async fn refund(&self, app: &App, request: &RefundRequest) -> Result<Sent, GatewayError>;
+
+    /// Charges a method that was saved, while its owner isn't there; the same payment is charged
+    /// once. A provider that can't refuses.
+    async fn charge_saved(
+        &self,
+        _app: &App,
+        _charge: &SavedCharge,
+    ) -> Result<Charged, GatewayError> {
+        let detail = format!("{} keeps no payment methods", self.name());
+        Err(GatewayError::Refused(detail))
+    }
+
+    /// Whether that is a method which this provider keeps.
+    fn keeps(&self, _method: &str) -> bool {
+        false
+    }
 
     /// Checks a webhook's signature over its raw bytes, then reads it.
     fn verify_webhook(

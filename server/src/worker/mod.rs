@@ -17,7 +17,9 @@ pub use table::{Runnable, Table};
 use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
 use crate::domains::licensing::{self, batches};
-use crate::domains::{billing, carts, fulfilment, ledger, payments, payouts, transparency};
+use crate::domains::{
+    billing, carts, fulfilment, ledger, payments, payouts, subscriptions, transparency,
+};
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
 use crate::notify;
@@ -59,6 +61,11 @@ pub fn table() -> Table {
         .job(licensing::SIGN_AGAIN_JOB, licensing::sign_again)
         .job(batches::FILL_JOB, batches::fill_job)
         .job(batches::REVOKE_JOB, batches::revoke_job)
+        .job(subscriptions::RENEW_JOB, subscriptions::process_renewal)
+        .job(subscriptions::RETRY_JOB, subscriptions::retry_renewal)
+        .job(subscriptions::CHECK_JOB, subscriptions::check_expired)
+        .job(subscriptions::REMIND_JOB, subscriptions::send_reminder)
+        .network(subscriptions::CHARGE_JOB, subscriptions::charge)
         .network(notify::MAIL_JOB, notify::send_mail)
         .job(sandbox::objects::FOLLOW_UP_JOB, sandbox::objects::follow_up)
         .network(sandbox::deliver::DELIVER_JOB, sandbox::deliver::deliver)

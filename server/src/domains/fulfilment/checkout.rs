@@ -10,6 +10,7 @@ use crate::domains::orders::{
 };
 use crate::domains::payments::{self, NewPayment, Payable};
 use crate::domains::promotions::{self, Discount, PromotionError, Taken};
+use crate::domains::subscriptions;
 use mintreu::Money;
 use mintreu::id::OrderId;
 use serde::{Deserialize, Serialize};
@@ -117,6 +118,8 @@ pub(super) fn place_priced(
             .collect(),
     };
     promotions::take(cx, &taken)?;
+    let share = place.basis.fees.share(place.basis.traffic);
+    subscriptions::note_fees(cx, order.id, share, place.basis.tariff)?;
     let payment = if order.total.minor() == 0 {
         fulfil(cx, &mut order, Cause::Free)?;
         None

@@ -47,6 +47,7 @@ impl From<FulfilmentError> for Problem {
             E::Billing(error) => error.into(),
             E::Cart(error) => error.into(),
             E::Promotion(error) => error.into(),
+            E::Subscription(error) => error.into(),
             E::ProviderUnknown(_) => Self::new(422, "provider_unknown", detail).at("provider"),
             E::ProviderUnavailable { .. } => {
                 Self::new(502, "provider_unavailable", detail).after(10)

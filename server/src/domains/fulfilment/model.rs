@@ -9,6 +9,7 @@ use crate::domains::licensing::LicensingError;
 use crate::domains::orders::OrderError;
 use crate::domains::payments::PaymentError;
 use crate::domains::promotions::PromotionError;
+use crate::domains::subscriptions::SubscriptionError;
 use crate::queue::JobError;
 use crate::store::StoreError;
 
@@ -36,6 +37,9 @@ pub enum FulfilmentError {
     /// Coupons.
     #[error(transparent)]
     Promotion(#[from] PromotionError),
+    /// Subscriptions.
+    #[error(transparent)]
+    Subscription(#[from] SubscriptionError),
     /// This server takes no money through that provider.
     #[error("this shop takes no payments through {0:?}")]
     ProviderUnknown(String),

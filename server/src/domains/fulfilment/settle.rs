@@ -11,10 +11,11 @@ use crate::domains::ledger::{
 use crate::domains::licensing::{self, Grant};
 use crate::domains::orders::{self, Line, Order, OrderEvent, Step};
 use crate::domains::payments::{
-    self, EventKind, Payment, PaymentEvent, SettlePayload, model::Settled,
+    self, EventKind, Payable, Payment, PaymentEvent, SettlePayload, model::Settled,
 };
 use crate::domains::promotions;
-use mintreu::id::{InvoiceId, OrderId, PaymentEventId};
+use crate::domains::subscriptions;
+use mintreu::id::{InvoiceId, LicenseId, OrderId, PaymentEventId};
 use mintreu::{Money, Timestamp};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -118,6 +119,9 @@ fn failed(
     if let Step::Move(_) = orders::apply(cx, order, OrderEvent::PaymentFailed)? {
         let about = serde_json::json!({ "failure_code": payment.failure_code });
         crate::events::record(cx, "payment.failed", &order.id.to_string(), &about)?;
+        if let Some(bill) = subscriptions::of_order(cx, order.id)? {
+            subscriptions::declined(cx, &bill, payment.failure_code.as_deref())?;
+        }
     }
     Ok("failed")
 }
@@ -137,8 +141,13 @@ pub(super) fn fulfil(
     if cause == Cause::Payment {
         post_sale(cx, order)?;
     }
-    for line in &order.lines {
-        hand_over(cx, order, line)?;
+    match subscriptions::of_order(cx, order.id)? {
+        Some(bill) => subscriptions::paid(cx, order, &bill)?,
+        None => {
+            for line in &order.lines {
+                hand_over(cx, order, line)?;
+            }
+        }
     }
     crate::events::record(cx, "order.paid", &order.id.to_string(), &())?;
     Ok(step)
@@ -212,7 +221,27 @@ fn hand_over(cx: &mut Cx<'_>, order: &Order, line: &Line) -> Result<(), Fulfilme
         product: line.product,
     };
     billing::start_plan(cx, &plan)?;
+    if line.model == PriceModel::Recurring {
+        subscribe(cx, order, line, issued.license.id)?;
+    }
     Ok(())
+}
+
+/// A recurring line renews by itself, with the method that paid for it.
+fn subscribe(
+    cx: &mut Cx<'_>,
+    order: &Order,
+    line: &Line,
+    license: LicenseId,
+) -> Result<(), FulfilmentError> {
+    let payment = payments::latest(cx.tx, cx.caller.tenant, &Payable::new(order.id))?;
+    let begin = subscriptions::Begin {
+        order,
+        line,
+        license,
+        method: payment.map(|payment| (payment.provider, payment.id.to_string())),
+    };
+    Ok(subscriptions::begin(cx, &begin)?)
 }
 
 fn grant(order: &Order, line: &Line, now: Timestamp) -> Grant {

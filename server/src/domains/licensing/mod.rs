@@ -38,6 +38,7 @@ pub mod lists;
 pub mod model;
 pub mod ops;
 mod receipts;
+mod renew;
 pub mod rewrap;
 pub mod seats;
 pub mod sql;
@@ -60,4 +61,5 @@ pub use ops::{
     reinstate, reveal_code, revoke, view,
 };
 pub use receipts::{receipt, receipt_of};
+pub use renew::{Renewal, Suspended, renew, restore, suspend};
 pub use seats::{AskTime, Carried, GiveBack, answer_time, give_back};

@@ -383,7 +383,7 @@ pub fn reinstate(cx: &mut Cx<'_>, cmd: &Reinstate) -> Result<(), LicensingError>
     own.map(drop).ok_or(LicensingError::NotFound)
 }
 
-fn changed(
+pub(super) fn changed(
     cx: &mut Cx<'_>,
     license: LicenseId,
     (product, place): sql::Place,

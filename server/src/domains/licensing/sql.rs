@@ -3,6 +3,7 @@
 pub mod hosts;
 pub mod keys;
 pub mod lists;
+pub mod renew;
 pub mod sealed;
 
 use super::model::{Activation, License};

@@ -17,11 +17,13 @@
 //!
 //! Start reading at [`model`], then [`ops`].
 
+pub mod bills;
 pub mod http;
 pub mod model;
 pub mod ops;
 pub mod sql;
 
+pub use bills::{PlaceBill, place_bill};
 pub use model::{
     AccessToken, Line, Order, OrderError, OrderEvent, OrderState, Quote, SplitAmounts, Step,
     next_state,

@@ -225,7 +225,11 @@ fn agreed(id: OrderLineId, new: &NewLine, split: SplitAmounts) -> Line {
     }
 }
 
-fn store(cx: &mut Cx<'_>, order: Order, email: Option<&str>) -> Result<Order, OrderError> {
+pub(super) fn store(
+    cx: &mut Cx<'_>,
+    order: Order,
+    email: Option<&str>,
+) -> Result<Order, OrderError> {
     let tenant = cx.caller.tenant;
     let token = access_token(cx.keys, tenant, order.id);
     let stored = StoredOrder {

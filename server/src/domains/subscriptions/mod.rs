@@ -1,14 +1,36 @@
 //! Subscriptions: what somebody pays for again and again.
 //!
+//! A recurring line of a paid order begins one, in the commit that fulfils the order; so does a
+//! trial. A job ends each period: it advances the cycle, places the bill (an order like any other)
+//! and has a saved method charged between transactions. What came of the charge settles on the way
+//! of every payment, and `fulfilment` tells this domain. A declined renewal is tried again after
+//! 2, 5, 7 and 7 days; its license works for 7 days, then it is suspended.
+//!
 //! # Invariants
 //! * [`next_status`] is total: every event in every state moves, is done, changes nothing, or is
 //!   refused.
 //! * Each cycle is counted from the anchor in the buyer's time zone, so none drifts.
 //! * What is used and what is left of a paid period add up to what was paid for it, and a quote
 //!   holds until the buyer's midnight.
+//! * A period is renewed once, whoever runs its job and however often.
+//! * Nothing that costs something now changes before it is paid.
+//! * Price, platform's share and payment tariff are those of the beginning, until the buyer
+//!   changes the plan or a new price was announced 7 days before.
+//! * One license, one subscription, for as long as both live: coming back keeps the license.
 //!
-//! Start reading at [`model`].
+//! # Tables
+//! `subscription`, `subscription_bill`, `subscription_fees`, `subscription_trial`,
+//! `subscription_trial_terms`.
+//!
+//! Start reading at [`model`], then [`ops`].
 
+pub mod http;
 pub mod model;
+pub mod ops;
+pub mod sql;
 
-pub use model::{Cycle, Event, Flags, Paid, Quote, Status, Step, Unit, next_status};
+pub use model::{
+    Bill, BillKind, Change, ChangeQuote, Cycle, Event, Flags, Paid, Quote, Status, Step,
+    Subscription, SubscriptionError, Unit, next_status,
+};
+pub use ops::*;

@@ -27,12 +27,13 @@ pub mod ops;
 pub mod overview;
 pub mod page;
 pub mod payouts;
+pub mod saved;
 pub mod sql;
 pub mod tell;
 
 use super::{
-    EventKind, Gateway, GatewayError, PayoutEvent, PayoutRequest, ProviderEvent, RefundRequest, Sent,
-    Session, SessionRequest, signature,
+    Charged, EventKind, Gateway, GatewayError, PayoutEvent, PayoutRequest, ProviderEvent,
+    RefundRequest, SavedCharge, Sent, Session, SessionRequest, signature,
 };
 use crate::app::App;
 use crate::caller::Caller;
@@ -91,6 +92,19 @@ impl Gateway for Sandbox {
         };
         let sent = app.transact(&caller, command, objects::send_refund).await;
         sent.map_err(refused)
+    }
+
+    async fn charge_saved(&self, app: &App, charge: &SavedCharge) -> Result<Charged, GatewayError> {
+        let caller = Caller::system(charge.tenant);
+        let command = saved::ChargeSaved {
+            charge: charge.clone(),
+        };
+        let charged = app.transact(&caller, command, saved::charge_saved).await;
+        charged.map_err(|error| GatewayError::Unavailable(Box::new(error)))
+    }
+
+    fn keeps(&self, method: &str) -> bool {
+        saved::METHODS.iter().any(|(name, _)| *name == method)
     }
 
     fn verify_webhook(

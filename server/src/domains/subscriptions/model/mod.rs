@@ -4,7 +4,12 @@
 mod cycle;
 mod proration;
 mod state;
+mod subscription;
 
 pub use cycle::{Cycle, Unit, days_between, end_of_day, zone_named};
 pub use proration::{Paid, Quote, prorate, restart};
 pub use state::{Event, Flags, Status, Step, next_status};
+pub use subscription::{
+    Bill, BillKind, Change, ChangeQuote, DAY_MS, GRACE_DAYS, NOTICE_DAYS, RETRY_DAYS, Subscription,
+    SubscriptionError,
+};

@@ -1,0 +1,117 @@
+//! Licenses that are paid for again and again: signed anew with a later end, suspended while they
+//! aren't paid for, restored when they are.
+
+use super::model::{Grant, License, LicensingError};
+use super::ops::{Revoke, changed};
+use super::{custody, documents, sql};
+use crate::app::Cx;
+use mintreu::Timestamp;
+use mintreu::id::LicenseId;
+
+/// What a license is renewed to.
+#[derive(Debug, Clone, Copy)]
+pub struct Renewal {
+    /// Which license.
+    pub license: LicenseId,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Seconds after the end during which it still works, with a warning.
+    pub grace_secs: u32,
+    /// Seats of the whole license; never fewer than the highest seat that a device holds.
+    pub seats: i64,
+}
+
+/// Why a license is suspended; only these are taken back by [`restore`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suspended {
+    /// Its buyer pauses.
+    Paused,
+    /// A renewal wasn't paid, and its grace is over.
+    Unpaid,
+    /// What it was paid by is over.
+    Ended,
+}
+
+impl Suspended {
+    const ALL: [Self; 3] = [Self::Paused, Self::Unpaid, Self::Ended];
+
+    /// As stored, and shown to the customer.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Paused => "the subscription is paused",
+            Self::Unpaid => "the subscription is not paid",
+            Self::Ended => "the subscription has ended",
+        }
+    }
+}
+
+/// Signs the license again with a new end and number of seats, under the same id. It answers the
+/// seats that it has now.
+pub fn renew(cx: &mut Cx<'_>, renewal: &Renewal) -> Result<i64, LicensingError> {
+    let mut license = known(cx, renewal.license)?;
+    let tenant = cx.caller.tenant;
+    let taken = sql::renew::highest_seat(cx.tx, tenant, license.id)?;
+    license.seats = renewal.seats.max(taken).max(1);
+    license.expires_at = Some(renewal.expires_at);
+    let place = match sql::renew::place(cx.tx, tenant, license.id)? {
+        Some(place) => place,
+        None => super::lists::draw(cx, license.product)?,
+    };
+    let key = custody::product_key(cx, license.seller, &license.product_code)?;
+    let grant = grant(&license, renewal.grace_secs);
+    license.document = documents::license(&grant, license.id, place, cx.now, &key)?;
+    sql::renew::renew(cx.tx, tenant, (&license, key.id), cx.now)?;
+    let logged = (license.product_code.as_str(), license.id, cx.now);
+    documents::log(cx, license.seller, logged, &license.document)?;
+    crate::events::record(cx, "license.renewed", &license.id.to_string(), &())?;
+    Ok(license.seats)
+}
+
+fn grant(license: &License, grace_secs: u32) -> Grant {
+    Grant {
+        source: license.source.clone(),
+        product: license.product,
+        product_code: license.product_code.clone(),
+        seller: license.seller,
+        owner: license.owner,
+        terms: license.terms.clone(),
+        seats: license.seats,
+        expires_at: license.expires_at,
+        grace_secs,
+    }
+}
+
+fn known(cx: &mut Cx<'_>, license: LicenseId) -> Result<License, LicensingError> {
+    let found = sql::license_by_id(cx.tx, cx.caller.tenant, license)?;
+    found.ok_or(LicensingError::NotFound)
+}
+
+/// Suspends a license for the house: it activates nothing, and the next revocation list says so.
+/// One that is withdrawn already stays as it is.
+pub fn suspend(cx: &mut Cx<'_>, license: LicenseId, why: Suspended) -> Result<(), LicensingError> {
+    let seller = known(cx, license)?.seller;
+    let revoke = Revoke {
+        license,
+        reason: why.reason().to_owned(),
+    };
+    match sql::revoke(cx.tx, cx.caller.tenant, &revoke, seller, cx.now)? {
+        Some(place) => changed(cx, license, place, true),
+        None => Ok(()),
+    }
+}
+
+/// Takes a suspension back; what its seller withdrew stays withdrawn.
+pub fn restore(cx: &mut Cx<'_>, license: LicenseId) -> Result<(), LicensingError> {
+    let known = known(cx, license)?;
+    let reason = known.revoke_reason.as_deref();
+    let ours = Suspended::ALL
+        .iter()
+        .any(|why| reason == Some(why.reason()));
+    if !ours {
+        return Ok(());
+    }
+    match sql::reinstate(cx.tx, cx.caller.tenant, license, known.seller)? {
+        Some(place) => changed(cx, license, place, false),
+        None => Ok(()),
+    }
+}

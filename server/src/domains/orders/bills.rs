@@ -1,0 +1,95 @@
+//! Orders that a subscription makes by itself: one line, at the price that was agreed.
+
+use super::model::{Line, Order, OrderError, OrderState, SplitAmounts};
+use super::ops::{contact, store};
+use crate::app::Cx;
+use crate::domains::catalog::model::LicenseTerms;
+use crate::domains::catalog::{Price, Product};
+use crate::domains::ledger::{PaymentTariff, SplitLine, Tax, Traffic, split_sale};
+use crate::store::StoreError;
+use mintreu::Money;
+use mintreu::id::{AccountId, OrderId, OrderLineId};
+
+/// How long a bill waits for its money: longer than any dunning.
+const PATIENCE_MS: i64 = 60 * 24 * 60 * 60 * 1000;
+
+/// What is billed.
+#[derive(Debug, Clone)]
+pub struct PlaceBill<'a> {
+    /// What is paid for, in any state: a product that is no longer sold is still renewed.
+    pub product: &'a Product,
+    /// The price it is billed under; the amount is `unit`.
+    pub price: &'a Price,
+    /// What the license grants.
+    pub terms: &'a LicenseTerms,
+    /// For one, above zero.
+    pub unit: Money,
+    /// How many.
+    pub quantity: i64,
+    /// Who pays.
+    pub account: Option<AccountId>,
+    /// The first order, whose address a guest's bills go to.
+    pub first: Option<OrderId>,
+    /// Who found the buyer, then.
+    pub traffic: Traffic,
+    /// The platform's share, then.
+    pub platform_bps: u32,
+    /// What a payment costs, as it was then.
+    pub tariff: PaymentTariff,
+}
+
+/// Places the order; it awaits its payment.
+pub fn place_bill(cx: &mut Cx<'_>, new: &PlaceBill<'_>) -> Result<Order, OrderError> {
+    let line = line(cx, new)?;
+    let email = match new.first.filter(|_| new.account.is_none()) {
+        Some(first) => contact(cx, first)?,
+        None => None,
+    };
+    let order = Order {
+        id: cx.make_id(OrderId::from_bytes),
+        account: new.account,
+        state: OrderState::AwaitingPayment,
+        total: line.split.charged,
+        traffic: new.traffic,
+        placed_at: cx.now,
+        expires_at: cx.now.plus_ms(PATIENCE_MS),
+        paid_at: None,
+        lines: vec![line],
+    };
+    store(cx, order, email.as_deref())
+}
+
+fn line(cx: &mut Cx<'_>, new: &PlaceBill<'_>) -> Result<Line, OrderError> {
+    let gross = new.unit.checked_mul(new.quantity)?;
+    let tax = Tax::zero("zero-rated: no tax rule applies to this sale");
+    let sold = SplitLine {
+        gross,
+        discount: Money::zero(gross.currency()),
+        tax: tax.clone(),
+        platform_bps: new.platform_bps,
+        affiliate_bps: 0,
+    };
+    let split = split_sale(&[sold], new.tariff)?;
+    let shape = |what: &str| StoreError::shape(what.to_owned());
+    let split = split
+        .first()
+        .ok_or_else(|| shape("a line without its split"))?;
+    let split = SplitAmounts::of(split).map_err(|error| shape(&error.to_string()))?;
+    Ok(Line {
+        id: cx.make_id(OrderLineId::from_bytes),
+        product: new.product.id,
+        price: new.price.id,
+        seller: new.product.seller.account,
+        title: new.product.name.clone(),
+        product_code: new.product.code.clone(),
+        product_slug: new.product.slug.clone(),
+        kind: new.product.kind,
+        model: new.price.model,
+        period: new.price.period,
+        quantity: new.quantity,
+        unit: new.unit,
+        tax: (tax.bps, tax.reason),
+        split,
+        terms: new.terms.clone(),
+    })
+}

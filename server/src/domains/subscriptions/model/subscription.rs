@@ -1,0 +1,297 @@
+//! A subscription, its bills, and what can be refused.
+
+use super::{Cycle, Flags, Paid, Quote, Status, zone_named};
+use crate::caller::Denied;
+use crate::domains::billing::BillingError;
+use crate::domains::invoicing::InvoiceError;
+use crate::domains::ledger::{PaymentTariff, Traffic};
+use crate::domains::licensing::LicensingError;
+use crate::domains::orders::OrderError;
+use crate::domains::payments::PaymentError;
+use crate::queue::JobError;
+use crate::store::StoreError;
+use mintreu::id::{AccountId, LicenseId, OrderId, PriceId, ProductId, SubscriptionId};
+use mintreu::meter::Zone;
+use mintreu::{Currency, Money, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Days between the tries of a renewal that was declined: the first is so long after the decline,
+/// each of the others so long after the one before it.
+pub const RETRY_DAYS: [i64; 4] = [2, 5, 7, 7];
+/// How long a license works that isn't paid for.
+pub const GRACE_DAYS: i64 = 7;
+/// How long before it holds a new price is told.
+pub const NOTICE_DAYS: i64 = 7;
+/// A day.
+pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// What a change makes of a subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The price's id.
+    pub price: String,
+    /// For one seat.
+    pub unit_minor: i64,
+    /// How many seats.
+    pub seats: i64,
+    /// The cycle's unit.
+    pub cycle_unit: String,
+    /// How many of them.
+    pub cycle_count: i64,
+    /// Whether a new period begins.
+    pub restart: bool,
+}
+
+/// A stored subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// Which.
+    pub id: SubscriptionId,
+    /// Who pays; `None` for a guest until the license has an owner.
+    pub account: Option<AccountId>,
+    /// The first order; `None` when it began with a trial.
+    pub order: Option<OrderId>,
+    /// What it pays for.
+    pub license: LicenseId,
+    /// Who earns.
+    pub seller: AccountId,
+    /// What it is of.
+    pub product: ProductId,
+    /// Under which price.
+    pub price: PriceId,
+    /// Where it stands.
+    pub status: Status,
+    /// For one seat, as it was agreed: the product's price may differ by now.
+    pub unit: Money,
+    /// How many.
+    pub seats: i64,
+    /// How often.
+    pub cycle: Cycle,
+    /// Where the buyer's days begin; empty for UTC.
+    pub zone: String,
+    /// From where cycles are counted.
+    pub anchor: Timestamp,
+    /// Rises with each period.
+    pub period: i64,
+    /// The period's first instant.
+    pub from: Timestamp,
+    /// The instant after its last.
+    pub until: Timestamp,
+    /// When its end was wished.
+    pub cancel_wished_at: Option<Timestamp>,
+    /// When a pause was wished.
+    pub pause_wished_at: Option<Timestamp>,
+    /// What holds from the next period on.
+    pub pending: Option<Change>,
+    /// A price for one seat that was announced, and from when on it holds.
+    pub notice: Option<(i64, Timestamp)>,
+    /// Who found the buyer.
+    pub traffic: Traffic,
+    /// The platform's share, kept from the start.
+    pub platform_bps: u32,
+    /// What a payment costs, kept from the start.
+    pub tariff: PaymentTariff,
+    /// Who keeps the method.
+    pub provider: String,
+    /// The provider's name of the method.
+    pub method: Option<String>,
+    /// How often the running renewal was declined.
+    pub failures: i64,
+    /// When it is tried again.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Since when it isn't paid.
+    pub past_due_at: Option<Timestamp>,
+    /// How long the license works after that.
+    pub grace_days: i64,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Why: `canceled`, `unpaid`, `trial_over`.
+    pub end_reason: Option<String>,
+}
+
+impl Subscription {
+    /// What was wished, and whether something can be charged.
+    pub const fn flags(&self) -> Flags {
+        Flags {
+            cancel_at_end: self.cancel_wished_at.is_some(),
+            pause_at_end: self.pause_wished_at.is_some(),
+            chargeable: self.method.is_some(),
+        }
+    }
+
+    /// What a period costs.
+    pub fn amount(&self) -> Result<Money, mintreu::Error> {
+        self.unit.checked_mul(self.seats)
+    }
+
+    /// The running period as it was paid for.
+    pub fn paid(&self) -> Result<Paid, mintreu::Error> {
+        Ok(Paid {
+            amount: self.amount()?,
+            from: self.from,
+            until: self.until,
+        })
+    }
+
+    /// The buyer's time zone.
+    pub fn zone(&self) -> Zone {
+        // It was read when it was stored.
+        zone_named(&self.zone).unwrap_or_default()
+    }
+
+    /// Its currency.
+    pub const fn currency(&self) -> Currency {
+        self.unit.currency()
+    }
+
+    /// How long the license works without being paid for, in seconds.
+    pub fn grace_secs(&self) -> u32 {
+        let secs = self.grace_days.saturating_mul(DAY_MS / 1000);
+        u32::try_from(secs).unwrap_or(0)
+    }
+
+    /// How it stands now, as a change.
+    pub fn as_change(&self) -> Change {
+        Change {
+            price: self.price.to_string(),
+            unit_minor: self.unit.minor(),
+            seats: self.seats,
+            cycle_unit: self.cycle.unit().code().to_owned(),
+            cycle_count: self.cycle.count(),
+            restart: false,
+        }
+    }
+}
+
+/// What a bill pays for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BillKind {
+    /// The next period.
+    Renewal,
+    /// Seats or a plan, now.
+    Change,
+    /// A new period after a pause, an end, or a trial without a method.
+    Return,
+}
+
+impl BillKind {
+    /// As stored and shown.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Renewal => "renewal",
+            Self::Change => "change",
+            Self::Return => "return",
+        }
+    }
+
+    /// Reads what [`BillKind::code`] wrote.
+    pub fn parse(code: &str) -> Option<Self> {
+        [Self::Renewal, Self::Change, Self::Return]
+            .into_iter()
+            .find(|kind| kind.code() == code)
+    }
+}
+
+/// An order of a subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bill {
+    /// The order.
+    pub order: OrderId,
+    /// Of which subscription.
+    pub subscription: SubscriptionId,
+    /// What for.
+    pub kind: BillKind,
+    /// For which time.
+    pub period: (Timestamp, Timestamp),
+    /// What it makes of the subscription.
+    pub change: Option<Change>,
+    /// Whether it was paid or given up.
+    pub settled: bool,
+}
+
+/// When a wished change holds, and what it costs now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeQuote {
+    /// What it would be.
+    pub change: Change,
+    /// What is paid now; nothing when it waits for the next period.
+    pub quote: Quote,
+    /// From when on it holds.
+    pub from: Timestamp,
+    /// Whether that is now.
+    pub now: bool,
+    /// What a period costs from then on.
+    pub amount: Money,
+    /// When the next period begins.
+    pub next: Timestamp,
+}
+
+/// Why a subscription could not change.
+#[derive(Debug, thiserror::Error)]
+pub enum SubscriptionError {
+    /// No such subscription, or not for this caller.
+    #[error("no such subscription")]
+    NotFound,
+    /// It can't happen to the subscription as it stands.
+    #[error("the subscription is {}", .0.code())]
+    WrongStatus(Status),
+    /// The amount differs from what was seen.
+    #[error("the amount is {0} by now")]
+    AmountChanged(Money),
+    /// Something asked for is out of bounds.
+    #[error("{detail}")]
+    Invalid {
+        /// Which input.
+        field: &'static str,
+        /// What would be right.
+        detail: String,
+    },
+    /// There is nothing to charge.
+    #[error("the subscription has no payment method")]
+    MethodMissing,
+    /// A bill is on its way.
+    #[error("a payment of this subscription is on its way; try again when it is settled")]
+    BillOpen,
+    /// Each account tries a product once.
+    #[error("this account has tried this product before")]
+    TrialUsed,
+    /// The price can't be tried.
+    #[error("this price has no trial")]
+    TrialMissing,
+    /// An amount is too large.
+    #[error(transparent)]
+    Amount(#[from] mintreu::Error),
+    /// Orders.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// Payments.
+    #[error(transparent)]
+    Payment(#[from] PaymentError),
+    /// Licenses.
+    #[error(transparent)]
+    Licensing(#[from] LicensingError),
+    /// Usage.
+    #[error(transparent)]
+    Billing(#[from] BillingError),
+    /// Invoices.
+    #[error(transparent)]
+    Invoice(#[from] InvoiceError),
+    /// A job's payload that can't be read.
+    #[error("a job carries {0}")]
+    Payload(String),
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<SubscriptionError> for JobError {
+    fn from(error: SubscriptionError) -> Self {
+        match error {
+            SubscriptionError::Payload(_) | SubscriptionError::Denied(_) => Self::fail(error),
+            other => Self::retry(other),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Changes of what is bought: seats and plans, and prices that a seller moves.
+
+use super::super::model::{
+    BillKind, Change, ChangeQuote, DAY_MS, Event, NOTICE_DAYS, Quote, Status, Step, Subscription,
+    SubscriptionError, next_status, prorate, restart,
+};
+use super::super::sql;
+use super::begin::cycle_of;
+use super::{Done, NewBill, bill, extend, keep, own, renew, take_over, tell};
+use crate::app::{Command, Cx, ReadCx};
+use crate::caller::Capability;
+use crate::domains::catalog::{self, Price, PriceModel};
+use crate::domains::orders::ops::MAX_QUANTITY;
+use crate::store::{StoreError, Tx};
+use mintreu::id::{PriceId, ProductId, SubscriptionId, TenantId};
+use mintreu::{Money, Timestamp};
+
+/// Most subscriptions that one command moves to a price.
+const MOST_MOVED: i64 = 500;
+
+/// Asks what a change would cost.
+#[derive(Debug, Clone, Copy)]
+pub struct AskChange {
+    /// Which subscription.
+    pub subscription: SubscriptionId,
+    /// Another price of the same product.
+    pub price: Option<PriceId>,
+    /// Another number of seats.
+    pub seats: Option<i64>,
+}
+
+/// Changes seats, plan or both.
+#[derive(Debug, Clone, Copy)]
+pub struct ChangePlan {
+    /// What is asked for.
+    pub ask: AskChange,
+    /// What was seen to be due now.
+    pub seen: Money,
+}
+
+impl Command for ChangePlan {
+    const NAME: &'static str = "subscriptions.change_plan";
+    const CAPABILITY: Capability = Capability::Buy;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.ask.subscription.to_string())
+    }
+}
+
+/// What a change would cost its buyer; it holds until their midnight.
+pub fn quote_change(cx: &mut ReadCx<'_>, ask: &AskChange) -> Done<ChangeQuote> {
+    let found = sql::find(cx.tx, cx.caller.tenant, ask.subscription)?;
+    let mine = found.filter(|of| of.account.is_some() && of.account == cx.caller.account);
+    let of = mine.ok_or(SubscriptionError::NotFound)?;
+    quote(cx.tx, (cx.caller.tenant, cx.now), &of, ask)
+}
+
+fn quote(
+    tx: &mut dyn Tx,
+    (tenant, now): (TenantId, Timestamp),
+    of: &Subscription,
+    ask: &AskChange,
+) -> Done<ChangeQuote> {
+    if next_status(of.status, of.flags(), Event::Change) == Step::Refuse {
+        return Err(SubscriptionError::WrongStatus(of.status));
+    }
+    let seats = ask.seats.unwrap_or(of.seats);
+    if !(1..=MAX_QUANTITY).contains(&seats) {
+        return Err(invalid("seats", format!("1 to {MAX_QUANTITY} seats")));
+    }
+    let mut change = Change {
+        seats,
+        ..of.as_change()
+    };
+    if let Some(price) = ask.price.filter(|price| *price != of.price) {
+        let price = wanted(tx, tenant, of, price)?;
+        let cycle = cycle_of(price.period);
+        change.price = price.id.to_string();
+        change.unit_minor = price.amount.minor();
+        change.cycle_unit = cycle.unit().code().to_owned();
+        change.cycle_count = cycle.count();
+    }
+    if change == of.as_change() && of.pending.is_none() {
+        return Err(invalid(
+            "seats",
+            "this is what the subscription has".to_owned(),
+        ));
+    }
+    decide(of, change, now)
+}
+
+fn invalid(field: &'static str, detail: String) -> SubscriptionError {
+    SubscriptionError::Invalid { field, detail }
+}
+
+/// A price of the same product that recurs, in the same currency.
+fn wanted(tx: &mut dyn Tx, tenant: TenantId, of: &Subscription, price: PriceId) -> Done<Price> {
+    let offer = catalog::offer(tx, tenant, price)?;
+    let fits = |price: &Price| {
+        price.model == PriceModel::Recurring && price.amount.currency() == of.currency()
+    };
+    let offer = offer.filter(|offer| offer.product.id == of.product && fits(&offer.price));
+    let detail = "a recurring price of the same product and currency".to_owned();
+    Ok(offer.ok_or_else(|| invalid("price_id", detail))?.price)
+}
+
+/// More is paid and given now; less waits for the next period. In a trial everything is at once.
+fn decide(of: &Subscription, mut change: Change, now: Timestamp) -> Done<ChangeQuote> {
+    let price = Money::new(change.unit_minor, of.currency()).checked_mul(change.seats)?;
+    let old = of.amount()?;
+    let zone = of.zone();
+    let mut changed = of.clone();
+    take_over(&mut changed, &change, now)?;
+    let longer = changed.cycle.rough_days() - of.cycle.rough_days();
+    let up = longer > 0 || (longer == 0 && price.minor() > old.minor());
+    let plan = change.price != of.price.to_string();
+    let paid = of.paid()?;
+    let quote = match plan {
+        true => restart(&paid, price, now, &zone)?,
+        false => prorate(&paid, price, now, &zone)?,
+    };
+    let at_once = of.status == Status::Trialing;
+    let nothing = Money::zero(of.currency());
+    let free = Quote {
+        credit: nothing,
+        charge: nothing,
+        due: nothing,
+    };
+    let now_paid = up && quote.due.minor() >= 0 && !at_once;
+    change.restart = plan && now_paid;
+    let next = match change.restart {
+        true => changed.cycle.end_after(now, &zone, now),
+        false => of.until,
+    };
+    Ok(ChangeQuote {
+        quote: if now_paid { quote } else { free },
+        from: if now_paid || at_once { now } else { of.until },
+        now: now_paid || at_once,
+        amount: price,
+        change,
+        next,
+    })
+}
+
+/// Changes seats or plan as it was quoted. What is due now is charged first, and nothing changes
+/// unless it is paid; a later change takes the place of one that waits.
+pub fn change_plan(cx: &mut Cx<'_>, cmd: &ChangePlan) -> Done<ChangeQuote> {
+    let mut of = own(cx, cmd.ask.subscription)?;
+    let at = (cx.caller.tenant, cx.now);
+    let quoted = quote(cx.tx, at, &of, &cmd.ask)?;
+    if quoted.quote.due != cmd.seen {
+        return Err(SubscriptionError::AmountChanged(quoted.quote.due));
+    }
+    renew::refuse_while_open(cx, &of)?;
+    if quoted.now && quoted.quote.due.minor() > 0 {
+        if of.method.is_none() {
+            return Err(SubscriptionError::MethodMissing);
+        }
+        let until = match quoted.change.restart {
+            true => quoted.next,
+            false => of.until,
+        };
+        let new = NewBill {
+            kind: BillKind::Change,
+            unit: quoted.quote.due,
+            quantity: 1,
+            period: (cx.now, until),
+            change: Some(quoted.change.clone()),
+        };
+        bill(cx, &of, new)?;
+        return Ok(quoted);
+    }
+    match quoted.now {
+        true => apply_now(cx, &mut of, &quoted)?,
+        false => of.pending = Some(quoted.change.clone()).filter(|one| *one != of.as_change()),
+    }
+    keep(cx, &of)?;
+    let fact = match quoted.now {
+        true => "subscription.changed",
+        false => "subscription.change_planned",
+    };
+    tell(cx, fact, &of)?;
+    Ok(quoted)
+}
+
+/// A change that costs nothing now: in a trial, or on the last day of a period.
+fn apply_now(cx: &mut Cx<'_>, of: &mut Subscription, quoted: &ChangeQuote) -> Done {
+    let anchor = of.anchor;
+    take_over(of, &quoted.change, cx.now)?;
+    if of.status == Status::Trialing {
+        of.anchor = anchor;
+    } else if quoted.change.restart {
+        of.period += 1;
+        (of.from, of.until) = (cx.now, quoted.next);
+        renew::plan(cx, of)?;
+    }
+    of.pending = None;
+    extend(cx, of)
+}
+
+/// Moves who subscribed to a price of one's own to what it costs from a day on.
+#[derive(Debug, Clone, Copy)]
+pub struct Reprice {
+    /// The product.
+    pub product: ProductId,
+    /// Under which price they subscribed.
+    pub price: PriceId,
+    /// What one seat costs then.
+    pub unit: Money,
+    /// The first period that begins then or later costs so much: in 7 days at the earliest.
+    pub from: Timestamp,
+}
+
+impl Command for Reprice {
+    const NAME: &'static str = "subscriptions.reprice";
+    const CAPABILITY: Capability = Capability::Sell;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.price.to_string())
+    }
+}
+
+/// See [`Reprice`]: answers how many were told. Who isn't moved keeps the price they had.
+pub fn reprice(cx: &mut Cx<'_>, cmd: &Reprice) -> Done<i64> {
+    let seller = cx.caller.account.ok_or(SubscriptionError::NotFound)?;
+    if cmd.from < cx.now.plus_ms(NOTICE_DAYS * DAY_MS) {
+        let detail = format!("a price is told {NOTICE_DAYS} days before it holds");
+        return Err(invalid("from", detail));
+    }
+    if cmd.unit.minor() <= 0 {
+        return Err(invalid("amount_minor", "above zero".to_owned()));
+    }
+    let mut page = sql::Page {
+        tenant: cx.caller.tenant,
+        person: seller,
+        before: SubscriptionId::from_bytes([0xff; 16]),
+        limit: MOST_MOVED,
+    };
+    let mut told = 0;
+    for _ in 0..2 {
+        let found = sql::of_product(cx.tx, &page, cmd.product)?;
+        let Some(last) = found.last() else {
+            break;
+        };
+        page.before = last.id;
+        for mut of in found {
+            let alive = of.status != Status::Canceled;
+            if alive && of.price == cmd.price && of.currency() == cmd.unit.currency() {
+                of.notice = Some((cmd.unit.minor(), cmd.from));
+                keep(cx, &of)?;
+                tell(cx, "subscription.price_announced", &of)?;
+                told += 1;
+            }
+        }
+    }
+    match sql::of_product(cx.tx, &page, cmd.product)?.is_empty() {
+        true => Ok(told),
+        false => Err(SubscriptionError::Store(StoreError::shape(
+            "too many subscribers for one command".to_owned(),
+        ))),
+    }
+}

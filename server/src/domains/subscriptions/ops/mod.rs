@@ -1,0 +1,204 @@
+//! Use cases of subscriptions: begin, renew, settle, act, change.
+
+mod act;
+mod begin;
+mod change;
+mod charge;
+mod look;
+mod renew;
+mod settle;
+
+pub use act::{Act, Action, ChangeMethod, act, change_method};
+pub use begin::{Begin, SetTrial, StartTrial, begin, note_fees, set_trial, start_trial};
+pub use change::{AskChange, ChangePlan, Reprice, change_plan, quote_change, reprice};
+pub use charge::{CHARGE_JOB, charge};
+pub use look::{
+    Mine, MySubscription, OfProduct, SubscriptionPage, mine, my_subscription, of_product,
+};
+pub use renew::{
+    CHECK_JOB, PeriodJob, REMIND_JOB, RENEW_JOB, RETRY_JOB, check_expired, process_renewal,
+    retry_renewal, send_reminder,
+};
+pub use settle::{declined, of_order, paid};
+
+use super::model::{Bill, BillKind, Change, Cycle, Subscription, SubscriptionError, Unit};
+use super::sql;
+use crate::app::Cx;
+use crate::domains::licensing;
+use crate::domains::orders::{self, Order, PlaceBill};
+use crate::domains::payments::{self, NewPayment, Payable};
+use crate::domains::{billing, catalog};
+use mintreu::id::{PriceId, SubscriptionId};
+use mintreu::{Money, Timestamp};
+
+type Done<T = ()> = Result<T, SubscriptionError>;
+
+/// The subscription, for the house.
+fn known(cx: &mut Cx<'_>, id: SubscriptionId) -> Done<Subscription> {
+    let found = sql::find(cx.tx, cx.caller.tenant, id)?;
+    found.ok_or(SubscriptionError::NotFound)
+}
+
+/// The subscription, for who pays or owns its license.
+fn own(cx: &mut Cx<'_>, id: SubscriptionId) -> Done<Subscription> {
+    let mut found = known(cx, id)?;
+    let me = cx.caller.account.ok_or(SubscriptionError::NotFound)?;
+    if found.account.is_none() {
+        // A guest's belongs to whoever redeemed its license.
+        let license = licensing::by_id(cx.tx, cx.caller.tenant, found.license)?;
+        found.account = license.and_then(|license| license.owner);
+    }
+    match found.account == Some(me) {
+        true => Ok(found),
+        false => Err(SubscriptionError::NotFound),
+    }
+}
+
+fn keep(cx: &mut Cx<'_>, moved: &Subscription) -> Done {
+    Ok(sql::update(cx.tx, cx.caller.tenant, moved, cx.now)?)
+}
+
+/// Records a fact of a subscription.
+fn tell(cx: &mut Cx<'_>, kind: &'static str, of: &Subscription) -> Done {
+    let about = serde_json::json!({
+        "period": of.period,
+        "status": of.status.code(),
+        "from": of.from.ms(),
+        "until": of.until.ms(),
+        "amount_minor": of.amount()?.minor(),
+        "currency": of.currency().code(),
+    });
+    crate::events::record(cx, kind, &of.id.to_string(), &about)?;
+    Ok(())
+}
+
+/// Makes of the subscription what the change says; cycles are counted anew from `from` when their
+/// length changes or a new period begins.
+fn take_over(of: &mut Subscription, change: &Change, from: Timestamp) -> Done {
+    let unit = Unit::parse(&change.cycle_unit).zip(Some(change.cycle_count));
+    let cycle = unit.and_then(|(unit, count)| Cycle::new(unit, count));
+    let cycle = cycle.ok_or_else(|| SubscriptionError::Payload("a cycle".to_owned()))?;
+    if cycle != of.cycle || change.restart {
+        of.anchor = from;
+    }
+    of.price = PriceId::parse(&change.price)?;
+    of.unit = Money::new(change.unit_minor, of.currency());
+    (of.seats, of.cycle) = (change.seats, cycle);
+    Ok(())
+}
+
+/// What is billed, and for which time.
+struct NewBill {
+    kind: BillKind,
+    /// For one.
+    unit: Money,
+    quantity: i64,
+    period: (Timestamp, Timestamp),
+    change: Option<Change>,
+}
+
+/// Places the order of a bill, expects its payment and has it charged.
+fn bill(cx: &mut Cx<'_>, of: &Subscription, new: NewBill) -> Done<Order> {
+    let tenant = cx.caller.tenant;
+    let product = catalog::product(cx.tx, tenant, of.product)?;
+    let price = catalog::price(cx.tx, tenant, of.price)?;
+    let license = licensing::by_id(cx.tx, tenant, of.license)?;
+    let (product, (_, price), license) = product
+        .zip(price)
+        .zip(license)
+        .map(|((product, price), license)| (product, price, license))
+        .ok_or(SubscriptionError::NotFound)?;
+    let place = PlaceBill {
+        product: &product,
+        price: &price,
+        terms: &license.terms,
+        unit: new.unit,
+        quantity: new.quantity,
+        account: of.account,
+        first: of.order,
+        traffic: of.traffic,
+        platform_bps: of.platform_bps,
+        tariff: of.tariff,
+    };
+    let order = orders::place_bill(cx, &place)?;
+    let bill = Bill {
+        order: order.id,
+        subscription: of.id,
+        kind: new.kind,
+        period: new.period,
+        change: new.change,
+        settled: false,
+    };
+    sql::insert_bill(cx.tx, tenant, &bill, cx.now)?;
+    expect(cx, of, &order)?;
+    Ok(order)
+}
+
+/// Expects a payment of the order and has it charged.
+fn expect(cx: &mut Cx<'_>, of: &Subscription, order: &Order) -> Done {
+    let new = NewPayment {
+        payable: Payable::new(order.id),
+        amount: order.total,
+        provider: of.provider.clone(),
+    };
+    let payment = payments::expect(cx, &new)?;
+    Ok(charge::enqueue(cx, of, payment.id)?)
+}
+
+/// The newest bill that is neither paid nor given up.
+fn open_bill(cx: &mut Cx<'_>, of: &Subscription) -> Done<Option<Bill>> {
+    let bills = sql::bills(cx.tx, cx.caller.tenant, of.id)?;
+    Ok(bills.into_iter().find(|bill| !bill.settled))
+}
+
+/// Signs the license anew: paid for until the end of the period.
+fn extend(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
+    let tenant = cx.caller.tenant;
+    let license = licensing::by_id(cx.tx, tenant, of.license)?;
+    let license = license.ok_or(SubscriptionError::NotFound)?;
+    licensing::restore(cx, of.license)?;
+    let each = license.terms.seats.max(1);
+    let renewal = licensing::Renewal {
+        license: of.license,
+        expires_at: of.until,
+        grace_secs: of.grace_secs(),
+        seats: each.saturating_mul(of.seats),
+    };
+    licensing::renew(cx, &renewal)?;
+    Ok(())
+}
+
+/// Bills what was used until now; a license without meters has no such bill.
+fn bill_usage(cx: &mut Cx<'_>, of: &Subscription) -> Done {
+    let last = billing::BillNow {
+        license: of.license,
+    };
+    match billing::bill_now(cx, &last) {
+        Ok(_) | Err(billing::BillingError::NotFound) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Ends it: the license is suspended, what was used is billed, what is open is given up.
+fn end(cx: &mut Cx<'_>, of: &mut Subscription, reason: &str) -> Done {
+    bill_usage(cx, of)?;
+    give_up_bill(cx, of)?;
+    of.status = super::model::Status::Canceled;
+    (of.ended_at, of.end_reason) = (Some(cx.now), Some(reason.to_owned()));
+    (of.cancel_wished_at, of.pause_wished_at) = (None, None);
+    (of.pending, of.next_attempt_at, of.past_due_at) = (None, None, None);
+    of.failures = 0;
+    keep(cx, of)?;
+    licensing::suspend(cx, of.license, licensing::Suspended::Ended)?;
+    tell(cx, "subscription.ended", of)
+}
+
+/// The open bill is called off. Its payment may still be on its way: if it comes, a person sees it.
+fn give_up_bill(cx: &mut Cx<'_>, of: &Subscription) -> Done {
+    if let Some(open) = open_bill(cx, of)? {
+        let mut order = orders::by_id(cx, open.order)?;
+        orders::apply(cx, &mut order, orders::OrderEvent::Voided)?;
+        sql::settle_bill(cx.tx, (cx.caller.tenant, open.order), None, cx.now)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! What a bill's payment, or its failure, makes of the subscription: in the commit that settles it.
+
+use super::super::model::{
+    Bill, BillKind, Event, RETRY_DAYS, Status, Step, Subscription, next_status,
+};
+use super::super::sql;
+use super::{Done, end, extend, give_up_bill, keep, known, renew, take_over, tell};
+use crate::app::Cx;
+use crate::domains::invoicing::{self, NewInvoice, NewLine};
+use crate::domains::orders::Order;
+use crate::domains::payments::{self, Payable};
+use crate::gateways;
+use mintreu::id::{InvoiceId, OrderId};
+
+/// What an order pays for, when it is a bill of a subscription.
+pub fn of_order(cx: &mut Cx<'_>, order: OrderId) -> Done<Option<Bill>> {
+    Ok(sql::find_bill(cx.tx, cx.caller.tenant, order)?)
+}
+
+/// The bill was paid: the license is signed anew, what it was for holds, and its invoice is issued.
+pub fn paid(cx: &mut Cx<'_>, order: &Order, bill: &Bill) -> Done {
+    let mut of = known(cx, bill.subscription)?;
+    let before = of.status;
+    if let Step::Move(status) = next_status(of.status, of.flags(), Event::Paid) {
+        of.status = status;
+    }
+    renew::recovered(&mut of);
+    (of.ended_at, of.end_reason) = (None, None);
+    let began = match (bill.kind, &bill.change) {
+        (BillKind::Renewal, _) | (_, None) => before != Status::Active && of.until <= cx.now,
+        (_, Some(change)) => {
+            take_over(&mut of, change, bill.period.0)?;
+            of.pending = None;
+            if change.restart {
+                of.period += 1;
+                (of.from, of.until) = bill.period;
+            }
+            change.restart
+        }
+    };
+    keep(cx, &of)?;
+    if began || before == Status::Canceled {
+        renew::plan(cx, &of)?;
+    }
+    extend(cx, &mut of)?;
+    let invoice = invoice(cx, &of, order, bill)?;
+    sql::settle_bill(cx.tx, (cx.caller.tenant, order.id), Some(invoice), cx.now)?;
+    tell(cx, fact(before, bill.kind), &of)
+}
+
+const fn fact(before: Status, kind: BillKind) -> &'static str {
+    match (kind, before) {
+        (BillKind::Change, _) => "subscription.changed",
+        (BillKind::Renewal, Status::PastDue) => "subscription.recovered",
+        (BillKind::Renewal, _) => "subscription.renewed",
+        (BillKind::Return, Status::Paused) => "subscription.resumed",
+        (BillKind::Return, Status::Canceled) => "subscription.resubscribed",
+        (BillKind::Return, _) => "subscription.completed",
+    }
+}
+
+/// The bill as a numbered document, paid by the payment that settled it.
+fn invoice(cx: &mut Cx<'_>, of: &Subscription, order: &Order, bill: &Bill) -> Done<InvoiceId> {
+    let lines = order.lines.iter().map(|line| NewLine {
+        kind: format!("subscription_{}", bill.kind.code()),
+        meter: None,
+        quantity: line.quantity.unsigned_abs(),
+        free_units: 0,
+        unit_price_nanos: None,
+        amount: line.split.charged,
+        tariff: None,
+        explanation: format!("{} × {} of {}", line.quantity, line.unit, line.title),
+    });
+    let new = NewInvoice {
+        source: format!("subscription:{}", order.id),
+        customer: order.account,
+        order: Some(order.id),
+        seller: of.seller,
+        product: of.product,
+        license: Some(of.license),
+        period: bill.period,
+        due_at: cx.now,
+        lines: lines.collect(),
+    };
+    let issued = invoicing::issue(cx, &new)?;
+    let payment = payments::latest(cx.tx, cx.caller.tenant, &Payable::new(order.id))?;
+    invoicing::mark_paid(cx, issued.id, payment.map(|payment| payment.id))?;
+    Ok(issued.id)
+}
+
+/// The bill was declined. A renewal is tried again in 2, 5, 7 and 7 days, or no more when its
+/// method is gone; anything else is called off and nothing has changed.
+pub fn declined(cx: &mut Cx<'_>, bill: &Bill, failure_code: Option<&str>) -> Done {
+    if bill.settled {
+        return Ok(());
+    }
+    let mut of = known(cx, bill.subscription)?;
+    if bill.kind != BillKind::Renewal {
+        give_up_bill(cx, &of)?;
+        return tell(cx, "subscription.payment_failed", &of);
+    }
+    match next_status(of.status, of.flags(), Event::PaymentFailed) {
+        Step::Move(status) => of.status = status,
+        Step::Do => {}
+        Step::Stay | Step::Refuse => return Ok(()),
+    }
+    if failure_code.is_some_and(gateways::is_hard) {
+        return renew::note_decline(cx, &mut of, None);
+    }
+    let tried = usize::try_from(of.failures).unwrap_or(usize::MAX);
+    match RETRY_DAYS.get(tried) {
+        Some(days) => renew::note_decline(cx, &mut of, Some(*days)),
+        None => end(cx, &mut of, "unpaid"),
+    }
+}

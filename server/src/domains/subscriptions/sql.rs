@@ -1,0 +1,474 @@
+//! SQL of the subscriptions' tables.
+
+use super::model::{Bill, BillKind, Change, Cycle, Status, Subscription, Unit};
+use crate::domains::ledger::{PaymentTariff, Traffic};
+use crate::store::{Row, StoreError, Tx, Value};
+use mintreu::id::{
+    AccountId, InvoiceId, LicenseId, OrderId, PriceId, ProductId, SubscriptionId, TenantId,
+};
+use mintreu::{Currency, Money, Timestamp};
+
+const INSERT: &str = "\
+INSERT INTO subscription (tenant_id, subscription_id, account_id, order_id, license_id, seller_id,
+    product_id, price_id, status, currency, unit_minor, seats, cycle_unit, cycle_count, zone,
+    anchor_at, period, period_start, period_end, traffic, platform_bps, payment_bps,
+    payment_fixed_minor, provider, method, failures, grace_days, created_at, updated_at)
+VALUES (:tenant, :subscription, :account, :order, :license, :seller, :product, :price, :status,
+    :currency, :unit, :seats, :cycle_unit, :cycle_count, :zone, :anchor, :period, :from, :until,
+    :traffic, :platform_bps, :payment_bps, :payment_fixed, :provider, :method, 0, :grace, :now,
+    :now)";
+
+const UPDATE: &str = "\
+UPDATE subscription SET account_id = :account, price_id = :price, status = :status,
+    unit_minor = :unit, seats = :seats, cycle_unit = :cycle_unit, cycle_count = :cycle_count,
+    zone = :zone, anchor_at = :anchor, period = :period, period_start = :from,
+    period_end = :until, cancel_wished_at = :cancel, pause_wished_at = :pause, pending = :pending,
+    notice_minor = :notice_minor, notice_from = :notice_from, provider = :provider,
+    method = :method, failures = :failures, next_attempt_at = :next, past_due_at = :past_due,
+    ended_at = :ended, end_reason = :reason, updated_at = :now
+WHERE tenant_id = :tenant AND subscription_id = :subscription";
+
+const FIND: &str = "\
+SELECT * FROM subscription WHERE tenant_id = :tenant AND subscription_id = :subscription";
+
+const OF_LICENSE: &str = "\
+SELECT * FROM subscription WHERE tenant_id = :tenant AND license_id = :license";
+
+const OF_ACCOUNT: &str = "\
+SELECT * FROM subscription WHERE tenant_id = :tenant AND account_id = :account
+    AND subscription_id < :before
+ORDER BY subscription_id DESC LIMIT :limit";
+
+const OF_PRODUCT: &str = "\
+SELECT * FROM subscription WHERE tenant_id = :tenant AND product_id = :product
+    AND seller_id = :seller AND subscription_id < :before
+ORDER BY subscription_id DESC LIMIT :limit";
+
+const INSERT_BILL: &str = "\
+INSERT INTO subscription_bill (tenant_id, order_id, subscription_id, kind, period_start,
+    period_end, change, placed_at)
+VALUES (:tenant, :order, :subscription, :kind, :from, :until, :change, :now)";
+
+const FIND_BILL: &str = "\
+SELECT order_id, subscription_id, kind, period_start, period_end, change, settled_at
+FROM subscription_bill WHERE tenant_id = :tenant AND order_id = :order";
+
+const BILLS: &str = "\
+SELECT order_id, subscription_id, kind, period_start, period_end, change, settled_at
+FROM subscription_bill WHERE tenant_id = :tenant AND subscription_id = :subscription
+ORDER BY placed_at DESC, order_id DESC LIMIT 100";
+
+const SETTLE_BILL: &str = "\
+UPDATE subscription_bill SET settled_at = :now, invoice_id = :invoice
+WHERE tenant_id = :tenant AND order_id = :order";
+
+const KEEP_FEES: &str = "\
+INSERT INTO subscription_fees (tenant_id, order_id, platform_bps, payment_bps,
+    payment_fixed_minor)
+VALUES (:tenant, :order, :platform_bps, :payment_bps, :payment_fixed)
+ON CONFLICT (tenant_id, order_id) DO NOTHING";
+
+const FEES: &str = "\
+SELECT platform_bps, payment_bps, payment_fixed_minor FROM subscription_fees
+WHERE tenant_id = :tenant AND order_id = :order";
+
+const SET_TRIAL: &str = "\
+INSERT INTO subscription_trial_terms (tenant_id, price_id, days) VALUES (:tenant, :price, :days)
+ON CONFLICT (tenant_id, price_id) DO UPDATE SET days = excluded.days";
+
+const TRIAL_DAYS: &str = "\
+SELECT days FROM subscription_trial_terms WHERE tenant_id = :tenant AND price_id = :price";
+
+const CLAIM_TRIAL: &str = "\
+INSERT INTO subscription_trial (tenant_id, account_id, product_id, subscription_id, begun_at)
+VALUES (:tenant, :account, :product, :subscription, :now)
+ON CONFLICT (tenant_id, account_id, product_id) DO NOTHING";
+
+/// Every statement here, for the test that prepares them.
+pub const ALL: &[&str] = &[
+    INSERT,
+    UPDATE,
+    FIND,
+    OF_LICENSE,
+    OF_ACCOUNT,
+    OF_PRODUCT,
+    INSERT_BILL,
+    FIND_BILL,
+    BILLS,
+    SETTLE_BILL,
+    KEEP_FEES,
+    FEES,
+    SET_TRIAL,
+    TRIAL_DAYS,
+    CLAIM_TRIAL,
+];
+
+type Params = Vec<(&'static str, Value)>;
+
+fn shape(what: impl ToString) -> StoreError {
+    StoreError::shape(what.to_string())
+}
+
+fn bps(row: &Row, column: &str) -> Result<u32, StoreError> {
+    u32::try_from(row.int(column)?).map_err(shape)
+}
+
+fn change(row: &Row, column: &str) -> Result<Option<Change>, StoreError> {
+    let text = row.opt_text(column)?;
+    text.map(|text| serde_json::from_str(&text).map_err(shape))
+        .transpose()
+}
+
+fn change_text(change: Option<&Change>) -> Result<Option<String>, StoreError> {
+    change
+        .map(|change| serde_json::to_string(change).map_err(shape))
+        .transpose()
+}
+
+fn cycle(row: &Row) -> Result<Cycle, StoreError> {
+    let unit = Unit::parse(&row.text("cycle_unit")?);
+    let cycle = unit.zip(Some(row.int("cycle_count")?));
+    let cycle = cycle.and_then(|(unit, count)| Cycle::new(unit, count));
+    cycle.ok_or_else(|| shape("no such cycle"))
+}
+
+fn tariff(row: &Row) -> Result<PaymentTariff, StoreError> {
+    Ok(PaymentTariff {
+        bps: bps(row, "payment_bps")?,
+        fixed_minor: row.int("payment_fixed_minor")?,
+    })
+}
+
+fn subscription(row: &Row) -> Result<Subscription, StoreError> {
+    let currency = Currency::parse(&row.text("currency")?).map_err(shape)?;
+    let status = row.text("status")?;
+    Ok(Subscription {
+        id: row.id("subscription_id", SubscriptionId::from_bytes)?,
+        account: row.opt_id("account_id", AccountId::from_bytes)?,
+        order: row.opt_id("order_id", OrderId::from_bytes)?,
+        license: row.id("license_id", LicenseId::from_bytes)?,
+        seller: row.id("seller_id", AccountId::from_bytes)?,
+        product: row.id("product_id", ProductId::from_bytes)?,
+        price: row.id("price_id", PriceId::from_bytes)?,
+        status: Status::parse(&status).ok_or_else(|| shape("no such status"))?,
+        unit: Money::new(row.int("unit_minor")?, currency),
+        seats: row.int("seats")?,
+        cycle: cycle(row)?,
+        zone: row.text("zone")?,
+        anchor: row.at("anchor_at")?,
+        period: row.int("period")?,
+        from: row.at("period_start")?,
+        until: row.at("period_end")?,
+        cancel_wished_at: row.opt_at("cancel_wished_at")?,
+        pause_wished_at: row.opt_at("pause_wished_at")?,
+        pending: change(row, "pending")?,
+        notice: row.opt_int("notice_minor")?.zip(row.opt_at("notice_from")?),
+        traffic: Traffic::parse(&row.text("traffic")?),
+        platform_bps: bps(row, "platform_bps")?,
+        tariff: tariff(row)?,
+        provider: row.text("provider")?,
+        method: row.opt_text("method")?,
+        failures: row.int("failures")?,
+        next_attempt_at: row.opt_at("next_attempt_at")?,
+        past_due_at: row.opt_at("past_due_at")?,
+        grace_days: row.int("grace_days")?,
+        ended_at: row.opt_at("ended_at")?,
+        end_reason: row.opt_text("end_reason")?,
+    })
+}
+
+/// What can change.
+fn movable(of: &Subscription) -> Result<Params, StoreError> {
+    Ok(vec![
+        ("subscription", of.id.as_bytes().into()),
+        (
+            "account",
+            of.account.as_ref().map(AccountId::as_bytes).into(),
+        ),
+        ("price", of.price.as_bytes().into()),
+        ("status", of.status.code().into()),
+        ("unit", of.unit.minor().into()),
+        ("seats", of.seats.into()),
+        ("cycle_unit", of.cycle.unit().code().into()),
+        ("cycle_count", of.cycle.count().into()),
+        ("zone", of.zone.as_str().into()),
+        ("anchor", of.anchor.into()),
+        ("period", of.period.into()),
+        ("from", of.from.into()),
+        ("until", of.until.into()),
+        ("provider", of.provider.as_str().into()),
+        ("method", of.method.as_deref().into()),
+    ])
+}
+
+/// Writes a new subscription.
+pub(super) fn insert(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    new: &Subscription,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut params = movable(new)?;
+    params.extend([
+        ("tenant", tenant.as_bytes().into()),
+        ("order", new.order.as_ref().map(OrderId::as_bytes).into()),
+        ("license", new.license.as_bytes().into()),
+        ("seller", new.seller.as_bytes().into()),
+        ("product", new.product.as_bytes().into()),
+        ("currency", new.currency().code().into()),
+        ("traffic", new.traffic.code().into()),
+        ("platform_bps", i64::from(new.platform_bps).into()),
+        ("payment_bps", i64::from(new.tariff.bps).into()),
+        ("payment_fixed", new.tariff.fixed_minor.into()),
+        ("grace", new.grace_days.into()),
+        ("now", now.into()),
+    ]);
+    tx.execute(INSERT, &params).map(drop)
+}
+
+/// Writes what changed.
+pub(super) fn update(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    moved: &Subscription,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut params = movable(moved)?;
+    params.extend([
+        ("tenant", tenant.as_bytes().into()),
+        ("cancel", moved.cancel_wished_at.into()),
+        ("pause", moved.pause_wished_at.into()),
+        ("pending", change_text(moved.pending.as_ref())?.into()),
+        ("notice_minor", moved.notice.map(|notice| notice.0).into()),
+        ("notice_from", moved.notice.map(|notice| notice.1).into()),
+        ("failures", moved.failures.into()),
+        ("next", moved.next_attempt_at.into()),
+        ("past_due", moved.past_due_at.into()),
+        ("ended", moved.ended_at.into()),
+        ("reason", moved.end_reason.as_deref().into()),
+        ("now", now.into()),
+    ]);
+    tx.execute(UPDATE, &params).map(drop)
+}
+
+/// One subscription.
+pub(super) fn find(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    id: SubscriptionId,
+) -> Result<Option<Subscription>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("subscription", id.as_bytes().into()),
+    ];
+    let row = tx.query_one(FIND, &params)?;
+    row.as_ref().map(subscription).transpose()
+}
+
+/// The one that pays for a license.
+pub(super) fn of_license(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    license: LicenseId,
+) -> Result<Option<Subscription>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("license", license.as_bytes().into()),
+    ];
+    let row = tx.query_one(OF_LICENSE, &params)?;
+    row.as_ref().map(subscription).transpose()
+}
+
+/// Whose subscriptions, and which page of them.
+pub(super) struct Page {
+    pub tenant: TenantId,
+    pub person: AccountId,
+    pub before: SubscriptionId,
+    pub limit: i64,
+}
+
+/// A buyer's, newest first.
+pub(super) fn of_account(tx: &mut dyn Tx, page: &Page) -> Result<Vec<Subscription>, StoreError> {
+    let params = [
+        ("tenant", page.tenant.as_bytes().into()),
+        ("account", page.person.as_bytes().into()),
+        ("before", page.before.as_bytes().into()),
+        ("limit", page.limit.into()),
+    ];
+    tx.query(OF_ACCOUNT, &params)?
+        .iter()
+        .map(subscription)
+        .collect()
+}
+
+/// A product's, for its seller, newest first.
+pub(super) fn of_product(
+    tx: &mut dyn Tx,
+    page: &Page,
+    product: ProductId,
+) -> Result<Vec<Subscription>, StoreError> {
+    let params = [
+        ("tenant", page.tenant.as_bytes().into()),
+        ("product", product.as_bytes().into()),
+        ("seller", page.person.as_bytes().into()),
+        ("before", page.before.as_bytes().into()),
+        ("limit", page.limit.into()),
+    ];
+    tx.query(OF_PRODUCT, &params)?
+        .iter()
+        .map(subscription)
+        .collect()
+}
+
+fn bill(row: &Row) -> Result<Bill, StoreError> {
+    let kind = BillKind::parse(&row.text("kind")?);
+    Ok(Bill {
+        order: row.id("order_id", OrderId::from_bytes)?,
+        subscription: row.id("subscription_id", SubscriptionId::from_bytes)?,
+        kind: kind.ok_or_else(|| shape("no such kind of bill"))?,
+        period: (row.at("period_start")?, row.at("period_end")?),
+        change: change(row, "change")?,
+        settled: row.opt_at("settled_at")?.is_some(),
+    })
+}
+
+/// Writes a bill.
+pub(super) fn insert_bill(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    new: &Bill,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("order", new.order.as_bytes().into()),
+        ("subscription", new.subscription.as_bytes().into()),
+        ("kind", new.kind.code().into()),
+        ("from", new.period.0.into()),
+        ("until", new.period.1.into()),
+        ("change", change_text(new.change.as_ref())?.into()),
+        ("now", now.into()),
+    ];
+    tx.execute(INSERT_BILL, &params).map(drop)
+}
+
+/// What an order pays for.
+pub(super) fn find_bill(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: OrderId,
+) -> Result<Option<Bill>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("order", order.as_bytes().into()),
+    ];
+    let row = tx.query_one(FIND_BILL, &params)?;
+    row.as_ref().map(bill).transpose()
+}
+
+/// The newest bills of a subscription.
+pub(super) fn bills(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    id: SubscriptionId,
+) -> Result<Vec<Bill>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("subscription", id.as_bytes().into()),
+    ];
+    tx.query(BILLS, &params)?.iter().map(bill).collect()
+}
+
+/// Notes that a bill was paid, by which invoice, or given up.
+pub(super) fn settle_bill(
+    tx: &mut dyn Tx,
+    (tenant, order): (TenantId, OrderId),
+    invoice: Option<InvoiceId>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("order", order.as_bytes().into()),
+        ("invoice", invoice.as_ref().map(InvoiceId::as_bytes).into()),
+        ("now", now.into()),
+    ];
+    tx.execute(SETTLE_BILL, &params).map(drop)
+}
+
+/// Keeps the fees of an order.
+pub(super) fn keep_fees(
+    tx: &mut dyn Tx,
+    (tenant, order): (TenantId, OrderId),
+    platform_bps: u32,
+    tariff: PaymentTariff,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("order", order.as_bytes().into()),
+        ("platform_bps", i64::from(platform_bps).into()),
+        ("payment_bps", i64::from(tariff.bps).into()),
+        ("payment_fixed", tariff.fixed_minor.into()),
+    ];
+    tx.execute(KEEP_FEES, &params).map(drop)
+}
+
+/// The fees that an order was placed with.
+pub(super) fn fees(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: OrderId,
+) -> Result<Option<(u32, PaymentTariff)>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("order", order.as_bytes().into()),
+    ];
+    let row = tx.query_one(FEES, &params)?;
+    row.map(|row| Ok((bps(&row, "platform_bps")?, tariff(&row)?)))
+        .transpose()
+}
+
+/// Sets the days that a price can be tried.
+pub(super) fn set_trial(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    price: PriceId,
+    days: i64,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("price", price.as_bytes().into()),
+        ("days", days.into()),
+    ];
+    tx.execute(SET_TRIAL, &params).map(drop)
+}
+
+/// How many days a price can be tried; 0 for none.
+pub(super) fn trial_days(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    price: PriceId,
+) -> Result<i64, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("price", price.as_bytes().into()),
+    ];
+    let row = tx.query_one(TRIAL_DAYS, &params)?;
+    row.map_or(Ok(0), |row| row.int("days"))
+}
+
+/// Takes an account's one trial of a product; `false` when it was taken.
+pub(super) fn claim_trial(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    of: (AccountId, ProductId, SubscriptionId),
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("account", of.0.as_bytes().into()),
+        ("product", of.1.as_bytes().into()),
+        ("subscription", of.2.as_bytes().into()),
+        ("now", now.into()),
+    ];
+    Ok(tx.execute(CLAIM_TRIAL, &params)? > 0)
+}

@@ -1,0 +1,88 @@
+//! The sandbox's saved methods: cards that pay, that have no money now, and that are gone.
+//!
+//! A charge is a session that is over as soon as it begins, so whatever happens to a payment
+//! later finds it where the others are.
+
+use super::model::SessionState;
+use super::ops::SandboxError;
+use super::sql::{self, StoredSession};
+use crate::app::{Command, Cx};
+use crate::caller::Capability;
+use crate::gateways::{Charged, SavedCharge};
+
+/// The methods that can be saved, and why a charge of each fails; `None` for the one that pays.
+pub const METHODS: [(&str, Option<&str>); 4] = [
+    ("sbm_pays", None),
+    ("sbm_insufficient_funds", Some("insufficient_funds")),
+    ("sbm_card_expired", Some("card_expired")),
+    ("sbm_lost_card", Some("lost_card")),
+];
+
+/// Charges a saved method.
+#[derive(Debug, Clone)]
+pub struct ChargeSaved {
+    /// What the shop asked for.
+    pub charge: SavedCharge,
+}
+
+impl Command for ChargeSaved {
+    const NAME: &'static str = "sandbox.charge_saved";
+    const CAPABILITY: Capability = Capability::Operate;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.charge.payment.to_string())
+    }
+}
+
+/// Charges once: the same payment again answers what came of it.
+pub(super) fn charge_saved(cx: &mut Cx<'_>, cmd: &ChargeSaved) -> Result<Charged, SandboxError> {
+    let (tenant, key) = (cx.caller.tenant, cmd.charge.payment.to_string());
+    let failure = failure(cx, &cmd.charge.method)?;
+    if let Some(known) = session_of(cx, &key)? {
+        return Ok(match (known.state, failure) {
+            (SessionState::Succeeded, _) => Charged::Succeeded,
+            (_, Some(code)) => declined(code),
+            (_, None) => Charged::Declined("card_declined"),
+        });
+    }
+    let mut session = StoredSession {
+        session: format!("sbx_{}", mintreu::id::encode(&cx.random())),
+        reference: key,
+        description: cmd.charge.description.clone(),
+        amount: cmd.charge.amount,
+        return_url: String::new(),
+        state: SessionState::Open,
+        card: cmd.charge.method.clone(),
+    };
+    sql::insert_session(cx.tx, tenant, &session, cx.now)?;
+    session.state = match failure {
+        None => SessionState::Succeeded,
+        Some(_) => SessionState::Failed,
+    };
+    sql::move_session(cx.tx, tenant, &session, cx.now)?;
+    Ok(failure.map_or(Charged::Succeeded, declined))
+}
+
+fn declined(code: &'static str) -> Charged {
+    match crate::gateways::is_hard(code) {
+        true => Charged::Refused(code),
+        false => Charged::Declined(code),
+    }
+}
+
+/// Why a charge of that method fails. A payment's id names the card that it was paid with.
+fn failure(cx: &mut Cx<'_>, method: &str) -> Result<Option<&'static str>, SandboxError> {
+    if let Some((_, failure)) = METHODS.iter().find(|(name, _)| *name == method) {
+        return Ok(*failure);
+    }
+    let paid = session_of(cx, method)?.filter(|found| found.state == SessionState::Succeeded);
+    Ok(paid.is_none().then_some("method_unknown"))
+}
+
+fn session_of(cx: &mut Cx<'_>, key: &str) -> Result<Option<StoredSession>, SandboxError> {
+    let tenant = cx.caller.tenant;
+    match sql::find_by_key(cx.tx, tenant, key)? {
+        Some(session) => Ok(sql::find(cx.tx, tenant, &session)?),
+        None => Ok(None),
+    }
+}
