@@ -34,6 +34,7 @@ mod shop;
 mod serve_loop;
 mod notify_mail;
 mod payouts;
+mod payouts_books;
 mod store_jobs;
 mod store_schema;
 mod store_transactions;

@@ -16,7 +16,7 @@ mod payouts;
 pub mod sandbox;
 pub mod signature;
 
-pub use payouts::{PayoutEvent, PayoutEventKind, PayoutRequest};
+pub use payouts::{PayoutEvent, PayoutEventKind, PayoutOrder};
 
 use crate::app::App;
 use async_trait::async_trait;
@@ -143,8 +143,7 @@ pub trait Gateway: Send + Sync {
 
     /// Sends money to a seller and answers the provider's name of it; the same payout is sent once
     /// and answered alike, however often it is asked for.
-    async fn send_payout(&self, app: &App, request: &PayoutRequest)
-    -> Result<String, GatewayError>;
+    async fn pay_out(&self, app: &App, request: &PayoutOrder) -> Result<String, GatewayError>;
 
     /// As [`Gateway::verify_webhook`], for events about payouts.
     fn verify_payout_webhook(

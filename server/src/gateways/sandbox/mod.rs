@@ -24,7 +24,7 @@ pub mod payouts;
 pub mod sql;
 
 use super::{
-    EventKind, Gateway, GatewayError, PayoutEvent, PayoutRequest, ProviderEvent, Session,
+    EventKind, Gateway, GatewayError, PayoutEvent, PayoutOrder, ProviderEvent, Session,
     SessionRequest, signature,
 };
 use crate::app::App;
@@ -96,11 +96,7 @@ impl Gateway for Sandbox {
         })
     }
 
-    async fn send_payout(
-        &self,
-        app: &App,
-        request: &PayoutRequest,
-    ) -> Result<String, GatewayError> {
+    async fn pay_out(&self, app: &App, request: &PayoutOrder) -> Result<String, GatewayError> {
         payouts::send(app, request).await
     }
 

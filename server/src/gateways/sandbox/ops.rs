@@ -111,7 +111,6 @@ fn tell(cx: &mut Cx<'_>, session: &StoredSession, outcome: Outcome) -> Result<()
     for late_ms in outcome.deliveries {
         let payload = DeliverPayload {
             event: event.id.clone(),
-            payout: false,
         };
         crate::queue::enqueue(cx, DELIVER_JOB, &payload, cx.now.plus_ms(*late_ms))?;
     }

@@ -12,7 +12,9 @@ pub mod late;
 pub mod licenses;
 mod log;
 pub mod meters;
+pub mod payouts;
 pub mod sales;
+pub mod statements;
 pub mod trouble;
 
 use super::ask::{Answer, Ask, go_to, html, refused};
@@ -49,6 +51,7 @@ enum At {
     Overview,
     Products,
     Sales,
+    Payouts,
     Usage,
     Meters,
     Keys,
@@ -59,6 +62,7 @@ fn tabs(page: &Page, at: At) -> Vec<Tab> {
         (At::Overview, "/sell", page.say("sell-overview")),
         (At::Products, "/sell/products", page.say("sell-products")),
         (At::Sales, "/sell/sales", page.say("sell-sales")),
+        (At::Payouts, "/sell/payouts", page.say("sell-payouts")),
         (At::Usage, "/sell/usage", page.say("sell-usage")),
         (At::Meters, "/sell/meters", page.say("sell-meters")),
         (At::Keys, "/sell/keys", page.say("sell-keys")),
