@@ -40,6 +40,7 @@ mod pricing;
 mod promotions;
 mod quotes;
 mod payouts;
+mod payouts_books;
 mod store_jobs;
 mod subscriptions;
 mod subscriptions_year;

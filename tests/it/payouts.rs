@@ -14,7 +14,7 @@ use mintreu_server::domains::payouts::{
     balances, consider, my_payouts, payout, preview, run, set_seller, set_settings, start_run,
     statement, write_off,
 };
-use mintreu_server::gateways::{self, PayoutRequest};
+use mintreu_server::gateways::{self, PayoutOrder};
 use mintreu_server::store::{Attempt, StoreError, Tx, Value};
 use mintreu_tests::TestApp;
 use std::sync::Arc;
@@ -389,17 +389,14 @@ async fn a_crash_between_sending_and_recording_sends_once() {
             (State::Created, vec![])
         );
         // The process asks the provider, hears the answer, and dies before it writes it down.
-        let request = PayoutRequest {
+        let request = PayoutOrder {
             tenant: test.tenant(),
             payout: made.id,
             amount: made.amount,
             destination: made.destination.clone(),
         };
         let gateway = gateways::find(&test.app, "sandbox").expect("the sandbox");
-        let first = gateway
-            .send_payout(&test.app, &request)
-            .await
-            .expect("is sent");
+        let first = gateway.pay_out(&test.app, &request).await.expect("is sent");
         test.drain().await;
         let found = payouts_of(test, ada).await.remove(0);
         assert_eq!(found.provider_reference.as_deref(), Some(first.as_str()));

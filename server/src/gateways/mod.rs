@@ -17,7 +17,7 @@ pub mod sandbox;
 mod saved;
 pub mod signature;
 
-pub use payouts::{PayoutEvent, PayoutEventKind, PayoutRequest};
+pub use payouts::{PayoutEvent, PayoutEventKind, PayoutOrder};
 pub use saved::{Charged, SavedCharge, is_hard};
 
 use crate::app::App;
@@ -230,8 +230,7 @@ pub trait Gateway: Send + Sync {
 
     /// Sends money to a seller and answers the provider's name of it; the same payout is sent once
     /// and answered alike, however often it is asked for.
-    async fn send_payout(&self, app: &App, request: &PayoutRequest)
-    -> Result<String, GatewayError>;
+    async fn pay_out(&self, app: &App, request: &PayoutOrder) -> Result<String, GatewayError>;
 
     /// As [`Gateway::verify_webhook`], for events about payouts.
     fn verify_payout_webhook(

@@ -5,7 +5,7 @@ use mintreu::{Money, Timestamp};
 
 /// What is to be sent, and where.
 #[derive(Debug, Clone)]
-pub struct PayoutRequest {
+pub struct PayoutOrder {
     /// Whose shop.
     pub tenant: TenantId,
     /// The payout: also the idempotency key.

@@ -164,6 +164,13 @@ fn sell_pages() -> Router<Arc<App>> {
         .route("/sell/coupons/{id}/switch", post(sell::coupons::switch))
         .route("/sell/sales", get(sell::sales::list))
         .route("/sell/sales.csv", get(sell::sales::csv))
+        .route("/sell/payouts", get(sell::payouts::list))
+        .route("/sell/payouts/settings", post(sell::payouts::set))
+        .route("/sell/payouts/{id}", get(sell::payouts::show))
+        .route(
+            "/sell/payouts/{id}/statement.csv",
+            get(sell::statements::csv),
+        )
         .route("/sell/usage", get(sell::usage))
         .route("/sell/meters", get(sell::meters::show))
         .route("/sell/meters.csv", get(sell::meters::download))

@@ -8,7 +8,7 @@ use super::settle::{self, Settled};
 use super::sql;
 use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
-use crate::gateways::{self, GatewayError, PayoutRequest};
+use crate::gateways::{self, GatewayError, PayoutOrder};
 use crate::queue::JobError;
 use crate::store::StoreError;
 use mintreu::id::PayoutId;
@@ -115,13 +115,13 @@ pub async fn send(app: Arc<App>, caller: Caller, job: SendPayload) -> Result<(),
             payout.provider
         ))
     })?;
-    let request = PayoutRequest {
+    let request = PayoutOrder {
         tenant: caller.tenant,
         payout: id,
         amount: payout.amount,
         destination: payout.destination,
     };
-    let answer = match gateway.send_payout(&app, &request).await {
+    let answer = match gateway.pay_out(&app, &request).await {
         Ok(reference) => Ok(reference),
         Err(GatewayError::Refused(why)) => Err(why),
         Err(error) => return Err(JobError::retry(error)),

@@ -1,7 +1,7 @@
 //! Webhooks on their way to the shop, over HTTP, as from a provider elsewhere.
 
 use super::ops::{SandboxError, event_body};
-use super::payouts::event_body as payout_body;
+use super::payouts::{PAYOUT_EVENT, event_body as payout_body};
 use super::{SIGNATURE_HEADER, secret};
 use crate::app::App;
 use crate::caller::Caller;
@@ -21,9 +21,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub struct DeliverPayload {
     /// Which event.
     pub event: String,
-    /// Whether it is about a payout, which has an address of its own.
-    #[serde(default)]
-    pub payout: bool,
 }
 
 /// Posts the event to the shop's webhook; anything but 2xx is tried again.
@@ -32,7 +29,7 @@ pub async fn deliver(
     caller: Caller,
     payload: DeliverPayload,
 ) -> Result<(), JobError> {
-    let (topic, body) = match payload.payout {
+    let (topic, body) = match payload.event.starts_with(PAYOUT_EVENT) {
         true => (
             "payouts",
             app.read(&caller, payload.event, payout_body).await,

@@ -32,7 +32,7 @@ pub mod sql;
 pub mod tell;
 
 use super::{
-    Charged, EventKind, Gateway, GatewayError, PayoutEvent, PayoutRequest, ProviderEvent,
+    Charged, EventKind, Gateway, GatewayError, PayoutEvent, PayoutOrder, ProviderEvent,
     RefundRequest, SavedCharge, Sent, Session, SessionRequest, signature,
 };
 use crate::app::App;
@@ -129,11 +129,7 @@ impl Gateway for Sandbox {
         })
     }
 
-    async fn send_payout(
-        &self,
-        app: &App,
-        request: &PayoutRequest,
-    ) -> Result<String, GatewayError> {
+    async fn pay_out(&self, app: &App, request: &PayoutOrder) -> Result<String, GatewayError> {
         payouts::send(app, request).await
     }
 

@@ -6,7 +6,7 @@ use super::ops::SandboxError;
 use super::sql::payouts as sql;
 use crate::app::{App, Command, Cx, ReadCx};
 use crate::caller::{Caller, Capability};
-use crate::gateways::{GatewayError, PayoutEvent, PayoutEventKind, PayoutRequest};
+use crate::gateways::{GatewayError, PayoutEvent, PayoutEventKind, PayoutOrder};
 use crate::store::StoreError;
 use mintreu::id::PayoutId;
 use mintreu::{Currency, Money, Timestamp};
@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 /// When a bank sends money back, after it arrived.
 pub const BACK_MS: i64 = 24 * 60 * 60 * 1000;
+/// What names of events about payouts begin with; they have an address of their own.
+pub(super) const PAYOUT_EVENT: &str = "spe_";
 /// How late the late one is told of.
 const LATE_MS: i64 = 5_000;
 
@@ -62,7 +64,7 @@ fn outcome(destination: &str) -> Option<&'static [Happening]> {
 
 /// Takes a payout.
 struct TakePayout {
-    request: PayoutRequest,
+    request: PayoutOrder,
 }
 
 impl Command for TakePayout {
@@ -79,7 +81,7 @@ impl Command for TakePayout {
 }
 
 /// Takes the payout once; asked for again, the same name is answered and nothing happens.
-pub(super) async fn send(app: &App, request: &PayoutRequest) -> Result<String, GatewayError> {
+pub(super) async fn send(app: &App, request: &PayoutOrder) -> Result<String, GatewayError> {
     if outcome(&request.destination).is_none() {
         return Err(GatewayError::Refused("destination_refused".to_owned()));
     }
@@ -106,13 +108,13 @@ fn take(cx: &mut Cx<'_>, cmd: &TakePayout) -> Result<String, SandboxError> {
 
 fn tell(
     cx: &mut Cx<'_>,
-    request: &PayoutRequest,
+    request: &PayoutOrder,
     payout: &str,
     (kind, failure, deliveries): &Happening,
 ) -> Result<(), SandboxError> {
     let first = deliveries.first().copied().unwrap_or_default();
     let event = PayoutBody {
-        id: format!("spe_{}", mintreu::id::encode(&cx.random())),
+        id: format!("{PAYOUT_EVENT}{}", mintreu::id::encode(&cx.random())),
         kind: (*kind).to_owned(),
         payout: payout.to_owned(),
         reference: request.payout.to_string(),
@@ -127,7 +129,6 @@ fn tell(
     for late_ms in *deliveries {
         let payload = DeliverPayload {
             event: event.id.clone(),
-            payout: true,
         };
         crate::queue::enqueue(cx, DELIVER_JOB, &payload, cx.now.plus_ms(*late_ms))?;
     }

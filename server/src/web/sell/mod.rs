@@ -14,7 +14,9 @@ pub mod late;
 pub mod licenses;
 mod log;
 pub mod meters;
+pub mod payouts;
 pub mod sales;
+pub mod statements;
 pub mod trouble;
 
 use super::ask::{Answer, Ask, go_to, html, refused};
@@ -52,6 +54,7 @@ enum At {
     Products,
     Coupons,
     Sales,
+    Payouts,
     Usage,
     Meters,
     Keys,
@@ -63,6 +66,7 @@ fn tabs(page: &Page, at: At) -> Vec<Tab> {
         (At::Products, "/sell/products", page.say("sell-products")),
         (At::Coupons, "/sell/coupons", page.say("sell-coupons")),
         (At::Sales, "/sell/sales", page.say("sell-sales")),
+        (At::Payouts, "/sell/payouts", page.say("sell-payouts")),
         (At::Usage, "/sell/usage", page.say("sell-usage")),
         (At::Meters, "/sell/meters", page.say("sell-meters")),
         (At::Keys, "/sell/keys", page.say("sell-keys")),

@@ -1,7 +1,7 @@
 //! SQL of the sandbox's payouts.
 
 use super::super::payouts::PayoutBody;
-use crate::gateways::PayoutRequest;
+use crate::gateways::PayoutOrder;
 use crate::store::{StoreError, Tx};
 use mintreu::Timestamp;
 use mintreu::id::TenantId;
@@ -43,7 +43,7 @@ pub fn ask_again(
 
 pub fn insert(
     tx: &mut dyn Tx,
-    request: &PayoutRequest,
+    request: &PayoutOrder,
     payout: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
