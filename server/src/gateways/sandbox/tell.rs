@@ -123,7 +123,6 @@ fn deliver_each(cx: &mut Cx<'_>, event: &str, deliveries: &[i64]) -> Result<(), 
     for late_ms in deliveries {
         let payload = DeliverPayload {
             event: event.to_owned(),
-            payout: false,
         };
         crate::queue::enqueue(cx, DELIVER_JOB, &payload, cx.now.plus_ms(*late_ms))?;
     }
