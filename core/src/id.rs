@@ -136,6 +136,8 @@ id_type!(/** Units of a quota in the hands of one server. */ SliceId, "slc_");
 id_type!(/** A usage stream: one device's chain of segments for one license. */ StreamId, "str_");
 id_type!(/** A tenant: one host, brand and policy. */ TenantId, "ten_");
 id_type!(/** A token by which a seller's programs call. */ TokenId, "tok_");
+id_type!(/** What one webhook endpoint is told of one fact. */ WebhookDeliveryId, "whd_");
+id_type!(/** Where a seller wants to be told of facts. */ WebhookEndpointId, "whe_");
 
 #[cfg(test)]
 mod tests {

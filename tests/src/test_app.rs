@@ -215,10 +215,11 @@ impl TestApp {
     }
 }
 
-/// The settings of tests: sandbox money, and mail to a folder.
+/// The settings of tests: sandbox money, mail to a folder, and webhooks to this machine.
 fn settings(files: &Path) -> Config {
     let mut config = Config::defaults();
     config.payments.sandbox = true;
+    config.webhooks.insecure = true;
     config.payments.webhook_secret = Secret::new("a webhook secret for tests");
     config.mail.url = Secret::new(format!("file:{}", files.join("mail").display()));
     config.mail.from = "Mintreu tests <tests@mintreu.example>".to_owned();

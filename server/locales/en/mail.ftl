@@ -30,3 +30,10 @@ mail-usage-projected = Projected bill
 mail-usage-open = See your usage
 mail-usage-stop = Choose how often you get this mail
 mail-usage-outro = The projection goes on as the period began, and is at least what was committed.
+
+mail-webhook-subject = A webhook endpoint was switched off
+mail-webhook-gone = Your server answered that this address is gone (410), so we send nothing there any more.
+mail-webhook-failing = Ten deliveries in a row failed, each after ten tries in three days, so we send nothing there any more.
+mail-webhook-url = Address
+mail-webhook-open = See what failed
+mail-webhook-outro = When your server is well again, switch the endpoint on and replay what it missed.

@@ -17,7 +17,7 @@ pub use visit::{Visits, visit};
 use crate::app::App;
 use crate::domains::{
     access, accounts, billing, catalog, fulfilment, invoicing, licensing, metering, meters, orders,
-    payments, transparency,
+    payments, transparency, webhooks,
 };
 use crate::problem::Problem;
 use axum::extract::State;
@@ -50,6 +50,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(orders::http::routes())
         .merge(payments::http::routes())
         .merge(transparency::http::routes())
+        .merge(webhooks::http::routes())
 }
 
 /// The description of every route.

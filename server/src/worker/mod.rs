@@ -17,7 +17,7 @@ pub use table::{Runnable, Table};
 use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
 use crate::domains::licensing::{self, batches};
-use crate::domains::{billing, fulfilment, ledger, payments, transparency};
+use crate::domains::{billing, fulfilment, ledger, payments, transparency, webhooks};
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
 use crate::notify;
@@ -36,7 +36,7 @@ use tokio::task::JoinSet;
 pub type Subscriber = fn(&mut Cx<'_>, &Event) -> Result<(), JobError>;
 
 /// Who hears of every fact, in this order.
-pub const SUBSCRIBERS: &[Subscriber] = &[notify::on_fact];
+pub const SUBSCRIBERS: &[Subscriber] = &[notify::on_fact, webhooks::on_fact];
 
 /// What runs which kind of job, one line each.
 pub fn table() -> Table {
@@ -54,7 +54,9 @@ pub fn table() -> Table {
         .job(licensing::SIGN_AGAIN_JOB, licensing::sign_again)
         .job(batches::FILL_JOB, batches::fill_job)
         .job(batches::REVOKE_JOB, batches::revoke_job)
+        .job(webhooks::FORGET_JOB, webhooks::forget)
         .network(notify::MAIL_JOB, notify::send_mail)
+        .network(webhooks::SEND_JOB, notify::send_webhook)
         .network(sandbox::deliver::DELIVER_JOB, sandbox::deliver::deliver)
 }
 
@@ -235,7 +237,7 @@ fn dispatch(cx: &mut Cx<'_>, dispatch: &events::Dispatch) -> Result<(), JobError
     Ok(())
 }
 
-/// The job that forgets old idempotency keys, once a day.
+/// The job that forgets old idempotency keys and deliveries, once a day.
 pub const SWEEP: &str = "house.sweep";
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How long an idempotency key is remembered.
@@ -248,6 +250,7 @@ pub struct Sweep {}
 fn sweep(cx: &mut Cx<'_>, _: &Sweep) -> Result<(), JobError> {
     let before = cx.now.plus_ms(-KEYS_LIVE_DAYS * DAY_MS);
     crate::app::sql::forget_keys(cx, before)?;
+    webhooks::plan_forget(cx)?;
     Ok(plan_sweep(cx)?)
 }
 
