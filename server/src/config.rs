@@ -33,6 +33,8 @@ pub struct Config {
     pub fees: FeesConfig,
     /// How often purchases may be confirmed.
     pub checkout: CheckoutConfig,
+    /// How sellers' own servers are told.
+    pub webhooks: WebhooksConfig,
     /// How long sessions last.
     pub sessions: SessionsConfig,
     /// How much the worker does at once.
@@ -151,6 +153,14 @@ pub struct FeesConfig {
     pub payment_bps: u32,
     /// And in minor units for each payment.
     pub payment_fixed_minor: i64,
+}
+
+/// `[webhooks]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhooksConfig {
+    /// Send to this machine too, by http.
+    pub insecure: bool,
 }
 
 /// `[sessions]`, in seconds.
@@ -326,6 +336,11 @@ impl Config {
             self.payments.sandbox,
             "payments.sandbox",
             "sandbox money is for `mintreu demo` only",
+        );
+        complain(
+            self.webhooks.insecure,
+            "webhooks.insecure",
+            "sellers could make this server call services of its own machine",
         );
         if let Err(error) = self.custody() {
             found.push(error);

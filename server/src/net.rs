@@ -4,6 +4,13 @@
 //! Invariants
 //! * Every client of the server and its tools begins here: one without a provider can't be built.
 //! * No proxy is taken from the environment: only settings say where things go.
+//! * What goes where a stranger says goes by [`post`], to a public address that was checked.
+
+mod guard;
+mod post;
+
+pub use guard::{Reach, Refused, checked, is_public, may_reach};
+pub use post::{Answer, Names, Post, PostError, SystemNames, post};
 
 use reqwest::ClientBuilder;
 use rustls::crypto::ring;

@@ -53,3 +53,6 @@ mod web_keys;
 mod web_pages;
 mod web_usage;
 mod web_verify;
+mod webhook_receiver;
+mod webhook_vectors;
+mod webhooks;

@@ -94,6 +94,7 @@ fn machinery_knows_no_domain() {
         "hostfile.rs",
         "limits/",
         "net.rs",
+        "net/",
         "problem.rs",
         "queue/",
         "serve.rs",
@@ -223,6 +224,7 @@ fn every_sealed_column_is_known_to_the_rewrapping() {
         "license_key.key_sealed",
         "log_key.seed_sealed",
         "seller_key.seed_sealed",
+        "webhook_secret.secret_sealed",
     ];
     assert_eq!(columns, known);
 }

@@ -37,3 +37,10 @@ mail-cart-subject = Your cart is still there
 mail-cart-intro = You asked to be reminded once: something is waiting in your cart.
 mail-cart-open = Open your cart
 mail-cart-outro = Prices are those of today. There will be no further reminder of this cart.
+
+mail-webhook-subject = A webhook endpoint was switched off
+mail-webhook-gone = Your server answered that this address is gone (410), so we send nothing there any more.
+mail-webhook-failing = Ten deliveries in a row failed, each after ten tries in three days, so we send nothing there any more.
+mail-webhook-url = Address
+mail-webhook-open = See what failed
+mail-webhook-outro = When your server is well again, switch the endpoint on and replay what it missed.

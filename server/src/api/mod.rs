@@ -17,7 +17,7 @@ pub use visit::{Visits, visit};
 use crate::app::App;
 use crate::domains::{
     access, accounts, billing, carts, catalog, fulfilment, invoicing, licensing, metering, meters,
-    orders, payments, payouts, promotions, subscriptions, transparency,
+    orders, payments, payouts, promotions, subscriptions, transparency, webhooks,
 };
 use crate::problem::Problem;
 use axum::extract::State;
@@ -54,6 +54,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(payouts::http::routes())
         .merge(subscriptions::http::routes())
         .merge(transparency::http::routes())
+        .merge(webhooks::http::routes())
 }
 
 /// The description of every route.

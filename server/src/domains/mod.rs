@@ -1,5 +1,6 @@
 //! The domains, each line may use the ones below it.
 
+pub mod webhooks;
 pub mod payouts;
 pub mod fulfilment;
 pub mod subscriptions;

@@ -14,8 +14,10 @@
 //! # Tables
 //! `mail`.
 //!
-//! Start reading at [`ops::compose`] and [`send::send_mail`].
+//! Start reading at [`ops::compose`] and [`send::send_mail`]. Sellers' own servers are told by
+//! [`hooks`]; what they are told is the domain `webhooks`'s.
 
+pub mod hooks;
 pub mod letter;
 pub mod ops;
 pub mod send;
@@ -23,6 +25,7 @@ pub mod sql;
 pub mod transport;
 mod usage;
 
+pub use hooks::send_webhook;
 pub use ops::{MAIL_JOB, MailJob, on_fact};
 pub use send::send_mail;
 pub use transport::{MailOptions, Mailer, TransportError};

@@ -12,6 +12,7 @@ use crate::domains::fulfilment;
 use crate::domains::invoicing::{self, InvoiceError};
 use crate::domains::licensing::{self, LicensingError};
 use crate::domains::orders::{self, OrderError};
+use crate::domains::webhooks;
 use crate::events::{self, Event};
 use crate::queue::{self, JobError};
 use crate::store::StoreError;
@@ -29,6 +30,7 @@ const TOLD: &[&str] = &[
     "invoice.finalized",
     "order.paid",
     billing::REPORT_FACT,
+    webhooks::DISABLED_FACT,
 ];
 
 /// The payload of [`MAIL_JOB`]: which fact, and nothing personal.
@@ -141,6 +143,7 @@ pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, N
         "invoice.finalized" => invoice(cx, &event, base)?,
         "order.paid" => receipt(cx, &event, base)?,
         billing::REPORT_FACT => usage::report(cx, &event, base)?,
+        webhooks::DISABLED_FACT => endpoint_disabled(cx, &event, base)?,
         other => return Err(NotifyError::Payload(format!("{other} is not told by mail"))),
     };
     Ok(written.map(|(to, letter)| Mail {
@@ -298,6 +301,33 @@ fn receipt(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, Notify
             .outro
             .push(words.say_with("mail-order-waiver", values));
     }
+    Ok(Some((to, letter)))
+}
+
+fn endpoint_disabled(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    let Some(id) = webhooks::disabled_endpoint(event) else {
+        return Err(NotifyError::Payload(event.subject.clone()));
+    };
+    let Some(endpoint) = webhooks::find_endpoint(cx, id)? else {
+        // Deleted meanwhile: there is nothing to look at.
+        return Ok(None);
+    };
+    let Some(to) = address(cx, endpoint.seller)? else {
+        return Ok(None);
+    };
+    let mut letter = letter(|words| words.say("mail-webhook-subject"));
+    let words = letter.words();
+    let intro = match event.data["reason"].as_str() {
+        Some("gone") => "mail-webhook-gone",
+        _ => "mail-webhook-failing",
+    };
+    letter.intro.push(words.say(intro));
+    letter.fact(words.say("mail-webhook-url"), &endpoint.url);
+    letter.action(
+        words.say("mail-webhook-open"),
+        format!("{base}/sell/webhooks/{id}"),
+    );
+    letter.outro.push(words.say("mail-webhook-outro"));
     Ok(Some((to, letter)))
 }
 

@@ -18,7 +18,7 @@ use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
 use crate::domains::licensing::{self, batches};
 use crate::domains::{
-    billing, carts, fulfilment, ledger, payments, payouts, subscriptions, transparency,
+    billing, carts, fulfilment, ledger, payments, payouts, subscriptions, transparency, webhooks,
 };
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
@@ -38,7 +38,7 @@ use tokio::task::JoinSet;
 pub type Subscriber = fn(&mut Cx<'_>, &Event) -> Result<(), JobError>;
 
 /// Who hears of every fact, in this order.
-pub const SUBSCRIBERS: &[Subscriber] = &[notify::on_fact];
+pub const SUBSCRIBERS: &[Subscriber] = &[notify::on_fact, webhooks::on_fact];
 
 /// What runs which kind of job, one line each.
 pub fn table() -> Table {
@@ -68,6 +68,8 @@ pub fn table() -> Table {
         .network(subscriptions::CHARGE_JOB, subscriptions::charge)
         .network(notify::MAIL_JOB, notify::send_mail)
         .job(sandbox::objects::FOLLOW_UP_JOB, sandbox::objects::follow_up)
+        .job(webhooks::FORGET_JOB, webhooks::forget)
+        .network(webhooks::SEND_JOB, notify::send_webhook)
         .network(sandbox::deliver::DELIVER_JOB, sandbox::deliver::deliver)
 }
 
@@ -248,7 +250,7 @@ fn dispatch(cx: &mut Cx<'_>, dispatch: &events::Dispatch) -> Result<(), JobError
     Ok(())
 }
 
-/// The job that forgets old idempotency keys, once a day.
+/// The job that forgets old idempotency keys and deliveries, once a day.
 pub const SWEEP: &str = "house.sweep";
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How long an idempotency key is remembered.
@@ -261,6 +263,7 @@ pub struct Sweep {}
 fn sweep(cx: &mut Cx<'_>, _: &Sweep) -> Result<(), JobError> {
     let before = cx.now.plus_ms(-KEYS_LIVE_DAYS * DAY_MS);
     crate::app::sql::forget_keys(cx, before)?;
+    webhooks::plan_forget(cx)?;
     Ok(plan_sweep(cx)?)
 }
 

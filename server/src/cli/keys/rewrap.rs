@@ -9,7 +9,8 @@ use super::super::{CliError, Output};
 use crate::app::system_entropy;
 use crate::config::{Config, custody_in_file};
 use crate::domains::licensing::rewrap;
-use crate::store::{Attempt, Store, StoreOptions, Tx};
+use crate::domains::webhooks;
+use crate::store::{Attempt, Store, StoreError, StoreOptions, Tx};
 
 /// Another key-encryption key
 #[derive(Debug, clap::Args)]
@@ -39,7 +40,7 @@ pub fn run(command: &Rewrap, config: Option<&Path>, out: &Output) -> Result<(), 
                 entropy: system_entropy,
                 progress,
             };
-            match rewrap::rewrap(tx, &job) {
+            match everything(tx, &job) {
                 Ok(Some(done)) => Attempt::Commit(Ok(Some(done))),
                 other => Attempt::Rollback(other),
             }
@@ -56,6 +57,15 @@ pub fn run(command: &Rewrap, config: Option<&Path>, out: &Output) -> Result<(), 
         command.new_kek_file.display()
     );
     out.result(&json!({ "secrets": done }), &people)
+}
+
+/// Webhooks lie above licensing, so their secrets are sealed again here.
+fn everything(tx: &mut dyn Tx, job: &rewrap::Rewrap<'_>) -> Result<Option<usize>, StoreError> {
+    let again = |purpose: &str, sealed: &[u8]| job.again(purpose, sealed);
+    let Some(of_webhooks) = webhooks::reseal(tx, again)? else {
+        return Ok(None);
+    };
+    Ok(rewrap::rewrap(tx, job)?.map(|done| done.saturating_add(of_webhooks)))
 }
 
 fn progress(done: usize) {

@@ -66,7 +66,8 @@ fn purpose(column: Column, id: [u8; 16]) -> String {
 }
 
 impl Rewrap<'_> {
-    fn again(&self, purpose: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    /// What is sealed for `purpose`, sealed anew; `None` when it doesn't open.
+    pub fn again(&self, purpose: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         let plain = self.from.unseal(purpose, sealed)?;
         Some(self.to.seal(purpose, &plain, self.nonce()))
     }

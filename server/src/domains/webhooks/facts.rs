@@ -1,0 +1,297 @@
+//! Which facts sellers are told of, and what each says.
+//!
+//! Invariants
+//! * A seller is told of their own alone: of an order, their own lines.
+//! * Nothing identifies a buyer: no account, no address, no name, no free text of theirs.
+//! * A fact whose subject is gone is told to nobody, and is no error.
+
+use super::model::MAX_PAYLOAD;
+use super::sql::endpoints;
+use crate::app::Cx;
+use crate::domains::catalog;
+use crate::domains::invoicing::{self, InvoiceError};
+use crate::domains::licensing;
+use crate::domains::orders::{self, Line, Order};
+use crate::events::Event;
+use crate::store::StoreError;
+use mintreu::Timestamp;
+use mintreu::id::{
+    AccountId, InvoiceId, LicenseId, OrderId, OrderLineId, ProductId, WebhookEndpointId,
+};
+use serde_json::{Value, json};
+
+/// The event that a seller sends to themselves.
+pub const TEST: &str = "webhook.test";
+/// The fact of an endpoint that was switched off.
+pub const DISABLED: &str = "webhook_endpoint.disabled";
+
+/// Whom a fact concerns, with what each is told.
+type Told = Vec<(AccountId, Value)>;
+type Tell = fn(&mut Cx<'_>, &Event) -> Result<Told, StoreError>;
+
+/// What is told, by whom it is rendered. The fact's kind is the event's name.
+pub const TOLD: &[(&str, Tell)] = &[
+    (DISABLED, endpoint),
+    ("invoice.finalized", invoice),
+    ("invoice.paid", invoice),
+    ("key_set.published", key_set),
+    ("license.activated", license),
+    ("license.deactivated", license),
+    ("license.delegated", license),
+    ("license.issued", license),
+    ("license.reinstated", license),
+    ("license.revoked", license),
+    ("order.expired", order),
+    ("order.paid", order),
+    ("order.placed", order),
+    ("payment.failed", payment),
+    ("product.archived", product),
+    ("product.created", product),
+    ("product.published", product),
+    ("product.updated", product),
+];
+
+/// Whether an endpoint may ask for events of this name.
+pub fn is_event(name: &str) -> bool {
+    name == TEST || teller(name).is_some()
+}
+
+fn teller(kind: &str) -> Option<Tell> {
+    let found = TOLD.iter().find(|(name, _)| *name == kind);
+    found.map(|(_, tell)| *tell)
+}
+
+/// Whether facts of this kind are told.
+pub fn is_told(kind: &str) -> bool {
+    teller(kind).is_some()
+}
+
+/// What each seller is told of a fact; none for one that isn't told, or whose subject is gone.
+pub fn told(cx: &mut Cx<'_>, event: &Event) -> Result<Vec<(AccountId, String)>, StoreError> {
+    let Some(tell) = teller(&event.kind) else {
+        return Ok(Vec::new());
+    };
+    let told = tell(cx, event)?.into_iter();
+    let payloads = told.map(|(seller, data)| {
+        let payload = payload(&event.kind, event.happened_at, data);
+        (seller, payload)
+    });
+    Ok(payloads.collect())
+}
+
+/// The body of a delivery. One that is too long loses its lists, and says so.
+pub fn payload(kind: &str, at: Timestamp, data: Value) -> String {
+    let text =
+        |data: &Value| json!({ "type": kind, "timestamp": rfc3339(at), "data": data }).to_string();
+    let whole = text(&data);
+    match data {
+        Value::Object(mut fields) if whole.len() > MAX_PAYLOAD => {
+            fields.retain(|_, value| !value.is_array());
+            fields.insert("truncated".to_owned(), true.into());
+            text(&Value::Object(fields))
+        }
+        _ => whole,
+    }
+}
+
+fn rfc3339(at: Timestamp) -> String {
+    let stamp = jiff::Timestamp::from_millisecond(at.ms());
+    stamp.map_or_else(|_| at.ms().to_string(), |stamp| stamp.to_string())
+}
+
+fn product(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    let Ok(id) = ProductId::parse(&event.subject) else {
+        return Ok(Vec::new());
+    };
+    let found = catalog::product(cx.tx, cx.caller.tenant, id)?;
+    let told = found.map(|product| {
+        let data = json!({
+            "product_id": product.id.to_string(),
+            "slug": product.slug,
+            "code": product.code,
+            "name": product.name,
+            "state": product.state.name(),
+        });
+        (product.seller.account, data)
+    });
+    Ok(told.into_iter().collect())
+}
+
+fn order(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    of_order(cx, event, |_| {})
+}
+
+fn payment(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    let code = event.data["failure_code"].clone();
+    of_order(cx, event, |data| data["failure_code"] = code.clone())
+}
+
+/// To each seller of the order, their own lines of it.
+fn of_order(cx: &mut Cx<'_>, event: &Event, more: impl Fn(&mut Value)) -> Result<Told, StoreError> {
+    let Ok(id) = OrderId::parse(&event.subject) else {
+        return Ok(Vec::new());
+    };
+    let Some(order) = orders::find(cx.tx, cx.caller.tenant, id)? else {
+        return Ok(Vec::new());
+    };
+    let mut sellers: Vec<_> = order.lines.iter().map(|line| line.seller).collect();
+    sellers.sort();
+    sellers.dedup();
+    let tell = |seller| {
+        let mut data = sold_by(&order, seller);
+        more(&mut data);
+        (seller, data)
+    };
+    Ok(sellers.into_iter().map(tell).collect())
+}
+
+fn sold_by(order: &Order, seller: AccountId) -> Value {
+    let own = order.lines.iter().filter(|line| line.seller == seller);
+    json!({
+        "order_id": order.id.to_string(),
+        "state": order.state.code(),
+        "currency": order.total.currency().code(),
+        "placed_at": order.placed_at.ms(),
+        "paid_at": order.paid_at.map(Timestamp::ms),
+        "lines": own.map(line).collect::<Vec<_>>(),
+    })
+}
+
+fn line(line: &Line) -> Value {
+    json!({
+        "order_line_id": line.id.to_string(),
+        "product_id": line.product.to_string(),
+        "product_slug": line.product_slug,
+        "price_id": line.price.to_string(),
+        "title": line.title,
+        "quantity": line.quantity,
+        "unit_minor": line.unit.minor(),
+        "gross_minor": line.split.gross.minor(),
+        "discount_minor": line.split.discount.minor(),
+        "tax_minor": line.split.tax.minor(),
+        "platform_fee_minor": line.split.platform_fee.minor(),
+        "payment_fee_minor": line.split.payment_fee.minor(),
+        "affiliate_minor": line.split.affiliate.minor(),
+        "seller_minor": line.split.seller.minor(),
+    })
+}
+
+fn license(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    let Ok(id) = LicenseId::parse(&event.subject) else {
+        return Ok(Vec::new());
+    };
+    let found = licensing::by_id(cx.tx, cx.caller.tenant, id)?;
+    let now = cx.now;
+    let told = found.map(|license| {
+        let line = OrderLineId::parse(&license.source).ok();
+        let data = json!({
+            "license_id": license.id.to_string(),
+            "product_id": license.product.to_string(),
+            "product_code": license.product_code,
+            "order_line_id": line.map(|line| line.to_string()),
+            "state": license.state(now).code(),
+            "seats": license.seats,
+            "issued_at": license.issued_at.ms(),
+            "expires_at": license.expires_at.map(Timestamp::ms),
+            "revoked_at": license.revoked_at.map(Timestamp::ms),
+        });
+        (license.seller, data)
+    });
+    Ok(told.into_iter().collect())
+}
+
+fn invoice(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    let Ok(id) = InvoiceId::parse(&event.subject) else {
+        return Ok(Vec::new());
+    };
+    let found = match invoicing::issued(cx, id) {
+        Ok(found) => found,
+        Err(InvoiceError::Store(error)) => return Err(error),
+        Err(_) => None,
+    };
+    let told = found.map(|invoice| {
+        let data = json!({
+            "invoice_id": invoice.id.to_string(),
+            "number": invoice.number_text(),
+            "product_id": invoice.product.to_string(),
+            "license_id": invoice.license.map(|license| license.to_string()),
+            "period_from": invoice.period.0.ms(),
+            "period_until": invoice.period.1.ms(),
+            "total_minor": invoice.total.minor(),
+            "currency": invoice.total.currency().code(),
+            "due_at": invoice.due_at.ms(),
+            "paid_at": invoice.paid_at.map(Timestamp::ms),
+        });
+        (invoice.seller, data)
+    });
+    Ok(told.into_iter().collect())
+}
+
+fn key_set(_: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    let seller = AccountId::parse(&event.subject).ok();
+    let data = json!({ "version": event.data["version"], "origin": event.data["origin"] });
+    Ok(seller.map(|seller| (seller, data)).into_iter().collect())
+}
+
+/// The one that was switched off isn't told; the seller's others are.
+fn endpoint(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    let Some(id) = disabled_endpoint(event) else {
+        return Ok(Vec::new());
+    };
+    let found = endpoints::find(cx.tx, cx.caller.tenant, id, cx.now)?;
+    let told = found.map(|endpoint| {
+        let data = json!({
+            "webhook_endpoint_id": endpoint.id.to_string(),
+            "url": endpoint.url,
+            "reason": event.data["reason"],
+        });
+        (endpoint.seller, data)
+    });
+    Ok(told.into_iter().collect())
+}
+
+/// Of which endpoint [`DISABLED`] tells; its subject also holds when, since it can happen again.
+pub fn disabled_endpoint(event: &Event) -> Option<WebhookEndpointId> {
+    let (id, _) = event.subject.split_once('@')?;
+    WebhookEndpointId::parse(id).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_says_what_and_when_and_stays_short() {
+        let at = Timestamp::from_secs(1_800_000_000);
+        let text = payload(
+            "order.paid",
+            at,
+            json!({ "order_id": "ord_1", "lines": [1] }),
+        );
+        let read: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read["timestamp"], "2027-01-15T08:00:00Z");
+        assert_eq!(read["type"], "order.paid");
+        assert_eq!(read["data"]["lines"], json!([1]));
+        let lines = vec!["a long line"; 3_000];
+        let text = payload(
+            "order.paid",
+            at,
+            json!({ "order_id": "ord_1", "lines": lines }),
+        );
+        let read: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            read["data"],
+            json!({ "order_id": "ord_1", "truncated": true })
+        );
+    }
+
+    #[test]
+    fn events_are_named_once_and_in_order() {
+        let names: Vec<_> = TOLD.iter().map(|(name, _)| *name).collect();
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(names.len(), sorted.len());
+        assert!(is_event(TEST) && !is_told(TEST) && !is_event("order.eaten"));
+    }
+}

@@ -1,0 +1,4 @@
+//! Every statement of webhooks.
+
+pub mod deliveries;
+pub mod endpoints;
