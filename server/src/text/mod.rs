@@ -29,6 +29,10 @@ const ENGLISH: &[(&str, &str)] = &[
     ("shop", include_str!("../../locales/en/shop.ftl")),
     ("licenses", include_str!("../../locales/en/licenses.ftl")),
     ("sell", include_str!("../../locales/en/sell.ftl")),
+    (
+        "subscriptions",
+        include_str!("../../locales/en/subscriptions.ftl"),
+    ),
     ("mail", include_str!("../../locales/en/mail.ftl")),
     ("sandbox", include_str!("../../locales/en/sandbox.ftl")),
 ];

@@ -35,6 +35,7 @@ pub mod sell;
 pub mod seo;
 pub mod shelf;
 pub mod shop;
+pub mod subscriptions;
 pub mod usage;
 pub mod verify;
 
@@ -85,6 +86,11 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/licenses/{id}/hosts", post(hosts::delegate))
         .route("/licenses/{id}/hosts/{host}/file", get(hosts::file))
         .route("/licenses/{id}/{file}", get(license::file))
+        .route("/subscriptions", get(subscriptions::list))
+        .route(
+            "/subscriptions/{id}",
+            get(subscriptions::show).post(subscriptions::wish),
+        )
         .route("/redeem", get(license::redeem_page).post(license::redeem))
         .route("/activate", get(activate::show).post(activate::activate))
         .route("/usage", get(usage::show))
@@ -117,6 +123,10 @@ fn sell_pages() -> Router<Arc<App>> {
         .route(
             "/sell/products/{id}",
             get(sell::editor::edit).post(sell::editor::save),
+        )
+        .route(
+            "/sell/products/{id}/subscribers",
+            get(subscriptions::subscribers),
         )
         .route("/sell/products/{id}/licenses", get(sell::licenses::show))
         .route(
