@@ -24,6 +24,7 @@ use serde_json::json;
 
 pub const BUYER: AccountId = AccountId::from_bytes(*b"club's buyer acc");
 const CODE: &str = "club.app";
+const PASSWORD: &str = "a tame raven sings";
 
 /// A product of 10.00 a month, 20.00 a month, 150.00 a year; one seat; 14 days to try.
 pub struct Club {
@@ -486,6 +487,60 @@ async fn nobody_else_sees_or_moves_it() {
             assert!(matches!(ended, Err(SubscriptionError::NotFound)));
         }
         assert_eq!(status(test, id).await, "trialing");
+    })
+    .await;
+}
+
+/// The token of a page's forms.
+fn csrf(html: &str) -> String {
+    let rest = html.split("name=\"csrf\" value=\"").nth(1).expect("a form");
+    rest.split('"').next().expect("a token").to_owned()
+}
+
+#[tokio::test]
+async fn pages_say_what_comes_before_it_is_done() {
+    TestApp::both(async |test| {
+        let (mut club, server) = (club(test).await, test.serve().await);
+        let ada = server.browser();
+        let body = json!({"email": "ada@buyer.example", "name": "Ada", "password": PASSWORD});
+        let (made, account) = ada.post_json("/v1/accounts", &body).await;
+        assert_eq!(made, 201, "{account}");
+        let body = json!({"email": "ada@buyer.example", "password": PASSWORD});
+        ada.post_json("/v1/sessions", &body).await;
+        let id = account["account_id"].as_str().expect("an id");
+        club.buyer = person(test, id.parse().expect("an id"), Role::Customer);
+        let path = format!(
+            "/subscriptions/{}",
+            tried(test, &club, Some("sbm_pays")).await
+        );
+        let read = async |path: &str| {
+            let answer = ada.get(path).await;
+            assert_eq!(answer.status(), 200, "{path}");
+            answer.text().await.expect("a page")
+        };
+        assert!(read("/subscriptions").await.contains("On trial"));
+        let html = read(&path).await;
+        assert!(
+            html.contains("The trial ends on") && html.contains("10.00"),
+            "{html}"
+        );
+        let form = [("csrf", csrf(&html)), ("action", "cancel".to_owned())];
+        let post = ada.request(reqwest::Method::POST, &path).form(&form);
+        assert_eq!(post.send().await.expect("an answer").status(), 303);
+        assert!(read(&path).await.contains("It ends on"));
+        let quote = read(&format!("{path}?price={}&seats=2", club.dear)).await;
+        assert!(
+            quote.contains("id=\"quote\"") && quote.contains("40.00"),
+            "{quote}"
+        );
+        let stranger = server.browser().get(&path).await;
+        assert_ne!(stranger.status(), 200);
+        let (found, list) = ada.get_json("/v1/subscriptions").await;
+        assert_eq!(
+            (found.as_u16(), &list["subscriptions"][0]["status"]),
+            (200, &json!("trialing"))
+        );
+        server.stop().await;
     })
     .await;
 }

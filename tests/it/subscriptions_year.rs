@@ -44,9 +44,12 @@ fn day(ms: i64) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
 
+/// A row of the table, as it was posted.
+type Sale = (String, i64, i64, i64, i64);
+
 /// What was posted, as the table has it; printed on the way.
-fn posted(rows: &[Row]) -> Result<Vec<(String, i64, i64, i64, i64)>, StoreError> {
-    let mut sales: Vec<(String, (String, i64, i64, i64, i64))> = Vec::new();
+fn posted(rows: &[Row]) -> Result<Vec<Sale>, StoreError> {
+    let mut sales: Vec<(String, Sale)> = Vec::new();
     for row in rows {
         let (reference, amount) = (row.text("reference")?, row.int("amount_minor")?);
         let (kind, on) = (row.text("kind")?, day(row.int("posted_at")?));
