@@ -15,6 +15,7 @@ mod commerce_buy;
 mod commerce_control;
 mod commerce_licenses;
 mod demo;
+mod ledger_explorer;
 mod licensing_custody;
 mod licensing_hosts;
 mod licensing_key_sets;
