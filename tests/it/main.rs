@@ -18,6 +18,7 @@ mod commerce_licenses;
 mod commerce_sandbox;
 mod consents;
 mod demo;
+mod ledger_explorer;
 mod licensing_custody;
 mod licensing_hosts;
 mod licensing_key_sets;

@@ -16,8 +16,8 @@ pub use visit::{Visits, visit};
 
 use crate::app::App;
 use crate::domains::{
-    access, accounts, billing, carts, catalog, fulfilment, invoicing, licensing, metering, meters,
-    orders, payments, payouts, promotions, subscriptions, transparency, webhooks,
+    access, accounts, billing, carts, catalog, fulfilment, invoicing, ledger, licensing, metering,
+    meters, orders, payments, payouts, promotions, subscriptions, transparency, webhooks,
 };
 use crate::problem::Problem;
 use axum::extract::State;
@@ -45,6 +45,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(catalog::http::routes())
         .merge(fulfilment::http::routes())
         .merge(invoicing::http::routes())
+        .merge(ledger::http::routes())
         .merge(licensing::http::routes())
         .merge(metering::http::routes(meters::ops::accept_segment))
         .merge(meters::http::routes())

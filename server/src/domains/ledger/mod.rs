@@ -20,6 +20,8 @@
 //! Start reading at [`model`], then [`ops`].
 
 pub mod closings;
+pub mod explore;
+pub mod http;
 pub mod model;
 pub mod ops;
 pub mod sql;

@@ -1,5 +1,6 @@
 //! What a ledger transaction is. Pure.
 
+use crate::caller::Denied;
 use crate::queue::JobError;
 use crate::store::StoreError;
 use mintreu::id::AccountId;
@@ -177,6 +178,9 @@ pub enum LedgerError {
     /// An amount was too large to hold exactly.
     #[error(transparent)]
     Money(#[from] mintreu::Error),
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,6 +1,7 @@
 //! SQL of the ledger's tables.
 
 pub mod closings;
+pub mod explore;
 
 use super::model::{Account, AccountKind, Balanced, Entry};
 use crate::store::{Row, StoreError, Tx, Value};
