@@ -17,6 +17,7 @@ mod commerce_control;
 mod commerce_licenses;
 mod consents;
 mod demo;
+mod embed;
 mod licensing_custody;
 mod licensing_hosts;
 mod licensing_key_sets;

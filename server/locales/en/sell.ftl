@@ -340,3 +340,13 @@ bill-platform = Platform fee
 bill-payment = Payment fee
 bill-yours = You get
 bill-text = For one at the first price, reckoned as every sale is. Press Preview after changing the price.
+
+# The embedded buy button
+sell-embed = Buy button
+embed-buy = Buy
+embed-text = Your button works on the pages you list here, and on no others. Buyers leave the frame to pay.
+embed-hosts = Hosts, one a line
+embed-hosts-hint = shop.example for exactly that one, *.shop.example for all below it, shop.example:8443 with a port. Pages need HTTPS, but localhost doesn’t.
+embed-hosts-wrong = A line is no host such as shop.example or *.shop.example.
+embed-code = The code
+embed-code-text = Put this where the button shall be, with the last part of your product’s address instead of PRODUCT. A plain link works everywhere: /buy/PRODUCT?quantity=2&code=SPRING.
