@@ -19,6 +19,7 @@ mod commerce_sandbox;
 mod consents;
 mod demo;
 mod ledger_explorer;
+mod embed;
 mod licensing_custody;
 mod licensing_hosts;
 mod licensing_key_sets;

@@ -419,3 +419,13 @@ statement-kind-write_off = Written off by the platform
 statement-kind-reversal = Reversal
 statement-kind-other = Other movement
 statement-truncated = The page shows the first { $count } movements; the file has them all.
+
+# The embedded buy button
+sell-embed = Buy button
+embed-buy = Buy
+embed-text = Your button works on the pages you list here, and on no others. Buyers leave the frame to pay.
+embed-hosts = Hosts, one a line
+embed-hosts-hint = shop.example for exactly that one, *.shop.example for all below it, shop.example:8443 with a port. Pages need HTTPS, but localhost doesn’t.
+embed-hosts-wrong = A line is no host such as shop.example or *.shop.example.
+embed-code = The code
+embed-code-text = Put this where the button shall be, with the last part of your product’s address instead of PRODUCT. A plain link works everywhere: /buy/PRODUCT?quantity=2&code=SPRING.

@@ -46,6 +46,11 @@ const FILES: &[(&str, &str, &[u8])] = &[
         include_bytes!("../../assets/verify.js"),
     ),
     (
+        "embedded.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../../assets/embedded.js"),
+    ),
+    (
         "site.js",
         "text/javascript; charset=utf-8",
         include_bytes!("../../assets/site.js"),

@@ -33,6 +33,7 @@ struct CheckoutPage {
     back: String,
     /// The price of a checkout of one product.
     price: Option<String>,
+    from: String,
     lines: Vec<LineRow>,
     tax: String,
     total: String,
@@ -73,6 +74,8 @@ pub struct Which {
     code: String,
     email: String,
     country: String,
+    /// `seller` for a link of the seller's own.
+    from: String,
 }
 
 /// What the form sends.
@@ -86,6 +89,8 @@ pub struct BuyForm {
     code: String,
     quote: String,
     email: String,
+    /// `seller` when a link of the seller's own led here.
+    from: String,
     /// Whether the waiver was ticked.
     waiver: String,
     /// `apply` when the form shall only be drawn again.
@@ -207,6 +212,7 @@ pub async fn show(
         quantity: which.quantity,
         amount: which.amount,
         country: which.country,
+        from: which.from,
         code: which.code,
         email: which.email,
         ..BuyForm::default()
@@ -324,6 +330,7 @@ impl CheckoutPage {
             waiver_missing: wrong.waiver,
             post_to: basket.post_to.clone(),
             back: basket.back.clone(),
+            from: form.from.clone(),
             price: basket.price.as_ref().map(|price| price.id.to_string()),
             lines: given
                 .map(|(line, given)| line_row(&page, line, given.as_ref()))
@@ -455,7 +462,10 @@ async fn bid(ask: &Ask, basket: &Basket, form: &BuyForm) -> Answer {
     let bid = Bid {
         promise: promise.clone(),
         email: (!ask.visitor.is_signed_in()).then(|| form.email.trim().to_owned()),
-        traffic: Traffic::Marketplace,
+        traffic: match form.from.as_str() {
+            "seller" => Traffic::Seller,
+            _ => Traffic::Marketplace,
+        },
         provider: None,
         cart: basket.cart,
         waived: !form.waiver.is_empty(),

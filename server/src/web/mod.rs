@@ -21,6 +21,7 @@ pub mod assets;
 pub mod behind;
 pub mod cart;
 pub mod checkout;
+pub mod embed;
 pub mod errors;
 pub mod format;
 pub mod api_keys;
@@ -71,6 +72,9 @@ fn shop_pages() -> Router<Arc<App>> {
             "/checkout/{slug}",
             get(checkout::show).post(checkout::place),
         )
+        .route("/buy/{slug}", get(embed::buy))
+        .route("/embed/{slug}", get(embed::button))
+        .route("/embed.js", get(embed::script))
         .route("/cart", get(cart::show))
         .route("/cart/add", post(cart::add))
         .route("/cart/change", post(cart::change))
@@ -162,6 +166,7 @@ fn sell_pages() -> Router<Arc<App>> {
             get(sell::coupons::edit).post(sell::coupons::save),
         )
         .route("/sell/coupons/{id}/switch", post(sell::coupons::switch))
+        .route("/sell/embed", get(embed::hosts).post(embed::save))
         .route("/sell/sales", get(sell::sales::list))
         .route("/sell/sales.csv", get(sell::sales::csv))
         .route("/sell/payouts", get(sell::payouts::list))

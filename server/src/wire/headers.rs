@@ -24,7 +24,14 @@ const HEADERS: &[(&str, &str)] = &[
 
 /// Adds what is missing.
 pub fn secure(config: &Config, headers: &mut HeaderMap) {
+    // A page that says itself who may frame it isn't forbidden to everybody by the older header.
+    let framed = headers
+        .get(header::CONTENT_SECURITY_POLICY)
+        .is_some_and(|own| !own.as_bytes().ends_with(b"frame-ancestors 'none'"));
     for (name, value) in HEADERS {
+        if framed && *name == "x-frame-options" {
+            continue;
+        }
         headers
             .entry(*name)
             .or_insert_with(|| HeaderValue::from_static(value));

@@ -2,8 +2,9 @@
 
 use super::model::Refusal;
 use super::{
-    Coupon, CreateCoupon, OwnCoupons, PromotionError, Rule, SwitchCoupon, UpdateCoupon,
-    create_coupon, own_coupons, switch_coupon, update_coupon,
+    Coupon, CreateCoupon, EmbedHost, OwnCoupons, OwnHosts, PromotionError, Rule, SetHosts,
+    SwitchCoupon, UpdateCoupon, create_coupon, own_coupons, own_hosts, set_hosts, switch_coupon,
+    update_coupon,
 };
 use crate::app::App;
 use crate::problem::Problem;
@@ -25,6 +26,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(list, create))
         .routes(routes!(update))
         .routes(routes!(switch))
+        .routes(routes!(show_hosts, put_hosts))
 }
 
 impl From<PromotionError> for Problem {
@@ -106,6 +108,42 @@ pub struct CouponIn {
 #[serde(deny_unknown_fields)]
 pub struct SwitchIn {
     on: bool,
+}
+
+/// Where one's buy button may be embedded.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hosts {
+    /// `shop.example`, `*.shop.example`, `shop.example:8443`; at most 50.
+    hosts: Vec<String>,
+}
+
+fn hosts_out(hosts: &[EmbedHost]) -> Json<Hosts> {
+    let hosts = hosts.iter().map(|host| host.as_str().to_owned()).collect();
+    Json(Hosts { hosts })
+}
+
+/// Where one's buy button may be embedded.
+#[utoipa::path(get, path = "/v1/embed-hosts", tag = "coupons",
+    responses((status = 200, body = Hosts), (status = 401)))]
+async fn show_hosts(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Json<Hosts>, Problem> {
+    let hosts = app.read(&visitor.caller, OwnHosts, own_hosts).await?;
+    Ok(hosts_out(&hosts))
+}
+
+/// Say where one's buy button may be embedded: the list replaces the one before.
+#[utoipa::path(put, path = "/v1/embed-hosts", tag = "coupons", request_body = Hosts,
+    responses((status = 200, body = Hosts), (status = 403), (status = 422)))]
+async fn put_hosts(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    body: JsonBody<Hosts>,
+) -> Result<Json<Hosts>, Problem> {
+    let hosts = body.value.hosts;
+    let hosts = app
+        .transact(&visitor.caller, SetHosts { hosts }, set_hosts)
+        .await?;
+    Ok(hosts_out(&hosts))
 }
 
 /// One's own coupons, newest first.

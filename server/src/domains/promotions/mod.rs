@@ -5,6 +5,8 @@
 //! and takes the units with [`take`] in the commit that places the order. The seller bears every
 //! discount: it is taken off the price before shares and tax are reckoned.
 //!
+//! Sellers also list here where their buy button may be embedded ([`hosts`]).
+//!
 //! # Invariants
 //! * Units taken never exceed a coupon's limit at a checkout: the last one goes to one buyer.
 //!   Money that comes after its order expired takes its units again, even beyond the limit, since
@@ -14,15 +16,17 @@
 //! * Addresses are kept as keyed hashes.
 //!
 //! # Tables
-//! `coupon`, `coupon_use`.
+//! `coupon`, `coupon_use`, `embed_host`.
 //!
 //! Start reading at [`model::apply`], which is the whole rule.
 
+pub mod hosts;
 pub mod http;
 pub mod model;
 pub mod ops;
 pub mod sql;
 
+pub use hosts::{EmbedHost, OwnHosts, SetHosts, hosts_of, own_hosts, set_hosts};
 pub use model::{
     Amount, Candidate, Coupon, Discount, Lasts, PromotionError, Refusal, Rule, fold_code,
 };

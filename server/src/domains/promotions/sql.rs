@@ -1,5 +1,6 @@
 //! SQL of coupons.
 
+use super::hosts::EmbedHost;
 use super::model::{Coupon, Discount, Lasts};
 use super::ops::{Buyer, Taken};
 use crate::store::{Row, StoreError, Tx, Value};
@@ -61,6 +62,51 @@ UPDATE coupon_use SET freed_at = :freed WHERE tenant_id = :tenant AND order_line
 
 const LASTS: &str = "\
 SELECT lasts FROM coupon_use WHERE tenant_id = :tenant AND order_line_id = :line";
+
+const DROP_HOSTS: &str = "\
+DELETE FROM embed_host WHERE tenant_id = :tenant AND seller_id = :seller";
+
+const INSERT_HOST: &str = "\
+INSERT INTO embed_host (tenant_id, seller_id, host, added_at)
+VALUES (:tenant, :seller, :host, :now)";
+
+const HOSTS: &str = "\
+SELECT host FROM embed_host WHERE tenant_id = :tenant AND seller_id = :seller ORDER BY host";
+
+/// Replaces a seller's list of hosts.
+pub(super) fn put_hosts(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    (seller, hosts): (AccountId, &[EmbedHost]),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let params: Params = vec![
+        ("tenant", tenant.as_bytes().into()),
+        ("seller", seller.as_bytes().into()),
+    ];
+    tx.execute(DROP_HOSTS, &params)?;
+    for host in hosts {
+        let mut params = params.clone();
+        params.push(("host", host.as_str().into()));
+        params.push(("now", now.into()));
+        tx.execute(INSERT_HOST, &params)?;
+    }
+    Ok(())
+}
+
+/// A seller's list of hosts, by name.
+pub(super) fn hosts(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    seller: AccountId,
+) -> Result<Vec<String>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("seller", seller.as_bytes().into()),
+    ];
+    let rows = tx.query(HOSTS, &params)?;
+    rows.iter().map(|row| row.text("host")).collect()
+}
 
 fn shape(what: impl ToString) -> StoreError {
     StoreError::shape(what.to_string())

@@ -42,17 +42,18 @@ use serde::Deserialize;
 
 /// A link among the seller's pages.
 pub struct Tab {
-    name: String,
-    address: String,
-    chosen: bool,
+    pub(super) name: String,
+    pub(super) address: String,
+    pub(super) chosen: bool,
 }
 
 /// Which of the seller's pages one is on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum At {
+pub(super) enum At {
     Overview,
     Products,
     Coupons,
+    Embed,
     Sales,
     Payouts,
     Usage,
@@ -60,11 +61,12 @@ enum At {
     Keys,
 }
 
-fn tabs(page: &Page, at: At) -> Vec<Tab> {
+pub(super) fn tabs(page: &Page, at: At) -> Vec<Tab> {
     let all = [
         (At::Overview, "/sell", page.say("sell-overview")),
         (At::Products, "/sell/products", page.say("sell-products")),
         (At::Coupons, "/sell/coupons", page.say("sell-coupons")),
+        (At::Embed, "/sell/embed", page.say("sell-embed")),
         (At::Sales, "/sell/sales", page.say("sell-sales")),
         (At::Payouts, "/sell/payouts", page.say("sell-payouts")),
         (At::Usage, "/sell/usage", page.say("sell-usage")),
@@ -80,7 +82,7 @@ fn tabs(page: &Page, at: At) -> Vec<Tab> {
 }
 
 /// The shop's pages need a shop; without one, the welcome explains how to open it.
-fn must_sell(ask: &Ask) -> Result<(), Problem> {
+pub(super) fn must_sell(ask: &Ask) -> Result<(), Problem> {
     match ask.visitor.caller.may(Capability::Sell) {
         true => Ok(()),
         false => Err(Problem::new(403, "shop_missing", "Open a shop first.")),
