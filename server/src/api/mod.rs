@@ -17,7 +17,7 @@ pub use visit::{Visits, visit};
 use crate::app::App;
 use crate::domains::{
     access, accounts, billing, catalog, fulfilment, invoicing, licensing, metering, meters, orders,
-    payments, transparency,
+    payments, refunds, transparency,
 };
 use crate::problem::Problem;
 use axum::extract::State;
@@ -49,6 +49,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(meters::http::routes())
         .merge(orders::http::routes())
         .merge(payments::http::routes())
+        .merge(refunds::http::routes())
         .merge(transparency::http::routes())
 }
 

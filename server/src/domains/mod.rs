@@ -1,6 +1,7 @@
 //! The domains, each line may use the ones below it.
 
 pub mod fulfilment;
+pub mod refunds;
 pub mod billing;
 pub mod orders;
 pub mod meters;

@@ -166,6 +166,20 @@ impl EventKind {
         }
     }
 
+    /// Whether it speaks of a refund or a dispute.
+    pub const fn is_about_money_back(self) -> bool {
+        matches!(
+            self,
+            Self::RefundSucceeded
+                | Self::RefundFailed
+                | Self::DisputeWarned
+                | Self::DisputeInquired
+                | Self::DisputeOpened
+                | Self::DisputeWon
+                | Self::DisputeLost
+        )
+    }
+
     /// Whether it speaks of a payout, and so of no payment.
     pub const fn is_payout(self) -> bool {
         matches!(

@@ -17,7 +17,7 @@ pub use table::{Runnable, Table};
 use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
 use crate::domains::licensing::{self, batches};
-use crate::domains::{billing, fulfilment, ledger, payments, transparency};
+use crate::domains::{billing, fulfilment, ledger, payments, refunds, transparency};
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
 use crate::notify;
@@ -54,6 +54,7 @@ pub fn table() -> Table {
         .job(licensing::SIGN_AGAIN_JOB, licensing::sign_again)
         .job(batches::FILL_JOB, batches::fill_job)
         .job(batches::REVOKE_JOB, batches::revoke_job)
+        .network(refunds::SEND_JOB, refunds::send_refund)
         .network(notify::MAIL_JOB, notify::send_mail)
         .job(sandbox::objects::FOLLOW_UP_JOB, sandbox::objects::follow_up)
         .network(sandbox::deliver::DELIVER_JOB, sandbox::deliver::deliver)

@@ -8,6 +8,7 @@ use crate::domains::ledger::Traffic;
 use crate::domains::licensing::http::{LicenseOut, license_out};
 use crate::domains::orders::http::{OrderOut, QuoteOut};
 use crate::domains::orders::{self, History, OrderError};
+use crate::domains::refunds::http::{RefundOut, refund_out};
 use crate::problem::Problem;
 use crate::wire::{IdempotencyKey, JsonBody, PathParam, Query, Visitor};
 use axum::Json;
@@ -39,6 +40,7 @@ impl From<FulfilmentError> for Problem {
             E::Order(error) => error.into(),
             E::Payment(error) => error.into(),
             E::Licensing(error) => error.into(),
+            E::Refund(error) => error.into(),
             E::Billing(error) => error.into(),
             E::ProviderUnknown(_) => Self::new(422, "provider_unknown", detail).at("provider"),
             E::ProviderUnavailable { .. } => {
@@ -166,6 +168,8 @@ pub struct OrderPageOut {
     pay_url: Option<String>,
     /// What came of it once it is paid.
     licenses: Vec<LicenseOut>,
+    /// What went back to the buyer, or is about to.
+    refunds: Vec<RefundOut>,
 }
 
 fn page_out(page: &OrderPage, now: Timestamp) -> OrderPageOut {
@@ -182,6 +186,12 @@ fn page_out(page: &OrderPage, now: Timestamp) -> OrderPageOut {
             .licenses
             .iter()
             .map(|one| license_out(one, now))
+            .collect(),
+        refunds: page
+            .back
+            .refunds
+            .iter()
+            .map(|one| refund_out(one, one.amount))
             .collect(),
     }
 }

@@ -6,6 +6,7 @@ use crate::domains::ledger::LedgerError;
 use crate::domains::licensing::LicensingError;
 use crate::domains::orders::OrderError;
 use crate::domains::payments::PaymentError;
+use crate::domains::refunds::RefundError;
 use crate::queue::JobError;
 use crate::store::StoreError;
 
@@ -24,6 +25,9 @@ pub enum FulfilmentError {
     /// Licensing.
     #[error(transparent)]
     Licensing(#[from] LicensingError),
+    /// Refunds.
+    #[error(transparent)]
+    Refund(#[from] RefundError),
     /// Billing.
     #[error(transparent)]
     Billing(#[from] BillingError),

@@ -8,6 +8,7 @@ use crate::caller::Capability;
 use crate::domains::licensing::{self, Code, License, LicenseView, LicensingError};
 use crate::domains::orders::{self, Order, OrderError};
 use crate::domains::payments::{self, Payable, Payment};
+use crate::domains::refunds::{self, OfOrder};
 use mintreu::id::{LicenseId, OrderId, OrderLineId};
 
 /// Asks for an order.
@@ -28,6 +29,8 @@ pub struct OrderPage {
     pub payment: Option<Payment>,
     /// What came of each line, in their order; empty until it is paid.
     pub licenses: Vec<License>,
+    /// What went back, and what a bank asked.
+    pub back: OfOrder,
 }
 
 /// The order, if the caller owns it or holds its token.
@@ -39,7 +42,9 @@ pub fn order_page(cx: &mut ReadCx<'_>, query: &ViewOrder) -> Result<OrderPage, F
     for line in &order.lines {
         licenses.extend(licensing::by_source(cx.tx, tenant, &line.id.to_string())?);
     }
+    let back = refunds::of_order(cx, order.id)?;
     Ok(OrderPage {
+        back,
         order,
         payment,
         licenses,

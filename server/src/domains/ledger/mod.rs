@@ -11,20 +11,26 @@
 //! * Debits are positive, credits negative; an account has one currency and one owner.
 //! * The parts of a split add up to what the buyer pays, and the seller's part is never negative.
 //! * Every seller's part is held first and becomes releasable once, at its date, with its reason.
+//! * Of no part goes more back than came, however a refund is cut; all went back of what was
+//!   refunded in full.
 //!
 //! # Tables
 //! `ledger_account`, `ledger_transaction`, `ledger_entry` (append-only), `ledger_escrow`.
 //!
 //! Start reading at [`model`], then [`ops`].
 
+pub mod escrow;
+pub mod giveback;
 pub mod model;
 pub mod ops;
 pub mod sql;
 pub mod split;
 
+pub use escrow::{freeze, put_back, take_held, thaw};
+pub use giveback::{Fees, GiveBackError, Part, Parts, give_back};
 pub use model::{Account, AccountKind, Balanced, Entry, LedgerError, Posting, Reason};
 pub use ops::{
     Balance, Hold, Posted, RELEASE_JOB, ReleasePayload, TrialBalance, hold, post, release, reverse,
-    seller_balances, trial_balance,
+    reverse_key, seller_balances, trial_balance,
 };
 pub use split::{FeePolicy, PaymentTariff, Split, SplitError, SplitLine, Tax, Traffic, split_sale};

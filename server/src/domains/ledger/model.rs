@@ -27,11 +27,13 @@ pub enum AccountKind {
     ProcessingFee,
     /// What the provider really took, less the tariff.
     ProcessingVariance,
+    /// What providers took for disputes and no seller bears.
+    DisputeCost,
 }
 
 impl AccountKind {
     /// Every kind, in the order of reports.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::PspClearing,
         Self::Receivable,
         Self::SellerHeld,
@@ -41,6 +43,7 @@ impl AccountKind {
         Self::PlatformFee,
         Self::ProcessingFee,
         Self::ProcessingVariance,
+        Self::DisputeCost,
     ];
 
     /// As stored and shown.
@@ -55,6 +58,7 @@ impl AccountKind {
             Self::PlatformFee => "platform_fee",
             Self::ProcessingFee => "processing_fee",
             Self::ProcessingVariance => "processing_variance",
+            Self::DisputeCost => "dispute_cost",
         }
     }
 
@@ -108,6 +112,14 @@ pub enum Reason {
     InvoicePayment,
     /// A seller's part became releasable.
     Release,
+    /// Money that went back to a buyer.
+    Refund,
+    /// Money that a buyer's bank took.
+    Chargeback,
+    /// What a provider took for a dispute, or who bears it now.
+    DisputeFee,
+    /// The platform's fee of a sale that was charged back.
+    FeeReturn,
     /// The opposite of an earlier transaction.
     Reversal,
 }
@@ -120,6 +132,10 @@ impl Reason {
             Self::Invoice => "invoice",
             Self::InvoicePayment => "invoice_payment",
             Self::Release => "release",
+            Self::Refund => "refund",
+            Self::Chargeback => "chargeback",
+            Self::DisputeFee => "dispute_fee",
+            Self::FeeReturn => "fee_return",
             Self::Reversal => "reversal",
         }
     }

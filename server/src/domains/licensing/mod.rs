@@ -41,6 +41,7 @@ mod receipts;
 pub mod rewrap;
 pub mod seats;
 pub mod sql;
+pub mod unpaid;
 
 pub use activate::{Activate, Activated, Deactivate, Device, activate, deactivate, device, seen};
 pub use custody::{
@@ -61,3 +62,4 @@ pub use ops::{
 };
 pub use receipts::{receipt, receipt_of};
 pub use seats::{AskTime, Carried, GiveBack, answer_time, give_back};
+pub use unpaid::{Unpaid, follow_money};
