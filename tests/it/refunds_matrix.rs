@@ -221,7 +221,6 @@ async fn cause(desk: &Desk<'_>, paid: &Paid, event: &str) {
             desk.hand_over_all().await;
         }
         "refund fails later" => {
-            // Two refunds that come back, by their amounts, leave nothing behind.
             desk.refund(Desk::wish(paid, None)).await.expect("is asked");
             desk.test.drain().await;
             desk.fail_refunds().await;
@@ -243,6 +242,10 @@ async fn cause(desk: &Desk<'_>, paid: &Paid, event: &str) {
             assert!(desk.raise(paid, Opened).await);
             desk.test.clock.advance(1_000);
             assert!(desk.decide(paid, Lost).await);
+            let events = desk.events().await;
+            desk.hand_over(&events.last().expect("the decision").1)
+                .await;
+            desk.test.drain().await;
             desk.hand_over_all().await;
             desk.hand_over_all().await;
         }

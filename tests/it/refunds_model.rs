@@ -351,7 +351,7 @@ async fn run(test: &TestApp, seed: u64, steps: usize, mistake: Mistake) -> Optio
 
 fn seeds() -> u64 {
     let wanted = std::env::var("MINTREU_TEST_REFUND_SEEDS").ok();
-    wanted.and_then(|text| text.parse().ok()).unwrap_or(6)
+    wanted.and_then(|text| text.parse().ok()).unwrap_or(5)
 }
 
 #[tokio::test]
