@@ -35,7 +35,26 @@ const HELD_BY_BOOKS: &str = "SELECT e.currency,
     WHERE a.kind = 'seller_held' GROUP BY e.currency";
 const HELD_BY_ESCROW: &str = "SELECT currency,
         CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) AS amount_minor
-    FROM ledger_escrow WHERE state = 'held' GROUP BY currency";
+    FROM ledger_escrow WHERE state = 'held' OR state = 'frozen' GROUP BY currency";
+const OWED: &str = "SELECT source, amount_minor FROM ledger_escrow WHERE amount_minor < 0";
+const GIVEN_BACK_TOO_MUCH: &str = "SELECT r.order_line_id FROM line_reversal r
+    JOIN order_line l ON l.tenant_id = r.tenant_id AND l.order_line_id = r.order_line_id
+    WHERE r.state <> 'undone'
+    GROUP BY r.tenant_id, r.order_line_id, l.tax_minor, l.platform_fee_minor, l.payment_fee_minor,
+        l.affiliate_minor, l.seller_net_minor
+    HAVING SUM(r.tax_minor) > l.tax_minor OR SUM(r.platform_fee_minor) > l.platform_fee_minor
+        OR SUM(r.payment_fee_minor) > l.payment_fee_minor
+        OR SUM(r.affiliate_minor) > l.affiliate_minor
+        OR SUM(r.seller_minor) > l.seller_net_minor
+        OR MIN(r.tax_minor) < 0 OR MIN(r.platform_fee_minor) < 0 OR MIN(r.payment_fee_minor) < 0
+        OR MIN(r.affiliate_minor) < 0 OR MIN(r.seller_minor) < 0";
+const REFUND_STATES: &str = "SELECT o.order_id, o.state, o.total_minor,
+        CAST(COALESCE(SUM(f.amount_minor), 0) AS BIGINT) AS refunded_minor
+    FROM customer_order o
+    LEFT JOIN refund f ON f.tenant_id = o.tenant_id AND f.order_id = o.order_id
+        AND f.state = 'succeeded'
+    WHERE o.paid_at IS NOT NULL AND o.total_minor > 0
+    GROUP BY o.tenant_id, o.order_id, o.state, o.total_minor";
 const OVERFULL: &str = "SELECT l.seats, COUNT(*) AS taken FROM license l
     JOIN activation a ON a.tenant_id = l.tenant_id AND a.license_id = l.license_id
     WHERE a.seat IS NOT NULL GROUP BY l.tenant_id, l.license_id, l.seats
@@ -51,10 +70,38 @@ pub fn look(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreEr
         let (taken, seats) = (row.int("taken")?, row.int("seats")?);
         complaints.push(format!("{taken} devices hold {seats} seats"));
     }
+    for row in tx.query(GIVEN_BACK_TOO_MUCH, &[])? {
+        let line = row.id("order_line_id", OrderLineId::from_bytes)?;
+        complaints.push(format!("line {line} gave back more than it got"));
+    }
+    for row in tx.query(OWED, &[])? {
+        complaints.push(format!("the hold of {} is negative", row.text("source")?));
+    }
+    refunds(tx, complaints)?;
     sales(tx, complaints)?;
     licenses(tx, complaints)?;
     bills(tx, complaints)?;
     escrow(tx, complaints)
+}
+
+/// An order says how much of it was refunded.
+fn refunds(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreError> {
+    for row in tx.query(REFUND_STATES, &[])? {
+        let (total, refunded) = (row.int("total_minor")?, row.int("refunded_minor")?);
+        let expected = match refunded {
+            0 => "paid",
+            all if all == total => "refunded",
+            _ => "partially_refunded",
+        };
+        let state = row.text("state")?;
+        if state != expected {
+            let order = row.id("order_id", OrderId::from_bytes)?;
+            complaints.push(format!(
+                "order {order} is {state} instead of {expected}: {refunded} of {total} went back"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A paid order was posted once, for its total; any other never.

@@ -4,6 +4,7 @@ pub mod webhooks;
 pub mod payouts;
 pub mod fulfilment;
 pub mod subscriptions;
+pub mod refunds;
 pub mod billing;
 pub mod orders;
 pub mod carts;

@@ -144,6 +144,20 @@ impl EventKind {
         }
     }
 
+    /// Whether it speaks of a refund or a dispute.
+    pub const fn is_about_money_back(self) -> bool {
+        matches!(
+            self,
+            Self::RefundSucceeded
+                | Self::RefundFailed
+                | Self::DisputeWarned
+                | Self::DisputeInquired
+                | Self::DisputeOpened
+                | Self::DisputeWon
+                | Self::DisputeLost
+        )
+    }
+
     /// Reads what [`EventKind::code`] wrote.
     pub fn parse(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.code() == code)

@@ -18,7 +18,8 @@ use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
 use crate::domains::licensing::{self, batches};
 use crate::domains::{
-    billing, carts, fulfilment, ledger, payments, payouts, subscriptions, transparency, webhooks,
+    billing, carts, fulfilment, ledger, payments, payouts, refunds, subscriptions, transparency,
+    webhooks,
 };
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
@@ -66,6 +67,7 @@ pub fn table() -> Table {
         .job(subscriptions::CHECK_JOB, subscriptions::check_expired)
         .job(subscriptions::REMIND_JOB, subscriptions::send_reminder)
         .network(subscriptions::CHARGE_JOB, subscriptions::charge)
+        .network(refunds::SEND_JOB, refunds::send_refund)
         .network(notify::MAIL_JOB, notify::send_mail)
         .job(sandbox::objects::FOLLOW_UP_JOB, sandbox::objects::follow_up)
         .job(webhooks::FORGET_JOB, webhooks::forget)

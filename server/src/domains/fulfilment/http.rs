@@ -11,6 +11,7 @@ use crate::domains::ledger::Traffic;
 use crate::domains::licensing::http::{LicenseOut, license_out};
 use crate::domains::orders::http::{OrderOut, QuoteOut};
 use crate::domains::orders::{self, History, OrderError};
+use crate::domains::refunds::http::{RefundOut, refund_out};
 use crate::problem::Problem;
 use crate::wire::{IdempotencyKey, JsonBody, PathParam, Query, Visitor};
 use axum::Json;
@@ -44,6 +45,7 @@ impl From<FulfilmentError> for Problem {
             E::Order(error) => error.into(),
             E::Payment(error) => error.into(),
             E::Licensing(error) => error.into(),
+            E::Refund(error) => error.into(),
             E::Billing(error) => error.into(),
             E::Cart(error) => error.into(),
             E::Promotion(error) => error.into(),
@@ -223,6 +225,8 @@ fn consent_out(consent: &Consent) -> ConsentOut {
         text_sha256: digits.collect(),
         agreed_at: consent.agreed_at.ms(),
     }
+    /// What went back to the buyer, or is about to.
+    refunds: Vec<RefundOut>,
 }
 
 fn page_out(page: &OrderPage, now: Timestamp) -> OrderPageOut {
@@ -241,6 +245,12 @@ fn page_out(page: &OrderPage, now: Timestamp) -> OrderPageOut {
             .map(|one| license_out(one, now))
             .collect(),
         consents: page.consents.iter().map(consent_out).collect(),
+        refunds: page
+            .back
+            .refunds
+            .iter()
+            .map(|one| refund_out(one, one.amount))
+            .collect(),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domains::orders::OrderError;
 use crate::domains::payments::PaymentError;
 use crate::domains::promotions::PromotionError;
 use crate::domains::subscriptions::SubscriptionError;
+use crate::domains::refunds::RefundError;
 use crate::queue::JobError;
 use crate::store::StoreError;
 
@@ -28,6 +29,9 @@ pub enum FulfilmentError {
     /// Licensing.
     #[error(transparent)]
     Licensing(#[from] LicensingError),
+    /// Refunds.
+    #[error(transparent)]
+    Refund(#[from] RefundError),
     /// Billing.
     #[error(transparent)]
     Billing(#[from] BillingError),

@@ -10,6 +10,7 @@ use crate::caller::Capability;
 use crate::domains::licensing::{self, Code, License, LicenseView, LicensingError};
 use crate::domains::orders::{self, Order, OrderError};
 use crate::domains::payments::{self, Payable, Payment};
+use crate::domains::refunds::{self, OfOrder};
 use mintreu::id::{LicenseId, OrderId, OrderLineId};
 
 /// Asks for an order.
@@ -32,6 +33,8 @@ pub struct OrderPage {
     pub licenses: Vec<License>,
     /// What its buyer agreed to.
     pub consents: Vec<Consent>,
+    /// What went back, and what a bank asked.
+    pub back: OfOrder,
 }
 
 /// The order, if the caller owns it or holds its token.
@@ -43,7 +46,9 @@ pub fn order_page(cx: &mut ReadCx<'_>, query: &ViewOrder) -> Result<OrderPage, F
     for line in &order.lines {
         licenses.extend(licensing::by_source(cx.tx, tenant, &line.id.to_string())?);
     }
+    let back = refunds::of_order(cx, order.id)?;
     Ok(OrderPage {
+        back,
         order,
         payment,
         licenses,

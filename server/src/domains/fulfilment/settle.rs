@@ -14,6 +14,7 @@ use crate::domains::payments::{
     self, EventKind, Payable, Payment, PaymentEvent, SettlePayload, model::Settled,
 };
 use crate::domains::promotions;
+use crate::domains::refunds::{self, Heard};
 use crate::domains::subscriptions;
 use mintreu::id::{InvoiceId, LicenseId, OrderId, PaymentEventId};
 use mintreu::{Money, Timestamp};
@@ -47,6 +48,12 @@ pub fn settle_payment(cx: &mut Cx<'_>, job: &SettlePayload) -> Result<(), Fulfil
 
 /// What came of the event, as it is kept with it.
 fn decide(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<&'static str, FulfilmentError> {
+    if event.kind.is_about_money_back() {
+        return match refunds::hear(cx, event)? {
+            Heard::Done(outcome) => Ok(outcome),
+            Heard::Attention(why) => refuse(cx, event, why),
+        };
+    }
     let Some((payment, settled)) = payments::settle(cx, event)? else {
         return refuse(cx, event, "payment_unknown");
     };

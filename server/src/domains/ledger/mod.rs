@@ -12,6 +12,8 @@
 //! * The parts of a split add up to what the buyer pays, and the seller's part is never negative.
 //! * An entry is in one closing at most; each closing begins with what the one before left.
 //! * Every seller's part is held first and becomes releasable once, at its date, with its reason.
+//! * Of no part goes more back than came, however a refund is cut; all went back of what was
+//!   refunded in full.
 //!
 //! # Tables
 //! `ledger_account`, `ledger_transaction`, `ledger_entry` (append-only), `ledger_escrow`,
@@ -22,6 +24,8 @@
 pub mod closings;
 pub mod explore;
 pub mod http;
+pub mod escrow;
+pub mod giveback;
 pub mod model;
 pub mod ops;
 pub mod sql;
@@ -31,9 +35,11 @@ pub use closings::{
     After, Candidate, Closing, Due, Held, MAX_MOVEMENTS, Movement, candidates, close, closing, due,
     held, movements,
 };
+pub use escrow::{freeze, put_back, take_held, thaw};
+pub use giveback::{Fees, GiveBackError, Part, Parts, give_back};
 pub use model::{Account, AccountKind, Balanced, Entry, LedgerError, Posting, Reason};
 pub use ops::{
     Balance, Hold, Posted, RELEASE_JOB, ReleasePayload, TrialBalance, hold, least, may_refund,
-    post, release, reverse, seller_balances, trial_balance,
+    post, release, reverse, reverse_key, seller_balances, trial_balance,
 };
 pub use split::{FeePolicy, PaymentTariff, Split, SplitError, SplitLine, Tax, Traffic, split_sale};

@@ -32,11 +32,13 @@ pub enum AccountKind {
     ProcessingVariance,
     /// Sellers' debts that the platform bears itself.
     WriteOff,
+    /// What providers took for disputes and no seller bears.
+    DisputeCost,
 }
 
 impl AccountKind {
     /// Every kind, in the order of reports.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::PspClearing,
         Self::Receivable,
         Self::SellerHeld,
@@ -48,6 +50,7 @@ impl AccountKind {
         Self::ProcessingFee,
         Self::ProcessingVariance,
         Self::WriteOff,
+        Self::DisputeCost,
     ];
 
     /// As stored and shown.
@@ -64,6 +67,7 @@ impl AccountKind {
             Self::ProcessingFee => "processing_fee",
             Self::ProcessingVariance => "processing_variance",
             Self::WriteOff => "write_off",
+            Self::DisputeCost => "dispute_cost",
         }
     }
 
@@ -125,6 +129,14 @@ pub enum Reason {
     PayoutBack,
     /// A seller's debt that the platform bears.
     WriteOff,
+    /// Money that went back to a buyer.
+    Refund,
+    /// Money that a buyer's bank took.
+    Chargeback,
+    /// What a provider took for a dispute, or who bears it now.
+    DisputeFee,
+    /// The platform's fee of a sale that was charged back.
+    FeeReturn,
     /// The opposite of an earlier transaction.
     Reversal,
 }
@@ -141,6 +153,10 @@ impl Reason {
             Self::PayoutPaid => "payout_paid",
             Self::PayoutBack => "payout_back",
             Self::WriteOff => "write_off",
+            Self::Refund => "refund",
+            Self::Chargeback => "chargeback",
+            Self::DisputeFee => "dispute_fee",
+            Self::FeeReturn => "fee_return",
             Self::Reversal => "reversal",
         }
     }

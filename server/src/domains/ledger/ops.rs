@@ -50,6 +50,14 @@ pub fn reverse(
     write(cx, &opposite, Some(transaction))
 }
 
+/// Posts the opposite of what was posted under `key`, once; nothing was posted, nothing happens.
+pub fn reverse_key(cx: &mut Cx<'_>, key: &str, reference: &str) -> Result<(), LedgerError> {
+    if let Some((id, _)) = sql::find_transaction(cx.tx, cx.caller.tenant, key)? {
+        reverse(cx, id, reference)?;
+    }
+    Ok(())
+}
+
 fn write(
     cx: &mut Cx<'_>,
     balanced: &Balanced,

@@ -64,6 +64,14 @@ UPDATE ledger_escrow SET state = 'releasable', released_at = :now
 WHERE tenant_id = :tenant AND source = :source AND state = 'held' AND releasable_at <= :now
 RETURNING seller_id, amount_minor, currency";
 
+const FIND_ESCROW: &str = "\
+SELECT source, seller_id, amount_minor, currency, state, releasable_at
+FROM ledger_escrow WHERE tenant_id = :tenant AND source = :source";
+
+const UPDATE_ESCROW: &str = "\
+UPDATE ledger_escrow SET state = :state, amount_minor = :amount
+WHERE tenant_id = :tenant AND source = :source";
+
 /// Every statement here, for the test that prepares them.
 pub const ALL: &[&str] = &[
     FIND_TRANSACTION,
@@ -76,6 +84,8 @@ pub const ALL: &[&str] = &[
     BALANCES_OF,
     INSERT_ESCROW,
     RELEASE_ESCROW,
+    FIND_ESCROW,
+    UPDATE_ESCROW,
 ];
 
 /// The platform owns its accounts under sixteen zero bytes, so that the unique key holds.
@@ -287,4 +297,48 @@ pub(super) fn release_escrow(
     let row = tx.query_one(RELEASE_ESCROW, &params)?;
     row.map(|row| Ok((row.id("seller_id", AccountId::from_bytes)?, money(&row)?)))
         .transpose()
+}
+
+/// A hold as stored.
+pub(super) struct Escrow {
+    pub source: String,
+    pub seller: AccountId,
+    pub amount: Money,
+    pub state: String,
+    pub releasable_at: Timestamp,
+}
+
+pub(super) fn find_escrow(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    source: &str,
+) -> Result<Option<Escrow>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("source", source.into()),
+    ];
+    let Some(row) = tx.query_one(FIND_ESCROW, &params)? else {
+        return Ok(None);
+    };
+    Ok(Some(Escrow {
+        source: row.text("source")?,
+        seller: row.id("seller_id", AccountId::from_bytes)?,
+        amount: money(&row)?,
+        state: row.text("state")?,
+        releasable_at: row.at("releasable_at")?,
+    }))
+}
+
+pub(super) fn update_escrow(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    escrow: &Escrow,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("source", escrow.source.as_str().into()),
+        ("state", escrow.state.as_str().into()),
+        ("amount", escrow.amount.minor().into()),
+    ];
+    tx.execute(UPDATE_ESCROW, &params).map(drop)
 }

@@ -42,6 +42,7 @@ mod renew;
 pub mod rewrap;
 pub mod seats;
 pub mod sql;
+pub mod unpaid;
 
 pub use activate::{Activate, Activated, Deactivate, Device, activate, deactivate, device, seen};
 pub use custody::{
@@ -63,3 +64,4 @@ pub use ops::{
 pub use receipts::{receipt, receipt_of};
 pub use renew::{Renewal, Suspended, renew, restore, suspend};
 pub use seats::{AskTime, Carried, GiveBack, answer_time, give_back};
+pub use unpaid::{Unpaid, follow_money};

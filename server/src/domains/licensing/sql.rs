@@ -5,6 +5,7 @@ pub mod keys;
 pub mod lists;
 pub mod renew;
 pub mod sealed;
+pub mod unpaid;
 
 use super::model::{Activation, License};
 use crate::store::{Row, StoreError, Tx};
@@ -65,7 +66,7 @@ WHERE tenant_id = :tenant AND license_id = :license AND seller_id = :seller
 RETURNING product_id, list, list_index";
 
 const REINSTATE: &str = "\
-UPDATE license SET revoked_at = NULL, revoke_reason = NULL
+UPDATE license SET revoked_at = NULL, revoke_reason = NULL, revoked_for = NULL
 WHERE tenant_id = :tenant AND license_id = :license AND seller_id = :seller
     AND revoked_at IS NOT NULL
 RETURNING product_id, list, list_index";

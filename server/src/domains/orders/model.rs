@@ -2,7 +2,7 @@
 
 use crate::caller::Denied;
 use crate::domains::catalog::model::{Kind, LicenseTerms, Period, PriceModel};
-use crate::domains::ledger::{Split, SplitError, Traffic};
+use crate::domains::ledger::{Parts, Split, SplitError, Traffic};
 use crate::store::StoreError;
 use mintreu::id::{AccountId, OrderId, OrderLineId, PriceId, ProductId};
 use mintreu::{Money, Timestamp};
@@ -81,11 +81,15 @@ pub enum OrderEvent {
     PartlyRefunded,
     /// All of it went back.
     FullyRefunded,
+    /// A refund failed afterwards: nothing went back.
+    RefundsFailed,
+    /// A refund failed afterwards: only a part went back.
+    RefundsShrank,
 }
 
 impl OrderEvent {
     /// Every event.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Placed,
         Self::PaymentSucceeded,
         Self::PaymentFailed,
@@ -94,6 +98,8 @@ impl OrderEvent {
         Self::Voided,
         Self::PartlyRefunded,
         Self::FullyRefunded,
+        Self::RefundsFailed,
+        Self::RefundsShrank,
     ];
 }
 
@@ -113,16 +119,16 @@ pub enum Step {
 /// Money that comes late is still money: it pays an order that failed or expired. For one that
 /// was called off it is refused, so that a person sends it back.
 ///
-/// | state \ event | placed | succeeded | failed | retried | timed out | voided | part refund | refund |
-/// |---|---|---|---|---|---|---|---|---|
-/// | draft | awaiting | refuse | refuse | refuse | expired | void | refuse | refuse |
-/// | awaiting | stay | paid | failed | stay | expired | void | refuse | refuse |
-/// | paid | stay | stay | stay | refuse | stay | refuse | partial | refunded |
-/// | partial | stay | stay | stay | refuse | stay | refuse | stay | refunded |
-/// | refunded | stay | stay | stay | refuse | stay | refuse | stay | stay |
-/// | expired | stay | paid | stay | refuse | stay | stay | refuse | refuse |
-/// | failed | stay | paid | stay | awaiting | expired | void | refuse | refuse |
-/// | void | stay | refuse | stay | refuse | stay | stay | refuse | refuse |
+/// | state \ event | placed | succeeded | failed | retried | timed out | voided | part refund | refund | refunds failed | refunds shrank |
+/// |---|---|---|---|---|---|---|---|---|---|---|
+/// | draft | awaiting | refuse | refuse | refuse | expired | void | refuse | refuse | refuse | refuse |
+/// | awaiting | stay | paid | failed | stay | expired | void | refuse | refuse | refuse | refuse |
+/// | paid | stay | stay | stay | refuse | stay | refuse | partial | refunded | stay | stay |
+/// | partial | stay | stay | stay | refuse | stay | refuse | stay | refunded | paid | stay |
+/// | refunded | stay | stay | stay | refuse | stay | refuse | stay | stay | paid | partial |
+/// | expired | stay | paid | stay | refuse | stay | stay | refuse | refuse | refuse | refuse |
+/// | failed | stay | paid | stay | awaiting | expired | void | refuse | refuse | refuse | refuse |
+/// | void | stay | refuse | stay | refuse | stay | stay | refuse | refuse | refuse | refuse |
 pub fn next_state(current: OrderState, event: OrderEvent) -> Step {
     use OrderEvent as E;
     use OrderState as S;
@@ -140,7 +146,14 @@ pub fn next_state(current: OrderState, event: OrderEvent) -> Step {
         (S::Paid | S::PartiallyRefunded | S::Refunded, E::Voided) => Step::Refuse,
         (S::PartiallyRefunded | S::Refunded, E::PartlyRefunded)
         | (S::Refunded, E::FullyRefunded) => Step::Stay,
-        (_, E::PartlyRefunded | E::FullyRefunded) => Step::Refuse,
+        (S::PartiallyRefunded | S::Refunded, E::RefundsFailed) => Step::Move(S::Paid),
+        (S::Refunded, E::RefundsShrank) => Step::Move(S::PartiallyRefunded),
+        (S::Paid | S::PartiallyRefunded, E::RefundsShrank) | (S::Paid, E::RefundsFailed) => {
+            Step::Stay
+        }
+        (_, E::PartlyRefunded | E::FullyRefunded | E::RefundsFailed | E::RefundsShrank) => {
+            Step::Refuse
+        }
         (_, E::Placed | E::PaymentSucceeded | E::PaymentFailed | E::TimedOut | E::Voided) => {
             Step::Stay
         }
@@ -221,6 +234,18 @@ pub struct SplitAmounts {
 }
 
 impl SplitAmounts {
+    /// The parts that can go back.
+    pub const fn parts(&self) -> Parts {
+        let minor = [
+            self.tax.minor(),
+            self.platform_fee.minor(),
+            self.payment_fee.minor(),
+            self.affiliate.minor(),
+            self.seller.minor(),
+        ];
+        Parts::new(self.charged.currency(), minor)
+    }
+
     /// The figures and words of a fresh split.
     pub fn of(split: &Split) -> Result<Self, serde_json::Error> {
         Ok(Self {
@@ -341,7 +366,7 @@ mod tests {
     use super::*;
 
     /// The table of the doc comment, column by column; `-` stays, `!` is refused.
-    const TABLE: &[(OrderState, [&str; 8])] = &[
+    const TABLE: &[(OrderState, [&str; 10])] = &[
         (
             OrderState::Draft,
             [
@@ -353,11 +378,15 @@ mod tests {
                 "void",
                 "!",
                 "!",
+                "!",
+                "!",
             ],
         ),
         (
             OrderState::AwaitingPayment,
-            ["-", "paid", "failed", "-", "expired", "void", "!", "!"],
+            [
+                "-", "paid", "failed", "-", "expired", "void", "!", "!", "!", "!",
+            ],
         ),
         (
             OrderState::Paid,
@@ -370,19 +399,32 @@ mod tests {
                 "!",
                 "partially_refunded",
                 "refunded",
+                "-",
+                "-",
             ],
         ),
         (
             OrderState::PartiallyRefunded,
-            ["-", "-", "-", "!", "-", "!", "-", "refunded"],
+            ["-", "-", "-", "!", "-", "!", "-", "refunded", "paid", "-"],
         ),
         (
             OrderState::Refunded,
-            ["-", "-", "-", "!", "-", "!", "-", "-"],
+            [
+                "-",
+                "-",
+                "-",
+                "!",
+                "-",
+                "!",
+                "-",
+                "-",
+                "paid",
+                "partially_refunded",
+            ],
         ),
         (
             OrderState::Expired,
-            ["-", "paid", "-", "!", "-", "-", "!", "!"],
+            ["-", "paid", "-", "!", "-", "-", "!", "!", "!", "!"],
         ),
         (
             OrderState::Failed,
@@ -395,9 +437,14 @@ mod tests {
                 "void",
                 "!",
                 "!",
+                "!",
+                "!",
             ],
         ),
-        (OrderState::Void, ["-", "!", "-", "!", "-", "-", "!", "!"]),
+        (
+            OrderState::Void,
+            ["-", "!", "-", "!", "-", "-", "!", "!", "!", "!"],
+        ),
     ];
 
     #[test]

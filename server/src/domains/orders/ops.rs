@@ -295,7 +295,8 @@ pub fn apply(cx: &mut Cx<'_>, order: &mut Order, event: OrderEvent) -> Result<St
     if let Step::Move(state) = step {
         order.state = state;
         if state == OrderState::Paid {
-            order.paid_at = Some(cx.now);
+            // A refund that failed makes it paid again, not paid anew.
+            order.paid_at = order.paid_at.or(Some(cx.now));
         }
         sql::move_order(cx.tx, cx.caller.tenant, order, cx.now)?;
     }

@@ -25,5 +25,5 @@ pub use model::{
 };
 pub use ops::{
     AttachSession, Inbox, NewPayment, ReceiveEvent, SETTLE_JOB, SettlePayload, attach_session,
-    by_id, event, expect, latest, of_event, receive_event, record_outcome, settle,
+    by_id, event, expect, latest, of_event, paid_by, receive_event, record_outcome, settle,
 };

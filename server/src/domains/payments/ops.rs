@@ -98,6 +98,15 @@ pub fn latest(
     sql::latest(tx, tenant, payable.as_str())
 }
 
+/// The attempt that paid for a payable.
+pub fn paid_by(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    payable: &Payable,
+) -> Result<Option<Payment>, StoreError> {
+    sql::paid_by(tx, tenant, payable.as_str())
+}
+
 /// An event whose signature was checked.
 #[derive(Debug, Clone)]
 pub struct ReceiveEvent {

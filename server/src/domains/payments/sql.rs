@@ -17,6 +17,12 @@ SELECT payment_id, payable, attempt, provider, state, amount_minor, currency,
 FROM payment WHERE tenant_id = :tenant AND payable = :payable
 ORDER BY attempt DESC LIMIT 1";
 
+const PAID_BY: &str = "\
+SELECT payment_id, payable, attempt, provider, state, amount_minor, currency,
+    provider_session_id, page_url, failure_code
+FROM payment WHERE tenant_id = :tenant AND payable = :payable AND state = 'succeeded'
+ORDER BY attempt LIMIT 1";
+
 const FIND_PAYMENT: &str = "\
 SELECT payment_id, payable, attempt, provider, state, amount_minor, currency,
     provider_session_id, page_url, failure_code
@@ -52,6 +58,7 @@ WHERE tenant_id = :tenant AND payment_event_id = :event";
 pub const ALL: &[&str] = &[
     INSERT_PAYMENT,
     LATEST,
+    PAID_BY,
     FIND_PAYMENT,
     ATTACH_SESSION,
     MOVE_PAYMENT,
@@ -116,6 +123,21 @@ pub(super) fn latest(
         ("payable", payable.into()),
     ];
     tx.query_one(LATEST, &params)?
+        .as_ref()
+        .map(payment)
+        .transpose()
+}
+
+pub(super) fn paid_by(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    payable: &str,
+) -> Result<Option<Payment>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("payable", payable.into()),
+    ];
+    tx.query_one(PAID_BY, &params)?
         .as_ref()
         .map(payment)
         .transpose()

@@ -120,7 +120,6 @@ pub const fn may_move(from: ObjectState, to: ObjectState) -> bool {
             | (S::Warned, S::Inquired | S::Opened)
             | (S::Inquired, S::Opened | S::Won | S::Lost)
             | (S::Opened, S::Won | S::Lost)
-            | (S::Won, S::Lost)
     )
 }
 
@@ -366,12 +365,9 @@ impl Command for RefundHere {
 pub fn refund_here(cx: &mut Cx<'_>, cmd: &RefundHere) -> Result<Sent, SandboxError> {
     let tenant = cx.caller.tenant;
     let session = sql::find(cx.tx, tenant, &cmd.session)?.ok_or(SandboxError::NotFound)?;
-    let objects = rows::of_session(cx.tx, tenant, &session.session)?;
-    let away = objects.iter().filter(|one| one.state.holds_money());
-    let left = away.fold(session.amount.minor(), |left, one| {
-        left - one.amount.minor()
-    });
-    let amount = Money::new(cmd.amount_minor.unwrap_or(left), session.amount.currency());
+    let all = left(cx, &session.session)?;
+    let minor = cmd.amount_minor.unwrap_or_else(|| all.minor());
+    let amount = Money::new(minor, all.currency());
     let key = format!("here {}", mintreu::id::encode(&cx.random()));
     refund_session(cx, &session, amount, key)
 }
@@ -397,11 +393,8 @@ pub fn raise_dispute(cx: &mut Cx<'_>, cmd: &Raise) -> Result<StoredObject, Sandb
     let session = sql::find(cx.tx, tenant, &cmd.session)?.ok_or(SandboxError::NotFound)?;
     let objects = rows::of_session(cx.tx, tenant, &session.session)?;
     let known = objects.iter().any(|one| one.kind == ObjectKind::Dispute);
-    let refunds = objects.iter().filter(|one| one.state.holds_money());
-    let left = refunds.fold(session.amount.minor(), |left, one| {
-        left - one.amount.minor()
-    });
-    let sound = session.state == SessionState::Succeeded && !known && left > 0;
+    let amount = left(cx, &session.session)?;
+    let sound = session.state == SessionState::Succeeded && !known && amount.minor() > 0;
     if !sound || !matches!(cmd.state, Warned | Inquired | Opened) {
         return Err(SandboxError::Refused("not_disputable"));
     }
@@ -412,11 +405,21 @@ pub fn raise_dispute(cx: &mut Cx<'_>, cmd: &Raise) -> Result<StoredObject, Sandb
         kind: ObjectKind::Dispute,
         session: Some(session.session.clone()),
         reference: session.reference.clone(),
-        amount: Money::new(left, session.amount.currency()),
+        amount,
         state: cmd.state,
         failure_code: Some("fraudulent".to_owned()),
     };
     begin(cx, dispute)
+}
+
+/// What is left of a payment.
+fn left(cx: &mut Cx<'_>, session: &str) -> Result<Money, SandboxError> {
+    let tenant = cx.caller.tenant;
+    let found = sql::find(cx.tx, tenant, session)?.ok_or(SandboxError::NotFound)?;
+    let objects = rows::of_session(cx.tx, tenant, session)?;
+    let away = objects.iter().filter(|one| one.state.holds_money());
+    let left = away.fold(found.amount.minor(), |left, one| left - one.amount.minor());
+    Ok(Money::new(left, found.amount.currency()))
 }
 
 /// The bank goes on, or decides.
@@ -437,7 +440,14 @@ impl Command for Decide {
 pub fn decide_dispute(cx: &mut Cx<'_>, cmd: &Decide) -> Result<StoredObject, SandboxError> {
     let found = rows::find(cx.tx, cx.caller.tenant, &cmd.object)?;
     let dispute = found.filter(|one| one.kind == ObjectKind::Dispute);
-    let dispute = dispute.ok_or(SandboxError::NotFound)?;
+    let mut dispute = dispute.ok_or(SandboxError::NotFound)?;
+    if cmd.state.holds_money() && !dispute.state.holds_money() {
+        let session = dispute.session.as_deref().unwrap_or_default();
+        dispute.amount = left(cx, session)?;
+        if dispute.amount.minor() <= 0 {
+            return Err(SandboxError::Refused("not_disputable"));
+        }
+    }
     let reason = dispute.failure_code.clone();
     move_to(cx, dispute, cmd.state, reason)
 }

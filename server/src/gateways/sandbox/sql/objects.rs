@@ -14,7 +14,8 @@ VALUES (:tenant, :object, :kind, :key, :session, :reference, :amount, :currency,
     :now, :now)";
 
 const UPDATE: &str = "\
-UPDATE sandbox_object SET state = :state, failure_code = :failure, updated_at = :now
+UPDATE sandbox_object SET state = :state, amount_minor = :amount, failure_code = :failure,
+    updated_at = :now
 WHERE tenant_id = :tenant AND object = :object";
 
 const FIND: &str = "\
@@ -154,6 +155,7 @@ pub(in super::super) fn update(
     let params = [
         ("tenant", tenant.as_bytes().into()),
         ("object", moved.object.as_str().into()),
+        ("amount", moved.amount.minor().into()),
         ("state", moved.state.code().into()),
         ("failure", moved.failure_code.clone().into()),
         ("now", now.into()),

@@ -1,0 +1,298 @@
+//! Disputes: a bank's question about a payment, as its provider tells of it.
+
+use super::effect::{self, Book, Taking};
+use super::model::{
+    DISPUTE_FEE_MINOR, Dispute, DisputeEvent, DisputeState, LineReversal, RefundError, next_state,
+};
+use super::ops::Heard;
+use super::sql;
+use crate::app::Cx;
+use crate::domains::ledger::{self, Account, AccountKind, Fees, Part, Posting};
+use crate::domains::payments::{EventKind, Payment, PaymentEvent};
+use mintreu::Money;
+use mintreu::id::{AccountId, DisputeId, OrderId};
+
+/// Acts on what a provider tells of a dispute; what is older than what is known changes nothing.
+pub(super) fn hear(
+    cx: &mut Cx<'_>,
+    event: &PaymentEvent,
+    (payment, order): (&Payment, OrderId),
+    name: &str,
+) -> Result<Heard, RefundError> {
+    let Some(what) = meaning(event.kind) else {
+        return Ok(Heard::Done("noted"));
+    };
+    let key = (event.provider.as_str(), name);
+    let known = sql::dispute_at_provider(cx.tx, cx.caller.tenant, key)?;
+    let Some(next) = next_state(known.as_ref().map(|one| one.state), what) else {
+        return Ok(Heard::Done("unchanged"));
+    };
+    if known.as_ref().is_some_and(|one| is_stale(one, event)) {
+        return Ok(Heard::Done("unchanged"));
+    }
+    let mut book = Book::open(cx, order)?;
+    let sound = event.amount.currency() == book.order.total.currency()
+        && event.amount.minor() > 0
+        && book.order.paid_at.is_some();
+    if !sound {
+        return Ok(Heard::Attention("dispute_differs"));
+    }
+    let (dispute, before) = match known {
+        Some(dispute) => (dispute.clone(), Some(dispute.state)),
+        None => (begin(cx, event, (payment, order), name), None),
+    };
+    change(cx, &mut book, (dispute, before), next, event)
+}
+
+const fn meaning(kind: EventKind) -> Option<DisputeEvent> {
+    Some(match kind {
+        EventKind::DisputeWarned => DisputeEvent::Warned,
+        EventKind::DisputeInquired => DisputeEvent::Inquired,
+        EventKind::DisputeOpened => DisputeEvent::Opened,
+        EventKind::DisputeWon => DisputeEvent::Won,
+        EventKind::DisputeLost => DisputeEvent::Lost,
+        _ => return None,
+    })
+}
+
+/// An event of the past; a decision is only overturned by a later one.
+fn is_stale(dispute: &Dispute, event: &PaymentEvent) -> bool {
+    let decided = matches!(dispute.state, DisputeState::Won | DisputeState::Lost);
+    event.occurred_at < dispute.told_at || (decided && event.occurred_at == dispute.told_at)
+}
+
+fn begin(
+    cx: &mut Cx<'_>,
+    event: &PaymentEvent,
+    (payment, order): (&Payment, OrderId),
+    name: &str,
+) -> Dispute {
+    Dispute {
+        id: cx.make_id(DisputeId::from_bytes),
+        order,
+        payment: payment.id,
+        provider: event.provider.clone(),
+        provider_dispute: name.to_owned(),
+        amount: event.amount,
+        state: DisputeState::Warning,
+        reason: event.failure_code.clone(),
+        rounds: 0,
+        told_at: event.occurred_at,
+        opened_at: cx.now,
+        closed_at: None,
+    }
+}
+
+/// Moves a dispute, with all that follows.
+fn change(
+    cx: &mut Cx<'_>,
+    book: &mut Book,
+    (mut dispute, before): (Dispute, Option<DisputeState>),
+    next: DisputeState,
+    event: &PaymentEvent,
+) -> Result<Heard, RefundError> {
+    let had_money = before.is_some_and(DisputeState::has_money);
+    dispute.state = next;
+    dispute.amount = event.amount;
+    dispute.told_at = event.occurred_at;
+    dispute.closed_at = (!next.is_open() && next != DisputeState::Warning).then_some(cx.now);
+    let takes = next.has_money() && !had_money;
+    dispute.rounds += i64::from(takes);
+    keep(cx, book, (&dispute, before.is_none()))?;
+    if next.is_open() || takes {
+        effect::freeze(cx, book)?;
+    }
+    if takes {
+        take(cx, book, &dispute)?;
+    }
+    match (next, before) {
+        (DisputeState::Lost, _) => give_fee_back(cx, book, &dispute)?,
+        (DisputeState::Won, Some(before)) if before.has_money() => give_back(cx, book, &dispute)?,
+        _ => {}
+    }
+    effect::thaw(cx, book)?;
+    effect::follow(cx, book)?;
+    tell(cx, &dispute)?;
+    Ok(Heard::Done(dispute.state.code()))
+}
+
+fn keep(
+    cx: &mut Cx<'_>,
+    book: &mut Book,
+    (dispute, new): (&Dispute, bool),
+) -> Result<(), RefundError> {
+    let tenant = cx.caller.tenant;
+    if new {
+        sql::insert_dispute(cx.tx, tenant, dispute)?;
+        book.disputes.push(dispute.clone());
+        return Ok(());
+    }
+    sql::move_dispute(cx.tx, tenant, dispute)?;
+    for one in book.disputes.iter_mut().filter(|one| one.id == dispute.id) {
+        *one = dispute.clone();
+    }
+    Ok(())
+}
+
+/// The ledger's keys of what a dispute moves.
+struct Keys {
+    money: String,
+    cost: String,
+    cost_back: String,
+    fee: String,
+}
+
+impl Keys {
+    fn of(dispute: &Dispute) -> Self {
+        let cause = dispute.cause();
+        Self {
+            money: format!("dispute:{cause}"),
+            cost: format!("dispute_cost:{cause}"),
+            cost_back: format!("dispute_cost_back:{cause}"),
+            fee: format!("dispute_fee:{cause}"),
+        }
+    }
+}
+
+/// The bank took the money and the provider its fee: the seller bears both, and the platform keeps
+/// its own fee until the bank decides.
+fn take(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), RefundError> {
+    let lines = book.order.lines.clone();
+    let left = book.left_of(&lines)?;
+    let minor = dispute.amount.minor().min(left.minor());
+    if minor <= 0 {
+        return Ok(());
+    }
+    let currency = left.currency();
+    let amounts = (
+        Money::new(minor, currency),
+        Money::new(DISPUTE_FEE_MINOR, currency),
+    );
+    let cause = dispute.cause();
+    let planned = effect::plan(book, &lines, amounts, &cause)?;
+    effect::reserve(cx, book, planned)?;
+    let keys = Keys::of(dispute);
+    let taking = Taking {
+        cause: &cause,
+        key: keys.money,
+        reason: ledger::Reason::Chargeback,
+        fees: Fees::Kept,
+    };
+    effect::take(cx, book, &taking)?;
+    let costs = sides(book, &cause, |one, seller| {
+        let releasable = Account::of(AccountKind::SellerReleasable, seller);
+        Ok((
+            releasable,
+            Account::platform(AccountKind::PspClearing),
+            one.cost,
+        ))
+    })?;
+    effect::post(
+        cx,
+        book.order.id,
+        (&keys.cost, ledger::Reason::DisputeFee),
+        costs,
+    )?;
+    Ok(())
+}
+
+/// The bank gave the money back: so does everybody. What the provider took for its work it keeps,
+/// and the platform bears it.
+fn give_back(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), RefundError> {
+    let (keys, cause) = (Keys::of(dispute), dispute.cause());
+    ledger::reverse_key(cx, &keys.fee, &book.order.id.to_string())?;
+    effect::undo(cx, book, (&cause, &keys.money))?;
+    let costs = sides(book, &cause, |one, seller| {
+        let releasable = Account::of(AccountKind::SellerReleasable, seller);
+        Ok((
+            Account::platform(AccountKind::DisputeCost),
+            releasable,
+            one.cost,
+        ))
+    })?;
+    effect::post(
+        cx,
+        book.order.id,
+        (&keys.cost_back, ledger::Reason::DisputeFee),
+        costs,
+    )?;
+    Ok(())
+}
+
+/// The bank keeps the money: the platform gives its fee of the sale back to the seller.
+fn give_fee_back(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), RefundError> {
+    let (keys, cause) = (Keys::of(dispute), dispute.cause());
+    for one in book.reversals.iter_mut().filter(|one| one.cause == cause) {
+        one.fee_returned = true;
+        sql::update_reversal(cx.tx, cx.caller.tenant, one)?;
+    }
+    let fees = sides(book, &cause, |one, seller| {
+        let releasable = Account::of(AccountKind::SellerReleasable, seller);
+        let fee = one.parts.get(Part::PlatformFee);
+        Ok((Account::platform(AccountKind::PlatformFee), releasable, fee))
+    })?;
+    effect::post(
+        cx,
+        book.order.id,
+        (&keys.fee, ledger::Reason::FeeReturn),
+        fees,
+    )?;
+    Ok(())
+}
+
+/// From one account to another, for each line that a cause took from: debit, credit, how much.
+fn sides(
+    book: &Book,
+    cause: &str,
+    side: impl Fn(&LineReversal, AccountId) -> Result<(Account, Account, Money), RefundError>,
+) -> Result<Vec<Posting>, RefundError> {
+    let mut postings = Vec::new();
+    for one in book.reversals.iter().filter(|one| one.cause == cause) {
+        let line = book.order.lines.iter().find(|line| line.id == one.line);
+        let line = line.ok_or(RefundError::NotFound)?;
+        let (debit, credit, amount) = side(one, line.seller)?;
+        postings.push(Posting {
+            account: debit,
+            amount,
+        });
+        postings.push(Posting {
+            account: credit,
+            amount: amount.checked_neg()?,
+        });
+    }
+    Ok(postings)
+}
+
+/// A payment that was warned of and is refunded in full won't be charged back.
+pub(super) fn prevent(cx: &mut Cx<'_>, book: &Book) -> Result<(), RefundError> {
+    for dispute in &book.disputes {
+        if let Some(state) = next_state(Some(dispute.state), DisputeEvent::Refunded) {
+            let prevented = Dispute {
+                state,
+                closed_at: Some(cx.now),
+                ..dispute.clone()
+            };
+            sql::move_dispute(cx.tx, cx.caller.tenant, &prevented)?;
+        }
+    }
+    Ok(())
+}
+
+fn tell(cx: &mut Cx<'_>, dispute: &Dispute) -> Result<(), RefundError> {
+    let fact = match dispute.state {
+        DisputeState::Warning => "dispute.warned",
+        DisputeState::Inquiry | DisputeState::Chargeback => "dispute.opened",
+        DisputeState::Won => "dispute.won",
+        DisputeState::Lost => "dispute.lost",
+        DisputeState::Prevented => "dispute.prevented",
+    };
+    let about = serde_json::json!({
+        "order": dispute.order.to_string(),
+        "stage": dispute.state.code(),
+        "amount_minor": dispute.amount.minor(),
+        "currency": dispute.amount.currency().code(),
+        "reason": dispute.reason,
+    });
+    crate::events::record(cx, fact, &dispute.id.to_string(), &about)?;
+    Ok(())
+}

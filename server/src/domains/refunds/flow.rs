@@ -1,0 +1,103 @@
+//! The way through the gateway: what happens between the transactions of a refund.
+//!
+//! A crash between the steps is safe: the provider knows a refund by its id and sends it once.
+
+use super::model::{Refund, RefundError, RefundState};
+use super::{ops, sql};
+use crate::app::{App, Command, Cx, ReadCx};
+use crate::caller::{Caller, Capability};
+use crate::gateways::{self, GatewayError, RefundRequest, SentState};
+use crate::queue::JobError;
+use mintreu::id::RefundId;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The job that asks the provider.
+pub const SEND_JOB: &str = "refunds.send";
+
+/// The payload of [`SEND_JOB`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SendPayload {
+    /// The refund's id.
+    pub refund: String,
+}
+
+/// Asks the provider to send a refund, and keeps the answer; one that is settled already is left
+/// alone.
+pub async fn send_refund(
+    app: Arc<App>,
+    caller: Caller,
+    payload: SendPayload,
+) -> Result<(), JobError> {
+    let id = RefundId::parse(&payload.refund).map_err(JobError::fail)?;
+    let refund = app.read(&caller, id, find).await.map_err(JobError::from)?;
+    if refund.state != RefundState::Requested {
+        return Ok(());
+    }
+    let gateway = gateways::find(&app, &refund.provider);
+    let gateway = gateway.ok_or_else(|| JobError::retry("the provider isn't set up here"))?;
+    let request = RefundRequest {
+        tenant: caller.tenant,
+        refund: id,
+        payment: refund.payment,
+        amount: refund.amount,
+    };
+    let answer = match gateway.refund(&app, &request).await {
+        Ok(sent) => Answer {
+            refund: id,
+            name: Some(sent.id),
+            state: sent.state,
+        },
+        Err(GatewayError::Refused(code)) => Answer {
+            refund: id,
+            name: None,
+            state: SentState::Failed(code),
+        },
+        Err(error) => return Err(JobError::retry(error)),
+    };
+    app.transact(&caller, answer, take_answer)
+        .await
+        .map_err(JobError::from)
+}
+
+fn find(cx: &mut ReadCx<'_>, id: &RefundId) -> Result<Refund, RefundError> {
+    let found = sql::find_refund(cx.tx, cx.caller.tenant, *id)?;
+    found.ok_or(RefundError::NotFound)
+}
+
+/// What the provider said at once.
+struct Answer {
+    refund: RefundId,
+    name: Option<String>,
+    state: SentState,
+}
+
+impl Command for Answer {
+    const NAME: &'static str = "refunds.take_answer";
+    const CAPABILITY: Capability = Capability::Operate;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.refund.to_string())
+    }
+}
+
+fn take_answer(cx: &mut Cx<'_>, answer: &Answer) -> Result<(), RefundError> {
+    let tenant = cx.caller.tenant;
+    if let Some(name) = &answer.name {
+        sql::name_refund(cx.tx, tenant, answer.refund, name)?;
+    }
+    let found = sql::find_refund(cx.tx, tenant, answer.refund)?;
+    let refund = found.ok_or(RefundError::NotFound)?;
+    match &answer.state {
+        SentState::Pending => {}
+        SentState::Succeeded => {
+            ops::succeed(cx, &refund)?;
+        }
+        // A refund that already succeeded isn't undone by a late refusal to send it again.
+        SentState::Failed(code) if refund.state == RefundState::Requested => {
+            ops::fail(cx, &refund, Some(code))?;
+        }
+        SentState::Failed(_) => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! Routes of refunds, for sellers and the platform. What the buyer sees is part of the order.
+
+use super::{
+    AskRefund, OfLine, Reason, Refund, RefundError, RefundOrder, RefundSale, of_line, refund_order,
+    refund_sale,
+};
+use crate::app::App;
+use crate::caller::Capability;
+use crate::problem::Problem;
+use crate::wire::{IdempotencyKey, JsonBody, PathParam, Visitor};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use mintreu::Timestamp;
+use mintreu::id::{OrderId, OrderLineId};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(post_refund))
+        .routes(routes!(show_sale))
+}
+
+impl From<RefundError> for Problem {
+    fn from(error: RefundError) -> Self {
+        use RefundError as E;
+        let detail = error.to_string();
+        match error {
+            E::NotFound => Self::not_found("There is no such order."),
+            E::NotPaid(_) => Self::new(409, "order_state", detail),
+            E::Free => Self::new(409, "refund_of_nothing", detail),
+            E::Disputed => Self::new(409, "refund_disputed", detail),
+            E::OutOfRange { .. } => {
+                Self::new(422, "refund_out_of_range", detail).at("amount_minor")
+            }
+            E::Changed { .. } => Self::new(409, "refund_changed", detail).at("left_minor"),
+            E::TooMany => Self::new(409, "refunds_exhausted", detail),
+            E::NoteTooLong => Self::new(422, "note_too_long", detail).at("note"),
+            E::Order(error) => error.into(),
+            E::Payment(error) => error.into(),
+            E::Licensing(error) => error.into(),
+            E::Money(error) => error.into(),
+            E::Ledger(_) | E::Early { .. } => {
+                tracing::error!(error = detail, "a refund can't be posted");
+                Self::internal()
+            }
+            E::Denied(denied) => denied.into(),
+            E::Store(error) => error.into(),
+        }
+    }
+}
+
+/// What shall go back.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RefundIn {
+    /// Of which line; every line that one may refund when absent.
+    #[serde(default)]
+    order_line_id: Option<String>,
+    /// In minor units of the order's currency; all that is left when absent.
+    #[serde(default)]
+    amount_minor: Option<i64>,
+    /// `requested_by_customer`, `duplicate`, `defective`, `fraud`, `other`.
+    #[schema(value_type = String)]
+    reason: Reason,
+    /// For the buyer to read, at most 500 characters.
+    #[serde(default)]
+    note: String,
+    /// Let the license work on although all of its price goes back.
+    #[serde(default)]
+    keep_license: bool,
+    /// What was left when one looked; 409 `refund_changed` when it isn't any more.
+    #[serde(default)]
+    left_minor: Option<i64>,
+}
+
+/// A refund on its way.
+#[derive(Serialize, ToSchema)]
+pub struct RefundAskedOut {
+    refund_id: String,
+    /// `requested`: the provider is asked next.
+    state: &'static str,
+}
+
+/// Refund an order, or a part of it: a seller their own lines, the platform any.
+///
+/// Send an `Idempotency-Key`: asking again with it refunds once. The refund takes effect when the
+/// provider has said yes, usually within a second; see `GET /v1/sales/{order_line_id}`.
+#[utoipa::path(post, path = "/v1/orders/{order_id}/refunds", tag = "refunds",
+    request_body = RefundIn,
+    params(("order_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 201, body = RefundAskedOut), (status = 403), (status = 404),
+        (status = 409), (status = 422)))]
+async fn post_refund(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(order): PathParam<OrderId>,
+    key: IdempotencyKey,
+    body: JsonBody<RefundIn>,
+) -> Result<(StatusCode, Json<RefundAskedOut>), Problem> {
+    let given = body.value;
+    let line = given.order_line_id.as_deref().map(OrderLineId::parse);
+    let wanted = AskRefund {
+        order,
+        line: line.transpose()?,
+        amount_minor: given.amount_minor,
+        reason: given.reason,
+        note: given.note,
+        keeps_license: given.keep_license,
+        seen_left_minor: given.left_minor,
+    };
+    let caller = &visitor.caller;
+    let platform = caller.may(Capability::Administer);
+    let refund_id = match (key.over(&body.bytes), platform) {
+        (Some(key), true) => {
+            app.transact_once(caller, key, RefundOrder(wanted), refund_order)
+                .await?
+        }
+        (Some(key), false) => {
+            app.transact_once(caller, key, RefundSale(wanted), refund_sale)
+                .await?
+        }
+        (None, true) => {
+            app.transact(caller, RefundOrder(wanted), refund_order)
+                .await?
+        }
+        (None, false) => {
+            app.transact(caller, RefundSale(wanted), refund_sale)
+                .await?
+        }
+    };
+    let asked = RefundAskedOut {
+        refund_id,
+        state: "requested",
+    };
+    Ok((StatusCode::CREATED, Json(asked)))
+}
+
+/// A refund.
+#[derive(Serialize, ToSchema)]
+pub struct RefundOut {
+    refund_id: String,
+    /// `requested`, `succeeded`, `failed`.
+    state: &'static str,
+    amount_minor: i64,
+    currency: String,
+    reason: &'static str,
+    note: String,
+    /// `seller`, `platform`, `provider`.
+    by: &'static str,
+    failure_code: Option<String>,
+    /// Milliseconds since 1970 (UTC).
+    requested_at: i64,
+    settled_at: Option<i64>,
+}
+
+/// A refund as JSON, of so much.
+pub(crate) fn refund_out(refund: &Refund, amount: mintreu::Money) -> RefundOut {
+    RefundOut {
+        refund_id: refund.id.to_string(),
+        state: refund.state.code(),
+        amount_minor: amount.minor(),
+        currency: amount.currency().code().to_owned(),
+        reason: refund.reason.code(),
+        note: refund.note.clone(),
+        by: refund.by.code(),
+        failure_code: refund.failure_code.clone(),
+        requested_at: refund.requested_at.ms(),
+        settled_at: refund.settled_at.map(Timestamp::ms),
+    }
+}
+
+/// A dispute about the order's payment.
+#[derive(Serialize, ToSchema)]
+pub struct DisputeOut {
+    dispute_id: String,
+    /// `warning`, `inquiry`, `chargeback`, `won`, `lost`, `prevented`.
+    state: &'static str,
+    amount_minor: i64,
+    currency: String,
+    /// Why the bank asks: `fraudulent`.
+    reason: Option<String>,
+    /// Milliseconds since 1970 (UTC).
+    opened_at: i64,
+    closed_at: Option<i64>,
+}
+
+/// A sold line with what became of its money.
+#[derive(Serialize, ToSchema)]
+pub struct SaleRefundsOut {
+    order_id: String,
+    order_line_id: String,
+    /// Of the order.
+    state: &'static str,
+    charged_minor: i64,
+    /// What is left to refund.
+    left_minor: i64,
+    currency: String,
+    /// Amounts are this line's.
+    refunds: Vec<RefundOut>,
+    disputes: Vec<DisputeOut>,
+}
+
+fn sale_out(found: &OfLine) -> SaleRefundsOut {
+    let disputes = found.disputes.iter().map(|one| DisputeOut {
+        dispute_id: one.id.to_string(),
+        state: one.state.code(),
+        amount_minor: one.amount.minor(),
+        currency: one.amount.currency().code().to_owned(),
+        reason: one.reason.clone(),
+        opened_at: one.opened_at.ms(),
+        closed_at: one.closed_at.map(Timestamp::ms),
+    });
+    SaleRefundsOut {
+        order_id: found.order.id.to_string(),
+        order_line_id: found.line.id.to_string(),
+        state: found.order.state.code(),
+        charged_minor: found.line.split.charged.minor(),
+        left_minor: found.left.minor(),
+        currency: found.left.currency().code().to_owned(),
+        refunds: found
+            .refunds
+            .iter()
+            .map(|(refund, amount)| refund_out(refund, *amount))
+            .collect(),
+        disputes: disputes.collect(),
+    }
+}
+
+/// A line that one sold, with its refunds and disputes.
+#[utoipa::path(get, path = "/v1/sales/{order_line_id}", tag = "sales",
+    params(("order_line_id" = String, Path)),
+    responses((status = 200, body = SaleRefundsOut), (status = 404)))]
+async fn show_sale(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(line): PathParam<OrderLineId>,
+) -> Result<Json<SaleRefundsOut>, Problem> {
+    let found = app.read(&visitor.caller, line, of_line).await?;
+    Ok(Json(sale_out(&found)))
+}

@@ -1,0 +1,39 @@
+//! Refunds and disputes: money that goes back, and everything that follows from it.
+//!
+//! A refund is asked for by the seller of a line, by the platform, or at the provider itself; it
+//! reserves what it will take, asks the provider between transactions, and takes effect when the
+//! provider says so. A dispute is the provider's to tell of, from the first warning to the bank's
+//! decision; it is an entity of its own and never a state of the order. Both take from the parts
+//! of an order's lines ([`crate::domains::ledger::give_back`]), and both can be undone: a refund
+//! that fails afterwards, a dispute that is won.
+//!
+//! # Invariants
+//! * Of a line, what is reserved and taken by all refunds and disputes is at most what was sold.
+//! * Ledger, hold, order and license change in the commit that changes the refund or dispute.
+//! * Nothing is refunded while a bank has the money, or asks for it.
+//! * What is told again, late or out of order changes nothing.
+//! * A license whose money is gone doesn't work (unless the refund says keep); when the money
+//!   comes back, so does the license; what its seller withdrew by hand stays withdrawn.
+//!
+//! # Tables
+//! `refund`, `dispute`, `line_reversal`.
+//!
+//! Start reading at [`model`], then [`ops`], [`disputes`] and [`effect`]; the way through the
+//! gateway is in [`flow`].
+
+pub mod disputes;
+pub mod effect;
+pub mod flow;
+pub mod http;
+pub mod model;
+pub mod ops;
+pub mod pages;
+pub mod sql;
+
+pub use flow::{SEND_JOB, SendPayload, send_refund};
+pub use model::{
+    By, Dispute, DisputeState, LineReversal, Reason, Refund, RefundError, RefundState,
+    ReversalState,
+};
+pub use ops::{AskRefund, Heard, RefundOrder, RefundSale, hear, refund_order, refund_sale};
+pub use pages::{OfLine, OfOrder, of_line, of_order};

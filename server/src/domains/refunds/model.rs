@@ -1,0 +1,497 @@
+//! A refund, a dispute, their states, and what can be refused. Pure.
+
+use crate::caller::Denied;
+use crate::domains::ledger::{GiveBackError, LedgerError, Parts};
+use crate::domains::licensing::LicensingError;
+use crate::domains::orders::{OrderError, OrderState};
+use crate::domains::payments::PaymentError;
+use crate::queue::JobError;
+use crate::store::StoreError;
+use mintreu::id::{AccountId, DisputeId, OrderId, OrderLineId, PaymentId, RefundId};
+use mintreu::{Money, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Most refunds of one order.
+pub const MAX_REFUNDS: usize = 100;
+/// Longest note, in characters.
+pub const MAX_NOTE: usize = 500;
+/// What a provider takes for a chargeback, in minor units; the seller bears it unless it is won.
+pub const DISPUTE_FEE_MINOR: i64 = 1_500;
+
+/// Where a refund stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefundState {
+    /// Reserved; the provider hasn't said yes.
+    Requested,
+    /// The money is on its way to the buyer.
+    Succeeded,
+    /// It was refused, or came back.
+    Failed,
+}
+
+impl RefundState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Requested, Self::Succeeded, Self::Failed];
+
+    /// As stored and shown.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads what [`RefundState::code`] wrote.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.code() == code)
+    }
+}
+
+/// Why money goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The buyer asked.
+    RequestedByCustomer,
+    /// Bought twice.
+    Duplicate,
+    /// It doesn't work.
+    Defective,
+    /// The card's owner didn't buy it: the platform gives its fee back.
+    Fraud,
+    /// Something else; the note says what.
+    Other,
+}
+
+impl Reason {
+    /// Every reason, in the order of forms.
+    pub const ALL: [Self; 5] = [
+        Self::RequestedByCustomer,
+        Self::Duplicate,
+        Self::Defective,
+        Self::Fraud,
+        Self::Other,
+    ];
+
+    /// As stored and shown.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::RequestedByCustomer => "requested_by_customer",
+            Self::Duplicate => "duplicate",
+            Self::Defective => "defective",
+            Self::Fraud => "fraud",
+            Self::Other => "other",
+        }
+    }
+
+    /// Reads what [`Reason::code`] wrote.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+}
+
+/// Who wanted a refund.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The seller of the lines.
+    Seller,
+    /// The platform.
+    Platform,
+    /// Somebody at the provider.
+    Provider,
+}
+
+impl By {
+    /// Everybody.
+    pub const ALL: [Self; 3] = [Self::Seller, Self::Platform, Self::Provider];
+
+    /// As stored and shown.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Seller => "seller",
+            Self::Platform => "platform",
+            Self::Provider => "provider",
+        }
+    }
+
+    /// Reads what [`By::code`] wrote.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|by| by.code() == code)
+    }
+}
+
+/// Money on its way back to a buyer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refund {
+    /// The refund.
+    pub id: RefundId,
+    /// Of which order.
+    pub order: OrderId,
+    /// Of which payment.
+    pub payment: PaymentId,
+    /// Who sends it.
+    pub provider: String,
+    /// The provider's name of it, once it has one.
+    pub provider_refund: Option<String>,
+    /// How much the buyer gets.
+    pub amount: Money,
+    /// Where it stands.
+    pub state: RefundState,
+    /// Why.
+    pub reason: Reason,
+    /// In words, for the buyer to read; may be empty.
+    pub note: String,
+    /// Who wanted it.
+    pub by: By,
+    /// Whose account that was.
+    pub asked_by: Option<AccountId>,
+    /// Whether the license goes on working although all of its price went back.
+    pub keeps_license: bool,
+    /// Why it failed.
+    pub failure_code: Option<String>,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// When it succeeded or failed.
+    pub settled_at: Option<Timestamp>,
+}
+
+/// Where a dispute stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DisputeState {
+    /// The bank suspects a fraud (an early fraud warning); no money moved.
+    Warning,
+    /// The bank asks; no money moved.
+    Inquiry,
+    /// The bank took the money and hasn't decided.
+    Chargeback,
+    /// The money is back, or was never taken.
+    Won,
+    /// The money stays with the buyer.
+    Lost,
+    /// The payment that was warned of was refunded in full.
+    Prevented,
+}
+
+impl DisputeState {
+    /// Every state.
+    pub const ALL: [Self; 6] = [
+        Self::Warning,
+        Self::Inquiry,
+        Self::Chargeback,
+        Self::Won,
+        Self::Lost,
+        Self::Prevented,
+    ];
+
+    /// As stored and shown.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Inquiry => "inquiry",
+            Self::Chargeback => "chargeback",
+            Self::Won => "won",
+            Self::Lost => "lost",
+            Self::Prevented => "prevented",
+        }
+    }
+
+    /// Reads what [`DisputeState::code`] wrote.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.code() == code)
+    }
+
+    /// Whether the bank has the money.
+    pub const fn has_money(self) -> bool {
+        matches!(self, Self::Chargeback | Self::Lost)
+    }
+
+    /// Whether the bank hasn't decided: nothing may be refunded meanwhile.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Inquiry | Self::Chargeback)
+    }
+}
+
+/// What can happen to a dispute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DisputeEvent {
+    /// The bank suspects.
+    Warned,
+    /// The bank asks.
+    Inquired,
+    /// The bank takes the money.
+    Opened,
+    /// The bank gives it back.
+    Won,
+    /// The bank keeps it.
+    Lost,
+    /// All of the payment was refunded.
+    Refunded,
+}
+
+impl DisputeEvent {
+    /// Every event.
+    pub const ALL: [Self; 6] = [
+        Self::Warned,
+        Self::Inquired,
+        Self::Opened,
+        Self::Won,
+        Self::Lost,
+        Self::Refunded,
+    ];
+}
+
+/// What `event` makes of a dispute in `current` (`None`: nobody told of it yet); `None` is no
+/// change. A bank may think again after a decision; an opening never undoes one.
+///
+/// | state \ event | warned | inquired | opened | won | lost | refunded |
+/// |---|---|---|---|---|---|---|
+/// | unknown | warning | inquiry | chargeback | won | lost | – |
+/// | warning | – | inquiry | chargeback | won | lost | prevented |
+/// | inquiry | – | – | chargeback | won | lost | – |
+/// | chargeback | – | – | – | won | lost | – |
+/// | won | – | – | – | – | lost | – |
+/// | lost | – | – | – | won | – | – |
+/// | prevented | – | inquiry | chargeback | won | lost | – |
+pub const fn next_state(
+    current: Option<DisputeState>,
+    event: DisputeEvent,
+) -> Option<DisputeState> {
+    use DisputeEvent as E;
+    use DisputeState as S;
+    match (current, event) {
+        (None, E::Warned) => Some(S::Warning),
+        (None | Some(S::Warning | S::Prevented), E::Inquired) => Some(S::Inquiry),
+        (None | Some(S::Warning | S::Inquiry | S::Prevented), E::Opened) => Some(S::Chargeback),
+        (Some(S::Won), E::Won) | (Some(S::Lost), E::Lost) => None,
+        (_, E::Won) => Some(S::Won),
+        (_, E::Lost) => Some(S::Lost),
+        (Some(S::Warning), E::Refunded) => Some(S::Prevented),
+        _ => None,
+    }
+}
+
+/// A bank's question about a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dispute {
+    /// The dispute.
+    pub id: DisputeId,
+    /// About which order.
+    pub order: OrderId,
+    /// About which payment.
+    pub payment: PaymentId,
+    /// Who tells of it.
+    pub provider: String,
+    /// The provider's name of it.
+    pub provider_dispute: String,
+    /// How much it is about.
+    pub amount: Money,
+    /// Where it stands.
+    pub state: DisputeState,
+    /// Why the bank asks: `fraudulent`.
+    pub reason: Option<String>,
+    /// How often money was taken for it.
+    pub rounds: i64,
+    /// When the newest event that was believed happened.
+    pub told_at: Timestamp,
+    /// When it was first heard of.
+    pub opened_at: Timestamp,
+    /// When it was decided.
+    pub closed_at: Option<Timestamp>,
+}
+
+impl Dispute {
+    /// What its takings are kept and posted under.
+    pub fn cause(&self) -> String {
+        format!("{}:{}", self.id, self.rounds)
+    }
+}
+
+/// What became of a taking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReversalState {
+    /// It will be taken.
+    Reserved,
+    /// It is taken, and posted.
+    Taken,
+    /// It never was, or is back.
+    Undone,
+}
+
+impl ReversalState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Reserved, Self::Taken, Self::Undone];
+
+    /// As stored.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Reserved => "reserved",
+            Self::Taken => "taken",
+            Self::Undone => "undone",
+        }
+    }
+
+    /// Reads what [`ReversalState::code`] wrote.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.code() == code)
+    }
+}
+
+/// What one refund or dispute takes from one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineReversal {
+    /// The refund's id, or the dispute's with its round.
+    pub cause: String,
+    /// From which line.
+    pub line: OrderLineId,
+    /// From which part how much.
+    pub parts: Parts,
+    /// Whether the platform gave its fee back.
+    pub fee_returned: bool,
+    /// What of it came out of the seller's hold.
+    pub from_held: Money,
+    /// The line's share of what the provider takes for a dispute.
+    pub cost: Money,
+    /// What became of it.
+    pub state: ReversalState,
+}
+
+impl LineReversal {
+    /// Whether a refund took it, and not a dispute.
+    pub fn is_refund(&self) -> bool {
+        self.cause.starts_with(RefundId::PREFIX)
+    }
+
+    /// Whether it isn't there for others to take.
+    pub fn counts(&self) -> bool {
+        self.state != ReversalState::Undone
+    }
+}
+
+/// Why nothing was refunded.
+#[derive(Debug, thiserror::Error)]
+pub enum RefundError {
+    /// No such order, or nothing of the caller's in it.
+    #[error("no such order")]
+    NotFound,
+    /// It isn't paid.
+    #[error("the order is {}", .0.code())]
+    NotPaid(OrderState),
+    /// It cost nothing.
+    #[error("nothing was paid for this")]
+    Free,
+    /// A bank asks about the payment.
+    #[error("the payment is disputed; what the bank decides, happens")]
+    Disputed,
+    /// Nothing, or more than is left.
+    #[error("up to {left} can be refunded")]
+    OutOfRange {
+        /// What is left.
+        left: Money,
+    },
+    /// Something was refunded since the form was drawn.
+    #[error("something was refunded meanwhile; {left} is left")]
+    Changed {
+        /// What is left.
+        left: Money,
+    },
+    /// The order was refunded too often.
+    #[error("an order can be refunded {MAX_REFUNDS} times")]
+    TooMany,
+    /// The note is too long.
+    #[error("a note has at most {MAX_NOTE} characters")]
+    NoteTooLong,
+    /// A provider tells of more than is left here: what it told before hasn't arrived, or a refund
+    /// is under way. Asking again later helps.
+    #[error("an event came before those that explain it; {left} is left")]
+    Early {
+        /// What is left.
+        left: Money,
+    },
+    /// Orders.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// Payments.
+    #[error(transparent)]
+    Payment(#[from] PaymentError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Licensing.
+    #[error(transparent)]
+    Licensing(#[from] LicensingError),
+    /// An amount is too large.
+    #[error(transparent)]
+    Money(#[from] mintreu::Error),
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<GiveBackError> for RefundError {
+    fn from(error: GiveBackError) -> Self {
+        match error {
+            GiveBackError::OutOfRange { left } => Self::OutOfRange { left },
+            GiveBackError::Money(error) => Self::Money(error),
+        }
+    }
+}
+
+impl From<RefundError> for JobError {
+    fn from(error: RefundError) -> Self {
+        match error {
+            RefundError::Store(error) => Self::retry(error),
+            other => Self::fail(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_disputes_holds_cell_by_cell() {
+        let table = [
+            ("", ["warning", "inquiry", "chargeback", "won", "lost", ""]),
+            (
+                "warning",
+                ["", "inquiry", "chargeback", "won", "lost", "prevented"],
+            ),
+            ("inquiry", ["", "", "chargeback", "won", "lost", ""]),
+            ("chargeback", ["", "", "", "won", "lost", ""]),
+            ("won", ["", "", "", "", "lost", ""]),
+            ("lost", ["", "", "", "won", "", ""]),
+            (
+                "prevented",
+                ["", "inquiry", "chargeback", "won", "lost", ""],
+            ),
+        ];
+        assert_eq!(table.len(), DisputeState::ALL.len() + 1);
+        for (state, row) in table {
+            for (event, expected) in DisputeEvent::ALL.into_iter().zip(row) {
+                let next = next_state(DisputeState::parse(state), event);
+                assert_eq!(next, DisputeState::parse(expected), "{state:?} {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn codes_read_back() {
+        for state in RefundState::ALL {
+            assert_eq!(RefundState::parse(state.code()), Some(state));
+        }
+        for reason in Reason::ALL {
+            assert_eq!(Reason::parse(reason.code()), Some(reason));
+        }
+        for by in By::ALL {
+            assert_eq!(By::parse(by.code()), Some(by));
+        }
+        for state in ReversalState::ALL {
+            assert_eq!(ReversalState::parse(state.code()), Some(state));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What people see of refunds and disputes: the buyer's whole order, a seller's own line.
+
+use super::model::{Dispute, LineReversal, Refund, RefundError, ReversalState};
+use super::sql;
+use crate::app::ReadCx;
+use crate::caller::Capability;
+use crate::domains::orders::{self, Line, Order};
+use mintreu::Money;
+use mintreu::id::{OrderId, OrderLineId};
+
+/// What became of the money of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OfOrder {
+    /// In the order they were asked for.
+    pub refunds: Vec<Refund>,
+    /// In the order they were heard of.
+    pub disputes: Vec<Dispute>,
+}
+
+/// Refunds and disputes of an order, whoever asks: the caller of this function knows who may.
+pub fn of_order(cx: &mut ReadCx<'_>, order: OrderId) -> Result<OfOrder, RefundError> {
+    let tenant = cx.caller.tenant;
+    Ok(OfOrder {
+        refunds: sql::refunds_of(cx.tx, tenant, order)?,
+        disputes: sql::disputes_of(cx.tx, tenant, order)?,
+    })
+}
+
+/// A sold line as its seller sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfLine {
+    /// The line.
+    pub line: Line,
+    /// Its order.
+    pub order: Order,
+    /// Each refund that took from the line, with how much of it was this line's.
+    pub refunds: Vec<(Refund, Money)>,
+    /// Disputes about the order.
+    pub disputes: Vec<Dispute>,
+    /// What is left to refund.
+    pub left: Money,
+    /// Whether a refund would be refused because a bank asks.
+    pub disputed: bool,
+}
+
+/// A line of the caller's own sales with its refunds and disputes; any line for the platform.
+pub fn of_line(cx: &mut ReadCx<'_>, id: &OrderLineId) -> Result<OfLine, RefundError> {
+    let tenant = cx.caller.tenant;
+    let order = orders::of_line(cx.tx, tenant, *id)?.ok_or(RefundError::NotFound)?;
+    let order = orders::find(cx.tx, tenant, order)?.ok_or(RefundError::NotFound)?;
+    let (me, platform) = (cx.caller.account, cx.caller.may(Capability::Administer));
+    let line = order.lines.iter().find(|line| line.id == *id);
+    let line = line
+        .filter(|line| platform || (me.is_some() && Some(line.seller) == me))
+        .ok_or(RefundError::NotFound)?
+        .clone();
+    let found = of_order(cx, order.id)?;
+    let reversals = sql::reversals_of(cx.tx, tenant, order.id)?;
+    let of_line: Vec<_> = reversals.iter().filter(|one| one.line == *id).collect();
+    let mut refunds = Vec::new();
+    for refund in found.refunds {
+        let cause = refund.id.to_string();
+        if let Some(one) = of_line.iter().find(|one| one.cause == cause) {
+            refunds.push((refund, one.parts.total()?));
+        }
+    }
+    let left = left(&line, &of_line)?;
+    Ok(OfLine {
+        disputed: found.disputes.iter().any(|one| one.state.is_open()),
+        disputes: found.disputes,
+        line,
+        order,
+        refunds,
+        left,
+    })
+}
+
+fn left(line: &Line, reversals: &[&LineReversal]) -> Result<Money, RefundError> {
+    let mut left = line.split.charged;
+    for one in reversals
+        .iter()
+        .filter(|one| one.state != ReversalState::Undone)
+    {
+        left = left.checked_sub(one.parts.total()?)?;
+    }
+    Ok(left)
+}
