@@ -202,6 +202,8 @@ pub struct OrderPageOut {
     licenses: Vec<LicenseOut>,
     /// What its buyer agreed to.
     consents: Vec<ConsentOut>,
+    /// What went back to the buyer, or is about to.
+    refunds: Vec<RefundOut>,
 }
 
 /// A text that a buyer agreed to.
@@ -225,8 +227,6 @@ fn consent_out(consent: &Consent) -> ConsentOut {
         text_sha256: digits.collect(),
         agreed_at: consent.agreed_at.ms(),
     }
-    /// What went back to the buyer, or is about to.
-    refunds: Vec<RefundOut>,
 }
 
 fn page_out(page: &OrderPage, now: Timestamp) -> OrderPageOut {

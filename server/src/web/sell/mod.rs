@@ -7,6 +7,7 @@
 mod batch_form;
 mod coupon_form;
 pub mod coupons;
+pub mod deliveries;
 pub mod editor;
 mod form;
 pub mod keys;
@@ -18,6 +19,7 @@ pub mod payouts;
 pub mod sales;
 pub mod statements;
 pub mod trouble;
+pub mod webhooks;
 
 use super::ask::{Answer, Ask, go_to, html, refused};
 use super::page::{Page, Section};
@@ -59,6 +61,7 @@ pub(super) enum At {
     Usage,
     Meters,
     Keys,
+    Webhooks,
 }
 
 pub(super) fn tabs(page: &Page, at: At) -> Vec<Tab> {
@@ -72,6 +75,7 @@ pub(super) fn tabs(page: &Page, at: At) -> Vec<Tab> {
         (At::Usage, "/sell/usage", page.say("sell-usage")),
         (At::Meters, "/sell/meters", page.say("sell-meters")),
         (At::Keys, "/sell/keys", page.say("sell-keys")),
+        (At::Webhooks, "/sell/webhooks", page.say("sell-webhooks")),
     ];
     let tab = |(place, address, name): (At, &str, String)| Tab {
         name,
