@@ -9,8 +9,8 @@ use crate::domains::licensing::LicensingError;
 use crate::domains::orders::OrderError;
 use crate::domains::payments::PaymentError;
 use crate::domains::promotions::PromotionError;
-use crate::domains::subscriptions::SubscriptionError;
 use crate::domains::refunds::RefundError;
+use crate::domains::subscriptions::SubscriptionError;
 use crate::queue::JobError;
 use crate::store::StoreError;
 

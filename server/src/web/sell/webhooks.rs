@@ -257,7 +257,7 @@ fn told(ask: &Ask, made: NewSecret) -> Answer {
         page.say_one("webhooks-overlap", "when", until)
     });
     let key = KeyBox {
-        id: "webhook-secret",
+        id: "webhook-secret".to_owned(),
         label: page.say("webhooks-secret"),
         value,
         copy: page.say("copy"),
