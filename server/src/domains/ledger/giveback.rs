@@ -203,14 +203,16 @@ mod tests {
 
     /// Tax, platform fee, payment fee, affiliate, seller.
     type Row = [i64; 5];
+    /// Each refund, and what each part gives back.
+    type Refunds = &'static [(i64, Row)];
 
     /// Computed by hand: what is due of each part at the cumulative sum, in whole units, and the
     /// units that are missing go to the largest remainders. 49.00 EUR with 19 % tax, 15 % fee, 8 %
     /// affiliate and 2.9 % + 0.30: of 19.44, for one, 310.39, 245.04, 66.34, 130.69 and 1191.54 are
     /// due, so the affiliate and the seller get one more.
-    const GOLDEN: &[(Currency, Row, &[(i64, Row)])] = &[
+    const GOLDEN: &[(&str, Row, Refunds)] = &[
         (
-            Currency::EUR,
+            "EUR",
             [931, 735, 199, 392, 3_574],
             &[
                 (1_944, [310, 245, 66, 131, 1_192]),
@@ -219,7 +221,7 @@ mod tests {
             ],
         ),
         (
-            Currency::USD,
+            "USD",
             [0, 200, 59, 80, 661],
             &[
                 (1, [0, 0, 0, 0, 1]),
@@ -228,7 +230,7 @@ mod tests {
             ],
         ),
         (
-            Currency::JPY,
+            "JPY",
             [100, 150, 62, 80, 708],
             &[
                 (367, [33, 50, 21, 27, 236]),
@@ -237,7 +239,7 @@ mod tests {
             ],
         ),
         (
-            Currency::KWD,
+            "KWD",
             [0, 1_852, 388, 988, 9_117],
             &[
                 (4_115, [0, 618, 129, 329, 3_039]),
@@ -249,13 +251,14 @@ mod tests {
 
     #[test]
     fn the_golden_table_holds() {
-        for (currency, sold, refunds) in GOLDEN {
-            let sold = Parts::new(*currency, *sold);
-            let mut gone = Parts::zero(*currency);
+        for (code, sold, refunds) in GOLDEN {
+            let currency = Currency::parse(code).expect("a currency");
+            let sold = Parts::new(currency, *sold);
+            let mut gone = Parts::zero(currency);
             for (amount, expected) in *refunds {
-                let amount = Money::new(*amount, *currency);
+                let amount = Money::new(*amount, currency);
                 let back = give_back(&sold, &gone, amount).expect("goes back");
-                assert_eq!(back, Parts::new(*currency, *expected), "{amount}");
+                assert_eq!(back, Parts::new(currency, *expected), "{amount}");
                 gone = gone.checked_add(&back).expect("adds up");
             }
             assert_eq!(gone, sold, "all of it went back");
@@ -298,14 +301,8 @@ mod tests {
                 *sum += part;
             }
         }
+        // Of 3 each part is due 0.6, which rounds to 1: four parts give back 5 and had 3.
         let within = |gone: Row| gone.iter().zip(sold).all(|(gone, sold)| *gone <= sold);
-        assert!(within(gone), "thirds are even");
-        let mut gone = [0; 5];
-        for _ in 0..15 {
-            for (sum, part) in gone.iter_mut().zip(naive(&sold, 1)) {
-                *sum += part;
-            }
-        }
         assert!(!within(gone), "the control found nothing: {gone:?}");
     }
 
