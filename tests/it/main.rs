@@ -43,6 +43,7 @@ mod web_keys;
 mod web_pages;
 mod web_usage;
 mod web_verify;
+mod web_webhooks;
 mod webhook_receiver;
 mod webhook_vectors;
 mod webhooks;

@@ -5,6 +5,7 @@
 //! * Figures come from the same rows as the lists beneath them.
 
 mod batch_form;
+pub mod deliveries;
 pub mod editor;
 mod form;
 pub mod keys;
@@ -14,6 +15,7 @@ mod log;
 pub mod meters;
 pub mod sales;
 pub mod trouble;
+pub mod webhooks;
 
 use super::ask::{Answer, Ask, go_to, html, refused};
 use super::page::{Page, Section};
@@ -52,6 +54,7 @@ enum At {
     Usage,
     Meters,
     Keys,
+    Webhooks,
 }
 
 fn tabs(page: &Page, at: At) -> Vec<Tab> {
@@ -62,6 +65,7 @@ fn tabs(page: &Page, at: At) -> Vec<Tab> {
         (At::Usage, "/sell/usage", page.say("sell-usage")),
         (At::Meters, "/sell/meters", page.say("sell-meters")),
         (At::Keys, "/sell/keys", page.say("sell-keys")),
+        (At::Webhooks, "/sell/webhooks", page.say("sell-webhooks")),
     ];
     let tab = |(place, address, name): (At, &str, String)| Tab {
         name,
