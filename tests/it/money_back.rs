@@ -7,7 +7,7 @@ use mintreu::id::{OrderId, OrderLineId};
 use mintreu::{Currency, Money};
 use mintreu_server::app::{Command, Cx};
 use mintreu_server::caller::Capability;
-use mintreu_server::domains::fulfilment::{Purchase, start};
+use mintreu_server::domains::fulfilment::{Item, Purchase, Wanted, start};
 use mintreu_server::domains::ledger::{AccountKind, Traffic, seller_balances};
 use mintreu_server::domains::payments::{ReceiveEvent, receive_event};
 use mintreu_server::domains::refunds::{AskRefund, Reason, RefundError, RefundSale, refund_sale};
@@ -74,8 +74,10 @@ impl<'a> Desk<'a> {
     /// Buys and pays; the shop has heard of it.
     pub async fn buy(&self, quantity: i64) -> Paid {
         let purchase = Purchase {
-            price: self.shop.price,
-            quantity,
+            wanted: Wanted {
+                items: vec![Item::new(self.shop.price, quantity)],
+                ..Wanted::default()
+            },
             seen: Money::new(4_900 * quantity, Currency::EUR),
             email: Some("guest@example.org".to_owned()),
             traffic: Traffic::Unknown,

@@ -18,7 +18,8 @@ async fn an_endpoint_is_added_tested_replayed_and_deleted_by_forms() {
     demo::seed(&test.app).await.expect("the shop is filled");
     let (server, receiver) = (test.serve().await, Receiver::start().await);
     let browser = server.browser();
-    assert_eq!(browser.get("/sell/webhooks").await.status(), 401);
+    let guest = browser.get("/sell/webhooks").await;
+    assert_eq!(guest.status(), StatusCode::SEE_OTHER, "to sign in");
     sign_in(&browser, DEVELOPER).await;
     let home = "/sell/webhooks";
     assert!(page(&browser, home).await.contains("Nobody is told yet"));
