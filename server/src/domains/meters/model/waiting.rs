@@ -35,7 +35,7 @@ pub fn write(minutes: &BTreeMap<Minute, Cell>) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// Reads what [`write`] wrote, of the meters in `how` alone: a deleted one counts no more.
+/// Reads what [`write()`] wrote, of the meters in `how` alone: a deleted one counts no more.
 pub fn read(
     bytes: &[u8],
     how: &HashMap<MeterId, Aggregation>,
