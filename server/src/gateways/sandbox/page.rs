@@ -143,3 +143,17 @@ async fn choose_card(
         SessionState::Succeeded | SessionState::Failed => Redirect::to(&stored.return_url),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_card_has_its_sentence() {
+        let english = Translator::of(Locale::English);
+        for (choice, _) in Choice::CARDS {
+            let key = format!("sandbox-card-{}", choice.code().replace('_', "-"));
+            assert_ne!(english.say(&key), key);
+        }
+    }
+}

@@ -416,6 +416,7 @@ fn facts(page: &Page, payout: &Payout) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::{Locale, Translator};
 
     #[test]
     fn amounts_are_read_with_their_currency_s_digits() {
@@ -433,6 +434,17 @@ mod tests {
             ("99999999999999999999", Currency::EUR, None),
         ] {
             assert_eq!(minor_of(text, currency), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_state_and_reason_has_its_sentence() {
+        use crate::domains::payouts::model::SkipReason;
+        let english = Translator::of(Locale::English);
+        let states = State::ALL.map(|state| format!("payout-state-{}", state.code()));
+        let reasons = SkipReason::ALL.map(|reason| format!("payout-skip-{}", reason.code()));
+        for key in states.into_iter().chain(reasons) {
+            assert_ne!(english.say(&key), key);
         }
     }
 }
