@@ -113,9 +113,10 @@ async function listProduct(page, url) {
 async function buy(page, url) {
   await signUp(page, url, 'Bo Customer', 'bo@journey.example', '/licenses');
   await page.goto(`${url}/p/tide-tables`);
-  await page.locator('.buy form button').click();
+  await page.locator('.buy form button.primary').click();
   assert.match(await page.textContent('main'), /49[.,]00/);
-  await page.locator('main form button').click();
+  await page.check('[name=waiver]');
+  await page.locator('main form button.primary').click();
   await page.waitForURL(/\/sandbox\/pay\//);
   await page.check('[name=choice][value=duplicate]');
   await page.locator('form button').first().click();
