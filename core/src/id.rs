@@ -144,9 +144,9 @@ id_type!(/** A usage stream: one device's chain of segments for one license. */ 
 id_type!(/** What somebody pays for again and again. */ SubscriptionId, "sub_");
 id_type!(/** A tenant: one host, brand and policy. */ TenantId, "ten_");
 id_type!(/** A token by which a seller's programs call. */ TokenId, "tok_");
-id_type!(/** A seller's debt that the platform bears. */ WriteOffId, "wof_");
 id_type!(/** What one webhook endpoint is told of one fact. */ WebhookDeliveryId, "whd_");
 id_type!(/** Where a seller wants to be told of facts. */ WebhookEndpointId, "whe_");
+id_type!(/** A seller's debt that the platform bears. */ WriteOffId, "wof_");
 
 #[cfg(test)]
 mod tests {
