@@ -5,6 +5,8 @@
 //! A processor that changes its speed, and a neighbour that takes its time, slow both halves of a
 //! round; the fastest rounds of each side could be of different speeds.
 
+#[cfg(feature = "server")]
+pub mod load;
 pub mod peers;
 
 use std::hint::black_box;
@@ -20,6 +22,14 @@ pub fn time(work: impl FnOnce()) -> Duration {
     let started = std::time::Instant::now();
     work();
     started.elapsed()
+}
+
+/// How long a future takes, and what it comes to.
+#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+pub async fn time_async<T>(work: impl Future<Output = T>) -> (Duration, T) {
+    let started = std::time::Instant::now();
+    let done = work.await;
+    (started.elapsed(), done)
 }
 
 /// Nanoseconds a call of `ours` and of `bare` in the round with the median ratio, of many rounds

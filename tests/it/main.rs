@@ -29,6 +29,7 @@ mod licensing_seats;
 mod license_batches;
 mod license_keys;
 mod metered;
+mod metered_blocks;
 mod metered_devices;
 mod metered_events;
 mod metered_rollups;

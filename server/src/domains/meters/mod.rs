@@ -1,6 +1,7 @@
 //! Meters: what sellers measure, the events that count, and what they come to.
 //!
-//! A seller's programs send events: who used what, when, and how much. Each is stored once, and in
+//! A seller's programs send events: who used what, when, and how much. Each is stored once, with the
+//! others of its request and hour in one row (a block) and its key in another, and in
 //! the same commit it is counted in its minute by every meter that counts its type. Minutes wait in one
 //! row a request until they are added to the stored minutes, hours and days (UTC), many requests' at
 //! once. Questions add up what is stored and what waits, so that their cost depends on how long a time
@@ -19,8 +20,8 @@
 //! * A license is billed by the whole units of its running total.
 //!
 //! # Tables
-//! `usage_meter`, `usage_event`, `usage_group`, `usage_waiting`, `usage_rollup`,
-//! `usage_license_sum`, `lago_object`.
+//! `usage_meter`, `usage_event_key`, `usage_block`, `usage_reversal`, `usage_group`,
+//! `usage_waiting`, `usage_rollup`, `usage_license_sum`, `lago_object`.
 //!
 //! Start reading at [`ops::ingest_events`], then [`ops::usage`].
 

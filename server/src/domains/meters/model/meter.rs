@@ -331,18 +331,25 @@ impl Draft {
         Ok(reading)
     }
 
-    /// The values of the properties to group by; what is missing is empty.
-    pub fn dimensions(&self, event: &Event) -> Result<BTreeMap<String, String>, String> {
+    /// The values of the properties to group by, in the order of their names; what is missing is
+    /// empty.
+    pub fn values<'e>(&self, event: &'e Event) -> Result<Vec<&'e str>, String> {
         let value = |(name, path): (&String, &Path)| {
             let text = path.of(event).map_or("", Leaf::text);
             match text.len() <= MAX_GROUP_VALUE {
-                true => Ok((name.clone(), text.to_owned())),
+                true => Ok(text),
                 false => Err(format!(
                     "the value of {name} has more than {MAX_GROUP_VALUE} bytes"
                 )),
             }
         };
         self.group_by.iter().map(value).collect()
+    }
+
+    /// The same with their names.
+    pub fn dimensions(&self, event: &Event) -> Result<BTreeMap<String, String>, String> {
+        let values = self.values(event)?.into_iter().map(str::to_owned);
+        Ok(self.group_by.keys().cloned().zip(values).collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What meters, events and roll-ups are, and the rules they keep. Pure.
 
+pub mod block;
 pub mod cell;
 pub mod code;
 pub mod decimal;

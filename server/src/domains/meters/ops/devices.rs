@@ -17,7 +17,7 @@ use mintreu::Timestamp;
 use mintreu::id::StreamId;
 use mintreu::meter::CellKey;
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// The property that has an event's value.
 const VALUE: &str = "value";
@@ -63,17 +63,20 @@ fn count(cx: &mut Cx<'_>, carried: &Carried) -> Result<(), MeterError> {
     let meters = sql::meters(cx.tx, cx.caller.tenant, carried.seller)?;
     let mut tally = Tally::new(carried.seller, &meters, cx.now);
     for (key, units) in &carried.units {
-        let measure = |meter: &&Meter| measures(&meter.draft, carried, key.meter());
-        for meter in meters.iter().filter(measure) {
+        let measure = |(_, meter): &(usize, &Meter)| measures(&meter.draft, carried, key.meter());
+        for (place, meter) in meters.iter().enumerate().filter(measure) {
             // A value that is too long to group by can't be told apart, as in an event.
             if let Some(group) = group(&meter.draft, carried, key) {
-                tally.count_units(meter, (*units, carried.at), group)?;
+                tally.count_units(place, (*units, carried.at), group)?;
             }
         }
     }
+    // A device that names two events alike has counted one.
+    let mut ids = HashSet::new();
     let events: Vec<Event> = carried
         .events
         .iter()
+        .filter(|(_, event)| ids.insert(event.id()))
         .filter_map(|(at, event)| as_event(carried, *at, event))
         .collect();
     let looked = events.iter().map(|event| (event, tally.look(event)));
@@ -82,11 +85,11 @@ fn count(cx: &mut Cx<'_>, carried: &Carried) -> Result<(), MeterError> {
         .iter()
         .map(|(event, (_, problem))| (*event, problem.clone()))
         .collect();
-    let stored = sql::insert_events(cx, carried.seller, &rows)?;
-    for (event, (says, _)) in looked {
-        if stored.contains(&(event.source.clone(), event.id.clone())) {
-            for (meter, reading, group) in says {
-                tally.count(meter, &reading, group)?;
+    let before = sql::insert_events(cx, carried.seller, &rows)?;
+    for ((_, (says, _)), before) in looked.into_iter().zip(before) {
+        if before.is_none() {
+            for said in &says {
+                tally.count(said)?;
             }
         }
     }
@@ -149,19 +152,4 @@ fn as_event(carried: &Carried, at: Timestamp, event: &mintreu::meter::Event) -> 
         tracing::warn!(stream = %carried.stream, %error, "a device's event is left out");
     }
     read.ok()
-}
-
-impl Tally<'_> {
-    /// Leaves out groups beyond what a meter tells apart: a segment is not refused for them.
-    fn drop_overfull(&mut self, cx: &mut Cx<'_>) -> Result<(), StoreError> {
-        for (meter, key) in self.group_keys() {
-            let full =
-                sql::add_group_count(cx.tx, meter, 0)? >= super::super::model::meter::MAX_GROUPS;
-            if full && sql::known_groups(cx.tx, meter, &[key])?.is_empty() {
-                tracing::warn!(%meter, "the meter tells apart no more; a device's usage is left out");
-                self.forget(meter, key);
-            }
-        }
-        Ok(())
-    }
 }

@@ -6,7 +6,7 @@ use super::super::model::decimal::Decimal;
 use super::super::model::event::{Event, MAX_EVENTS};
 use super::super::model::meter::{Draft, Meter};
 use super::super::model::waiting::GroupKey;
-use super::super::sql::{self, Group};
+use super::super::sql::{self, EventRow, Group};
 use super::tally::Tally;
 use super::{reverse, rollup};
 use crate::app::{Command, Cx};
@@ -81,17 +81,22 @@ pub fn ingest_events(cx: &mut Cx<'_>, command: &IngestEvents) -> Result<Vec<Outc
         fresh.push((event, problem));
         said.push(says);
     }
-    let stored = sql::insert_events(cx, seller, &fresh)?;
+    let before = sql::insert_events(cx, seller, &fresh)?;
+    let mut blocks = sql::Blocks::default();
     let mut outcomes: HashMap<(&str, &str), Outcome> = HashMap::with_capacity(first.len());
-    for ((event, problem), says) in fresh.into_iter().zip(said) {
-        let key = (event.source.clone(), event.id.clone());
-        let outcome = if stored.contains(&key) {
-            for (meter, reading, group) in says {
-                tally.count(meter, &reading, group)?;
+    for (((event, problem), says), before) in fresh.into_iter().zip(said).zip(before) {
+        let outcome = match before {
+            None => {
+                for said in &says {
+                    tally.count(said)?;
+                }
+                Outcome::Accepted { problem }
             }
-            Outcome::Accepted { problem }
-        } else {
-            stored_before(cx, seller, event)?
+            Some(block) => {
+                let key = (event.source.as_str(), event.id.as_str());
+                let stored = blocks.event(cx.tx, (seller, block), key)?;
+                stored_before(event, stored.ok_or_else(broken)?)
+            }
         };
         outcomes.insert((&event.source, &event.id), outcome);
     }
@@ -157,23 +162,17 @@ fn by_key(events: &[Event]) -> (Vec<&Event>, Vec<Repeat>) {
 }
 
 /// What an event is to the stored one of its key.
-pub(super) fn stored_before(
-    cx: &mut Cx<'_>,
-    seller: AccountId,
-    event: &Event,
-) -> Result<Outcome, StoreError> {
-    let stored = sql::event(cx.tx, seller, (&event.source, &event.id))?;
-    let same = stored.is_some_and(|stored| match &event.reverses {
+pub(super) fn stored_before(event: &Event, stored: &EventRow) -> Outcome {
+    let same = match &event.reverses {
         Some(_) => stored.reverses == event.reverses,
         None => {
             stored.reverses.is_none() && event.says(&stored.kind, &stored.subject, &stored.data)
         }
-    });
-    Ok(if same {
-        Outcome::Duplicate
-    } else {
-        Outcome::Conflict
-    })
+    };
+    match same {
+        true => Outcome::Duplicate,
+        false => Outcome::Conflict,
+    }
 }
 
 /// A group's key: a hash in which nothing can run together.
@@ -205,14 +204,17 @@ pub(super) fn read(
     event: &Event,
     now: Timestamp,
 ) -> Result<(Reading, Group), String> {
-    let reading = draft.reading(event, now)?;
+    Ok((draft.reading(event, now)?, group_of(draft, event)?))
+}
+
+/// Which group an event is of by a meter's description.
+pub(super) fn group_of(draft: &Draft, event: &Event) -> Result<Group, String> {
     let dimensions = draft.dimensions(event)?;
-    let group = Group {
+    Ok(Group {
         key: group_key(&event.subject, &dimensions),
         subject: event.subject.clone(),
         dimensions,
-    };
-    Ok((reading, group))
+    })
 }
 
 pub(super) fn broken() -> StoreError {

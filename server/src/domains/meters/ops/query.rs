@@ -349,8 +349,14 @@ pub struct EventQuery {
     pub filter: Filter,
 }
 
+/// Most events that are left out before those that are listed: to find them, they are read.
+const MAX_SKIP: i64 = 100_000;
+
 /// Those that happened last first.
 pub fn list_events(cx: &mut ReadCx<'_>, query: &EventQuery) -> Result<Vec<EventRow>, MeterError> {
+    if query.filter.skip > MAX_SKIP {
+        return Err(MeterError::AnswerTooLarge);
+    }
     Ok(sql::events(cx.tx, query.seller, &query.filter)?)
 }
 

@@ -23,14 +23,14 @@ pub(super) fn take_back(
 ) -> Result<Outcome, MeterError> {
     let of = reversal.reverses.as_deref().unwrap_or_default();
     let key = (reversal.source.as_str(), of);
-    if sql::event(cx.tx, seller, (&reversal.source, &reversal.id))?.is_some() {
-        return Ok(stored_before(cx, seller, reversal)?);
+    if let Some(stored) = sql::event(cx.tx, seller, (&reversal.source, &reversal.id))? {
+        return Ok(stored_before(reversal, &stored));
     }
     let Some(original) = sql::event(cx.tx, seller, key)? else {
         return Ok(Outcome::NothingToReverse);
     };
     let is_free =
-        original.reverses.is_none() && sql::mark_reversed(cx.tx, seller, key, &reversal.id)?;
+        original.reverses.is_none() && sql::mark_reversed(cx.tx, seller, &original, &reversal.id)?;
     if !is_free {
         return Ok(Outcome::ReversedBefore);
     }

@@ -111,7 +111,7 @@ pub fn put_cells(tx: &mut dyn Tx, cells: &[(Bucket, Vec<u8>)]) -> Result<(), Sto
             let [meter, grain, group, at] = bucket.params().map(|(_, value)| value);
             [meter, grain, group, at, state.as_slice().into()]
         });
-        rows::values(tx, PUT_CELL, &[], rows)?;
+        rows::insert(tx, PUT_CELL, &[], rows)?;
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ pub(super) use cells::{
     Bucket, CellRow, Group, add_group, cells_at, cells_of_group, cells_of_meter, delete_cell,
     extent, groups, groups_of_subject, known_groups, license_sum, put_cells, set_license_sum,
 };
+pub(super) use events::{Blocks, event, events, events_within, insert_events, mark_reversed};
 pub use events::{EventRow, Filter};
-pub(super) use events::{event, events, events_within, insert_events, mark_reversed};
 pub use lago::LagoObject;
 pub(super) use lago::{count_lago, lago, put_lago};
 pub(super) use meters::{

@@ -8,16 +8,18 @@ use crate::store::{Row, StoreError, Tx, Value};
 /// Rows of one statement: a longer text costs more to find again than it spares.
 pub const CHUNK: usize = 32;
 
-/// Runs `sql` with its `VALUES (…)` once for each row, at most [`CHUNK`]; answers its rows.
+/// Runs `sql` with its `VALUES (…)` once for each row, at most [`CHUNK`]; answers how many rows it
+/// wrote.
 ///
 /// Names that `shared` gives are the same in all rows; `rows` give the others, in their order.
-pub fn values<const N: usize>(
+pub fn insert<const N: usize>(
     tx: &mut dyn Tx,
     sql: &str,
     shared: &[(&str, Value)],
     rows: impl Iterator<Item = [Value; N]>,
-) -> Result<Vec<Row>, StoreError> {
-    repeat(tx, (sql, "VALUES ", ")"), shared, rows)
+) -> Result<u64, StoreError> {
+    let (text, mut params) = repeat((sql, "VALUES ", ")"), shared, rows)?;
+    tx.execute(&text, &taken(&mut params))
 }
 
 /// Asks `sql` with the name in its `IN (…)` once for each value, at most [`CHUNK`].
@@ -27,16 +29,26 @@ pub fn any_of(
     shared: &[(&str, Value)],
     among: impl Iterator<Item = Value>,
 ) -> Result<Vec<Row>, StoreError> {
-    repeat(tx, (sql, "IN (", ""), shared, among.map(|value| [value]))
+    let among = among.map(|value| [value]);
+    let (text, mut params) = repeat((sql, "IN (", ""), shared, among)?;
+    tx.query(&text, &taken(&mut params))
 }
 
-/// Repeats the text between `begin` and the next `)`, with `end` behind it.
+/// Parameters as a statement takes them.
+fn taken(params: &mut [(String, Value)]) -> Vec<(&str, Value)> {
+    let params = params.iter_mut();
+    params
+        .map(|(name, value)| (name.as_str(), std::mem::replace(value, Value::Null)))
+        .collect()
+}
+
+/// Repeats the text between `begin` and the next `)`, with `end` behind it; answers it with its
+/// parameters.
 fn repeat<const N: usize>(
-    tx: &mut dyn Tx,
     (sql, begin, end): (&str, &str, &str),
     shared: &[(&str, Value)],
     rows: impl Iterator<Item = [Value; N]>,
-) -> Result<Vec<Row>, StoreError> {
+) -> Result<(String, Vec<(String, Value)>), StoreError> {
     let broken = || StoreError::shape(format!("nothing to repeat in: {sql}"));
     let from = sql.find(begin).ok_or_else(broken)? + begin.len();
     let length = sql[from..].find(')').ok_or_else(broken)?;
@@ -68,9 +80,5 @@ fn repeat<const N: usize>(
         text.push_str(end);
     }
     text.push_str(tail);
-    let params: Vec<(&str, Value)> = params
-        .iter_mut()
-        .map(|(name, value)| (name.as_str(), std::mem::replace(value, Value::Null)))
-        .collect();
-    tx.query(&text, &params)
+    Ok((text, params))
 }
