@@ -12,7 +12,6 @@ use super::ingest::device_group_key;
 use super::tally::Tally;
 use crate::app::Cx;
 use crate::domains::metering::{self, AcceptSegment, Answer, Carried, MeteringError};
-use crate::store::StoreError;
 use mintreu::Timestamp;
 use mintreu::id::StreamId;
 use mintreu::meter::CellKey;
