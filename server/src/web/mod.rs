@@ -30,6 +30,7 @@ pub mod license;
 pub mod listing;
 mod markdown;
 pub mod order;
+mod order_back;
 pub mod page;
 pub mod parts;
 pub mod product;
@@ -169,6 +170,8 @@ fn sell_pages() -> Router<Arc<App>> {
         .route("/sell/embed", get(embed::hosts).post(embed::save))
         .route("/sell/sales", get(sell::sales::list))
         .route("/sell/sales.csv", get(sell::sales::csv))
+        .route("/sell/sales/{line}", get(sell::sale::show))
+        .route("/sell/sales/{line}/refund", post(sell::refund::refund))
         .route("/sell/payouts", get(sell::payouts::list))
         .route("/sell/payouts/settings", post(sell::payouts::set))
         .route("/sell/payouts/{id}", get(sell::payouts::show))
