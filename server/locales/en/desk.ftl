@@ -142,3 +142,88 @@ back-bank-lost = Your bank decided on { $when } that { $amount } stays with you.
 back-agreed = What you agreed to
 back-waiver = You wanted it supplied at once, and knew that by this you lose your right to withdraw: { $when }, version { $version }.
 back-terms = The terms of each license: { $when }, version { $version }.
+
+# ---- The sandbox's page ----
+sandbox-link = Sandbox
+sandbox-desk-title = Sandbox
+sandbox-lead = The payment provider of this demo. Let anything happen to a payment, and watch what the shop makes of it.
+sandbox-done-act = Done. The shop hears of it by webhook, usually within a second.
+sandbox-done-moved = Time went by. Everything that was due on the way happened at its time.
+sandbox-done-moving = Time is going by. Look again in a moment.
+sandbox-done-refused = The provider refuses that: it isn’t possible any more.
+sandbox-done-far = The clock can be ten years ahead at most.
+sandbox-clock = Clock
+sandbox-clock-ahead = { $count ->
+    [0] As the machine’s clock.
+    [one] One day ahead of the machine’s clock.
+   *[other] { $count } days ahead of the machine’s clock.
+}
+sandbox-clock-moving = Time is going by…
+sandbox-clock-day = + 1 day
+sandbox-clock-week = + 7 days
+sandbox-clock-month = + 30 days
+sandbox-clock-renewal = To the next renewal
+sandbox-clock-next = The next renewal is on { $when }.
+sandbox-clock-text = Time can only go forward: what is written stays written, and nothing happens before what came before it. Renewals, trials, holds and payouts that are due on the way happen at their time. Who hasn’t visited for a month is signed out.
+sandbox-webhooks = Webhooks
+sandbox-webhooks-text = What happens at the provider reaches the shop by signed webhooks. Hold them to see how the shop copes when they come late, twice, in another order, or never.
+sandbox-mode = How they leave
+sandbox-mode-prompt = At once
+sandbox-mode-late = Each five seconds late
+sandbox-mode-twice = Each twice
+sandbox-mode-held = Not until I let them go
+sandbox-set = Set
+sandbox-held = { $count ->
+    [one] One webhook waits.
+   *[other] { $count } webhooks wait.
+}
+sandbox-go-in-order = Let go in order
+sandbox-go-reversed = The last first
+sandbox-go-doubled = Each twice
+sandbox-go-dropped = Lose them
+sandbox-payments = Payments
+sandbox-payments-none = No payment yet
+sandbox-payments-none-text = Buy something: its payment appears here.
+sandbox-open = Open
+sandbox-challenged = Asks for a proof
+sandbox-succeeded = Paid
+sandbox-failed = Declined
+sandbox-next = What happens next
+sandbox-do = Let it happen
+sandbox-act-confirm = The proof is given
+sandbox-act-reject = The proof is refused
+sandbox-act-refund = All that is left is refunded here, without the shop
+sandbox-act-warn = The bank suspects a fraud
+sandbox-act-inquire = The bank asks
+sandbox-act-open = The bank takes the money
+sandbox-act-won = Decides for the seller
+sandbox-act-lost = Decides for the buyer
+sandbox-act-fail = Comes back
+sandbox-act-again = Its webhooks are sent again
+sandbox-act-returned = The bank returns it
+sandbox-act-reversed = Take it back
+sandbox-refund = Refund
+sandbox-dispute = Dispute
+sandbox-state-pending = Accepted
+sandbox-state-succeeded = Sent
+sandbox-state-failed = Came back
+sandbox-state-warned = Warning
+sandbox-state-inquired = Inquiry
+sandbox-state-opened = Chargeback
+sandbox-state-won = Won by the seller
+sandbox-state-lost = Lost by the seller
+sandbox-payouts = Payouts
+sandbox-destination = Account
+sandbox-when = When
+sandbox-amount = Amount
+sandbox-events = Webhooks sent
+sandbox-event = Event
+sandbox-about = About
+sandbox-way = Delivery
+sandbox-way-gone = Left
+sandbox-way-held = Held
+sandbox-way-leaves = Leaves { $when }
+sandbox-way-tried = { $count ->
+    [one] Refused once
+   *[other] Refused { $count } times
+}

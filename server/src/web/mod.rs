@@ -34,6 +34,7 @@ mod order_back;
 pub mod page;
 pub mod parts;
 pub mod product;
+pub mod sandbox;
 pub mod sell;
 pub mod seo;
 pub mod shelf;
@@ -82,6 +83,8 @@ fn shop_pages() -> Router<Arc<App>> {
         .route("/cart/remove", post(cart::remove))
         .route("/cart/remind", post(cart::remind))
         .route("/cart/checkout", get(cart::checkout).post(cart::place))
+        .route("/sandbox", get(sandbox::show).post(sandbox::act))
+        .route("/sandbox/clock", post(sandbox::move_clock))
         .route("/robots.txt", get(seo::robots))
         .route("/sitemap.xml", get(seo::sitemap))
 }
