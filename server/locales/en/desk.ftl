@@ -227,3 +227,9 @@ sandbox-way-tried = { $count ->
     [one] Refused once
    *[other] Refused { $count } times
 }
+
+# ---- The header's cart ----
+cart-count = { $count ->
+    [one] one thing in it
+   *[other] { $count } things in it
+}

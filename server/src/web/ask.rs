@@ -3,13 +3,15 @@
 use super::page::{Page, Person, Section};
 use crate::app::App;
 use crate::caller::Capability;
+use crate::domains::carts::http::owner_of;
+use crate::domains::carts::{Owner, count_cart};
 use crate::problem::{PageProblem, Problem};
 use crate::text::Locale;
 use crate::wire::Visitor;
 use askama::Template;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use mintreu::id::AccountId;
@@ -29,6 +31,8 @@ pub struct Ask {
     pub visitor: Visitor,
     /// Their language.
     pub locale: Locale,
+    /// How many units lie in their cart.
+    pub in_cart: i64,
 }
 
 /// What every handler of pages answers.
@@ -41,10 +45,27 @@ impl FromRequestParts<Arc<App>> for Ask {
         let visitor =
             <Visitor as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await?;
         Ok(Self {
+            in_cart: in_cart(app, &visitor, parts).await,
             app: app.clone(),
             visitor,
             locale: parts.extensions.get().copied().unwrap_or_default(),
         })
+    }
+}
+
+/// What the header says of the cart. Only pages that are looked at ask; a figure beside a link isn't
+/// worth an error page.
+async fn in_cart(app: &Arc<App>, visitor: &Visitor, parts: &Parts) -> i64 {
+    let owner = match parts.method {
+        Method::GET => owner_of(app, visitor, &parts.headers),
+        _ => Owner::Nobody,
+    };
+    match owner {
+        Owner::Nobody => 0,
+        owner => app
+            .read(&visitor.caller, owner, count_cart)
+            .await
+            .unwrap_or(0),
     }
 }
 
@@ -53,6 +74,7 @@ impl Ask {
     pub fn page(&self, title: &str) -> Page {
         let mut page = Page::new(self.locale, title);
         page.demo = self.app.config.payments.sandbox;
+        page.in_cart = self.in_cart;
         if let Some(name) = &self.visitor.name {
             let sells = self.visitor.caller.may(Capability::Sell);
             page.person = Some(Person {
@@ -128,6 +150,7 @@ pub async fn speak(State(app): State<Arc<App>>, mut request: Request, next: Next
             app,
             visitor,
             locale,
+            in_cart: 0,
         };
         response = super::errors::as_page(&ask, (&method, &uri), response);
     }
