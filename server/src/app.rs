@@ -7,6 +7,7 @@ pub mod sql;
 use crate::caller::{Caller, Capability, Denied};
 use crate::config::Config;
 use crate::custody::Custody;
+use crate::gateways::sandbox::clock::SandboxClock;
 use crate::limits::{Limits, Rates};
 use crate::store::{Attempt, Store, StoreError, Tx};
 use mintreu::{Clock, SystemClock, Timestamp};
@@ -92,6 +93,8 @@ pub struct App {
     pub store: Store,
     /// The clock; everything of one commit has one instant of it.
     pub clock: Arc<dyn Clock>,
+    /// The same, where it can be moved: in a demo.
+    pub sandbox_clock: Option<Arc<SandboxClock>>,
     /// Sealing and keyed hashing.
     pub keys: Arc<Custody>,
     /// Where ids, tokens and keys come from.
@@ -121,6 +124,7 @@ impl App {
             hashing: Arc::new(Semaphore::new(HASHING)),
             store,
             clock: Arc::new(SystemClock),
+            sandbox_clock: None,
             keys: Arc::new(keys),
             entropy: Arc::new(system_entropy),
         }

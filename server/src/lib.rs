@@ -8,6 +8,7 @@ use crate::caller::Caller;
 use crate::config::{Config, ConfigError};
 use crate::custody::Custody;
 use crate::domains::{payouts, taxes, tenants};
+use crate::gateways::sandbox::clock::{self, SandboxClock};
 use crate::store::{Attempt, OpenError, Store, StoreError, StoreOptions, Tx};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -67,15 +68,38 @@ impl StartError {
 /// Opens the database of `config`, brings it up to date, and prepares what must be there.
 /// `holder` is written into the lock file: `mintreu serve`.
 pub async fn open(config: Config, holder: &str) -> Result<Arc<App>, StartError> {
+    let app = unprepared(config, holder).await?;
+    prepare(&app).await?;
+    Ok(Arc::new(app))
+}
+
+/// As [`open`], with a clock that can be moved. A demo that is new begins [`demo::PAST_MS`] ago,
+/// so that it has a past to show; one that is there goes on where its clock was.
+pub async fn open_demo(config: Config, holder: &str) -> Result<Arc<App>, StartError> {
+    let mut app = unprepared(config, holder).await?;
+    let failed = |error: StoreError| OpenError::new("database_failed", error.to_string());
+    let kept = clock::kept(&app.store, tenants::DEFAULT).await;
+    let known = app.store.read(tenants::sql::any).await.and_then(|any| any);
+    let ahead_ms = match (kept.map_err(failed)?, known.map_err(failed)?) {
+        (Some(ahead_ms), _) => ahead_ms,
+        (None, true) => 0,
+        (None, false) => -demo::PAST_MS,
+    };
+    let moved = Arc::new(SandboxClock::new(app.clock.clone(), ahead_ms));
+    app.clock = moved.clone();
+    app.sandbox_clock = Some(moved);
+    prepare(&app).await?;
+    Ok(Arc::new(app))
+}
+
+async fn unprepared(config: Config, holder: &str) -> Result<App, StartError> {
     let keys = config.custody()?;
     let mut options = StoreOptions::new(config.database.url.clone());
     options.connections = config.database.connections.clamp(1, 256);
     holder.clone_into(&mut options.holder);
     let store = Store::open(options).await?;
     let keys = settle(&store, keys).await?;
-    let app = Arc::new(App::new(config, store, keys));
-    prepare(&app).await?;
-    Ok(app)
+    Ok(App::new(config, store, keys))
 }
 
 /// The custody of this database's secrets, or why this key-encryption key isn't theirs.
@@ -148,6 +172,16 @@ pub fn router(app: &Arc<App>) -> Router {
 /// Serves on `listener`, with a worker beside it, until `shutdown`; then ends in order: no new
 /// requests, requests at work finish, jobs at work finish.
 pub async fn run(app: Arc<App>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    run_from(app, listener, std::future::ready(()), shutdown).await;
+}
+
+/// As [`run`]; the worker begins when `begin` is over.
+pub async fn run_from(
+    app: Arc<App>,
+    listener: TcpListener,
+    begin: impl Future<Output = ()> + Send + 'static,
+    shutdown: impl Future<Output = ()>,
+) {
     let (stop, mut stopped) = watch::channel(());
     let jobs = app.config.worker.jobs;
     let worker_app = app.clone();
@@ -155,6 +189,7 @@ pub async fn run(app: Arc<App>, listener: TcpListener, shutdown: impl Future<Out
         let stopped = async move {
             stopped.changed().await.ok();
         };
+        begin.await;
         if jobs > 0 {
             worker::run(worker_app, Arc::new(worker::table()), stopped).await;
         }

@@ -59,6 +59,8 @@ mod transparency;
 mod web_batches;
 mod web_keys;
 mod web_pages;
+mod web_refunds;
+mod web_sandbox;
 mod web_usage;
 mod web_verify;
 mod web_webhooks;

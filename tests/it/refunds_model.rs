@@ -131,6 +131,7 @@ impl Run<'_> {
                 RefundError::NotPaid(_)
                 | RefundError::Disputed
                 | RefundError::OutOfRange { .. }
+                | RefundError::NeedsPlatform
                 | RefundError::TooMany,
             ) => {}
             Err(error) => panic!("{error}"),

@@ -17,6 +17,8 @@ const PAGES = [
   '/redeem',
   '/activate',
   '/verify-usage',
+  '/sandbox',
+  '/sandbox',
   '/no-such-page',
 ];
 

@@ -11,6 +11,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// Start a shop to look at
 #[derive(Debug, clap::Args)]
@@ -41,18 +42,45 @@ pub fn run(demo: &Demo, out: &Output) -> Result<(), CliError> {
         let address = address.map_err(|error| CliError::new("listen_failed", error.to_string()))?;
         config.server.listen = address;
         config.server.base_url = format!("http://{address}");
-        let app = crate::open(config, "mintreu demo").await?;
+        let app = crate::open_demo(config, "mintreu demo").await?;
         let seeded = crate::demo::seed(&app).await;
         let people = seeded.map_err(|error| CliError::new("demo_not_filled", error.to_string()))?;
+        // The past is told before the worker begins, by the way that everything goes: webhooks too.
+        let (told, begin) = oneshot::channel();
+        let begin = async move {
+            begin.await.ok();
+        };
+        let serving = tokio::spawn(crate::run_from(
+            app.clone(),
+            listener,
+            begin,
+            asked_to_stop(),
+        ));
+        catch_up(&app, people.as_ref()).await;
+        told.send(()).ok();
         if let Some(people) = people {
             tokio::spawn(trade(app.clone(), people, demo.folder.clone()));
         }
         let banner = banner(&app.config.server.base_url, &demo.folder);
         let result = serde_json::json!({ "url": app.config.server.base_url });
         out.result(&result, &banner)?;
-        crate::run(app, listener, asked_to_stop()).await;
-        Ok(())
+        let ended = serving.await;
+        ended.map_err(|error| CliError::new("demo_ended", error.to_string()))
     })
+}
+
+/// Tells the past of a new demo; one that was stopped while it did goes on to the present.
+async fn catch_up(app: &Arc<App>, people: Option<&People>) {
+    let told = match people {
+        Some(people) => crate::demo::season(app, people).await,
+        None => crate::demo::to_the_present(app).await,
+    };
+    if let Err(error) = told {
+        tracing::error!(%error, "the demonstration's past is incomplete");
+        if let Err(error) = crate::demo::to_the_present(app).await {
+            tracing::error!(%error, "the demonstration's clock is late");
+        }
+    }
 }
 
 /// Lets people buy and count while the server answers already.

@@ -2,17 +2,21 @@
 //!
 //! Everything is written by the use cases that people and programs use, each as the person who
 //! would do it. The shop and its people are one commit, so that a demo has all of it or nothing
-//! and a second start finds it there; orders and usage ([`trade`]) follow while the server
-//! answers. What is sold is in `shop.toml`.
+//! and a second start finds it there. Its past ([`mod@season`]) is told by moving the clock; orders
+//! and usage of today ([`trade`]) follow while the server answers. What is sold is in `shop.toml`.
 //!
 //! Invariants
 //! * Nothing here reaches the database but through a use case.
 //! * Only `mintreu demo` and tests call it: everybody knows the password.
 
 mod measure;
+mod season;
 mod trade;
+mod travel;
 
+pub use season::{PAST_MS, season, to_the_present};
 pub use trade::trade;
+pub use travel::travel;
 
 use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability, Denied, Role};
@@ -31,6 +35,10 @@ use crate::domains::fulfilment::FulfilmentError;
 use crate::domains::licensing::LicensingError;
 use crate::domains::metering::MeteringError;
 use crate::domains::meters::MeterError;
+use crate::domains::payouts::PayoutError;
+use crate::domains::promotions::PromotionError;
+use crate::domains::refunds::RefundError;
+use crate::domains::subscriptions::SubscriptionError;
 use crate::domains::tenants;
 use crate::gateways::sandbox::ops::SandboxError;
 use crate::store::StoreError;
@@ -127,6 +135,18 @@ pub enum SeedError {
     /// A bill was refused.
     #[error(transparent)]
     Billing(#[from] BillingError),
+    /// A coupon was refused.
+    #[error(transparent)]
+    Promotion(#[from] PromotionError),
+    /// A subscription or a trial was refused.
+    #[error(transparent)]
+    Subscription(#[from] SubscriptionError),
+    /// A refund was refused.
+    #[error(transparent)]
+    Refund(#[from] RefundError),
+    /// A payout's account was refused.
+    #[error(transparent)]
+    Payout(#[from] PayoutError),
     /// A device's engine refused something.
     #[error(transparent)]
     Engine(#[from] mintreu::Error),
@@ -157,6 +177,15 @@ impl People {
             tenant: self.tenant,
             account: Some(*account),
             roles: vec![Role::Customer],
+        })
+    }
+
+    /// The platform's owner.
+    pub fn owner(&self, email: &str) -> Result<Caller, SeedError> {
+        let roles = vec![Role::Customer, Role::Admin];
+        Ok(Caller {
+            roles,
+            ..self.caller(email)?
         })
     }
 

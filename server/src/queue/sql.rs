@@ -33,6 +33,15 @@ const PUT_BACK: &str = "UPDATE job SET state = :state, run_at = :run_at, last_er
 const IS_DUE: &str = "SELECT job_id FROM job WHERE (state = 'waiting' AND run_at <= :now)
     OR (state = 'leased' AND leased_until < :now) LIMIT 1";
 
+const NEXT_DUE: &str = "SELECT MIN(run_at) AS run_at FROM job WHERE state = 'waiting'";
+
+const NEXT_OF_KIND: &str = "SELECT MIN(run_at) AS run_at FROM job
+    WHERE tenant_id = :tenant AND kind = :kind AND state = 'waiting'";
+
+const UNDONE: &str = "SELECT payload, run_at, attempts FROM job
+    WHERE tenant_id = :tenant AND kind = :kind AND state <> 'failed'
+    ORDER BY run_at, job_id LIMIT :most";
+
 const COUNTS: &str = "SELECT state, COUNT(*) AS jobs FROM job GROUP BY state ORDER BY state";
 
 const FAILED: &str = "SELECT kind, last_error FROM job WHERE state = 'failed' ORDER BY job_id
@@ -47,6 +56,9 @@ pub const ALL: &[&str] = &[
     FINISH,
     PUT_BACK,
     IS_DUE,
+    NEXT_DUE,
+    NEXT_OF_KIND,
+    UNDONE,
     COUNTS,
     FAILED,
 ];
@@ -69,6 +81,45 @@ pub(super) fn insert(
         ("now", cx.now.into()),
     ];
     cx.tx.execute(INSERT, &params).map(drop)
+}
+
+/// When the next waiting job is due, of any tenant.
+pub(crate) fn next_due(tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
+    let row = tx.query_one(NEXT_DUE, &[])?;
+    row.map_or(Ok(None), |row| row.opt_at("run_at"))
+}
+
+/// When the next waiting job of a kind is due.
+pub(crate) fn next_of_kind(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    kind: &str,
+) -> Result<Option<Timestamp>, StoreError> {
+    let params = [("tenant", tenant.as_bytes().into()), ("kind", kind.into())];
+    let row = tx.query_one(NEXT_OF_KIND, &params)?;
+    row.map_or(Ok(None), |row| row.opt_at("run_at"))
+}
+
+/// Payload, due instant and tries of a kind's jobs that aren't done, the next first.
+pub(crate) fn undone(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    (kind, most): (&str, i64),
+) -> Result<Vec<(String, Timestamp, i64)>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("kind", kind.into()),
+        ("most", most.into()),
+    ];
+    let rows = tx.query(UNDONE, &params)?;
+    let read = |row: &Row| {
+        Ok((
+            row.text("payload")?,
+            row.at("run_at")?,
+            row.int("attempts")?,
+        ))
+    };
+    rows.iter().map(read).collect()
 }
 
 /// Leases up to `most` due jobs of any tenant under the token `lease`.

@@ -33,6 +33,7 @@ const ENGLISH: &[(&str, &str)] = &[
         "subscriptions",
         include_str!("../../locales/en/subscriptions.ftl"),
     ),
+    ("desk", include_str!("../../locales/en/desk.ftl")),
     ("mail", include_str!("../../locales/en/mail.ftl")),
     ("sandbox", include_str!("../../locales/en/sandbox.ftl")),
     ("tax", include_str!("../../locales/en/tax.ftl")),

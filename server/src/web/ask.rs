@@ -3,13 +3,15 @@
 use super::page::{Page, Person, Section};
 use crate::app::App;
 use crate::caller::Capability;
+use crate::domains::carts::http::owner_of;
+use crate::domains::carts::{Owner, count_cart};
 use crate::problem::{PageProblem, Problem};
 use crate::text::Locale;
 use crate::wire::Visitor;
 use askama::Template;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use mintreu::id::AccountId;
@@ -31,6 +33,8 @@ pub struct Ask {
     pub locale: Locale,
     /// Every language that their browser asks for.
     pub languages: String,
+    /// How many units lie in their cart.
+    pub in_cart: i64,
 }
 
 /// What every handler of pages answers.
@@ -43,6 +47,7 @@ impl FromRequestParts<Arc<App>> for Ask {
         let visitor =
             <Visitor as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await?;
         Ok(Self {
+            in_cart: in_cart(app, &visitor, parts).await,
             app: app.clone(),
             visitor,
             languages: languages(&parts.headers).to_owned(),
@@ -57,11 +62,28 @@ fn languages(headers: &HeaderMap) -> &str {
     wished.unwrap_or_default()
 }
 
+/// What the header says of the cart. Only pages that are looked at ask; a figure beside a link isn't
+/// worth an error page.
+async fn in_cart(app: &Arc<App>, visitor: &Visitor, parts: &Parts) -> i64 {
+    let owner = match parts.method {
+        Method::GET => owner_of(app, visitor, &parts.headers),
+        _ => Owner::Nobody,
+    };
+    match owner {
+        Owner::Nobody => 0,
+        owner => app
+            .read(&visitor.caller, owner, count_cart)
+            .await
+            .unwrap_or(0),
+    }
+}
+
 impl Ask {
     /// A frame titled by `title`, a key. It carries a form token for whoever is signed in.
     pub fn page(&self, title: &str) -> Page {
         let mut page = Page::new(self.locale, title);
         page.demo = self.app.config.payments.sandbox;
+        page.in_cart = self.in_cart;
         if let Some(name) = &self.visitor.name {
             let sells = self.visitor.caller.may(Capability::Sell);
             page.person = Some(Person {
@@ -138,6 +160,7 @@ pub async fn speak(State(app): State<Arc<App>>, mut request: Request, next: Next
             visitor,
             locale,
             languages: String::new(),
+            in_cart: 0,
         };
         response = super::errors::as_page(&ask, (&method, &uri), response);
     }

@@ -30,9 +30,11 @@ pub mod license;
 pub mod listing;
 mod markdown;
 pub mod order;
+mod order_back;
 pub mod page;
 pub mod parts;
 pub mod product;
+pub mod sandbox;
 pub mod sell;
 pub mod seo;
 pub mod shelf;
@@ -82,6 +84,8 @@ fn shop_pages() -> Router<Arc<App>> {
         .route("/cart/remove", post(cart::remove))
         .route("/cart/remind", post(cart::remind))
         .route("/cart/checkout", get(cart::checkout).post(cart::place))
+        .route("/sandbox", get(sandbox::show).post(sandbox::act))
+        .route("/sandbox/clock", post(sandbox::move_clock))
         .route("/robots.txt", get(seo::robots))
         .route("/sitemap.xml", get(seo::sitemap))
 }
@@ -170,6 +174,8 @@ fn sell_pages() -> Router<Arc<App>> {
         .route("/sell/embed", get(embed::hosts).post(embed::save))
         .route("/sell/sales", get(sell::sales::list))
         .route("/sell/sales.csv", get(sell::sales::csv))
+        .route("/sell/sales/{line}", get(sell::sale::show))
+        .route("/sell/sales/{line}/refund", post(sell::refund::refund))
         .route("/sell/payouts", get(sell::payouts::list))
         .route("/sell/payouts/settings", post(sell::payouts::set))
         .route("/sell/payouts/{id}", get(sell::payouts::show))

@@ -3,6 +3,7 @@
 use super::ask::{Answer, Ask, go_to, html};
 use super::license::{Token, key_box};
 use super::listing::encoded;
+use super::order_back::{self, Happening};
 use super::page::{Page, Section};
 use super::parts::{Badge, KeyBox, Qr, Tone};
 use crate::domains::fulfilment::{self, ClaimOrder, OrderPage as Bought, RevealCode, ViewOrder};
@@ -37,6 +38,8 @@ struct OrderPage {
     total: String,
     placed: String,
     id: String,
+    back: Vec<Happening>,
+    agreed: Vec<String>,
 }
 
 /// A license as the order shows it.
@@ -209,6 +212,8 @@ impl OrderPage {
             total: page.format.money(order.total),
             placed: page.say_one("order-placed", "when", placed),
             id: order.id.to_string(),
+            back: order_back::happenings(&page, bought),
+            agreed: order_back::agreements(&page, &bought.consents),
             page,
         }
     }

@@ -55,6 +55,8 @@ pub struct Page {
     pub section: Section,
     /// Seconds until the page asks again by itself; 0 for never.
     pub refresh: u32,
+    /// How many units lie in the visitor's cart.
+    pub in_cart: i64,
     /// Whether money is play money.
     pub demo: bool,
     /// What just happened, over the content.
@@ -77,6 +79,7 @@ impl Page {
             query: String::new(),
             section: Section::Shop,
             refresh: 0,
+            in_cart: 0,
             demo: false,
             notice: None,
         }
@@ -90,6 +93,11 @@ impl Page {
     /// The sentence of `key` with one value.
     pub fn say_one<'v>(&self, key: &str, name: &'v str, value: impl Into<Value<'v>>) -> String {
         self.words.say_one(key, name, value)
+    }
+
+    /// How many things are in the cart, in words.
+    pub fn in_cart_text(&self) -> String {
+        self.say_one("cart-count", "count", self.in_cart)
     }
 
     /// For `lang=`.

@@ -23,5 +23,5 @@ pub mod sql;
 pub use model::{Cart, CartError, CartLine, Owner};
 pub use ops::{
     Change, ChangeLine, MAX_LINES, MergeCart, Merged, REMIND_JOB, RemindPayload, WishReminder,
-    change_line, finish, merge_cart, remind, reminded, view_cart, wish_reminder,
+    change_line, count_cart, finish, merge_cart, remind, reminded, view_cart, wish_reminder,
 };

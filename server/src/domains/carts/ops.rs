@@ -134,6 +134,14 @@ pub fn view_cart(cx: &mut ReadCx<'_>, owner: &Owner) -> Result<Option<Cart>, Car
     Ok(cart.transpose()?)
 }
 
+/// How many units lie in the owner's cart.
+pub fn count_cart(cx: &mut ReadCx<'_>, owner: &Owner) -> Result<i64, CartError> {
+    let owner = checked(cx.caller.account, *owner)?;
+    let found = sql::find(cx.tx, cx.caller.tenant, owner)?;
+    let lines = found.map(|cart| cart.lines).unwrap_or_default();
+    Ok(lines.iter().map(|line| line.quantity).sum())
+}
+
 /// Who signed in takes along what they put into a cart before.
 #[derive(Debug, Clone, Copy)]
 pub struct MergeCart {

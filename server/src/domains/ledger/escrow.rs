@@ -3,11 +3,30 @@
 //! While a hold is `held` or `frozen`, its amount is what lies in the seller's held account for
 //! its source; the use cases here change the row, and their callers post what they say.
 
+use super::closings::Held;
 use super::model::{Account, AccountKind, Balanced, LedgerError, Posting, Reason};
 use super::ops::{RELEASE_JOB, ReleasePayload, post};
 use super::sql::{self, Escrow};
 use crate::app::Cx;
+use crate::store::{StoreError, Tx};
 use mintreu::Money;
+use mintreu::id::TenantId;
+
+/// What is, or was, held of one sale; `None` when nothing ever was.
+pub fn hold_of(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    source: &str,
+) -> Result<Option<Held>, StoreError> {
+    let found = sql::find_escrow(tx, tenant, source)?;
+    Ok(found.map(|escrow| Held {
+        source: escrow.source,
+        amount: escrow.amount,
+        state: escrow.state,
+        reason: escrow.reason,
+        releasable_at: escrow.releasable_at,
+    }))
+}
 
 /// Takes at most `most` out of a hold and says how much that was; the caller debits the seller's
 /// held account by it. A hold that is emptied is `returned`.

@@ -35,7 +35,7 @@ pub use closings::{
     After, Candidate, Closing, Due, Held, MAX_MOVEMENTS, Movement, candidates, close, closing, due,
     held, movements,
 };
-pub use escrow::{freeze, put_back, take_held, thaw};
+pub use escrow::{freeze, hold_of, put_back, take_held, thaw};
 pub use giveback::{Fees, GiveBackError, Part, Parts, give_back};
 pub use model::{Account, AccountKind, Balanced, Entry, LedgerError, Posting, Reason};
 pub use ops::{

@@ -65,7 +65,7 @@ WHERE tenant_id = :tenant AND source = :source AND state = 'held' AND releasable
 RETURNING seller_id, amount_minor, currency";
 
 const FIND_ESCROW: &str = "\
-SELECT source, seller_id, amount_minor, currency, state, releasable_at
+SELECT source, seller_id, amount_minor, currency, state, reason, releasable_at
 FROM ledger_escrow WHERE tenant_id = :tenant AND source = :source";
 
 const UPDATE_ESCROW: &str = "\
@@ -305,6 +305,7 @@ pub(super) struct Escrow {
     pub seller: AccountId,
     pub amount: Money,
     pub state: String,
+    pub reason: String,
     pub releasable_at: Timestamp,
 }
 
@@ -325,6 +326,7 @@ pub(super) fn find_escrow(
         seller: row.id("seller_id", AccountId::from_bytes)?,
         amount: money(&row)?,
         state: row.text("state")?,
+        reason: row.text("reason")?,
         releasable_at: row.at("releasable_at")?,
     }))
 }

@@ -253,6 +253,7 @@ async fn list_sales(
     let query = SalesQuery {
         before,
         limit: params.limit,
+        state: None,
     };
     let page = app.read(&visitor.caller, query, sales).await?;
     let totals = page.totals.iter().map(|total| SalesTotalOut {

@@ -432,6 +432,8 @@ pub struct SalesQuery {
     pub before: Option<OrderLineId>,
     /// Lines a page, at most a hundred; 0 is twenty.
     pub limit: i64,
+    /// Lines of orders in this state; `None` for all.
+    pub state: Option<OrderState>,
 }
 
 /// A page of sales, with totals over all of them.
@@ -460,7 +462,7 @@ pub fn sales(cx: &mut ReadCx<'_>, query: &SalesQuery) -> Result<SalesPage, Order
         before: query.before.map_or(NEWEST, |line| *line.as_bytes()),
         limit: page_size(query.limit),
     };
-    let sales = sql::sales(cx.tx, &page)?;
+    let sales = sql::sales(cx.tx, &page, query.state)?;
     let full = i64::try_from(sales.len()) == Ok(page.limit);
     let next = sales.last().map(|sale| sale.line).filter(|_| full);
     let totals = sql::sales_totals(cx.tx, page.tenant, owner)?;

@@ -71,7 +71,7 @@ SELECT l.order_line_id, l.order_id, l.product_id, l.title, l.product_slug, l.qua
 FROM order_line l
 JOIN customer_order o ON o.tenant_id = l.tenant_id AND o.order_id = l.order_id
 WHERE l.tenant_id = :tenant AND l.seller_id = :seller AND l.order_line_id < :before
-    AND o.paid_at IS NOT NULL
+    AND o.paid_at IS NOT NULL AND (CAST(:state AS TEXT) = '' OR o.state = :state)
 ORDER BY l.order_line_id DESC LIMIT :limit";
 
 const SALES_TOTALS: &str = "\
@@ -400,12 +400,17 @@ pub(super) fn order_of_line(
         .transpose()
 }
 
-pub(super) fn sales(tx: &mut dyn Tx, page: &Page) -> Result<Vec<Sale>, StoreError> {
+pub(super) fn sales(
+    tx: &mut dyn Tx,
+    page: &Page,
+    state: Option<OrderState>,
+) -> Result<Vec<Sale>, StoreError> {
     let params = [
         ("tenant", page.tenant.as_bytes().into()),
         ("seller", page.owner.as_bytes().into()),
         ("before", (&page.before).into()),
         ("limit", page.limit.into()),
+        ("state", state.map_or("", OrderState::code).into()),
     ];
     let sale = |row: &Row| {
         Ok(Sale {

@@ -12,8 +12,9 @@ use crate::domains::ledger::{
 use crate::domains::licensing::{self, Unpaid};
 use crate::domains::orders::{self, Line, Order, OrderError, OrderEvent, OrderState, Step};
 use crate::domains::taxes::{self, Movement, Way};
+use crate::store::Tx;
 use mintreu::Money;
-use mintreu::id::{LedgerTransactionId, OrderId, OrderLineId};
+use mintreu::id::{LedgerTransactionId, OrderId, OrderLineId, TenantId};
 
 /// An order with all that refunds and disputes did to it.
 pub(super) struct Book {
@@ -25,12 +26,21 @@ pub(super) struct Book {
 
 impl Book {
     pub(super) fn open(cx: &mut Cx<'_>, order: OrderId) -> Result<Self, RefundError> {
-        let tenant = cx.caller.tenant;
+        Self::read(cx.tx, cx.caller.tenant, order)
+    }
+
+    /// As [`Book::open`], in a query.
+    pub(super) fn read(
+        tx: &mut dyn Tx,
+        tenant: TenantId,
+        order: OrderId,
+    ) -> Result<Self, RefundError> {
+        let found = orders::find(tx, tenant, order)?;
         Ok(Self {
-            order: orders::by_id(cx, order)?,
-            refunds: sql::refunds_of(cx.tx, tenant, order)?,
-            disputes: sql::disputes_of(cx.tx, tenant, order)?,
-            reversals: sql::reversals_of(cx.tx, tenant, order)?,
+            order: found.ok_or(OrderError::NotFound)?,
+            refunds: sql::refunds_of(tx, tenant, order)?,
+            disputes: sql::disputes_of(tx, tenant, order)?,
+            reversals: sql::reversals_of(tx, tenant, order)?,
         })
     }
 

@@ -39,6 +39,7 @@ impl From<RefundError> for Problem {
                 Self::new(422, "refund_out_of_range", detail).at("amount_minor")
             }
             E::Changed { .. } => Self::new(409, "refund_changed", detail).at("left_minor"),
+            E::NeedsPlatform => Self::new(409, "refund_needs_platform", detail),
             E::TooMany => Self::new(409, "refunds_exhausted", detail),
             E::NoteTooLong => Self::new(422, "note_too_long", detail).at("note"),
             E::Order(error) => error.into(),

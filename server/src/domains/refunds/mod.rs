@@ -28,6 +28,7 @@ pub mod http;
 pub mod model;
 pub mod ops;
 pub mod pages;
+pub mod preview;
 pub mod sql;
 
 pub use flow::{SEND_JOB, SendPayload, send_refund};
@@ -36,4 +37,5 @@ pub use model::{
     ReversalState,
 };
 pub use ops::{AskRefund, Heard, RefundOrder, RefundSale, hear, refund_order, refund_sale};
-pub use pages::{OfLine, OfOrder, of_line, of_order};
+pub use pages::{OfLine, OfOrder, of_line, of_order, open_disputes};
+pub use preview::{LicenseFate, Preview, preview_sale};

@@ -398,6 +398,9 @@ pub enum RefundError {
     /// The order was refunded too often.
     #[error("an order can be refunded {MAX_REFUNDS} times")]
     TooMany,
+    /// The seller owes so much already that the platform must agree.
+    #[error("the seller's balance is too far below zero; the platform can refund this")]
+    NeedsPlatform,
     /// The note is too long.
     #[error("a note has at most {MAX_NOTE} characters")]
     NoteTooLong,

@@ -12,8 +12,9 @@ use crate::caller::Capability;
 use crate::domains::ledger::{self, Fees};
 use crate::domains::orders::{Line, OrderState};
 use crate::domains::payments::{self, EventKind, Payable, Payment, PaymentEvent, PaymentState};
+use crate::store::Tx;
 use mintreu::Money;
-use mintreu::id::{OrderId, OrderLineId, RefundId};
+use mintreu::id::{AccountId, OrderId, OrderLineId, RefundId, TenantId};
 
 /// What shall go back.
 #[derive(Debug, Clone)]
@@ -79,21 +80,9 @@ pub fn refund_order(cx: &mut Cx<'_>, cmd: &RefundOrder) -> Result<String, Refund
 }
 
 fn ask(cx: &mut Cx<'_>, wanted: &AskRefund, by: By) -> Result<String, RefundError> {
-    if wanted.note.chars().count() > MAX_NOTE {
-        return Err(RefundError::NoteTooLong);
-    }
     let book = Book::open(cx, wanted.order)?;
-    let lines = lines_of(cx, &book, (wanted.line, by))?;
-    check(&book)?;
-    let left = book.left_of(&lines)?;
-    if wanted
-        .seen_left_minor
-        .is_some_and(|seen| seen != left.minor())
-    {
-        return Err(RefundError::Changed { left });
-    }
-    let minor = wanted.amount_minor.unwrap_or_else(|| left.minor());
-    let amount = Money::new(minor, left.currency());
+    let (tenant, asker) = (cx.caller.tenant, (by, cx.caller.account));
+    let (lines, amount) = consider(cx.tx, tenant, (&book, wanted), asker)?;
     let payment = paid_by(cx, &book)?;
     let refund = Refund {
         id: cx.make_id(RefundId::from_bytes),
@@ -121,13 +110,40 @@ fn ask(cx: &mut Cx<'_>, wanted: &AskRefund, by: By) -> Result<String, RefundErro
     Ok(refund)
 }
 
-/// The lines that the caller may refund, of those that are wanted.
+/// Which lines, and how much in all: or why not.
+pub(super) fn consider(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    (book, wanted): (&Book, &AskRefund),
+    (by, account): (By, Option<AccountId>),
+) -> Result<(Vec<Line>, Money), RefundError> {
+    if wanted.note.chars().count() > MAX_NOTE {
+        return Err(RefundError::NoteTooLong);
+    }
+    let lines = lines_of(book, wanted.line, (by, account))?;
+    check(book)?;
+    let left = book.left_of(&lines)?;
+    if let (By::Seller, Some(seller)) = (by, account)
+        && !ledger::may_refund(tx, tenant, seller, left.currency())?
+    {
+        return Err(RefundError::NeedsPlatform);
+    }
+    if wanted
+        .seen_left_minor
+        .is_some_and(|seen| seen != left.minor())
+    {
+        return Err(RefundError::Changed { left });
+    }
+    let minor = wanted.amount_minor.unwrap_or_else(|| left.minor());
+    Ok((lines, Money::new(minor, left.currency())))
+}
+
+/// The lines that the asker may refund, of those that are wanted.
 fn lines_of(
-    cx: &Cx<'_>,
     book: &Book,
-    (wanted, by): (Option<OrderLineId>, By),
+    wanted: Option<OrderLineId>,
+    (by, seller): (By, Option<AccountId>),
 ) -> Result<Vec<Line>, RefundError> {
-    let seller = cx.caller.account;
     let may = |line: &&Line| by != By::Seller || Some(line.seller) == seller;
     let asked = |line: &&Line| wanted.is_none_or(|id| id == line.id);
     let lines = book.order.lines.iter().filter(may).filter(asked);
@@ -198,7 +214,7 @@ pub(super) fn succeed(cx: &mut Cx<'_>, refund: &Refund) -> Result<&'static str, 
         cause: &cause,
         key: key(refund.id),
         reason: ledger::Reason::Refund,
-        fees: fees(&book, refund),
+        fees: fees(&book, (refund.by, refund.reason)),
     };
     if let Some(posted) = effect::take(cx, &mut book, &taking)? {
         sql::note_posting(cx.tx, cx.caller.tenant, refund.id, posted)?;
@@ -212,10 +228,10 @@ pub(super) fn succeed(cx: &mut Cx<'_>, refund: &Refund) -> Result<&'static str, 
 }
 
 /// A seller's word that it was a fraud is not enough to get the platform's fee back.
-fn fees(book: &Book, refund: &Refund) -> Fees {
+pub(super) fn fees(book: &Book, (by, reason): (By, Reason)) -> Fees {
     let warned = |state| matches!(state, DisputeState::Warning | DisputeState::Prevented);
-    let known = refund.by == By::Platform || book.disputes.iter().any(|one| warned(one.state));
-    match refund.reason {
+    let known = by == By::Platform || book.disputes.iter().any(|one| warned(one.state));
+    match reason {
         Reason::Fraud if known => Fees::Returned,
         _ => Fees::Kept,
     }

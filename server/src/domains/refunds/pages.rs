@@ -4,7 +4,10 @@ use super::model::{Dispute, LineReversal, Refund, RefundError, ReversalState};
 use super::sql;
 use crate::app::ReadCx;
 use crate::caller::Capability;
+use crate::domains::ledger::{self, Held};
+use crate::domains::licensing::{self, License};
 use crate::domains::orders::{self, Line, Order};
+use crate::domains::payments::{self, Payable, Payment};
 use mintreu::Money;
 use mintreu::id::{OrderId, OrderLineId};
 
@@ -26,6 +29,21 @@ pub fn of_order(cx: &mut ReadCx<'_>, order: OrderId) -> Result<OfOrder, RefundEr
     })
 }
 
+/// Which of these orders a bank asks about, undecided; whoever asks, as for [`of_order`].
+pub fn open_disputes(
+    cx: &mut ReadCx<'_>,
+    orders: &Vec<OrderId>,
+) -> Result<Vec<OrderId>, RefundError> {
+    let mut asked = Vec::new();
+    for order in orders {
+        let found = sql::disputes_of(cx.tx, cx.caller.tenant, *order)?;
+        if found.iter().any(|one| one.state.is_open()) {
+            asked.push(*order);
+        }
+    }
+    Ok(asked)
+}
+
 /// A sold line as its seller sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OfLine {
@@ -41,6 +59,12 @@ pub struct OfLine {
     pub left: Money,
     /// Whether a refund would be refused because a bank asks.
     pub disputed: bool,
+    /// What is, or was, held of the seller's part.
+    pub hold: Option<Held>,
+    /// What the buyer got for it.
+    pub license: Option<License>,
+    /// What paid the order; `None` when nothing was to be paid.
+    pub payment: Option<Payment>,
 }
 
 /// A line of the caller's own sales with its refunds and disputes; any line for the platform.
@@ -65,7 +89,11 @@ pub fn of_line(cx: &mut ReadCx<'_>, id: &OrderLineId) -> Result<OfLine, RefundEr
         }
     }
     let left = left(&line, &of_line)?;
+    let source = line.id.to_string();
     Ok(OfLine {
+        hold: ledger::hold_of(cx.tx, tenant, &source)?,
+        license: licensing::by_source(cx.tx, tenant, &source)?,
+        payment: payments::paid_by(cx.tx, tenant, &Payable::new(order.id))?,
         disputed: found.disputes.iter().any(|one| one.state.is_open()),
         disputes: found.disputes,
         line,

@@ -14,11 +14,12 @@
 //!
 //! # Tables
 //! `sandbox_session`, `sandbox_event`, `sandbox_object`, `sandbox_notice`, `sandbox_delivery`,
-//! `sandbox_held`, `sandbox_payout`, `sandbox_payout_event`.
+//! `sandbox_held`, `sandbox_payout`, `sandbox_payout_event`, `sandbox_clock`.
 //!
 //! Start reading at [`model`], then [`ops`] and [`objects`]; webhooks leave through [`mod@tell`] and
 //! [`deliver`].
 
+pub mod clock;
 pub mod deliver;
 pub mod magic;
 pub mod model;

@@ -373,6 +373,31 @@ pub fn refund_here(cx: &mut Cx<'_>, cmd: &RefundHere) -> Result<Sent, SandboxErr
     refund_session(cx, &session, amount, key)
 }
 
+/// The buyer's bank sends a refund back.
+#[derive(Debug, Clone, Deserialize)]
+pub struct FailRefund {
+    /// Which refund.
+    pub object: String,
+}
+
+impl Command for FailRefund {
+    const NAME: &'static str = "sandbox.fail_refund";
+    const CAPABILITY: Capability = Capability::Browse;
+}
+
+/// Lets a refund fail, even one that succeeded; one that failed already stays.
+pub fn fail_refund(cx: &mut Cx<'_>, cmd: &FailRefund) -> Result<StoredObject, SandboxError> {
+    let found = rows::find(cx.tx, cx.caller.tenant, &cmd.object)?;
+    let refund = found.filter(|one| one.kind == ObjectKind::Refund);
+    let refund = refund.ok_or(SandboxError::NotFound)?;
+    move_to(
+        cx,
+        refund,
+        ObjectState::Failed,
+        Some("account_closed".to_owned()),
+    )
+}
+
 /// A bank asks about a payment.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Raise {

@@ -135,6 +135,38 @@ fn tell(
     Ok(())
 }
 
+/// A bank sends a payout back, or the provider takes it back.
+#[derive(Debug, Clone)]
+pub struct SendBack {
+    /// The provider's name of it.
+    pub payout: String,
+    /// The provider takes it back; else the bank sends it.
+    pub reversed: bool,
+}
+
+impl Command for SendBack {
+    const NAME: &'static str = "sandbox.send_payout_back";
+    const CAPABILITY: Capability = Capability::Browse;
+}
+
+/// Tells the shop that a payout came back; what the shop knows already, it knows again.
+pub fn send_back(cx: &mut Cx<'_>, cmd: &SendBack) -> Result<(), SandboxError> {
+    let tenant = cx.caller.tenant;
+    let found = sql::find(cx.tx, tenant, &cmd.payout)?.ok_or(SandboxError::NotFound)?;
+    let payout = PayoutId::parse(&found.reference).map_err(|_| SandboxError::NotFound)?;
+    let request = PayoutOrder {
+        tenant,
+        payout,
+        amount: found.amount,
+        destination: found.destination,
+    };
+    let happening: &Happening = match cmd.reversed {
+        true => &("payout.reversed", Some("recalled"), &[0]),
+        false => &("payout.returned", Some("no_such_account"), &[0]),
+    };
+    tell(cx, &request, &found.payout, happening)
+}
+
 /// The body of an event, as it is delivered each time.
 #[expect(clippy::ptr_arg, reason = "a query is given as it was sent")]
 pub(super) fn event_body(cx: &mut ReadCx<'_>, event: &String) -> Result<String, SandboxError> {

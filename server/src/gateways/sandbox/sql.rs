@@ -1,5 +1,6 @@
 //! SQL of the sandbox's tables.
 
+pub mod clock;
 pub mod objects;
 pub mod payouts;
 
@@ -41,6 +42,14 @@ SELECT body FROM sandbox_event WHERE tenant_id = :tenant AND event = :event
 UNION ALL
 SELECT body FROM sandbox_notice WHERE tenant_id = :tenant AND event = :event";
 
+const RECENT_EVENTS: &str = "\
+SELECT event, body, created_at FROM sandbox_event WHERE tenant_id = :tenant
+UNION ALL
+SELECT event, body, created_at FROM sandbox_notice WHERE tenant_id = :tenant
+UNION ALL
+SELECT event, body, created_at FROM sandbox_payout_event WHERE tenant_id = :tenant
+ORDER BY created_at DESC, event LIMIT :limit";
+
 /// Every statement here, for the test that prepares them.
 pub const ALL: &[&str] = &[
     FIND_BY_KEY,
@@ -50,6 +59,7 @@ pub const ALL: &[&str] = &[
     MOVE_SESSION,
     INSERT_EVENT,
     EVENT_BODY,
+    RECENT_EVENTS,
 ];
 
 /// A payment page.
@@ -126,6 +136,20 @@ pub(super) fn recent(
         ("limit", limit.into()),
     ];
     tx.query(RECENT, &params)?.iter().map(stored).collect()
+}
+
+/// Name, body and instant of the newest events, whatever they speak of.
+pub(super) fn recent_events(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    limit: i64,
+) -> Result<Vec<(String, String, Timestamp)>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("limit", limit.into()),
+    ];
+    let read = |row: &Row| Ok((row.text("event")?, row.text("body")?, row.at("created_at")?));
+    tx.query(RECENT_EVENTS, &params)?.iter().map(read).collect()
 }
 
 fn stored(row: &Row) -> Result<StoredSession, StoreError> {

@@ -16,6 +16,8 @@ pub mod licenses;
 mod log;
 pub mod meters;
 pub mod payouts;
+pub mod refund;
+pub mod sale;
 pub mod sales;
 pub mod statements;
 pub mod trouble;
@@ -165,8 +167,8 @@ pub async fn overview(ask: Ask) -> Answer {
         return html(&welcome(&ask, &form, None));
     };
     let query = SalesQuery {
-        before: None,
         limit: 100,
+        ..SalesQuery::default()
     };
     let sold = ask.app.read(caller, query, orders::sales).await?;
     let products = ask

@@ -5,6 +5,7 @@ use super::super::page::{Page, Section};
 use super::super::parts::{Badge, Figure, Tone};
 use super::{At, Tab, money_figures, must_sell, tabs};
 use crate::domains::orders::{self, OrderState, Sale, SalesQuery};
+use crate::domains::refunds::open_disputes;
 use crate::problem::Problem;
 use crate::web::format::rfc3339;
 use crate::wire::Query;
@@ -12,7 +13,7 @@ use askama::Template;
 use axum::http::header;
 use axum::response::IntoResponse;
 use mintreu::Money;
-use mintreu::id::OrderLineId;
+use mintreu::id::{OrderId, OrderLineId};
 use serde::Deserialize;
 
 /// Most pages of a hundred sales in one CSV file.
@@ -23,6 +24,9 @@ const MAX_PAGES: usize = 1_000;
 struct SalesPage {
     page: Page,
     tabs: Vec<Tab>,
+    filters: Vec<Tab>,
+    /// Whether there is any sale, whatever is chosen.
+    any: bool,
     figures: Vec<Figure>,
     rows: Vec<Row>,
     next: Option<String>,
@@ -30,6 +34,9 @@ struct SalesPage {
 
 struct Row {
     title: String,
+    address: String,
+    /// What a bank asks about it.
+    dispute: Option<Badge>,
     paid_at: String,
     state: Badge,
     charged: String,
@@ -37,46 +44,99 @@ struct Row {
     yours: String,
 }
 
-/// Where the list goes on.
+/// Which sales, and where the list goes on.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct After {
+pub struct Which {
     after: Option<String>,
+    state: Option<String>,
 }
 
+/// The states that one can look for.
+const STATES: [OrderState; 3] = [
+    OrderState::Paid,
+    OrderState::PartiallyRefunded,
+    OrderState::Refunded,
+];
+
 /// `GET /sell/sales`.
-pub async fn list(ask: Ask, after: Result<Query<After>, Problem>) -> Answer {
+pub async fn list(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
     ask.account()?;
     must_sell(&ask)?;
-    let Query(after) = after?;
-    let before = after.after.as_deref().map(OrderLineId::parse).transpose();
+    let Query(which) = which?;
+    let before = which.after.as_deref().map(OrderLineId::parse).transpose();
     let before = before.map_err(|_| Problem::not_found("There is no such sale."))?;
-    let query = SalesQuery { before, limit: 50 };
+    let state = which.state.as_deref().and_then(OrderState::parse);
+    let state = state.filter(|state| STATES.contains(state));
+    let query = SalesQuery {
+        before,
+        limit: 50,
+        state,
+    };
     let found = ask
         .app
         .read(&ask.visitor.caller, query, orders::sales)
         .await?;
+    let mut sold: Vec<_> = found.sales.iter().map(|sale| sale.order).collect();
+    sold.dedup();
+    let asked = ask.app.read(&ask.visitor.caller, sold, open_disputes).await;
+    let asked = asked.map_err(Problem::from)?;
     let page = ask.section_page("sell-sales", Section::Sell);
+    let rows = found.sales.iter().map(|sale| row(&page, sale, &asked));
+    let chosen = state.map(|state| format!("&state={}", state.code()));
+    let chosen = chosen.unwrap_or_default();
     html(&SalesPage {
         tabs: tabs(&page, At::Sales),
+        filters: filters(&page, state),
+        any: !found.totals.is_empty(),
         figures: money_figures(&page, &found.totals),
-        rows: found.sales.iter().map(|sale| row(&page, sale)).collect(),
-        next: found.next.map(|line| format!("/sell/sales?after={line}")),
+        rows: rows.collect(),
+        next: found
+            .next
+            .map(|line| format!("/sell/sales?after={line}{chosen}")),
         page,
     })
 }
 
-fn row(page: &Page, sale: &Sale) -> Row {
-    let fees = sale.split.charged.checked_sub(sale.split.seller);
-    let (tone, key) = match sale.state {
+fn filters(page: &Page, chosen: Option<OrderState>) -> Vec<Tab> {
+    let all = Tab {
+        name: page.say("sales-all"),
+        address: "/sell/sales".to_owned(),
+        chosen: chosen.is_none(),
+    };
+    let of = |state: OrderState| Tab {
+        name: page.say(state_words(state).1),
+        address: format!("/sell/sales?state={}", state.code()),
+        chosen: chosen == Some(state),
+    };
+    std::iter::once(all)
+        .chain(STATES.into_iter().map(of))
+        .collect()
+}
+
+const fn state_words(state: OrderState) -> (Tone, &'static str) {
+    match state {
         OrderState::PartiallyRefunded => (Tone::Info, "order-part-refunded"),
         OrderState::Refunded => (Tone::Plain, "order-refunded"),
         _ => (Tone::Good, "order-paid"),
-    };
+    }
+}
+
+/// Where a sold order stands, as a badge.
+pub(super) fn state_badge(page: &Page, state: OrderState) -> Badge {
+    let (tone, key) = state_words(state);
+    Badge::new(tone, page.say(key))
+}
+
+fn row(page: &Page, sale: &Sale, asked: &[OrderId]) -> Row {
+    let fees = sale.split.charged.checked_sub(sale.split.seller);
+    let asks = asked.contains(&sale.order);
     Row {
         title: sale.title.clone(),
+        address: format!("/sell/sales/{}", sale.line),
+        dispute: asks.then(|| Badge::new(Tone::Bad, page.say("sales-bank"))),
         paid_at: page.format.instant(sale.paid_at),
-        state: Badge::new(tone, page.words.say(key)),
+        state: state_badge(page, sale.state),
         charged: page.format.money(sale.split.charged),
         fees: fees.map_or_else(|_| String::new(), |fees| page.format.money(fees)),
         yours: page.format.money(sale.split.seller),
@@ -91,8 +151,8 @@ pub async fn csv(ask: Ask) -> Answer {
         "line,order,product,paid_at,state,quantity,currency,charged,platform_fee,payment_fee,yours\r\n",
     );
     let mut query = SalesQuery {
-        before: None,
         limit: 100,
+        ..SalesQuery::default()
     };
     for _ in 0..MAX_PAGES {
         let found = ask

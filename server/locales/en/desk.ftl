@@ -1,0 +1,235 @@
+# Money at the desk: one sale and its refunds, what a bank asks, what came back to a buyer.
+
+# ---- The list of sales ----
+sales-filter = Sales by state
+sales-all = All
+sales-none-title = No sale in this state
+sales-none-text = Choose another state above, or look at all of them.
+sales-bank = The bank asks
+
+# ---- One sale ----
+sale-title = Sale
+sale-charged-text = What the buyer paid
+sale-left = Left to refund
+sale-left-text = Of what the buyer paid
+sale-parts = Who got what
+sale-part = Part
+sale-why = How it was reckoned
+sale-amount = Amount
+sale-about = The sale
+sale-order = Order
+sale-quantity = Quantity
+sale-quantity-text = { $count } × { $unit }
+sale-traffic = The buyer came
+sale-traffic-seller = by a link of yours
+sale-traffic-marketplace = by the marketplace
+sale-traffic-unknown = by a way nobody knows
+sale-payment = Payment
+sale-payment-text = { $amount } by { $provider }
+sale-hold-why = Why it is on hold
+sale-hold-held = { $amount } on hold until { $until }
+sale-hold-frozen = { $amount } frozen while the bank asks
+sale-hold-taken = The bank has it until it decides
+sale-hold-released = { $amount } released on { $until }
+sale-hold-returned = Given back to the buyer
+sale-license = The buyer’s license
+sale-license-seats = { $count ->
+    [one] one device
+   *[other] { $count } devices
+}
+sale-sibling = In the same order:
+sale-step-gross = Price
+sale-step-discount = Discount
+sale-step-tax = Tax
+sale-step-platform-fee = Platform
+sale-step-payment-fee = Payment
+sale-step-affiliate = Affiliate
+sale-step-seller = You
+sale-back = What went back
+sale-back-when = When
+sale-back-by = Asked by
+sale-refund-asked = The provider is asked to send the money back. Look again in a moment to see what it says.
+sale-refund-disputed = The buyer’s bank asks about this payment. What the bank decides, happens; until then nothing can be refunded.
+sale-refund-nothing-left = Nothing is left to refund.
+sale-refund-free = Nothing was paid for this, so there is nothing to refund.
+sale-refund-platform = Your balance is more than 100 below zero. Please ask the platform to refund this.
+sale-refund-too-many = This order was refunded a hundred times already.
+
+# ---- A refund ----
+refund-title = Refund
+refund-text = Choose how much goes back. Before anything happens, the next page says what will.
+refund-amount = Amount in { $currency }
+refund-amount-hint = At most { $left }, which is all that is left.
+refund-amount-unread = Write the amount in digits, such as 12.50.
+refund-amount-range = More than nothing and at most { $left } can go back.
+refund-amount-changed = Something was refunded since you opened this page. { $left } is left now.
+refund-reason = Reason
+refund-reason-hint = It is kept with the refund.
+refund-reason-choose = Choose…
+refund-reason-missing = Say why.
+refund-reason-requested-by-customer = The customer asked
+refund-reason-duplicate = Bought twice
+refund-reason-defective = It doesn’t work
+refund-reason-fraud = The card’s owner didn’t buy it
+refund-reason-other = Something else
+refund-note = A word to the customer
+refund-note-hint = It stands on the page of their order.
+refund-note-long = A word has at most { $most } characters.
+refund-keep = Let the license work on, even when all of its price goes back
+refund-preview = See what will happen
+refund-confirm-title = Refund { $amount }?
+refund-confirm = Refund { $amount }
+refund-change = Change it
+refund-once = Pressing twice refunds once.
+refund-says = What will happen
+refund-says-buyer = The buyer gets { $amount } back to the card it came from; { $left } could be refunded afterwards.
+refund-says-no-license = There is no license to withdraw.
+refund-says-works-on = The license works on, since a part of its price stays paid.
+refund-says-kept = The license works on, although all of its price goes back.
+refund-says-withdrawn = { $count ->
+    [one] The license is withdrawn: its one device stops working with it when it next asks.
+   *[other] The license is withdrawn: its { $count } devices stop working with it when they next ask.
+}
+refund-says-stays-withdrawn = The license was withdrawn before, and stays so.
+refund-says-fees-kept = The platform keeps its fee of { $platform }, and the payment fee of { $payment } isn’t given back either: you bear both.
+refund-says-fees-returned = The platform gives its fee of { $platform } back; the payment fee of { $payment } isn’t given back: you bear it.
+refund-says-note = The buyer reads: “{ $note }”
+refund-parts = Where the money comes from
+refund-part-held = Your money on hold for this sale
+refund-part-balance = Your balance
+refund-part-tax = Tax that isn’t owed any more
+refund-part-affiliate = The affiliate’s share
+refund-part-platform = The platform’s fee
+refund-state-requested = On its way
+refund-state-succeeded = Refunded
+refund-state-failed = Failed
+refund-by-seller = The seller
+refund-by-platform = The platform
+refund-by-provider = The payment provider
+
+# ---- What a bank asks ----
+bank-title = The buyer’s bank
+bank-amount = About
+bank-opened = Since
+bank-closed = Decided
+bank-reason = What it says
+bank-state-warning = Suspects a fraud
+bank-state-inquiry = Asks
+bank-state-chargeback = Took the money
+bank-state-won = Decided for you
+bank-state-lost = Decided for the buyer
+bank-state-prevented = Prevented
+bank-notice-warning = The buyer’s bank suspects a fraud. A refund now costs no more than the sale; a chargeback later would cost a fee as well.
+bank-notice-inquiry = The buyer’s bank asks about this sale. Nothing can be refunded until it decides.
+bank-notice-chargeback = The buyer’s bank took the money back. Nothing can be refunded until it decides.
+bank-seller-warning = No money has moved, and the license works. Refund the sale if you think that the card’s owner didn’t buy it.
+bank-seller-inquiry = No money has moved, and the license works. What is on hold stays there until the bank decides.
+bank-seller-chargeback = The money is gone, with the provider’s fee, and the license is suspended until the bank decides.
+bank-seller-won = The money is back and the license works again.
+bank-seller-lost = The money stays with the buyer and the license is withdrawn. The platform gave its fee back.
+bank-seller-prevented = You refunded before the bank took anything.
+
+# ---- What a buyer sees on the page of an order ----
+back-title = What came back
+back-requested = { $amount } is on its way back to you since { $when }. Banks take up to ten days to show it.
+back-succeeded = { $amount } went back to the card you paid with on { $when }. Banks take up to ten days to show it.
+back-failed = { $amount } could not be sent back ({ $when }). Your card may be closed: write to the seller.
+back-bank = Your bank
+back-bank-inquiry = Your bank asked about { $amount } on { $when }. Your license works meanwhile.
+back-bank-chargeback = Your bank took { $amount } back on { $when } and hasn’t decided. Your license is suspended until it does.
+back-bank-won = Your bank decided on { $when } that { $amount } stays paid. Your license works.
+back-bank-lost = Your bank decided on { $when } that { $amount } stays with you. Your license ended with it.
+back-agreed = What you agreed to
+back-waiver = You wanted it supplied at once, and knew that by this you lose your right to withdraw: { $when }, version { $version }.
+back-terms = The terms of each license: { $when }, version { $version }.
+
+# ---- The sandbox's page ----
+sandbox-link = Sandbox
+sandbox-desk-title = Sandbox
+sandbox-lead = The payment provider of this demo. Let anything happen to a payment, and watch what the shop makes of it.
+sandbox-done-act = Done. The shop hears of it by webhook, usually within a second.
+sandbox-done-moved = Time went by. Everything that was due on the way happened at its time.
+sandbox-done-moving = Time is going by. Look again in a moment.
+sandbox-done-refused = The provider refuses that: it isn’t possible any more.
+sandbox-done-far = The clock can be ten years ahead at most.
+sandbox-clock = Clock
+sandbox-clock-ahead = { $count ->
+    [0] As the machine’s clock.
+    [one] One day ahead of the machine’s clock.
+   *[other] { $count } days ahead of the machine’s clock.
+}
+sandbox-clock-moving = Time is going by…
+sandbox-clock-day = + 1 day
+sandbox-clock-week = + 7 days
+sandbox-clock-month = + 30 days
+sandbox-clock-renewal = To the next renewal
+sandbox-clock-next = The next renewal is on { $when }.
+sandbox-clock-text = Time can only go forward: what is written stays written, and nothing happens before what came before it. Renewals, trials, holds and payouts that are due on the way happen at their time. Who hasn’t visited for a month is signed out.
+sandbox-webhooks = Webhooks
+sandbox-webhooks-text = What happens at the provider reaches the shop by signed webhooks. Hold them to see how the shop copes when they come late, twice, in another order, or never.
+sandbox-mode = How they leave
+sandbox-mode-prompt = At once
+sandbox-mode-late = Each five seconds late
+sandbox-mode-twice = Each twice
+sandbox-mode-held = Not until I let them go
+sandbox-set = Set
+sandbox-held = { $count ->
+    [one] One webhook waits.
+   *[other] { $count } webhooks wait.
+}
+sandbox-go-in-order = Let go in order
+sandbox-go-reversed = The last first
+sandbox-go-doubled = Each twice
+sandbox-go-dropped = Lose them
+sandbox-payments = Payments
+sandbox-payments-none = No payment yet
+sandbox-payments-none-text = Buy something: its payment appears here.
+sandbox-open = Open
+sandbox-challenged = Asks for a proof
+sandbox-succeeded = Paid
+sandbox-failed = Declined
+sandbox-next = What happens next
+sandbox-do = Let it happen
+sandbox-act-confirm = The proof is given
+sandbox-act-reject = The proof is refused
+sandbox-act-refund = All that is left is refunded here, without the shop
+sandbox-act-warn = The bank suspects a fraud
+sandbox-act-inquire = The bank asks
+sandbox-act-open = The bank takes the money
+sandbox-act-won = Decides for the seller
+sandbox-act-lost = Decides for the buyer
+sandbox-act-fail = Comes back
+sandbox-act-again = Its webhooks are sent again
+sandbox-act-returned = The bank returns it
+sandbox-act-reversed = Take it back
+sandbox-refund = Refund
+sandbox-dispute = Dispute
+sandbox-state-pending = Accepted
+sandbox-state-succeeded = Sent
+sandbox-state-failed = Came back
+sandbox-state-warned = Warning
+sandbox-state-inquired = Inquiry
+sandbox-state-opened = Chargeback
+sandbox-state-won = Won by the seller
+sandbox-state-lost = Lost by the seller
+sandbox-payouts = Payouts
+sandbox-destination = Account
+sandbox-when = When
+sandbox-amount = Amount
+sandbox-events = Webhooks sent
+sandbox-event = Event
+sandbox-about = About
+sandbox-way = Delivery
+sandbox-way-gone = Left
+sandbox-way-held = Held
+sandbox-way-leaves = Leaves { $when }
+sandbox-way-tried = { $count ->
+    [one] Refused once
+   *[other] Refused { $count } times
+}
+
+# ---- The header's cart ----
+cart-count = { $count ->
+    [one] one thing in it
+   *[other] { $count } things in it
+}

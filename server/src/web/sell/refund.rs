@@ -1,0 +1,285 @@
+//! A refund in two steps: what shall go back, then what will happen, in words, to be confirmed.
+
+use super::super::ask::{Answer, Ask, go_to, html, refused};
+use super::super::page::{Page, Section};
+use super::super::parts::{Choice, Crumbs, Field};
+use super::payouts::minor_of;
+use super::sale::{SalePage, find, reason_text};
+use super::sales::amount;
+use crate::domains::ledger::{Fees, Part};
+use crate::domains::refunds::model::MAX_NOTE;
+use crate::domains::refunds::{
+    AskRefund, LicenseFate, OfLine, Preview, Reason, RefundError, RefundSale, preview_sale,
+    refund_sale,
+};
+use crate::problem::Problem;
+use crate::wire::{CsrfForm, Idempotent};
+use askama::Template;
+use axum::extract::Path;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+
+/// What the form sends. Everything is text, so that what can't be read can be shown again.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct RefundForm {
+    amount: String,
+    reason: String,
+    note: String,
+    keep: String,
+    left: String,
+    key: String,
+    /// `confirm` or `change` on the second page; empty on the first.
+    step: String,
+}
+
+/// A field and what is wrong with it; `form` for all of it.
+type Mistake = (&'static str, String);
+
+impl RefundForm {
+    /// A form that asks for all that is left.
+    pub(super) fn of(found: &OfLine) -> Self {
+        Self {
+            amount: amount(found.left),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn keeps(&self) -> bool {
+        self.keep == "on"
+    }
+}
+
+/// The inputs, with what was typed and the mistake at its field.
+pub(super) fn fields(
+    page: &Page,
+    found: &OfLine,
+    form: &RefundForm,
+    mistake: Option<Mistake>,
+) -> Vec<Field> {
+    let wrong = |field: &str| {
+        let found = mistake.as_ref().filter(|(at, _)| *at == field);
+        found.map(|(_, text)| text.clone())
+    };
+    let choice = |value: &str, text: String| Choice {
+        value: value.to_owned(),
+        text,
+    };
+    let mut reasons = vec![choice("", page.say("refund-reason-choose"))];
+    let all = Reason::ALL.into_iter();
+    reasons.extend(all.map(|reason| choice(reason.code(), reason_text(page, reason))));
+    let left = page.format.money(found.left);
+    let currency = found.left.currency();
+    let label = page.say_one("refund-amount", "currency", currency.code());
+    vec![
+        Field::text("amount", label)
+            .hint(page.say_one("refund-amount-hint", "left", left))
+            .value(&form.amount)
+            .error(wrong("amount"))
+            .required()
+            .input_mode("decimal")
+            .max_length(20),
+        Field::select("reason", page.say("refund-reason"), reasons)
+            .hint(page.say("refund-reason-hint"))
+            .value(&form.reason)
+            .error(wrong("reason")),
+        Field::text("note", page.say("refund-note"))
+            .hint(page.say("refund-note-hint"))
+            .value(&form.note)
+            .error(wrong("note"))
+            .full()
+            .max_length(u32::try_from(MAX_NOTE).unwrap_or(u32::MAX)),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "sell/refund.html")]
+struct RefundPage {
+    page: Page,
+    crumbs: Crumbs,
+    title: String,
+    action: String,
+    /// What will happen, a sentence each.
+    sentences: Vec<String>,
+    parts: Vec<(String, String)>,
+    confirm: String,
+    form: RefundForm,
+}
+
+/// `POST /sell/sales/{line}/refund`: shows what would happen, then lets it happen once.
+pub async fn refund(
+    ask: Ask,
+    Path(line): Path<String>,
+    form: Result<CsrfForm<RefundForm>, Problem>,
+) -> Answer {
+    let CsrfForm(mut form) = form?;
+    let found = find(&ask, &line).await?;
+    if form.step == "change" {
+        return html(&SalePage::new(&ask, &found, &form, None));
+    }
+    let mistake = match wish(&ask.page("sale-title"), &form, &found) {
+        Err(mistake) => mistake,
+        Ok(wanted) if form.step == "confirm" && !form.key.is_empty() => {
+            match carry_out(&ask, (&line, &form), wanted).await {
+                Ok(_) => return go_to(&format!("/sell/sales/{line}?done=refund")),
+                Err(error) => mistake_of(&ask.page("sale-title"), error)?,
+            }
+        }
+        Ok(wanted) => {
+            let caller = &ask.visitor.caller;
+            match ask.app.read(caller, RefundSale(wanted), preview_sale).await {
+                Ok(preview) => {
+                    let mut random = [0; 16];
+                    (ask.app.entropy)(&mut random);
+                    form.key = URL_SAFE_NO_PAD.encode(random);
+                    form.left = found.left.minor().to_string();
+                    return html(&RefundPage::new(&ask, &found, form, &preview));
+                }
+                Err(error) => mistake_of(&ask.page("sale-title"), error)?,
+            }
+        }
+    };
+    // What is left may have changed meanwhile: the form says so, and shows the new figures.
+    let found = find(&ask, &line).await?;
+    refused(422, &SalePage::new(&ask, &found, &form, Some(mistake)))
+}
+
+/// Refunds once, however often the button is pressed.
+async fn carry_out(
+    ask: &Ask,
+    (line, form): (&str, &RefundForm),
+    wanted: AskRefund,
+) -> Result<String, RefundError> {
+    let fields = [
+        line,
+        &form.amount,
+        &form.reason,
+        &form.note,
+        &form.keep,
+        &form.left,
+    ];
+    let promise = Idempotent::of("sale-refund", &form.key, &fields);
+    let caller = &ask.visitor.caller;
+    ask.app
+        .transact_once(caller, promise, RefundSale(wanted), refund_sale)
+        .await
+}
+
+/// What the form asks for.
+fn wish(page: &Page, form: &RefundForm, found: &OfLine) -> Result<AskRefund, Mistake> {
+    let unread = || ("amount", page.say("refund-amount-unread"));
+    let minor = minor_of(form.amount.trim(), found.left.currency()).ok_or_else(unread)?;
+    let reason = Reason::parse(&form.reason);
+    let reason = reason.ok_or_else(|| ("reason", page.say("refund-reason-missing")))?;
+    Ok(AskRefund {
+        order: found.order.id,
+        line: Some(found.line.id),
+        amount_minor: Some(minor),
+        reason,
+        note: form.note.clone(),
+        keeps_license: form.keeps(),
+        seen_left_minor: form.left.parse().ok(),
+    })
+}
+
+/// A refusal at the field that it is about.
+fn mistake_of(page: &Page, error: RefundError) -> Result<Mistake, Problem> {
+    let at_amount = |key: &str, left| {
+        let left = page.format.money(left);
+        ("amount", page.say_one(key, "left", left))
+    };
+    Ok(match error {
+        RefundError::OutOfRange { left } => at_amount("refund-amount-range", left),
+        RefundError::Changed { left } => at_amount("refund-amount-changed", left),
+        RefundError::NoteTooLong => {
+            let most = i64::try_from(MAX_NOTE).unwrap_or(i64::MAX);
+            ("note", page.say_one("refund-note-long", "most", most))
+        }
+        RefundError::Disputed => ("form", page.say("sale-refund-disputed")),
+        RefundError::NotPaid(_) => ("form", page.say("sale-refund-nothing-left")),
+        RefundError::Free => ("form", page.say("sale-refund-free")),
+        RefundError::NeedsPlatform => ("form", page.say("sale-refund-platform")),
+        RefundError::TooMany => ("form", page.say("sale-refund-too-many")),
+        other => return Err(other.into()),
+    })
+}
+
+impl RefundPage {
+    fn new(ask: &Ask, found: &OfLine, form: RefundForm, preview: &Preview) -> Self {
+        let page = ask.section_page("refund-title", Section::Sell);
+        let address = format!("/sell/sales/{}", found.line.id);
+        let steps = vec![
+            (page.say("sell-sales"), "/sell/sales".to_owned()),
+            (found.line.title.clone(), address.clone()),
+        ];
+        let amount = page.format.money(preview.amount);
+        Self {
+            crumbs: page.crumbs(steps, &page.say("refund-title")),
+            title: page.say_one("refund-confirm-title", "amount", amount.as_str()),
+            action: format!("{address}/refund"),
+            sentences: sentences(&page, &form, preview),
+            parts: parts(&page, preview),
+            confirm: page.say_one("refund-confirm", "amount", amount.as_str()),
+            form,
+            page,
+        }
+    }
+}
+
+/// Out of whose money it comes.
+fn parts(page: &Page, preview: &Preview) -> Vec<(String, String)> {
+    let balance = preview.borne.checked_sub(preview.from_held);
+    let fee = match preview.fees {
+        Fees::Returned => preview.parts.get(Part::PlatformFee),
+        Fees::Kept => mintreu::Money::zero(preview.amount.currency()),
+    };
+    let rows = [
+        ("refund-part-held", Ok(preview.from_held)),
+        ("refund-part-balance", balance),
+        ("refund-part-tax", Ok(preview.parts.get(Part::Tax))),
+        (
+            "refund-part-affiliate",
+            Ok(preview.parts.get(Part::Affiliate)),
+        ),
+        ("refund-part-platform", Ok(fee)),
+    ];
+    let shown = rows
+        .into_iter()
+        .filter_map(|(key, amount)| Some((key, amount.ok()?)));
+    shown
+        .filter(|(_, amount)| amount.minor() != 0)
+        .map(|(key, amount)| (page.say(key), page.format.money(amount)))
+        .collect()
+}
+
+fn sentences(page: &Page, form: &RefundForm, preview: &Preview) -> Vec<String> {
+    let money = |amount| page.format.money(amount);
+    let buyer = [
+        ("amount", money(preview.amount).into()),
+        ("left", money(preview.left).into()),
+    ];
+    let mut said = vec![page.words.say_with("refund-says-buyer", buyer)];
+    said.extend(preview.licenses.iter().map(|(_, fate)| match fate {
+        LicenseFate::None => page.say("refund-says-no-license"),
+        LicenseFate::WorksOn => page.say("refund-says-works-on"),
+        LicenseFate::Kept => page.say("refund-says-kept"),
+        LicenseFate::Withdrawn(seats) => page.say_one("refund-says-withdrawn", "count", *seats),
+        LicenseFate::StaysWithdrawn => page.say("refund-says-stays-withdrawn"),
+    }));
+    let fees = [
+        (
+            "platform",
+            money(preview.parts.get(Part::PlatformFee)).into(),
+        ),
+        ("payment", money(preview.parts.get(Part::PaymentFee)).into()),
+    ];
+    said.push(match preview.fees {
+        Fees::Kept => page.words.say_with("refund-says-fees-kept", fees),
+        Fees::Returned => page.words.say_with("refund-says-fees-returned", fees),
+    });
+    if !form.note.trim().is_empty() {
+        said.push(page.say_one("refund-says-note", "note", form.note.trim()));
+    }
+    said
+}
