@@ -33,6 +33,8 @@ pub struct Config {
     pub fees: FeesConfig,
     /// How often purchases may be confirmed.
     pub checkout: CheckoutConfig,
+    /// Who issues invoices.
+    pub invoices: InvoicesConfig,
     /// How sellers' own servers are told.
     pub webhooks: WebhooksConfig,
     /// How long sessions last.
@@ -153,6 +155,18 @@ pub struct FeesConfig {
     pub payment_bps: u32,
     /// And in minor units for each payment.
     pub payment_fixed_minor: i64,
+}
+
+/// `[invoices]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InvoicesConfig {
+    /// The platform as invoices name it.
+    pub name: String,
+    /// Its address, a line each.
+    pub address: Vec<String>,
+    /// By which its tax office knows it.
+    pub tax_number: String,
 }
 
 /// `[webhooks]`

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::config::{Config, ConfigError};
 use crate::custody::Custody;
-use crate::domains::{payouts, tenants};
+use crate::domains::{invoicing, payouts, tenants};
 use crate::store::{Attempt, OpenError, Store, StoreError, StoreOptions, Tx};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -115,7 +115,20 @@ pub async fn prepare(app: &App) -> Result<(), StartError> {
     });
     let failed =
         |error: crate::queue::JobError| OpenError::new("database_failed", error.to_string());
-    Ok(prepared.await.map_err(failed)?)
+    prepared.await.map_err(failed)?;
+    let issuer = invoicing::KeepIssuer(issuer(&app.config.invoices));
+    let kept = app.transact(&caller, issuer, invoicing::keep_issuer).await;
+    Ok(kept.map_err(|error| OpenError::new("issuer_malformed", error.to_string()))?)
+}
+
+/// Who issues invoices, as the settings say it.
+fn issuer(settings: &config::InvoicesConfig) -> invoicing::Party {
+    invoicing::Party {
+        name: settings.name.clone(),
+        address: settings.address.join("\n"),
+        tax_number: settings.tax_number.clone(),
+        ..invoicing::Party::default()
+    }
 }
 
 /// Every route, JSON and pages, with all that surrounds them.

@@ -42,6 +42,7 @@ mod notify_mail;
 mod pricing;
 mod promotions;
 mod quotes;
+mod papers;
 mod payouts;
 mod payouts_books;
 mod refunds;

@@ -28,6 +28,7 @@ pub mod http;
 pub mod model;
 pub mod ops;
 pub mod pages;
+mod papers;
 pub mod sql;
 
 pub use flow::{SEND_JOB, SendPayload, send_refund};
