@@ -113,6 +113,7 @@ id_type!(/** What somebody means to buy. */ CartId, "crt_");
 id_type!(/** A node of the category tree. */ CategoryId, "cat_");
 id_type!(/** A code that makes things cheaper. */ CouponId, "cpn_");
 id_type!(/** Something prepaid for a license's usage. */ CreditId, "crd_");
+id_type!(/** What went back of an invoice. */ CreditNoteId, "crn_");
 id_type!(/** A device, by its key. */ DeviceId, "dev_");
 id_type!(/** A bank's question about a payment. */ DisputeId, "dsp_");
 id_type!(/** A fact in the outbox. */ EventId, "evt_");

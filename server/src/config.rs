@@ -35,6 +35,8 @@ pub struct Config {
     pub checkout: CheckoutConfig,
     /// Where the platform is registered for tax.
     pub tax: TaxConfig,
+    /// Who issues invoices.
+    pub invoices: InvoicesConfig,
     /// How sellers' own servers are told.
     pub webhooks: WebhooksConfig,
     /// How long sessions last.
@@ -167,6 +169,18 @@ pub struct TaxConfig {
     pub prices_include_tax: bool,
     /// The header in which trusted proxies say a visitor's country; empty for none.
     pub country_header: String,
+}
+
+/// `[invoices]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InvoicesConfig {
+    /// The platform as invoices name it.
+    pub name: String,
+    /// Its address, a line each.
+    pub address: Vec<String>,
+    /// By which its tax office knows it.
+    pub tax_number: String,
 }
 
 /// `[webhooks]`

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::config::{Config, ConfigError};
 use crate::custody::Custody;
-use crate::domains::{payouts, taxes, tenants};
+use crate::domains::{invoicing, payouts, taxes, tenants};
 use crate::gateways::sandbox::clock::{self, SandboxClock};
 use crate::store::{Attempt, OpenError, Store, StoreError, StoreOptions, Tx};
 use axum::Router;
@@ -140,6 +140,9 @@ pub async fn prepare(app: &App) -> Result<(), StartError> {
     let failed =
         |error: crate::queue::JobError| OpenError::new("database_failed", error.to_string());
     prepared.await.map_err(failed)?;
+    let issuer = invoicing::KeepIssuer(issuer(&app.config.invoices));
+    let kept = app.transact(&caller, issuer, invoicing::keep_issuer).await;
+    kept.map_err(|error| OpenError::new("issuer_malformed", error.to_string()))?;
     register(app).await
 }
 
@@ -159,6 +162,16 @@ async fn register(app: &App) -> Result<(), StartError> {
     let command = taxes::SetPolicy { policy };
     let set = app.transact(&caller, command, taxes::set_policy).await;
     Ok(set.map_err(wrong)?)
+}
+
+/// Who issues invoices, as the settings say it.
+fn issuer(settings: &config::InvoicesConfig) -> invoicing::Party {
+    invoicing::Party {
+        name: settings.name.clone(),
+        address: settings.address.join("\n"),
+        tax_number: settings.tax_number.clone(),
+        ..invoicing::Party::default()
+    }
 }
 
 /// Every route, JSON and pages, with all that surrounds them.

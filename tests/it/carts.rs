@@ -18,13 +18,13 @@ use serde_json::json;
 const CUSTOMER: &str = "priya@customer.example";
 const DAY_MS: u32 = 24 * 60 * 60 * 1000;
 
-async fn seeded(test: &TestApp) {
+pub async fn seeded(test: &TestApp) {
     demo::seed(&test.app).await.expect("the shop is filled");
     test.drain().await;
 }
 
 /// Puts the first price of a product into the cart; where the shop sends the visitor.
-async fn put(browser: &Browser, slug: &str) -> String {
+pub async fn put(browser: &Browser, slug: &str) -> String {
     let product = format!("/p/{slug}");
     let price = hidden(&page(browser, &product).await, "price");
     let (status, to, text) =

@@ -43,6 +43,7 @@ mod notify_mail;
 mod pricing;
 mod promotions;
 mod quotes;
+mod papers;
 mod payouts;
 mod payouts_books;
 mod refunds;

@@ -1,6 +1,6 @@
 //! What must be true at the end of every test, whatever its story.
 
-use crate::{TestApp, audit_commerce, audit_licensing, audit_log, audit_payouts};
+use crate::{TestApp, audit_commerce, audit_licensing, audit_log, audit_papers, audit_payouts};
 use mintreu_server::domains::ledger::trial_balance;
 use mintreu_server::queue;
 use mintreu_server::store::{StoreError, Tx};
@@ -29,6 +29,7 @@ fn look(tx: &mut dyn Tx) -> Result<Vec<String>, StoreError> {
     audit_commerce::look(tx, &mut complaints)?;
     audit_licensing::look(tx, &mut complaints)?;
     audit_log::look(tx, &mut complaints)?;
+    audit_papers::look(tx, &mut complaints)?;
     audit_payouts::look(tx, &mut complaints)?;
     Ok(complaints)
 }

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod audit_commerce;
 pub mod audit_licensing;
 pub mod audit_log;
+pub mod audit_papers;
 pub mod audit_payouts;
 pub mod source;
 pub mod test_app;

@@ -18,8 +18,8 @@ use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
 use crate::domains::licensing::{self, batches};
 use crate::domains::{
-    billing, carts, fulfilment, ledger, payments, payouts, refunds, subscriptions, transparency,
-    webhooks,
+    billing, carts, fulfilment, invoicing, ledger, payments, payouts, refunds, subscriptions,
+    transparency, webhooks,
 };
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
@@ -52,7 +52,7 @@ pub fn table() -> Table {
         .job(billing::REPORT_JOB, billing::send_usage_reports)
         .job(carts::REMIND_JOB, carts::remind)
         .job(fulfilment::EXPIRE_JOB, fulfilment::expire)
-        .job(payments::SETTLE_JOB, fulfilment::settle_payment)
+        .job_numbered(payments::SETTLE_JOB, fulfilment::settle_payment)
         .job(ledger::RELEASE_JOB, ledger::release)
         .job(payouts::WEEKLY_JOB, payouts::weekly)
         .job_alone(payouts::CONSIDER_JOB, payouts::consider)
@@ -155,7 +155,7 @@ async fn run_one(app: Arc<App>, table: Arc<Table>, job: Job) {
             "nobody runs jobs of kind {}",
             job.kind
         ))),
-        Some(Runnable::UseCase(_) | Runnable::Alone(_)) => {
+        Some(Runnable::UseCase(_) | Runnable::Alone(_) | Runnable::Numbered(_)) => {
             in_one_commit(&app, table, job.clone()).await
         }
         Some(Runnable::Network(run)) => match run(app.clone(), job.clone()).await {
@@ -187,6 +187,7 @@ impl Command for RunJob {
     fn contention_keys(&self) -> Vec<String> {
         match self.table.find(&self.job.kind) {
             Some(Runnable::Alone(_)) => vec![format!("job {} {}", self.job.kind, self.job.tenant)],
+            Some(Runnable::Numbered(_)) => vec![invoicing::CONTENDED.to_owned()],
             _ => Vec::new(),
         }
     }
@@ -205,7 +206,9 @@ fn run_and_finish(cx: &mut Cx<'_>, command: &RunJob) -> Result<(), JobError> {
         return Ok(());
     }
     match table.find(&job.kind) {
-        Some(Runnable::UseCase(run) | Runnable::Alone(run)) => run(cx, &job.payload),
+        Some(Runnable::UseCase(run) | Runnable::Alone(run) | Runnable::Numbered(run)) => {
+            run(cx, &job.payload)
+        }
         _ => Err(JobError::fail("the table changed while it ran")),
     }
 }

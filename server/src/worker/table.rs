@@ -19,6 +19,8 @@ pub enum Runnable {
     UseCase(UseCase),
     /// The same, one at a time in each tenant.
     Alone(UseCase),
+    /// The same, queueing with everything else that takes a number of a series.
+    Numbered(UseCase),
     /// An async runner, between transactions.
     Network(Network),
 }
@@ -55,6 +57,22 @@ impl Table {
         E: Into<JobError> + 'static,
     {
         self.0.insert(kind, Runnable::Alone(boxed(use_case)));
+        self
+    }
+
+    /// As [`Table::job`], one at a time with all that issues papers: numbers without gaps come from
+    /// one row.
+    #[must_use]
+    pub fn job_numbered<P, E>(
+        mut self,
+        kind: &'static str,
+        use_case: fn(&mut Cx<'_>, &P) -> Result<(), E>,
+    ) -> Self
+    where
+        P: DeserializeOwned + 'static,
+        E: Into<JobError> + 'static,
+    {
+        self.0.insert(kind, Runnable::Numbered(boxed(use_case)));
         self
     }
 

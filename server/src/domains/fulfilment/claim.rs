@@ -7,7 +7,7 @@ use super::sql;
 use crate::app::{Command, Cx};
 use crate::caller::{Capability, Denied};
 use crate::domains::orders;
-use crate::domains::{accounts, billing, licensing};
+use crate::domains::{accounts, billing, invoicing, licensing};
 use crate::store::{StoreError, Tx};
 use mintreu::id::{OrderId, TenantId};
 
@@ -56,6 +56,7 @@ pub fn claim(cx: &mut Cx<'_>, cmd: &ClaimOrder) -> Result<(), FulfilmentError> {
         }
     }
     billing::give_plans(cx, order.id, account)?;
+    invoicing::give(cx, order.id, account)?;
     crate::events::record(cx, "order.claimed", &order.id.to_string(), &())?;
     Ok(())
 }

@@ -47,6 +47,7 @@ impl From<FulfilmentError> for Problem {
             E::Licensing(error) => error.into(),
             E::Refund(error) => error.into(),
             E::Billing(error) => error.into(),
+            E::Invoice(error) => error.into(),
             E::Cart(error) => error.into(),
             E::Promotion(error) => error.into(),
             E::Subscription(error) => error.into(),

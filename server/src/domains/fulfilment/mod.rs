@@ -24,6 +24,7 @@ pub mod flow;
 pub mod http;
 pub mod model;
 pub mod pages;
+pub mod papers;
 pub mod promise;
 pub mod quote;
 pub mod settle;
@@ -44,6 +45,10 @@ pub use model::FulfilmentError;
 pub use pages::{
     LicensePage, OrderPage, RevealCode, ViewLicense, ViewOrder, license_page, order_page,
     reveal_code,
+};
+pub use papers::{
+    AddBuyer, CreditPaper, InvoicePaper, ViewCredit, ViewInvoice, ViewInvoices, add_buyer,
+    credit_paper, invoice_paper, invoices_of_order,
 };
 pub use promise::{Change, Figure, Promise};
 pub use quote::{AskQuote, Basis, Item, Quoted, Wanted, quote};

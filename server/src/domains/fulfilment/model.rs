@@ -4,6 +4,7 @@ use super::quote::Quoted;
 use crate::caller::Denied;
 use crate::domains::billing::BillingError;
 use crate::domains::carts::CartError;
+use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::LedgerError;
 use crate::domains::licensing::LicensingError;
 use crate::domains::orders::OrderError;
@@ -36,6 +37,9 @@ pub enum FulfilmentError {
     /// Billing.
     #[error(transparent)]
     Billing(#[from] BillingError),
+    /// Invoices.
+    #[error(transparent)]
+    Invoice(#[from] InvoiceError),
     /// Carts.
     #[error(transparent)]
     Cart(#[from] CartError),

@@ -9,7 +9,7 @@ use crate::domains::ledger::{
     self, Account, AccountKind, Balanced, Hold, LedgerError, Posting, Reason,
 };
 use crate::domains::licensing::{self, Grant};
-use crate::domains::orders::{self, Line, Order, OrderEvent, Step};
+use crate::domains::orders::{self, Invoiced, Line, Order, OrderEvent, Step};
 use crate::domains::payments::{
     self, EventKind, Payable, Payment, PaymentEvent, SettlePayload, model::Settled,
 };
@@ -160,6 +160,7 @@ pub(super) fn fulfil(
             for line in &order.lines {
                 hand_over(cx, order, line)?;
             }
+            invoice(cx, order)?;
         }
     }
     crate::events::record(cx, "order.paid", &order.id.to_string(), &())?;
@@ -230,6 +231,25 @@ fn postings_of(line: &Line) -> Result<Vec<Posting>, LedgerError> {
     }
     postings.retain(|posting| posting.amount != Money::zero(posting.amount.currency()));
     Ok(postings)
+}
+
+/// The papers of a first sale; a bill of a subscription has its own.
+fn invoice(cx: &mut Cx<'_>, order: &Order) -> Result<(), FulfilmentError> {
+    let payable = Payable::new(order.id);
+    let payment = payments::paid_by(cx.tx, cx.caller.tenant, &payable)?;
+    let ends = order.lines.iter().filter_map(|line| {
+        let period = line.period.filter(|_| line.model == PriceModel::Recurring);
+        period.map(|period| end_of_period(cx.now, period))
+    });
+    let what = Invoiced {
+        source: &format!("sale:{}", order.id),
+        kind: "sale",
+        license: None,
+        period: (cx.now, ends.max().unwrap_or(cx.now)),
+        payment: payment.map(|payment| payment.id),
+    };
+    orders::invoice_order(cx, order, &what)?;
+    Ok(())
 }
 
 /// Gives the buyer what a line promises: its license, and a plan for what is used.

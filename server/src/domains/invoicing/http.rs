@@ -1,13 +1,14 @@
 //! Routes of invoices.
 
-use super::model::{Invoice, InvoiceError, InvoiceLine};
+use super::credits::{CreditLine, CreditQuery, CreditView, credit_note, credits_of};
+use super::model::{Invoice, InvoiceError, InvoiceLine, Sold};
 use super::ops::{InvoiceQuery, ListInvoices, invoice, list};
-use crate::app::App;
+use crate::app::{App, ReadCx};
 use crate::problem::Problem;
 use crate::wire::{PathParam, Query, Visitor};
 use axum::Json;
 use axum::extract::State;
-use mintreu::id::InvoiceId;
+use mintreu::id::{CreditNoteId, InvoiceId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
@@ -19,6 +20,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(get_invoices))
         .routes(routes!(get_invoice))
+        .routes(routes!(get_credit_note))
 }
 
 impl From<InvoiceError> for Problem {
@@ -29,6 +31,12 @@ impl From<InvoiceError> for Problem {
             E::NotFound => Self::not_found(detail),
             E::Empty => Self::new(422, "invoice_empty", detail),
             E::AlreadyPaid => Self::new(409, "invoice_paid", detail),
+            E::Complete => Self::new(409, "invoice_complete", detail),
+            E::Detail(_) => Self::new(422, "invoice_details", detail),
+            E::DoesNotAddUp { .. } | E::OverCredited { .. } => {
+                tracing::error!(error = detail, "a paper contradicts the books");
+                Self::internal()
+            }
             E::Money(error) => error.into(),
             E::Denied(denied) => denied.into(),
             E::Store(error) => error.into(),
@@ -56,6 +64,9 @@ pub struct InvoiceOut {
     /// Only in the answer about one invoice.
     #[serde(skip_serializing_if = "Option::is_none")]
     lines: Option<Vec<LineOut>>,
+    /// What was credited and corrected since, oldest first; only in the answer about one invoice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credit_notes: Option<Vec<CreditNoteOut>>,
 }
 
 /// One line; lines add up to the invoice's total.
@@ -72,6 +83,95 @@ pub struct LineOut {
     tariff: Option<String>,
     /// The arithmetic.
     explanation: String,
+    /// What it repeats of an order's line, when it bills one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sold: Option<SoldOut>,
+}
+
+/// A line of an order as it was sold. Gross less discount, with the tax unless the price held it, is
+/// the line's amount.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SoldOut {
+    order_line_id: String,
+    product_id: String,
+    title: String,
+    gross_minor: i64,
+    discount_minor: i64,
+    tax: TaxOut,
+}
+
+/// The tax of a line as it was at the sale.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaxOut {
+    amount_minor: i64,
+    /// The rate in basis points.
+    rate_bps: u32,
+    /// Whose tax; empty where none applies.
+    jurisdiction: String,
+    /// Whether the price held the tax already.
+    inclusive: bool,
+    /// Why this rate, zero too.
+    reason: String,
+}
+
+/// A credit note, or the correction that takes one back.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CreditNoteOut {
+    credit_note_id: String,
+    number: String,
+    /// `credit_note`, or `correction`: its money came back after all.
+    kind: &'static str,
+    invoice_id: String,
+    /// The number of the invoice.
+    invoice_number: String,
+    /// The number of the credit note that a correction takes back.
+    corrects: Option<String>,
+    /// A refund's reason, or `chargeback`.
+    reason: String,
+    note: String,
+    total_minor: i64,
+    currency: String,
+    issued_at: i64,
+    lines: Vec<CreditLineOut>,
+}
+
+/// What goes back of one line of the invoice.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CreditLineOut {
+    /// Which line of the invoice, counted from 1.
+    line: i64,
+    title: Option<String>,
+    /// Tax included.
+    amount_minor: i64,
+    /// The tax of it.
+    tax_minor: i64,
+}
+
+impl CreditNoteOut {
+    /// As callers see it.
+    pub fn of(view: &CreditView) -> Self {
+        let note = &view.note;
+        let line = |(line, sold): &(CreditLine, Option<Sold>)| CreditLineOut {
+            line: line.invoice_position,
+            title: sold.as_ref().map(|sold| sold.title.clone()),
+            amount_minor: line.amount.minor(),
+            tax_minor: line.tax.minor(),
+        };
+        Self {
+            credit_note_id: note.id.to_string(),
+            number: note.number_text(),
+            kind: note.kind.name(),
+            invoice_id: note.invoice.to_string(),
+            invoice_number: view.invoice.number_text(),
+            corrects: view.corrects.clone(),
+            reason: note.reason.clone(),
+            note: note.note.clone(),
+            total_minor: note.total.minor(),
+            currency: note.total.currency().code().to_owned(),
+            issued_at: note.issued_at.ms(),
+            lines: view.lines.iter().map(line).collect(),
+        }
+    }
 }
 
 impl InvoiceOut {
@@ -91,7 +191,15 @@ impl InvoiceOut {
             due_at: invoice.due_at.ms(),
             paid_at: invoice.paid_at.map(mintreu::Timestamp::ms),
             lines: lines.map(|lines| lines.iter().map(line_out).collect()),
+            credit_notes: None,
         }
+    }
+
+    /// With what was credited since.
+    #[must_use]
+    pub fn with_credits(mut self, credits: &[CreditView]) -> Self {
+        self.credit_notes = Some(credits.iter().map(CreditNoteOut::of).collect());
+        self
     }
 }
 
@@ -105,6 +213,24 @@ fn line_out(line: &InvoiceLine) -> LineOut {
         amount_minor: line.amount.minor(),
         tariff: line.tariff.clone(),
         explanation: line.explanation.clone(),
+        sold: line.sold.as_ref().map(sold_out),
+    }
+}
+
+fn sold_out(sold: &Sold) -> SoldOut {
+    SoldOut {
+        order_line_id: sold.line.to_string(),
+        product_id: sold.product.to_string(),
+        title: sold.title.clone(),
+        gross_minor: sold.gross.minor(),
+        discount_minor: sold.discount.minor(),
+        tax: TaxOut {
+            amount_minor: sold.tax.amount.minor(),
+            rate_bps: sold.tax.bps,
+            jurisdiction: sold.tax.jurisdiction.clone(),
+            inclusive: sold.tax.inclusive,
+            reason: sold.tax.reason.clone(),
+        },
     }
 }
 
@@ -172,7 +298,8 @@ async fn get_invoices(
     }))
 }
 
-/// Read one invoice with its lines.
+/// Read one invoice with its lines and credit notes. A seller is answered the own lines, and what
+/// they come to as the total.
 #[utoipa::path(get, path = "/v1/invoices/{id}", tag = "invoices",
     params(("id" = String, Path, description = "inv_…")),
     responses((status = 200, body = InvoiceOut), (status = 404)))]
@@ -181,7 +308,28 @@ async fn get_invoice(
     visitor: Visitor,
     PathParam(id): PathParam<InvoiceId>,
 ) -> Result<Json<InvoiceOut>, Problem> {
-    let query = InvoiceQuery { id };
-    let (invoice, lines) = app.read(&visitor.caller, query, invoice).await?;
-    Ok(Json(InvoiceOut::of(&invoice, Some(&lines))))
+    let read = |cx: &mut ReadCx<'_>, query: &InvoiceQuery| {
+        let (invoice, lines) = invoice(cx, query)?;
+        let credits = credits_of(cx, &invoice, &lines)?;
+        Ok::<_, InvoiceError>((invoice, lines, credits))
+    };
+    let found = app.read(&visitor.caller, InvoiceQuery { id }, read).await?;
+    let (invoice, lines, credits) = found;
+    let out = InvoiceOut::of(&invoice, Some(&lines));
+    Ok(Json(out.with_credits(&credits)))
+}
+
+/// Read one credit note with its lines.
+#[utoipa::path(get, path = "/v1/credit-notes/{id}", tag = "invoices",
+    params(("id" = String, Path, description = "crn_…")),
+    responses((status = 200, body = CreditNoteOut), (status = 404)))]
+async fn get_credit_note(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(id): PathParam<CreditNoteId>,
+) -> Result<Json<CreditNoteOut>, Problem> {
+    let view = app
+        .read(&visitor.caller, CreditQuery { id }, credit_note)
+        .await?;
+    Ok(Json(CreditNoteOut::of(&view)))
 }

@@ -1,30 +1,49 @@
-//! Invoices: finalized documents with numbers that have no gaps.
+//! Invoices and credit notes: finalized documents with numbers that have no gaps.
 //!
 //! An invoice is issued in one go, inside the commit of what caused it: lines, total and number
 //! together, never edited afterwards except for its state (open, then paid). Each line keeps what
 //! a person needs to check it years later: the tariff it was rated by, the units, the free units
-//! and a sentence with the arithmetic. This domain knows nothing of usage or of ledgers; `billing`
-//! brings the lines and posts the amounts.
+//! and a sentence with the arithmetic; a line of an order repeats what it was sold for, with its
+//! tax. This domain knows nothing of usage, orders or ledgers; `billing` and `orders` bring the
+//! lines, `refunds` brings what goes back.
 //!
 //! # Invariants
 //! * Numbers of one issuer's series rise by one, in the order of commits; a rolled-back commit
 //!   takes none.
 //! * One source (`usage:lic_…:3.0`), one invoice: issuing again answers the invoice that is there.
-//! * The lines add up to the total, which is above zero.
-//! * The customer, the seller and the platform see an invoice; to others it doesn't exist.
+//! * The lines add up to the total, which is above zero. What costs nothing has no invoice: nothing
+//!   was sold that a tax office or a buyer's books would want to see, and peers issue none either.
+//! * A line of an order stands on one invoice. Of it no more is credited than it added, corrections
+//!   counted.
+//! * A credit note is never changed. When its money came back after all, a correction takes it back.
+//! * The customer and the platform see an invoice, a seller the own lines; to others it doesn't
+//!   exist. Who the buyer is stands apart, and no seller sees it.
 //!
 //! # Tables
-//! `invoice_series`, `invoice`, `invoice_line`.
+//! `invoice_series`, `invoice`, `invoice_line`, `invoice_sale`, `invoice_party`, `invoice_issuer`,
+//! `credit_note`, `credit_note_line`.
 //!
-//! Start reading at [`ops::issue`].
+//! Start reading at [`ops::issue`], then [`credits::credit`] and [`parties`].
 
+pub mod credits;
 pub mod http;
+pub mod lists;
 pub mod model;
 pub mod ops;
+pub mod parties;
 pub mod sql;
 
-pub use model::{Invoice, InvoiceError, InvoiceLine, InvoicePage, NewInvoice, NewLine, State};
-pub use ops::{
-    CONTENDED, InvoiceQuery, ListInvoices, find, invoice, issue, issued, list, mark_paid,
-    of_license, take_number,
+pub use credits::{
+    Back, CreditKind, CreditLine, CreditNote, CreditQuery, CreditView, NewCredit, credit,
+    credit_note, credits_of, find_credit, take_back,
 };
+pub use lists::{ListPapers, Paper, PaperId, PaperPage, papers};
+pub use model::{
+    Invoice, InvoiceError, InvoiceLine, InvoicePage, Issuer, NewInvoice, NewLine, Sold, State,
+    TaxSnapshot,
+};
+pub use ops::{
+    CONTENDED, InvoiceQuery, ListInvoices, Sale, find, give, invoice, issue, issue_sale, issued,
+    lines, list, mark_paid, of_license, of_order, take_number,
+};
+pub use parties::{KeepIssuer, Parties, Party, complete_buyer, keep_issuer, parties};

@@ -3,7 +3,8 @@
 use crate::caller::{Caller, Denied, Role};
 use crate::store::StoreError;
 use mintreu::id::{
-    AccountId, InvoiceId, InvoiceLineId, LicenseId, OrderId, PaymentId, ProductId, TenantId,
+    AccountId, InvoiceId, InvoiceLineId, LicenseId, OrderId, OrderLineId, PaymentId, ProductId,
+    TenantId,
 };
 use mintreu::{Money, Timestamp};
 
@@ -33,6 +34,86 @@ impl State {
     }
 }
 
+/// Who issues: the seller of record, who charges the tax. Each has series of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Issuer {
+    /// The platform, known by its tenant.
+    Platform(TenantId),
+    /// A seller whose provider's account is its own.
+    Seller(AccountId),
+}
+
+impl Issuer {
+    /// As stored.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        match self {
+            Self::Platform(tenant) => tenant.as_bytes(),
+            Self::Seller(account) => account.as_bytes(),
+        }
+    }
+
+    /// Reads what [`Issuer::as_bytes`] wrote into a row of `tenant`.
+    pub fn from_bytes(tenant: TenantId, bytes: [u8; 16]) -> Self {
+        match bytes == *tenant.as_bytes() {
+            true => Self::Platform(tenant),
+            false => Self::Seller(AccountId::from_bytes(bytes)),
+        }
+    }
+
+    /// Reads the seller of record as an order's line says it: `platform`, or an account's id.
+    pub fn of_record(tenant: TenantId, text: &str) -> Option<Self> {
+        match text {
+            "platform" => Some(Self::Platform(tenant)),
+            id => AccountId::parse(id).ok().map(Self::Seller),
+        }
+    }
+}
+
+/// The tax of a line as it was at the sale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaxSnapshot {
+    /// The rate in basis points.
+    pub bps: u32,
+    /// Whose tax: `DE`; empty where none applies.
+    pub jurisdiction: String,
+    /// Whether the price held the tax already.
+    pub inclusive: bool,
+    /// Why this rate, zero too.
+    pub reason: String,
+    /// How much.
+    pub amount: Money,
+}
+
+/// What an invoice's line repeats of the order's line that it bills.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sold {
+    /// Which line.
+    pub line: OrderLineId,
+    /// Who earns.
+    pub seller: AccountId,
+    /// What was sold.
+    pub product: ProductId,
+    /// Its name at the sale.
+    pub title: String,
+    /// Unit price times quantity.
+    pub gross: Money,
+    /// Taken off.
+    pub discount: Money,
+    /// The tax.
+    pub tax: TaxSnapshot,
+}
+
+impl Sold {
+    /// What the line adds: gross less discount, with the tax unless the price held it.
+    pub fn amount(&self) -> Result<Money, mintreu::Error> {
+        let reduced = self.gross.checked_sub(self.discount)?;
+        match self.tax.inclusive {
+            true => Ok(reduced),
+            false => reduced.checked_add(self.tax.amount),
+        }
+    }
+}
+
 /// Who owes whom for what: everything of an invoice that isn't a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewInvoice {
@@ -42,9 +123,9 @@ pub struct NewInvoice {
     pub customer: Option<AccountId>,
     /// The order that began it.
     pub order: Option<OrderId>,
-    /// Who earns.
+    /// Who earns; of an order's invoice, who earns by its first line.
     pub seller: AccountId,
-    /// What was used.
+    /// What was used; of an order's invoice, what its first line sold.
     pub product: ProductId,
     /// Under which license.
     pub license: Option<LicenseId>,
@@ -82,8 +163,8 @@ pub struct NewLine {
 pub struct Invoice {
     /// Its id.
     pub id: InvoiceId,
-    /// Who issues it: the platform is the seller of record, and its id the tenant's.
-    pub issuer: TenantId,
+    /// Who issues it: the seller of record.
+    pub issuer: Issuer,
     /// The number's series.
     pub series: String,
     /// Rises by one in its series.
@@ -144,6 +225,8 @@ pub struct InvoiceLine {
     pub tariff: Option<String>,
     /// The arithmetic, for people.
     pub explanation: String,
+    /// What it repeats of an order's line, when it bills one.
+    pub sold: Option<Sold>,
 }
 
 /// Some invoices, newest first.
@@ -167,6 +250,28 @@ pub enum InvoiceError {
     /// It was paid by another payment before.
     #[error("the invoice is paid already")]
     AlreadyPaid,
+    /// Its details were added before.
+    #[error("the buyer's details are on the invoice already")]
+    Complete,
+    /// Something that isn't a name, an address or a tax number.
+    #[error("{0} is too long or holds what can't be printed")]
+    Detail(&'static str),
+    /// A line whose figures contradict each other.
+    #[error("a line says {said} and adds up to {found}")]
+    DoesNotAddUp {
+        /// What it says.
+        said: Money,
+        /// What its parts come to.
+        found: Money,
+    },
+    /// More than is left of the invoice's line.
+    #[error("a credit note takes {wanted} of a line with {left} left")]
+    OverCredited {
+        /// What it would take.
+        wanted: Money,
+        /// What there is.
+        left: Money,
+    },
     /// Amounts that can't be added.
     #[error(transparent)]
     Money(#[from] mintreu::Error),
@@ -191,11 +296,48 @@ pub fn total(lines: &[NewLine]) -> Result<Money, InvoiceError> {
     }
 }
 
-/// Whether `caller` may look at the invoice: who owes, who earns, and who runs the platform.
-pub fn may_see(caller: &Caller, invoice: &Invoice) -> bool {
+/// Whether `caller` may look at the whole invoice: who owes, who earns by all of it, and who runs
+/// the platform.
+pub fn may_see(caller: &Caller, invoice: &Invoice, lines: &[InvoiceLine]) -> bool {
     let runs = |role: &Role| matches!(role, Role::Admin | Role::System);
-    let party = |account: AccountId| invoice.customer == Some(account) || invoice.seller == account;
+    let earns = |account| earns_all(account, invoice, lines);
+    let party = |account| invoice.customer == Some(account) || earns(account);
     caller.roles.iter().any(runs) || caller.account.is_some_and(party)
+}
+
+/// Who earns by a line.
+fn earner(invoice: &Invoice, line: &InvoiceLine) -> AccountId {
+    line.sold
+        .as_ref()
+        .map_or(invoice.seller, |sold| sold.seller)
+}
+
+fn earns_all(account: AccountId, invoice: &Invoice, lines: &[InvoiceLine]) -> bool {
+    let own = |line| earner(invoice, line) == account;
+    match lines.is_empty() {
+        true => invoice.seller == account,
+        false => lines.iter().all(own),
+    }
+}
+
+/// What `caller` sees of an invoice: all of it, a seller's own lines with what they come to, or
+/// nothing.
+pub fn visible(
+    caller: &Caller,
+    mut invoice: Invoice,
+    mut lines: Vec<InvoiceLine>,
+) -> Result<Option<(Invoice, Vec<InvoiceLine>)>, mintreu::Error> {
+    if may_see(caller, &invoice, &lines) {
+        return Ok(Some((invoice, lines)));
+    }
+    lines.retain(|line| caller.account == Some(earner(&invoice, line)));
+    if lines.is_empty() {
+        return Ok(None);
+    }
+    let zero = Money::zero(invoice.total.currency());
+    let mut amounts = lines.iter().map(|line| line.amount);
+    invoice.total = amounts.try_fold(zero, |sum, one| sum.checked_add(one))?;
+    Ok(Some((invoice, lines)))
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! Issuing, paying and showing invoices.
 
 use super::model::{
-    Invoice, InvoiceError, InvoiceLine, InvoicePage, NewInvoice, State, may_see, total,
+    Invoice, InvoiceError, InvoiceLine, InvoicePage, Issuer, NewInvoice, Sold, State, may_see,
+    total, visible,
 };
+use super::parties::Party;
 use super::sql;
 use crate::app::{Cx, ReadCx};
-use mintreu::id::{InvoiceId, InvoiceLineId, LicenseId, PaymentId};
+use mintreu::id::{AccountId, InvoiceId, InvoiceLineId, LicenseId, OrderId, PaymentId};
 
-/// The one series of the platform's own invoices.
+/// The one series of an issuer's invoices.
 const SERIES: &str = "INV";
 
 /// Most invoices one page or license shows.
@@ -17,11 +19,18 @@ const MAX_PAGE: i64 = 100;
 /// row, and so queue for it instead of failing.
 pub const CONTENDED: &str = "invoice_series";
 
-/// Issues an invoice, open and numbered, inside the caller's commit; the same source again answers
-/// the invoice that is there.
-///
-/// The platform is the seller of record: it issues in its own series and owes the seller.
+/// Issues an invoice of the platform's, open and numbered, inside the caller's commit; the same
+/// source again answers the invoice that is there.
 pub fn issue(cx: &mut Cx<'_>, new: &NewInvoice) -> Result<Invoice, InvoiceError> {
+    issue_as(cx, Issuer::Platform(cx.caller.tenant), new)
+}
+
+/// As [`issue`], by the seller of record: in its own series.
+pub fn issue_as(
+    cx: &mut Cx<'_>,
+    issuer: Issuer,
+    new: &NewInvoice,
+) -> Result<Invoice, InvoiceError> {
     let tenant = cx.caller.tenant;
     let total = total(&new.lines)?;
     if let Some(known) = sql::by_source(cx.tx, tenant, &new.source)? {
@@ -29,9 +38,9 @@ pub fn issue(cx: &mut Cx<'_>, new: &NewInvoice) -> Result<Invoice, InvoiceError>
     }
     let invoice = Invoice {
         id: cx.make_id(InvoiceId::from_bytes),
-        issuer: tenant,
+        issuer,
         series: SERIES.to_owned(),
-        number: sql::next_number(cx.tx, tenant, tenant, SERIES)?,
+        number: sql::next_number(cx.tx, tenant, issuer, SERIES)?,
         source: new.source.clone(),
         customer: new.customer,
         order: new.order,
@@ -54,11 +63,60 @@ pub fn issue(cx: &mut Cx<'_>, new: &NewInvoice) -> Result<Invoice, InvoiceError>
     Ok(invoice)
 }
 
+/// What an order's invoice says beyond its lines' amounts.
+#[derive(Debug, Clone)]
+pub struct Sale<'a> {
+    /// The seller of record.
+    pub issuer: Issuer,
+    /// What each line repeats of the order's, in the order of the lines.
+    pub sold: &'a [Sold],
+    /// The buyer as given.
+    pub buyer: &'a Party,
+    /// Which payment paid it.
+    pub payment: Option<PaymentId>,
+}
+
+/// Issues the paid invoice of an order's lines inside the caller's commit; the same source again
+/// answers the invoice that is there.
+pub fn issue_sale(
+    cx: &mut Cx<'_>,
+    new: &NewInvoice,
+    sale: &Sale<'_>,
+) -> Result<Invoice, InvoiceError> {
+    let tenant = cx.caller.tenant;
+    if let Some(known) = sql::by_source(cx.tx, tenant, &new.source)? {
+        return Ok(known);
+    }
+    for (line, sold) in new.lines.iter().zip(sale.sold) {
+        let (said, found) = (line.amount, sold.amount()?);
+        if said != found {
+            return Err(InvoiceError::DoesNotAddUp { said, found });
+        }
+    }
+    let invoice = issue_as(cx, sale.issuer, new)?;
+    for (position, sold) in (1..).zip(sale.sold) {
+        sql::insert_sold(cx.tx, (tenant, invoice.id), position, sold)?;
+    }
+    sql::parties::insert(cx.tx, (tenant, invoice.id), sale.buyer)?;
+    mark_paid(cx, invoice.id, sale.payment)
+}
+
+/// Makes the invoices of a guest's order an account's.
+pub fn give(cx: &mut Cx<'_>, order: OrderId, customer: AccountId) -> Result<(), InvoiceError> {
+    Ok(sql::give(cx.tx, cx.caller.tenant, (order, customer))?)
+}
+
+/// The invoices of an order, for the house's own use: no ownership is asked.
+pub fn of_order(cx: &mut ReadCx<'_>, order: OrderId) -> Result<Vec<Invoice>, InvoiceError> {
+    Ok(sql::of_order(cx.tx, cx.caller.tenant, order)?)
+}
+
 /// Takes the next number of a series of the tenant's own, inside the caller's commit: a rolled-back
 /// one takes none. For documents that other domains keep, such as self-billed statements.
 pub fn take_number(cx: &mut Cx<'_>, series: &str) -> Result<i64, InvoiceError> {
     let tenant = cx.caller.tenant;
-    Ok(sql::next_number(cx.tx, tenant, tenant, series)?)
+    let issuer = Issuer::Platform(tenant);
+    Ok(sql::next_number(cx.tx, tenant, issuer, series)?)
 }
 
 /// Open becomes paid. The same payment again changes nothing; another one is refused.
@@ -91,6 +149,11 @@ pub fn issued(cx: &mut Cx<'_>, id: InvoiceId) -> Result<Option<Invoice>, Invoice
     Ok(sql::by_id(cx.tx, cx.caller.tenant, id)?)
 }
 
+/// The lines of an invoice, for the house's own use: no ownership is asked.
+pub fn lines(cx: &mut ReadCx<'_>, invoice: &Invoice) -> Result<Vec<InvoiceLine>, InvoiceError> {
+    Ok(sql::lines(cx.tx, cx.caller.tenant, invoice)?)
+}
+
 /// Asks for one invoice.
 #[derive(Debug, Clone, Copy)]
 pub struct InvoiceQuery {
@@ -98,17 +161,17 @@ pub struct InvoiceQuery {
     pub id: InvoiceId,
 }
 
-/// One invoice and its lines, for who owes it, who earns by it, and who runs the platform.
+/// One invoice and its lines, for who owes it and who runs the platform; who earns by it sees the
+/// own lines, and what they come to as the total.
 pub fn invoice(
     cx: &mut ReadCx<'_>,
     query: &InvoiceQuery,
 ) -> Result<(Invoice, Vec<InvoiceLine>), InvoiceError> {
     let tenant = cx.caller.tenant;
     let found = sql::by_id(cx.tx, tenant, query.id)?;
-    let invoice = found.filter(|invoice| may_see(cx.caller, invoice));
-    let invoice = invoice.ok_or(InvoiceError::NotFound)?;
+    let invoice = found.ok_or(InvoiceError::NotFound)?;
     let lines = sql::lines(cx.tx, tenant, &invoice)?;
-    Ok((invoice, lines))
+    visible(cx.caller, invoice, lines)?.ok_or(InvoiceError::NotFound)
 }
 
 /// Asks for the caller's invoices, newest first.
@@ -122,7 +185,8 @@ pub struct ListInvoices {
     pub limit: i64,
 }
 
-/// The caller's own invoices. Nobody signed in owns none.
+/// The caller's own invoices; as the seller, each with what the caller's lines come to. Nobody
+/// signed in owns none.
 pub fn list(cx: &mut ReadCx<'_>, query: &ListInvoices) -> Result<InvoicePage, InvoiceError> {
     let Some(account) = cx.caller.account else {
         return Ok(InvoicePage {
@@ -143,6 +207,6 @@ pub fn list(cx: &mut ReadCx<'_>, query: &ListInvoices) -> Result<InvoicePage, In
 /// The newest invoices of a license that the caller may see.
 pub fn of_license(cx: &mut ReadCx<'_>, license: LicenseId) -> Result<Vec<Invoice>, InvoiceError> {
     let mut invoices = sql::of_license(cx.tx, cx.caller.tenant, license, MAX_PAGE)?;
-    invoices.retain(|invoice| may_see(cx.caller, invoice));
+    invoices.retain(|invoice| may_see(cx.caller, invoice, &[]));
     Ok(invoices)
 }

@@ -1,9 +1,14 @@
-//! All SQL of invoices.
+//! All SQL of invoices; that of credit notes, of parties and of lists is beside it.
 
-use super::model::{Invoice, InvoiceLine, NewLine, State};
+pub mod credits;
+pub mod lists;
+pub mod parties;
+
+use super::model::{Invoice, InvoiceLine, Issuer, NewLine, Sold, State, TaxSnapshot};
 use crate::store::{Row, StoreError, Tx};
 use mintreu::id::{
-    AccountId, InvoiceId, InvoiceLineId, LicenseId, OrderId, PaymentId, ProductId, TenantId,
+    AccountId, InvoiceId, InvoiceLineId, LicenseId, OrderId, OrderLineId, PaymentId, ProductId,
+    TenantId,
 };
 use mintreu::{Currency, Money, Timestamp};
 
@@ -41,11 +46,20 @@ const OF_CUSTOMER: &str = "SELECT invoice_id, issuer_id, series, number, source,
     FROM invoice WHERE tenant_id = :tenant AND customer_id = :account AND invoice_id < :before
     ORDER BY invoice_id DESC LIMIT :limit";
 
-const OF_SELLER: &str = "SELECT invoice_id, issuer_id, series, number, source, customer_id,
-        order_id, seller_id, product_id, license_id, period_start, period_end, currency,
-        total_minor, state, finalized_at, due_at, paid_at, payment_id
-    FROM invoice WHERE tenant_id = :tenant AND seller_id = :account AND invoice_id < :before
-    ORDER BY invoice_id DESC LIMIT :limit";
+const OF_SELLER: &str = "SELECT i.invoice_id, i.issuer_id, i.series, i.number, i.source,
+        i.customer_id, i.order_id, i.seller_id, i.product_id, i.license_id, i.period_start,
+        i.period_end, i.currency,
+        CAST(COALESCE((SELECT SUM(l.amount_minor) FROM invoice_sale s JOIN invoice_line l
+            ON l.tenant_id = s.tenant_id AND l.invoice_id = s.invoice_id
+                AND l.position = s.position
+            WHERE s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
+                AND s.seller_id = :account), i.total_minor) AS BIGINT) AS total_minor,
+        i.state, i.finalized_at, i.due_at, i.paid_at, i.payment_id
+    FROM invoice i WHERE i.tenant_id = :tenant AND i.invoice_id < :before
+        AND (i.seller_id = :account OR EXISTS (SELECT 1 FROM invoice_sale s
+            WHERE s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
+                AND s.seller_id = :account))
+    ORDER BY i.invoice_id DESC LIMIT :limit";
 
 const OF_LICENSE: &str = "SELECT invoice_id, issuer_id, series, number, source, customer_id,
         order_id, seller_id, product_id, license_id, period_start, period_end, currency,
@@ -53,9 +67,27 @@ const OF_LICENSE: &str = "SELECT invoice_id, issuer_id, series, number, source, 
     FROM invoice WHERE tenant_id = :tenant AND license_id = :license
     ORDER BY invoice_id DESC LIMIT :limit";
 
-const LINES: &str = "SELECT invoice_line_id, kind, meter, quantity, free_units, unit_price_nanos,
-        amount_minor, tariff, explanation
-    FROM invoice_line WHERE tenant_id = :tenant AND invoice_id = :invoice ORDER BY position";
+const OF_ORDER: &str = "SELECT invoice_id, issuer_id, series, number, source, customer_id,
+        order_id, seller_id, product_id, license_id, period_start, period_end, currency,
+        total_minor, state, finalized_at, due_at, paid_at, payment_id
+    FROM invoice WHERE tenant_id = :tenant AND order_id = :order ORDER BY invoice_id";
+
+const GIVE: &str = "UPDATE invoice SET customer_id = :customer
+    WHERE tenant_id = :tenant AND order_id = :order AND customer_id IS NULL";
+
+const INSERT_SOLD: &str = "INSERT INTO invoice_sale (tenant_id, invoice_id, position,
+        order_line_id, seller_id, product_id, title, gross_minor, discount_minor, tax_minor,
+        tax_bps, tax_jurisdiction, tax_inclusive, tax_reason)
+    VALUES (:tenant, :invoice, :position, :line, :seller, :product, :title, :gross, :discount,
+        :tax, :bps, :jurisdiction, :inclusive, :reason)";
+
+const LINES: &str = "SELECT l.invoice_line_id, l.kind, l.meter, l.quantity, l.free_units,
+        l.unit_price_nanos, l.amount_minor, l.tariff, l.explanation, s.order_line_id, s.seller_id,
+        s.product_id, s.title, s.gross_minor, s.discount_minor, s.tax_minor, s.tax_bps,
+        s.tax_jurisdiction, s.tax_inclusive, s.tax_reason
+    FROM invoice_line l LEFT JOIN invoice_sale s ON s.tenant_id = l.tenant_id
+        AND s.invoice_id = l.invoice_id AND s.position = l.position
+    WHERE l.tenant_id = :tenant AND l.invoice_id = :invoice ORDER BY l.position";
 
 const PAY: &str = "UPDATE invoice SET state = :paid, paid_at = :now, payment_id = :payment
     WHERE tenant_id = :tenant AND invoice_id = :invoice AND state = :open";
@@ -70,6 +102,9 @@ pub const ALL: &[&str] = &[
     OF_CUSTOMER,
     OF_SELLER,
     OF_LICENSE,
+    OF_ORDER,
+    GIVE,
+    INSERT_SOLD,
     LINES,
     PAY,
 ];
@@ -78,7 +113,7 @@ pub const ALL: &[&str] = &[
 pub fn next_number(
     tx: &mut dyn Tx,
     tenant: TenantId,
-    issuer: TenantId,
+    issuer: Issuer,
     series: &str,
 ) -> Result<i64, StoreError> {
     let params = [
@@ -161,7 +196,7 @@ pub fn by_id(
         ("invoice", id.as_bytes().into()),
     ];
     tx.query_one(BY_ID, &params)?
-        .map(|row| from_row(&row))
+        .map(|row| from_row(&row, tenant))
         .transpose()
 }
 
@@ -176,7 +211,7 @@ pub fn by_source(
         ("source", source.into()),
     ];
     tx.query_one(BY_SOURCE, &params)?
-        .map(|row| from_row(&row))
+        .map(|row| from_row(&row, tenant))
         .transpose()
 }
 
@@ -194,7 +229,8 @@ pub fn of_account(
         ("limit", limit.into()),
     ];
     let sql = if as_seller { OF_SELLER } else { OF_CUSTOMER };
-    tx.query(sql, &params)?.iter().map(from_row).collect()
+    let rows = tx.query(sql, &params)?;
+    rows.iter().map(|row| from_row(row, tenant)).collect()
 }
 
 /// The newest `limit` invoices of a license.
@@ -209,10 +245,62 @@ pub fn of_license(
         ("license", license.as_bytes().into()),
         ("limit", limit.into()),
     ];
-    tx.query(OF_LICENSE, &params)?
-        .iter()
-        .map(from_row)
-        .collect()
+    let rows = tx.query(OF_LICENSE, &params)?;
+    rows.iter().map(|row| from_row(row, tenant)).collect()
+}
+
+/// The invoices of an order, in the order of their numbers.
+pub fn of_order(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: OrderId,
+) -> Result<Vec<Invoice>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("order", order.as_bytes().into()),
+    ];
+    let rows = tx.query(OF_ORDER, &params)?;
+    rows.iter().map(|row| from_row(row, tenant)).collect()
+}
+
+/// Makes the invoices of a guest's order an account's.
+pub fn give(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    (order, customer): (OrderId, AccountId),
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("order", order.as_bytes().into()),
+        ("customer", customer.as_bytes().into()),
+    ];
+    tx.execute(GIVE, &params).map(drop)
+}
+
+/// Stores what the line at `position` repeats of an order's line.
+pub fn insert_sold(
+    tx: &mut dyn Tx,
+    (tenant, invoice): (TenantId, InvoiceId),
+    position: i64,
+    sold: &Sold,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("invoice", invoice.as_bytes().into()),
+        ("position", position.into()),
+        ("line", sold.line.as_bytes().into()),
+        ("seller", sold.seller.as_bytes().into()),
+        ("product", sold.product.as_bytes().into()),
+        ("title", sold.title.as_str().into()),
+        ("gross", sold.gross.minor().into()),
+        ("discount", sold.discount.minor().into()),
+        ("tax", sold.tax.amount.minor().into()),
+        ("bps", i64::from(sold.tax.bps).into()),
+        ("jurisdiction", sold.tax.jurisdiction.as_str().into()),
+        ("inclusive", i64::from(sold.tax.inclusive).into()),
+        ("reason", sold.tax.reason.as_str().into()),
+    ];
+    tx.execute(INSERT_SOLD, &params).map(drop)
 }
 
 /// The lines of an invoice, in order.
@@ -250,13 +338,13 @@ pub fn pay(
     Ok(tx.execute(PAY, &params)? == 1)
 }
 
-fn from_row(row: &Row) -> Result<Invoice, StoreError> {
+fn from_row(row: &Row, tenant: TenantId) -> Result<Invoice, StoreError> {
     let currency = Currency::parse(&row.text("currency")?);
     let currency = currency.map_err(|e| StoreError::shape(e.to_string()))?;
     let state = row.text("state")?;
     Ok(Invoice {
         id: row.id("invoice_id", InvoiceId::from_bytes)?,
-        issuer: row.id("issuer_id", TenantId::from_bytes)?,
+        issuer: Issuer::from_bytes(tenant, row.id("issuer_id", |bytes| bytes)?),
         series: row.text("series")?,
         number: row.int("number")?,
         source: row.text("source")?,
@@ -286,5 +374,30 @@ fn line_from_row(row: &Row, currency: Currency) -> Result<InvoiceLine, StoreErro
         amount: Money::new(row.int("amount_minor")?, currency),
         tariff: row.opt_text("tariff")?,
         explanation: row.text("explanation")?,
+        sold: sold_from_row(row, currency)?,
     })
+}
+
+/// What the row repeats of an order's line, when it does.
+fn sold_from_row(row: &Row, currency: Currency) -> Result<Option<Sold>, StoreError> {
+    let Some(line) = row.opt_id("order_line_id", OrderLineId::from_bytes)? else {
+        return Ok(None);
+    };
+    let amount = |column| Ok::<_, StoreError>(Money::new(row.int(column)?, currency));
+    let bps = u32::try_from(row.int("tax_bps")?);
+    Ok(Some(Sold {
+        line,
+        seller: row.id("seller_id", AccountId::from_bytes)?,
+        product: row.id("product_id", ProductId::from_bytes)?,
+        title: row.text("title")?,
+        gross: amount("gross_minor")?,
+        discount: amount("discount_minor")?,
+        tax: TaxSnapshot {
+            bps: bps.map_err(|error| StoreError::shape(error.to_string()))?,
+            jurisdiction: row.text("tax_jurisdiction")?,
+            inclusive: row.int("tax_inclusive")? != 0,
+            reason: row.text("tax_reason")?,
+            amount: amount("tax_minor")?,
+        },
+    }))
 }

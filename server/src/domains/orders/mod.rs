@@ -19,11 +19,13 @@
 
 pub mod bills;
 pub mod http;
+pub mod invoices;
 pub mod model;
 pub mod ops;
 pub mod sql;
 
 pub use bills::{PlaceBill, place_bill};
+pub use invoices::{Invoiced, invoice_order};
 pub use model::{
     AccessToken, Line, Order, OrderError, OrderEvent, OrderState, Quote, SplitAmounts, Step,
     next_state,

@@ -63,6 +63,10 @@ ORDER BY order_id DESC LIMIT :limit";
 const ORDER_OF_LINE: &str = "\
 SELECT order_id FROM order_line WHERE tenant_id = :tenant AND order_line_id = :line";
 
+const RECORDS: &str = "\
+SELECT order_line_id, seller_of_record FROM order_line
+WHERE tenant_id = :tenant AND order_id = :order ORDER BY position";
+
 const SALES: &str = "\
 SELECT l.order_line_id, l.order_id, l.product_id, l.title, l.product_slug, l.quantity,
     l.currency, l.gross_minor, l.discount_minor, l.tax_minor, l.charged_minor,
@@ -97,6 +101,7 @@ pub const ALL: &[&str] = &[
     CONTACT,
     HISTORY,
     ORDER_OF_LINE,
+    RECORDS,
     SALES,
     SALES_TOTALS,
 ];
@@ -398,6 +403,23 @@ pub(super) fn order_of_line(
     let row = tx.query_one(ORDER_OF_LINE, &params)?;
     row.map(|row| row.id("order_id", OrderId::from_bytes))
         .transpose()
+}
+
+/// Who the seller of record of each line is: `platform`, or an account's id.
+pub(super) fn records(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: OrderId,
+) -> Result<Vec<(OrderLineId, String)>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("order", order.as_bytes().into()),
+    ];
+    let record = |row: &Row| {
+        let line = row.id("order_line_id", OrderLineId::from_bytes)?;
+        Ok((line, row.text("seller_of_record")?))
+    };
+    tx.query(RECORDS, &params)?.iter().map(record).collect()
 }
 
 pub(super) fn sales(

@@ -5,7 +5,7 @@ use super::model::{
     DISPUTE_FEE_MINOR, Dispute, DisputeEvent, DisputeState, LineReversal, RefundError, next_state,
 };
 use super::ops::Heard;
-use super::sql;
+use super::{papers, sql};
 use crate::app::Cx;
 use crate::domains::ledger::{self, Account, AccountKind, Fees, Part, Posting};
 use crate::domains::payments::{EventKind, Payment, PaymentEvent};
@@ -106,8 +106,14 @@ fn change(
         take(cx, book, &dispute)?;
     }
     match (next, before) {
-        (DisputeState::Lost, _) => give_fee_back(cx, book, &dispute)?,
-        (DisputeState::Won, Some(before)) if before.has_money() => give_back(cx, book, &dispute)?,
+        (DisputeState::Lost, _) => {
+            give_fee_back(cx, book, &dispute)?;
+            papers::credit(cx, book, &dispute.cause(), ("chargeback", ""))?;
+        }
+        (DisputeState::Won, Some(before)) if before.has_money() => {
+            give_back(cx, book, &dispute)?;
+            papers::take_back(cx, &dispute.cause())?;
+        }
         _ => {}
     }
     effect::thaw(cx, book)?;

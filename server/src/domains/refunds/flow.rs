@@ -6,6 +6,7 @@ use super::model::{Refund, RefundError, RefundState};
 use super::{ops, sql};
 use crate::app::{App, Command, Cx, ReadCx};
 use crate::caller::{Caller, Capability};
+use crate::domains::invoicing;
 use crate::gateways::{self, GatewayError, RefundRequest, SentState};
 use crate::queue::JobError;
 use mintreu::id::RefundId;
@@ -78,6 +79,10 @@ impl Command for Answer {
 
     fn subject(&self) -> Option<String> {
         Some(self.refund.to_string())
+    }
+
+    fn contention_keys(&self) -> Vec<String> {
+        vec![invoicing::CONTENDED.to_owned()]
     }
 }
 

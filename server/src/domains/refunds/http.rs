@@ -44,6 +44,7 @@ impl From<RefundError> for Problem {
             E::NoteTooLong => Self::new(422, "note_too_long", detail).at("note"),
             E::Order(error) => error.into(),
             E::Payment(error) => error.into(),
+            E::Invoice(error) => error.into(),
             E::Licensing(error) => error.into(),
             E::Money(error) => error.into(),
             E::Ledger(_) | E::Early { .. } => {

@@ -29,6 +29,7 @@ pub mod model;
 pub mod ops;
 pub mod pages;
 pub mod preview;
+mod papers;
 pub mod sql;
 
 pub use flow::{SEND_JOB, SendPayload, send_refund};

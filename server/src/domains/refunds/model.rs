@@ -1,6 +1,7 @@
 //! A refund, a dispute, their states, and what can be refused. Pure.
 
 use crate::caller::Denied;
+use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::{GiveBackError, LedgerError, Parts};
 use crate::domains::licensing::LicensingError;
 use crate::domains::orders::{OrderError, OrderState};
@@ -420,6 +421,9 @@ pub enum RefundError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Credit notes.
+    #[error(transparent)]
+    Invoice(#[from] InvoiceError),
     /// Licensing.
     #[error(transparent)]
     Licensing(#[from] LicensingError),
@@ -446,7 +450,9 @@ impl From<GiveBackError> for RefundError {
 impl From<RefundError> for JobError {
     fn from(error: RefundError) -> Self {
         match error {
-            RefundError::Store(error) => Self::retry(error),
+            RefundError::Store(error) | RefundError::Invoice(InvoiceError::Store(error)) => {
+                Self::retry(error)
+            }
             other => Self::fail(other),
         }
     }

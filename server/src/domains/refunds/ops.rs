@@ -6,7 +6,7 @@ use super::flow::{SEND_JOB, SendPayload};
 use super::model::{
     By, DisputeState, LineReversal, MAX_NOTE, MAX_REFUNDS, Reason, Refund, RefundError, RefundState,
 };
-use super::sql;
+use super::{papers, sql};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::ledger::{self, Fees};
@@ -219,6 +219,7 @@ pub(super) fn succeed(cx: &mut Cx<'_>, refund: &Refund) -> Result<&'static str, 
     if let Some(posted) = effect::take(cx, &mut book, &taking)? {
         sql::note_posting(cx.tx, cx.caller.tenant, refund.id, posted)?;
     }
+    papers::credit(cx, &book, &cause, (refund.reason.code(), &refund.note))?;
     effect::follow(cx, &mut book)?;
     if book.order.state == OrderState::Refunded {
         disputes::prevent(cx, &book)?;
@@ -248,7 +249,9 @@ pub(super) fn fail(
     }
     let mut book = Book::open(cx, refund.order)?;
     settle(cx, &mut book, refund, (RefundState::Failed, code))?;
-    effect::undo(cx, &mut book, (&refund.id.to_string(), &key(refund.id)))?;
+    let cause = refund.id.to_string();
+    effect::undo(cx, &mut book, (&cause, &key(refund.id)))?;
+    papers::take_back(cx, &cause)?;
     effect::follow(cx, &mut book)?;
     tell(cx, refund, ("refund.failed", code))?;
     Ok("refund_failed")

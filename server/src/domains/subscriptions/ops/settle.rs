@@ -6,8 +6,7 @@ use super::super::model::{
 use super::super::sql;
 use super::{Done, end, extend, give_up_bill, keep, known, renew, take_over, tell};
 use crate::app::Cx;
-use crate::domains::invoicing::{self, NewInvoice, NewLine};
-use crate::domains::orders::Order;
+use crate::domains::orders::{self, Invoiced, Order};
 use crate::domains::payments::{self, Payable};
 use crate::gateways;
 use mintreu::id::{InvoiceId, OrderId};
@@ -44,7 +43,7 @@ pub fn paid(cx: &mut Cx<'_>, order: &Order, bill: &Bill) -> Done {
     }
     extend(cx, &mut of)?;
     let invoice = invoice(cx, &of, order, bill)?;
-    sql::settle_bill(cx.tx, (cx.caller.tenant, order.id), Some(invoice), cx.now)?;
+    sql::settle_bill(cx.tx, (cx.caller.tenant, order.id), invoice, cx.now)?;
     tell(cx, fact(before, bill.kind), &of)
 }
 
@@ -60,32 +59,22 @@ const fn fact(before: Status, kind: BillKind) -> &'static str {
 }
 
 /// The bill as a numbered document, paid by the payment that settled it.
-fn invoice(cx: &mut Cx<'_>, of: &Subscription, order: &Order, bill: &Bill) -> Done<InvoiceId> {
-    let lines = order.lines.iter().map(|line| NewLine {
-        kind: format!("subscription_{}", bill.kind.code()),
-        meter: None,
-        quantity: line.quantity.unsigned_abs(),
-        free_units: 0,
-        unit_price_nanos: None,
-        amount: line.split.charged,
-        tariff: None,
-        explanation: format!("{} × {} of {}", line.quantity, line.unit, line.title),
-    });
-    let new = NewInvoice {
-        source: format!("subscription:{}", order.id),
-        customer: order.account,
-        order: Some(order.id),
-        seller: of.seller,
-        product: of.product,
+fn invoice(
+    cx: &mut Cx<'_>,
+    of: &Subscription,
+    order: &Order,
+    bill: &Bill,
+) -> Done<Option<InvoiceId>> {
+    let payment = payments::latest(cx.tx, cx.caller.tenant, &Payable::new(order.id))?;
+    let what = Invoiced {
+        source: &format!("subscription:{}", order.id),
+        kind: &format!("subscription_{}", bill.kind.code()),
         license: Some(of.license),
         period: bill.period,
-        due_at: cx.now,
-        lines: lines.collect(),
+        payment: payment.map(|payment| payment.id),
     };
-    let issued = invoicing::issue(cx, &new)?;
-    let payment = payments::latest(cx.tx, cx.caller.tenant, &Payable::new(order.id))?;
-    invoicing::mark_paid(cx, issued.id, payment.map(|payment| payment.id))?;
-    Ok(issued.id)
+    let issued = orders::invoice_order(cx, order, &what)?;
+    Ok(issued.first().map(|invoice| invoice.id))
 }
 
 /// The bill was declined. A renewal is tried again in 2, 5, 7 and 7 days, or no more when its
