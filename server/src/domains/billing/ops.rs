@@ -9,6 +9,7 @@ use super::sql::closed::ClosedMeter;
 use super::{reports, sql, terms};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
+use crate::domains::fees::{self, Resolver};
 use crate::domains::ledger::{
     Account, AccountKind, Balanced, FeePolicy, Hold, PaymentTariff, Posted, Posting, Reason, Split,
     SplitLine, Tax, Traffic, hold, post, split_sale,
@@ -375,13 +376,30 @@ pub fn give_plans(
     Ok(sql::give(cx.tx, cx.caller.tenant, order, customer)?)
 }
 
+/// The platform's share of an invoice: as the product was sold, else by the rules of today.
+fn share_of(cx: &mut Cx<'_>, invoice: &invoicing::Invoice) -> Result<u32, BillingError> {
+    let tenant = cx.caller.tenant;
+    if let Some(order) = invoice.order
+        && let Some(agreed) = fees::of_sale(cx.tx, tenant, (order, invoice.product))?
+    {
+        return Ok(agreed.platform_bps);
+    }
+    let usual = FeePolicy::default();
+    let Some(product) = catalog::product(cx.tx, tenant, invoice.product)? else {
+        return Ok(usual.share(Traffic::Unknown));
+    };
+    let mut fees = Resolver::new(tenant, cx.now, usual, Traffic::Unknown);
+    Ok(fees.product(cx.tx, &product)?.platform_bps)
+}
+
 /// Receivable against the shares of platform, payment and seller, whose part is held.
 fn post_invoice(cx: &mut Cx<'_>, invoice: &invoicing::Invoice) -> Result<(), BillingError> {
+    let share = share_of(cx, invoice)?;
     let sold = SplitLine {
         gross: invoice.total,
         discount: Money::zero(invoice.total.currency()),
         tax: Tax::zero("usage is invoiced net; no tax rule applies to it yet"),
-        platform_bps: FeePolicy::default().share(Traffic::Unknown),
+        platform_bps: share,
         affiliate_bps: 0,
     };
     let reference = invoice.id.to_string();

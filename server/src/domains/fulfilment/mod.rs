@@ -27,6 +27,7 @@ pub mod pages;
 pub mod promise;
 pub mod quote;
 pub mod settle;
+mod variance;
 mod sql;
 
 pub use checkout::{

@@ -123,6 +123,7 @@ impl Gateway for Sandbox {
             object: body.object,
             object_reference: body.object_reference,
             amount: Money::new(body.amount_minor, currency),
+            fee: body.fee_minor.map(|minor| Money::new(minor, currency)),
             failure_code: body.failure_code,
             occurred_at: Timestamp::from_ms(body.created_at),
             id: body.id,
