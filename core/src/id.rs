@@ -117,6 +117,7 @@ id_type!(/** What went back of an invoice. */ CreditNoteId, "crn_");
 id_type!(/** A device, by its key. */ DeviceId, "dev_");
 id_type!(/** A bank's question about a payment. */ DisputeId, "dsp_");
 id_type!(/** A fact in the outbox. */ EventId, "evt_");
+id_type!(/** A rule of the platform's share. */ FeeRuleId, "fee_");
 id_type!(/** One import run of a catalog. */ ImportId, "imp_");
 id_type!(/** An invoice. */ InvoiceId, "inv_");
 id_type!(/** A line of an invoice. */ InvoiceLineId, "inl_");

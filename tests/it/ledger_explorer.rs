@@ -42,7 +42,7 @@ async fn the_owner_finds_accounts_entries_and_what_belongs_together() {
             .iter()
             .find(|one| one.account.kind == AccountKind::SellerReleasable);
         let of = Of::Account(account.expect("an account").id);
-        let mut query = EntriesQuery { of, before: None };
+        let mut query = EntriesQuery::of(of);
         let first = test
             .app
             .read(&owner, query.clone(), entries)
@@ -63,7 +63,7 @@ async fn the_owner_finds_accounts_entries_and_what_belongs_together() {
             .sum();
         assert_eq!(sum, 0);
         let of = Of::Reference(paid.id.to_string());
-        let query = EntriesQuery { of, before: None };
+        let query = EntriesQuery::of(of);
         let both = test
             .app
             .read(&owner, query.clone(), entries)

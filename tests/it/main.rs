@@ -20,6 +20,7 @@ mod consents;
 mod demo;
 mod ledger_explorer;
 mod embed;
+mod fees;
 mod licensing_custody;
 mod licensing_hosts;
 mod licensing_key_sets;

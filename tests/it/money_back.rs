@@ -73,6 +73,15 @@ impl<'a> Desk<'a> {
 
     /// Buys and pays; the shop has heard of it.
     pub async fn buy(&self, quantity: i64) -> Paid {
+        self.buy_as(quantity, str::to_owned).await
+    }
+
+    /// As [`Desk::buy`], but the provider tells of it in other words.
+    pub async fn buy_told(&self, told: impl Fn(&str) -> String) -> Paid {
+        self.buy_as(1, told).await
+    }
+
+    async fn buy_as(&self, quantity: i64, told: impl Fn(&str) -> String) -> Paid {
         let purchase = Purchase {
             wanted: Wanted {
                 items: vec![Item::new(self.shop.price, quantity)],
@@ -96,7 +105,7 @@ impl<'a> Desk<'a> {
         app.transact(&guest, pay, choose).await.expect("pays");
         let paid = self.events().await;
         let newest = paid.last().expect("an event").1.clone();
-        self.hand_over(&newest).await;
+        self.hand_over(&told(&newest)).await;
         self.test.drain().await;
         let lines = self
             .rows("SELECT order_id, order_line_id FROM order_line")

@@ -16,8 +16,9 @@ pub use visit::{Visits, visit};
 
 use crate::app::App;
 use crate::domains::{
-    access, accounts, billing, carts, catalog, fulfilment, invoicing, ledger, licensing, metering,
-    meters, orders, payments, payouts, promotions, refunds, subscriptions, taxes, transparency,
+    access, accounts, billing, carts, catalog, fees, fulfilment, invoicing, ledger, licensing,
+    metering, meters, orders, payments, payouts, promotions, refunds, subscriptions, taxes,
+    transparency,
     webhooks,
 };
 use crate::problem::Problem;
@@ -44,6 +45,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(billing::http::routes())
         .merge(carts::http::routes())
         .merge(catalog::http::routes())
+        .merge(fees::http::routes())
         .merge(fulfilment::http::routes())
         .merge(invoicing::http::routes())
         .merge(ledger::http::routes())

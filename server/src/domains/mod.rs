@@ -15,6 +15,7 @@ pub mod licensing;
 pub mod transparency;
 pub mod invoicing;
 pub mod promotions;
+pub mod fees;
 pub mod ledger;
 pub mod catalog;
 pub mod payments;

@@ -179,6 +179,9 @@ pub struct ProviderEvent {
     pub object_reference: Option<String>,
     /// How much it speaks of.
     pub amount: Money,
+    /// What the provider took for a payment that succeeded, when it says so; possibly in another
+    /// currency, the one that it settles in.
+    pub fee: Option<Money>,
     /// Why it failed.
     pub failure_code: Option<String>,
     /// The country of what was paid with (two capitals), when the provider knows it.

@@ -9,6 +9,7 @@ use super::sql::closed::ClosedMeter;
 use super::{reports, sql, tax, terms};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
+use crate::domains::fees::{self, Resolver};
 use crate::domains::ledger::{
     Account, AccountKind, Balanced, FeePolicy, Hold, PaymentTariff, Posted, Posting, Reason, Split,
     SplitLine, Traffic, hold, post, split_sale,
@@ -379,12 +380,29 @@ pub fn give_plans(
     Ok(sql::give(cx.tx, cx.caller.tenant, order, customer)?)
 }
 
+/// The platform's share of an invoice: as the product was sold, else by the rules of today.
+fn share_of(cx: &mut Cx<'_>, invoice: &invoicing::Invoice) -> Result<u32, BillingError> {
+    let tenant = cx.caller.tenant;
+    if let Some(order) = invoice.order
+        && let Some(agreed) = fees::of_sale(cx.tx, tenant, (order, invoice.product))?
+    {
+        return Ok(agreed.platform_bps);
+    }
+    let usual = FeePolicy::default();
+    let Some(product) = catalog::product(cx.tx, tenant, invoice.product)? else {
+        return Ok(usual.share(Traffic::Unknown));
+    };
+    let mut fees = Resolver::new(tenant, cx.now, usual, Traffic::Unknown);
+    Ok(fees.product(cx.tx, &product)?.platform_bps)
+}
+
 /// Receivable against the shares of platform, payment and seller, whose part is held.
 fn post_invoice(
     cx: &mut Cx<'_>,
     invoice: &invoicing::Invoice,
     (tax, parts): (Tax, Taxed),
 ) -> Result<(), BillingError> {
+    let share = share_of(cx, invoice)?;
     let sold = SplitLine {
         gross: if tax.inclusive {
             parts.charged
@@ -393,7 +411,7 @@ fn post_invoice(
         },
         discount: Money::zero(invoice.total.currency()),
         tax,
-        platform_bps: FeePolicy::default().share(Traffic::Unknown),
+        platform_bps: share,
         affiliate_bps: 0,
     };
     let reference = invoice.id.to_string();

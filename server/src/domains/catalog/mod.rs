@@ -30,7 +30,7 @@ mod sql;
 pub mod tokens;
 
 use crate::store::{StoreError, Tx};
-use mintreu::id::{PriceId, ProductId, TenantId};
+use mintreu::id::{AccountId, PriceId, ProductId, TenantId};
 
 pub use model::{Bounds, Kind, Meter, Offer, Period, Price, PriceModel, Product, State};
 pub use ops::CatalogError;
@@ -87,4 +87,14 @@ pub fn price(
     id: PriceId,
 ) -> Result<Option<(ProductId, Price)>, StoreError> {
     sql::products::price(tx, tenant, id)
+}
+
+/// Whether that account has a shop.
+pub fn has_shop(tx: &mut dyn Tx, tenant: TenantId, account: AccountId) -> Result<bool, StoreError> {
+    Ok(sql::sellers::by_account(tx, tenant, account)?.is_some())
+}
+
+/// Whether there is a category at that path.
+pub fn has_category(tx: &mut dyn Tx, tenant: TenantId, path: &str) -> Result<bool, StoreError> {
+    Ok(sql::categories::by_path(tx, tenant, path)?.is_some())
 }

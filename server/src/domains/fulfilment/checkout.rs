@@ -5,6 +5,7 @@ use super::quote::{Basis, Wanted, known_buyer, price};
 use super::settle::{Cause, fulfil};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
+use crate::domains::fees;
 use crate::domains::orders::{
     self, Buyer, NewLine, Order, OrderError, OrderEvent, OrderState, PlaceOrder,
 };
@@ -117,7 +118,6 @@ pub(super) fn place_priced(
         seen: place.seen,
         buyer: cx.caller.account.map_or_else(guest, Buyer::Account),
         traffic: place.basis.traffic,
-        fees: place.basis.fees,
         tariff: place.basis.tariff,
         tax: place.tax,
         evidence: place.evidence,
@@ -132,8 +132,7 @@ pub(super) fn place_priced(
             .collect(),
     };
     promotions::take(cx, &taken)?;
-    let share = place.basis.fees.share(place.basis.traffic);
-    subscriptions::note_fees(cx, order.id, share, place.basis.tariff)?;
+    keep_fees(cx, &order, &new)?;
     let payment = if order.total.minor() == 0 {
         fulfil(cx, &mut order, Cause::Free)?;
         None
@@ -144,6 +143,17 @@ pub(super) fn place_priced(
         order: order.id.to_string(),
         payment,
     })
+}
+
+/// Keeps the share that each line was sold at, and what its payments cost.
+fn keep_fees(cx: &mut Cx<'_>, order: &Order, new: &PlaceOrder) -> Result<(), FulfilmentError> {
+    for (line, agreed) in order.lines.iter().zip(&new.lines) {
+        fees::keep(cx, (line.id, order.id, line.product), &agreed.fee)?;
+    }
+    if let Some(first) = new.lines.first() {
+        subscriptions::note_fees(cx, order.id, first.fee.platform_bps, new.tariff)?;
+    }
+    Ok(())
 }
 
 fn await_payment(

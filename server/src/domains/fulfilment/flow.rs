@@ -11,7 +11,8 @@ use super::quote::{AskQuote, Basis, Quoted, Wanted, quote};
 use crate::app::{App, Idempotency, ReadCx};
 use crate::caller::Caller;
 use crate::domains::carts::Owner;
-use crate::domains::ledger::{FeePolicy, PaymentTariff, Split, SplitLine, Traffic, split_sale};
+use crate::domains::fees::http as fees;
+use crate::domains::ledger::{Split, SplitLine, Traffic, split_sale};
 use crate::domains::orders::{self, AccessToken, OrderError};
 use crate::domains::payments::{self, AttachSession, Payment, PaymentError, attach_session};
 use crate::domains::taxes::{self, Tax};
@@ -100,8 +101,8 @@ pub async fn start(
 fn basis(app: &App, traffic: Traffic) -> Basis {
     Basis {
         traffic,
-        fees: fees(app),
-        tariff: tariff(app),
+        fees: fees::settings(app),
+        tariff: fees::tariff(app),
     }
 }
 
@@ -237,28 +238,11 @@ pub fn example(app: &App, amount: Money, traffic: Traffic) -> Result<Split, Fulf
         gross: amount,
         discount: Money::zero(amount.currency()),
         tax: Tax::zero("an example"),
-        platform_bps: fees(app).share(traffic),
+        platform_bps: fees::settings(app).share(traffic),
         affiliate_bps: 0,
     };
-    let mut splits = split_sale(&[line], tariff(app)).map_err(OrderError::Split)?;
+    let mut splits = split_sale(&[line], fees::tariff(app)).map_err(OrderError::Split)?;
     splits.pop().ok_or(OrderError::Lines.into())
-}
-
-fn fees(app: &App) -> FeePolicy {
-    let fees = &app.config.fees;
-    FeePolicy {
-        seller_bps: fees.seller_bps,
-        marketplace_bps: fees.marketplace_bps,
-        default_bps: fees.default_bps,
-    }
-}
-
-fn tariff(app: &App) -> PaymentTariff {
-    let fees = &app.config.fees;
-    PaymentTariff {
-        bps: fees.payment_bps,
-        fixed_minor: fees.payment_fixed_minor,
-    }
 }
 
 /// Opens a page for an order that still waits for its money.

@@ -28,6 +28,7 @@ pub mod papers;
 pub mod promise;
 pub mod quote;
 pub mod settle;
+mod variance;
 mod sql;
 
 pub use checkout::{

@@ -7,6 +7,7 @@ use crate::caller::Caller;
 use crate::custody::Custody;
 use crate::domains::accounts;
 use crate::domains::catalog::{self, Price, PriceModel};
+use crate::domains::fees::Resolver;
 use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use crate::domains::orders::{self, MAX_LINES, MAX_QUANTITY, NewLine, OrderError, SplitAmounts};
 use crate::domains::promotions::{self, Asked, Buyer, Candidate, Discount, Refusal};
@@ -70,7 +71,7 @@ impl Wanted {
 pub struct Basis {
     /// Who found the buyer.
     pub traffic: Traffic,
-    /// The platform's share.
+    /// The platform's share where no rule says another.
     pub fees: FeePolicy,
     /// What a payment costs.
     pub tariff: PaymentTariff,
@@ -100,7 +101,8 @@ pub(super) fn price(
     now: Timestamp,
     (wanted, buyer, basis): (&Wanted, &Buyer, &Basis),
 ) -> Result<Quoted, FulfilmentError> {
-    let mut lines = offered(tx, tenant, wanted)?;
+    let mut fees = Resolver::new(tenant, now, basis.fees, basis.traffic);
+    let mut lines = offered(tx, tenant, wanted, &mut fees)?;
     let candidates: Vec<_> = lines.iter().map(candidate).collect();
     let asked = Asked {
         codes: &wanted.codes,
@@ -116,8 +118,7 @@ pub(super) fn price(
         }
     }
     let tax = taxes::tax_for(tx, tenant, now, &wanted.buyer()?)?;
-    let share = basis.fees.share(basis.traffic);
-    let splits = orders::divide(&lines, &tax, (share, basis.tariff))?;
+    let splits = orders::divide(&lines, &tax, basis.tariff)?;
     let total = orders::total(splits.iter().map(|split| split.charged))?;
     Ok(Quoted {
         lines,
@@ -134,6 +135,7 @@ fn offered(
     tx: &mut dyn Tx,
     tenant: TenantId,
     wanted: &Wanted,
+    fees: &mut Resolver,
 ) -> Result<Vec<NewLine>, FulfilmentError> {
     let items = &wanted.items;
     if !(1..=MAX_LINES).contains(&items.len()) {
@@ -161,6 +163,7 @@ fn offered(
             return Err(OrderError::CurrencyMixed.into());
         }
         lines.push(NewLine {
+            fee: fees.product(tx, &offer.product)?,
             offer,
             quantity: item.quantity,
             unit,

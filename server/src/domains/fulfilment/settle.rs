@@ -1,6 +1,7 @@
 //! Settlement: what a payment event does to its payment, its order, the books and the licenses.
 
 use super::model::FulfilmentError;
+use super::variance;
 use crate::app::Cx;
 use crate::domains::billing::{self, BillingError, StartPlan};
 use crate::domains::catalog::{Period, PriceModel};
@@ -92,7 +93,10 @@ fn settle_invoice(
         return Ok("noted");
     }
     match billing::settle_invoice(cx, invoice, payment.id) {
-        Ok(_) => Ok("paid"),
+        Ok(_) => {
+            variance::post(cx, event, ("invoice", invoice.to_string()))?;
+            Ok("paid")
+        }
         Err(BillingError::Invoice(InvoiceError::AlreadyPaid)) => {
             refuse(cx, event, "invoice_paid_before")
         }
@@ -117,7 +121,10 @@ fn paid(
     order: &mut Order,
 ) -> Result<&'static str, FulfilmentError> {
     match fulfil(cx, order, Cause::Payment)? {
-        Step::Move(_) => Ok("paid"),
+        Step::Move(_) => {
+            variance::post(cx, event, ("sale", order.id.to_string()))?;
+            Ok("paid")
+        }
         // Two attempts of one order were both paid: the second is money to send back.
         Step::Stay => refuse(cx, event, "order_paid_before"),
         Step::Refuse => refuse(cx, event, "order_not_payable"),

@@ -9,6 +9,7 @@ use crate::problem::Problem;
 use crate::wire::{Cursor, Query, Visitor};
 use axum::Json;
 use axum::extract::State;
+use mintreu::Timestamp;
 use mintreu::id::{LedgerAccountId, LedgerEntryId, LedgerTransactionId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -177,6 +178,10 @@ pub struct EntriesParams {
     of: String,
     /// `next` of the page before.
     after: Option<String>,
+    /// Entries of this instant and later, in milliseconds since 1970 (UTC).
+    from: Option<i64>,
+    /// Entries before this instant.
+    until: Option<i64>,
 }
 
 /// The entries of an account, of a transaction, or of all that belongs to a reference, newest
@@ -195,10 +200,14 @@ async fn get_entries(
         .as_deref()
         .map(str::parse::<Cursor>)
         .transpose()?;
-    let query = EntriesQuery {
-        of: of.unwrap_or(Of::Reference(asked.of)),
-        before: cursor.map(|cursor| (cursor.at, LedgerEntryId::from_bytes(cursor.id))),
-    };
+    let mut query = EntriesQuery::of(of.unwrap_or(Of::Reference(asked.of)));
+    query.from = asked.from.map(Timestamp::from_ms);
+    if let Some(until) = asked.until {
+        query = query.until(Timestamp::from_ms(until));
+    }
+    if let Some(cursor) = cursor {
+        query.before = Some((cursor.at, LedgerEntryId::from_bytes(cursor.id)));
+    }
     let found = app.read(&visitor.caller, query, entries).await?;
     let full = found.len() as i64 == MAX_ROWS;
     let next = found.last().filter(|_| full).map(|last| Cursor {

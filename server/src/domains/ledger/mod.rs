@@ -39,7 +39,7 @@ pub use escrow::{freeze, hold_of, put_back, take_held, thaw};
 pub use giveback::{Fees, GiveBackError, Part, Parts, give_back};
 pub use model::{Account, AccountKind, Balanced, Entry, LedgerError, Posting, Reason};
 pub use ops::{
-    Balance, Hold, Posted, RELEASE_JOB, ReleasePayload, TrialBalance, hold, least, may_refund,
-    post, release, reverse, reverse_key, seller_balances, trial_balance,
+    Balance, Hold, Posted, RELEASE_JOB, ReleasePayload, TrialBalance, credited, hold, least,
+    may_refund, post, release, reverse, reverse_key, seller_balances, trial_balance,
 };
 pub use split::{FeePolicy, PaymentTariff, Split, SplitError, SplitLine, Traffic, split_sale};

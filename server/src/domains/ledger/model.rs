@@ -137,6 +137,8 @@ pub enum Reason {
     DisputeFee,
     /// The platform's fee of a sale that was charged back.
     FeeReturn,
+    /// What the provider really took for a payment, less the tariff.
+    Variance,
     /// The opposite of an earlier transaction.
     Reversal,
 }
@@ -157,6 +159,7 @@ impl Reason {
             Self::Chargeback => "chargeback",
             Self::DisputeFee => "dispute_fee",
             Self::FeeReturn => "fee_return",
+            Self::Variance => "variance",
             Self::Reversal => "reversal",
         }
     }

@@ -58,6 +58,26 @@ pub fn reverse_key(cx: &mut Cx<'_>, key: &str, reference: &str) -> Result<(), Le
     Ok(())
 }
 
+/// What was posted to accounts of `kind` under `key`, as the one it is owed to sees it: credits
+/// are above zero. Nothing was posted, nothing it is.
+pub fn credited(
+    cx: &mut Cx<'_>,
+    key: &str,
+    kind: AccountKind,
+    currency: Currency,
+) -> Result<Money, LedgerError> {
+    let mut sum = Money::zero(currency);
+    let tenant = cx.caller.tenant;
+    if let Some((id, _)) = sql::find_transaction(cx.tx, tenant, key)? {
+        for entry in sql::entries(cx.tx, tenant, id)? {
+            if entry.account.kind == kind && entry.amount.currency() == currency {
+                sum = sum.checked_sub(entry.amount)?;
+            }
+        }
+    }
+    Ok(sum)
+}
+
 fn write(
     cx: &mut Cx<'_>,
     balanced: &Balanced,

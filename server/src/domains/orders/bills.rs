@@ -1,7 +1,7 @@
 //! Orders that a subscription makes by itself: one line, at the price that was agreed.
 
 use super::model::{Line, Order, OrderError, OrderState, SplitAmounts};
-use super::ops::{contact, store};
+use super::ops::{contact, say, store};
 use crate::app::Cx;
 use crate::domains::catalog::model::LicenseTerms;
 use crate::domains::catalog::{Price, Product};
@@ -35,6 +35,8 @@ pub struct PlaceBill<'a> {
     pub traffic: Traffic,
     /// The platform's share, then.
     pub platform_bps: u32,
+    /// Whose rule that is, in a sentence.
+    pub platform_why: &'a str,
     /// What a payment costs, as it was then.
     pub tariff: PaymentTariff,
 }
@@ -79,11 +81,12 @@ fn line(cx: &mut Cx<'_>, new: &PlaceBill<'_>, buyer: &taxes::Buyer) -> Result<Li
         platform_bps: new.platform_bps,
         affiliate_bps: 0,
     };
-    let split = split_sale(&[sold], new.tariff)?;
+    let mut split = split_sale(&[sold], new.tariff)?;
     let shape = |what: &str| StoreError::shape(what.to_owned());
     let split = split
-        .first()
+        .first_mut()
         .ok_or_else(|| shape("a line without its split"))?;
+    say(split, "platform_fee", new.platform_why);
     let split = SplitAmounts::of(split).map_err(|error| shape(&error.to_string()))?;
     Ok(Line {
         id: cx.make_id(OrderLineId::from_bytes),

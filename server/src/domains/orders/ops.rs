@@ -9,7 +9,8 @@ use crate::app::{Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::custody::Custody;
 use crate::domains::catalog::Offer;
-use crate::domains::ledger::{FeePolicy, PaymentTariff, SplitLine, Traffic, split_sale};
+use crate::domains::fees::Agreed;
+use crate::domains::ledger::{PaymentTariff, Split, SplitLine, Traffic, split_sale};
 use crate::domains::taxes::{self, Evidence, Tax};
 use crate::store::{StoreError, Tx};
 use base64::Engine;
@@ -54,6 +55,8 @@ pub struct NewLine {
     pub discount: Money,
     /// How the discount came about; empty when there is none.
     pub discount_why: String,
+    /// The platform's share, and whose rule it is.
+    pub fee: Agreed,
 }
 
 /// What to place.
@@ -67,8 +70,6 @@ pub struct PlaceOrder {
     pub buyer: Buyer,
     /// Who found the buyer.
     pub traffic: Traffic,
-    /// The platform's share.
-    pub fees: FeePolicy,
     /// What the payment costs.
     pub tariff: PaymentTariff,
     /// What each line bears.
@@ -169,7 +170,7 @@ fn is_address(text: &str) -> bool {
 pub fn divide(
     lines: &[NewLine],
     tax: &Tax,
-    (platform_bps, tariff): (u32, PaymentTariff),
+    tariff: PaymentTariff,
 ) -> Result<Vec<SplitAmounts>, OrderError> {
     let mut sold = Vec::with_capacity(lines.len());
     for line in lines {
@@ -177,7 +178,7 @@ pub fn divide(
             gross: line.unit.checked_mul(line.quantity)?,
             discount: line.discount,
             tax: tax.clone(),
-            platform_bps,
+            platform_bps: line.fee.platform_bps,
             affiliate_bps: 0,
         });
     }
@@ -187,25 +188,27 @@ pub fn divide(
         if lowered && split.shortfall.minor() > 0 {
             return Err(OrderError::BelowFees);
         }
-        let mut steps = split.steps.iter_mut();
-        if let Some(step) = steps.find(|step| step.step == "discount")
-            && !line.discount_why.is_empty()
-        {
-            step.why.clone_from(&line.discount_why);
-        }
+        say(split, "discount", &line.discount_why);
+        say(split, "platform_fee", &line.fee.why);
     }
     let figures = splits.iter().map(SplitAmounts::of);
     let figures = figures.collect::<Result<_, _>>();
     Ok(figures.map_err(|error| StoreError::shape(error.to_string()))?)
 }
 
+/// Says how a step came about, when there is more to say than its figures.
+pub(super) fn say(split: &mut Split, name: &str, why: &str) {
+    let mut steps = split.steps.iter_mut();
+    if let Some(step) = steps.find(|step| step.step == name)
+        && !why.is_empty()
+    {
+        why.clone_into(&mut step.why);
+    }
+}
+
 /// The offers as lines, divided.
 fn agree(cx: &mut Cx<'_>, new: &PlaceOrder) -> Result<Vec<Line>, OrderError> {
-    let splits = divide(
-        &new.lines,
-        &new.tax,
-        (new.fees.share(new.traffic), new.tariff),
-    )?;
+    let splits = divide(&new.lines, &new.tax, new.tariff)?;
     let pairs = new.lines.iter().zip(splits);
     Ok(pairs
         .map(|(line, split)| {

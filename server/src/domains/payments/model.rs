@@ -102,6 +102,8 @@ pub struct PaymentEvent {
     pub occurred_at: Timestamp,
     /// How much it speaks of.
     pub amount: Money,
+    /// What the provider took for the payment, when it said so.
+    pub fee: Option<Money>,
     /// Why it failed.
     pub failure_code: Option<String>,
     /// The country of what was paid with, when the provider knows it.

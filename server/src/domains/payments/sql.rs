@@ -38,16 +38,18 @@ WHERE tenant_id = :tenant AND payment_id = :payment";
 
 const INSERT_EVENT: &str = "\
 INSERT INTO payment_event (tenant_id, payment_event_id, provider, provider_event_id, kind,
-    payment_reference, object, object_reference, amount_minor, currency, failure_code, method_country,
-    occurred_at, received_at, outcome, settled_at)
+    payment_reference, object, object_reference, amount_minor, currency, fee_minor, fee_currency,
+    failure_code, method_country, occurred_at, received_at, outcome, settled_at)
 VALUES (:tenant, :event, :provider, :provider_event, :kind, :reference, :object,
-    :object_reference, :amount, :currency, :failure, :method, :occurred, :now, NULL, NULL)
+    :object_reference, :amount, :currency, :fee, :fee_currency, :failure, :method, :occurred, :now,
+    NULL, NULL)
 ON CONFLICT (tenant_id, provider, provider_event_id) DO NOTHING
 RETURNING payment_event_id";
 
 const FIND_EVENT: &str = "\
 SELECT payment_event_id, provider, kind, payment_reference, object, object_reference,
-    amount_minor, currency, failure_code, method_country, occurred_at, outcome
+    amount_minor, currency, fee_minor, fee_currency, failure_code, method_country, occurred_at,
+    outcome
 FROM payment_event WHERE tenant_id = :tenant AND payment_event_id = :event";
 
 const RECORD_OUTCOME: &str = "\
@@ -74,6 +76,16 @@ fn shape(error: &mintreu::Error) -> StoreError {
 fn money(row: &Row) -> Result<Money, StoreError> {
     let currency = Currency::parse(&row.text("currency")?).map_err(|error| shape(&error))?;
     Ok(Money::new(row.int("amount_minor")?, currency))
+}
+
+/// What the provider took, when it said so.
+fn fee(row: &Row) -> Result<Option<Money>, StoreError> {
+    let told = row.opt_int("fee_minor")?.zip(row.opt_text("fee_currency")?);
+    told.map(|(minor, code)| {
+        let currency = Currency::parse(&code).map_err(|error| shape(&error))?;
+        Ok(Money::new(minor, currency))
+    })
+    .transpose()
 }
 
 fn payment(row: &Row) -> Result<Payment, StoreError> {
@@ -203,6 +215,7 @@ pub(super) struct NewEvent<'a> {
 /// Whether the event is new.
 pub(super) fn insert_event(tx: &mut dyn Tx, new: &NewEvent<'_>) -> Result<bool, StoreError> {
     let event = new.event;
+    let currency = event.fee.map(|fee| fee.currency());
     let params = [
         ("tenant", new.tenant.as_bytes().into()),
         ("event", new.id.as_bytes().into()),
@@ -214,6 +227,8 @@ pub(super) fn insert_event(tx: &mut dyn Tx, new: &NewEvent<'_>) -> Result<bool, 
         ("object_reference", event.object_reference.clone().into()),
         ("amount", event.amount.minor().into()),
         ("currency", event.amount.currency().code().into()),
+        ("fee", event.fee.as_ref().map(Money::minor).into()),
+        ("fee_currency", currency.as_ref().map(Currency::code).into()),
         ("failure", event.failure_code.clone().into()),
         ("method", event.method_country.clone().into()),
         ("occurred", event.occurred_at.into()),
@@ -245,6 +260,7 @@ pub(super) fn find_event(
         object_reference: row.opt_text("object_reference")?,
         occurred_at: row.at("occurred_at")?,
         amount: money(&row)?,
+        fee: fee(&row)?,
         failure_code: row.opt_text("failure_code")?,
         method_country: row.opt_text("method_country")?,
         outcome: row.opt_text("outcome")?,

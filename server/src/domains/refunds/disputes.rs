@@ -1,12 +1,11 @@
 //! Disputes: a bank's question about a payment, as its provider tells of it.
 
 use super::effect::{self, Book, Taking};
-use super::model::{
-    DISPUTE_FEE_MINOR, Dispute, DisputeEvent, DisputeState, LineReversal, RefundError, next_state,
-};
+use super::model::{Dispute, DisputeEvent, DisputeState, LineReversal, RefundError, next_state};
 use super::ops::Heard;
 use super::{papers, sql};
 use crate::app::Cx;
+use crate::domains::fees;
 use crate::domains::ledger::{self, Account, AccountKind, Fees, Part, Posting};
 use crate::domains::payments::{EventKind, Payment, PaymentEvent};
 use mintreu::Money;
@@ -172,7 +171,7 @@ fn take(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), Refun
     let currency = left.currency();
     let amounts = (
         Money::new(minor, currency),
-        Money::new(DISPUTE_FEE_MINOR, currency),
+        fees::dispute_fee(cx.tx, cx.caller.tenant, currency)?,
     );
     let cause = dispute.cause();
     let planned = effect::plan(book, &lines, amounts, &cause)?;

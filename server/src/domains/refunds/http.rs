@@ -1,21 +1,22 @@
 //! Routes of refunds, for sellers and the platform. What the buyer sees is part of the order.
 
 use super::{
-    AskRefund, OfLine, Reason, Refund, RefundError, RefundOrder, RefundSale, of_line, refund_order,
-    refund_sale,
+    AskRefund, Decide, Decided, Decision, Dispute, DisputeState, OfLine, QueueQuery, Reason,
+    Refund, RefundError, RefundOrder, RefundSale, decide, dispute_queue, of_line, queued,
+    refund_order, refund_sale,
 };
 use crate::app::App;
 use crate::caller::Capability;
 use crate::problem::Problem;
-use crate::wire::{IdempotencyKey, JsonBody, PathParam, Visitor};
+use crate::wire::{IdempotencyKey, JsonBody, PathParam, Query, Visitor};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use mintreu::Timestamp;
-use mintreu::id::{OrderId, OrderLineId};
+use mintreu::id::{DisputeId, OrderId, OrderLineId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -24,6 +25,9 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(post_refund))
         .routes(routes!(show_sale))
+        .routes(routes!(list_disputes))
+        .routes(routes!(show_dispute))
+        .routes(routes!(post_decision))
 }
 
 impl From<RefundError> for Problem {
@@ -41,6 +45,8 @@ impl From<RefundError> for Problem {
             E::Changed { .. } => Self::new(409, "refund_changed", detail).at("left_minor"),
             E::NeedsPlatform => Self::new(409, "refund_needs_platform", detail),
             E::TooMany => Self::new(409, "refunds_exhausted", detail),
+            E::DisputeMoved(_) => Self::new(409, "dispute_moved", detail),
+            E::Reason => Self::new(422, "reason_malformed", detail).at("reason"),
             E::NoteTooLong => Self::new(422, "note_too_long", detail).at("note"),
             E::Order(error) => error.into(),
             E::Payment(error) => error.into(),
@@ -208,16 +214,22 @@ pub struct SaleRefundsOut {
     disputes: Vec<DisputeOut>,
 }
 
+impl From<&Dispute> for DisputeOut {
+    fn from(one: &Dispute) -> Self {
+        Self {
+            dispute_id: one.id.to_string(),
+            state: one.state.code(),
+            amount_minor: one.amount.minor(),
+            currency: one.amount.currency().code().to_owned(),
+            reason: one.reason.clone(),
+            opened_at: one.opened_at.ms(),
+            closed_at: one.closed_at.map(Timestamp::ms),
+        }
+    }
+}
+
 fn sale_out(found: &OfLine) -> SaleRefundsOut {
-    let disputes = found.disputes.iter().map(|one| DisputeOut {
-        dispute_id: one.id.to_string(),
-        state: one.state.code(),
-        amount_minor: one.amount.minor(),
-        currency: one.amount.currency().code().to_owned(),
-        reason: one.reason.clone(),
-        opened_at: one.opened_at.ms(),
-        closed_at: one.closed_at.map(Timestamp::ms),
-    });
+    let disputes = found.disputes.iter().map(DisputeOut::from);
     SaleRefundsOut {
         order_id: found.order.id.to_string(),
         order_line_id: found.line.id.to_string(),
@@ -245,4 +257,144 @@ async fn show_sale(
 ) -> Result<Json<SaleRefundsOut>, Problem> {
     let found = app.read(&visitor.caller, line, of_line).await?;
     Ok(Json(sale_out(&found)))
+}
+
+/// A page of disputes.
+#[derive(Serialize, ToSchema)]
+pub struct DisputesOut {
+    disputes: Vec<QueuedOut>,
+    next: Option<String>,
+}
+
+/// A dispute and what it is about.
+#[derive(Serialize, ToSchema)]
+pub struct QueuedOut {
+    order_id: String,
+    #[serde(flatten)]
+    dispute: DisputeOut,
+}
+
+impl From<&Dispute> for QueuedOut {
+    fn from(one: &Dispute) -> Self {
+        Self {
+            order_id: one.order.to_string(),
+            dispute: one.into(),
+        }
+    }
+}
+
+/// Which disputes.
+#[derive(Deserialize, IntoParams)]
+pub struct DisputesParams {
+    /// `waiting` for a decision, the oldest first (when absent), or `all`, the newest first.
+    which: Option<String>,
+    /// `next` of the page before.
+    after: Option<String>,
+}
+
+/// Disputes that wait for a decision, or all of them. For the platform.
+#[utoipa::path(get, path = "/v1/disputes", tag = "refunds", params(DisputesParams),
+    responses((status = 200, body = DisputesOut), (status = 401), (status = 403)))]
+async fn list_disputes(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    Query(asked): Query<DisputesParams>,
+) -> Result<Json<DisputesOut>, Problem> {
+    let after = asked.after.as_deref().map(DisputeId::parse).transpose()?;
+    let all = asked.which.as_deref() == Some("all");
+    let query = QueueQuery { all, after };
+    let found = app.read(&visitor.caller, query, dispute_queue).await?;
+    Ok(Json(DisputesOut {
+        disputes: found.disputes.iter().map(QueuedOut::from).collect(),
+        next: found.next.map(|next| next.to_string()),
+    }))
+}
+
+/// A decision that was made.
+#[derive(Serialize, ToSchema)]
+pub struct DecidedOut {
+    /// Where the dispute stood.
+    state: &'static str,
+    /// `refund`, `leave`, `contest`, `accept`.
+    decision: &'static str,
+    reason: String,
+    decided_by: Option<String>,
+    /// Milliseconds since 1970 (UTC).
+    decided_at: i64,
+}
+
+impl From<&Decided> for DecidedOut {
+    fn from(one: &Decided) -> Self {
+        Self {
+            state: one.state.code(),
+            decision: one.decision.code(),
+            reason: one.reason.clone(),
+            decided_by: one.by.map(|by| by.to_string()),
+            decided_at: one.at.ms(),
+        }
+    }
+}
+
+/// A dispute with what was decided about it.
+#[derive(Serialize, ToSchema)]
+pub struct DisputeDecisionsOut {
+    #[serde(flatten)]
+    dispute: QueuedOut,
+    /// The oldest first.
+    decisions: Vec<DecidedOut>,
+}
+
+/// One dispute with what was decided about it. For the platform.
+#[utoipa::path(get, path = "/v1/disputes/{dispute_id}", tag = "refunds",
+    params(("dispute_id" = String, Path)),
+    responses((status = 200, body = DisputeDecisionsOut), (status = 401), (status = 403),
+        (status = 404)))]
+async fn show_dispute(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(dispute): PathParam<DisputeId>,
+) -> Result<Json<DisputeDecisionsOut>, Problem> {
+    let found = app.read(&visitor.caller, dispute, queued).await?;
+    Ok(Json(DisputeDecisionsOut {
+        dispute: (&found.dispute).into(),
+        decisions: found.decided.iter().map(DecidedOut::from).collect(),
+    }))
+}
+
+/// A decision.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionIn {
+    /// Where the dispute stood when one looked: `warning`, `inquiry`, `chargeback`.
+    state: String,
+    /// `refund` or `leave` what is warned of; `contest` or `accept` what the bank asks.
+    decision: String,
+    /// Kept with it, 1 to 500 characters.
+    reason: String,
+}
+
+/// Decide about a dispute where it stands; deciding again replaces the decision. For the platform.
+#[utoipa::path(post, path = "/v1/disputes/{dispute_id}/decisions", tag = "refunds",
+    params(("dispute_id" = String, Path)), request_body = DecisionIn,
+    responses((status = 204), (status = 401), (status = 403), (status = 404), (status = 409),
+        (status = 422)))]
+async fn post_decision(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(dispute): PathParam<DisputeId>,
+    body: JsonBody<DecisionIn>,
+) -> Result<StatusCode, Problem> {
+    let given = body.value;
+    let unknown = |field| {
+        let detail = "There is no such state of a dispute, or no such decision.";
+        Problem::new(422, "input_invalid", detail).at(field)
+    };
+    let command = Decide {
+        dispute,
+        seen: DisputeState::parse(&given.state).ok_or_else(|| unknown("state"))?,
+        decision: Decision::parse(&given.decision).ok_or_else(|| unknown("decision"))?,
+        reason: given.reason,
+    };
+    app.transact(&visitor.caller, command, decide).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

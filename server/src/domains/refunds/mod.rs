@@ -16,7 +16,7 @@
 //!   comes back, so does the license; what its seller withdrew by hand stays withdrawn.
 //!
 //! # Tables
-//! `refund`, `dispute`, `line_reversal`.
+//! `refund`, `dispute`, `line_reversal`, `dispute_decision`.
 //!
 //! Start reading at [`model`], then [`ops`], [`disputes`] and [`effect`]; the way through the
 //! gateway is in [`flow`].
@@ -28,8 +28,9 @@ pub mod http;
 pub mod model;
 pub mod ops;
 pub mod pages;
-pub mod preview;
 mod papers;
+pub mod preview;
+pub mod queue;
 pub mod sql;
 
 pub use flow::{SEND_JOB, SendPayload, send_refund};
@@ -40,3 +41,6 @@ pub use model::{
 pub use ops::{AskRefund, Heard, RefundOrder, RefundSale, hear, refund_order, refund_sale};
 pub use pages::{OfLine, OfOrder, of_line, of_order, open_disputes};
 pub use preview::{LicenseFate, Preview, preview_sale};
+pub use queue::{
+    Decide, Decided, Decision, Queue, QueueQuery, Queued, decide, dispute_queue, queued,
+};

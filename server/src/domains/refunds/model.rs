@@ -16,8 +16,6 @@ use serde::{Deserialize, Serialize};
 pub const MAX_REFUNDS: usize = 100;
 /// Longest note, in characters.
 pub const MAX_NOTE: usize = 500;
-/// What a provider takes for a chargeback, in minor units; the seller bears it unless it is won.
-pub const DISPUTE_FEE_MINOR: i64 = 1_500;
 
 /// Where a refund stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -405,6 +403,12 @@ pub enum RefundError {
     /// The note is too long.
     #[error("a note has at most {MAX_NOTE} characters")]
     NoteTooLong,
+    /// A dispute stands where this can't be decided, or stands elsewhere by now.
+    #[error("the dispute is at {}: look at it again", .0.code())]
+    DisputeMoved(DisputeState),
+    /// No reason, or a very long one.
+    #[error("a reason of 1 to {MAX_NOTE} characters is needed")]
+    Reason,
     /// A provider tells of more than is left here: what it told before hasn't arrived, or a refund
     /// is under way. Asking again later helps.
     #[error("an event came before those that explain it; {left} is left")]

@@ -1,5 +1,7 @@
 //! SQL of refunds, disputes and what they take from lines.
 
+pub mod queue;
+
 use super::model::{
     By, Dispute, DisputeState, LineReversal, Reason, Refund, RefundState, ReversalState,
 };
@@ -132,7 +134,7 @@ fn refund(row: &Row) -> Result<Refund, StoreError> {
     })
 }
 
-fn dispute(row: &Row) -> Result<Dispute, StoreError> {
+pub(super) fn dispute(row: &Row) -> Result<Dispute, StoreError> {
     Ok(Dispute {
         id: row.id("dispute_id", DisputeId::from_bytes)?,
         order: row.id("order_id", OrderId::from_bytes)?,

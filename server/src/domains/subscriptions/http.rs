@@ -7,7 +7,8 @@ use super::ops::{
     of_product, quote_change, reprice, set_trial, start_trial,
 };
 use crate::app::App;
-use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
+use crate::domains::fees::http as fees;
+use crate::domains::ledger::Traffic;
 use crate::gateways;
 use crate::problem::Problem;
 use crate::wire::{JsonBody, PathParam, Query, Visitor};
@@ -449,22 +450,14 @@ async fn post_trial(
 ) -> Result<(StatusCode, Json<SubscriptionPageOut>), Problem> {
     let given = body.value;
     let provider = given.method.as_deref().map(|method| keeper(&app, method));
-    let fees = &app.config.fees;
     let command = StartTrial {
         price: PriceId::parse(&given.price_id)?,
         zone: given.zone,
         provider: provider.transpose()?.unwrap_or_default(),
         method: given.method,
         traffic: Traffic::parse(given.source.as_deref().unwrap_or_default()),
-        fees: FeePolicy {
-            seller_bps: fees.seller_bps,
-            marketplace_bps: fees.marketplace_bps,
-            default_bps: fees.default_bps,
-        },
-        tariff: PaymentTariff {
-            bps: fees.payment_bps,
-            fixed_minor: fees.payment_fixed_minor,
-        },
+        fees: fees::settings(&app),
+        tariff: fees::tariff(&app),
     };
     let id = app.transact(&visitor.caller, command, start_trial).await?;
     Ok((StatusCode::CREATED, page(&app, &visitor, id).await?))

@@ -1,6 +1,7 @@
 //! Amounts that decide what becomes of a refund. Pure; documented in docs/sandbox.md.
 
 use super::model::Choice;
+use mintreu::Money;
 
 /// What becomes of a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,19 @@ pub fn refund(card: &str, minor: i64) -> RefundFate {
     }
 }
 
+/// What the sandbox takes for a payment: 2.9 % and 30 minor units, as the usual tariff says. For
+/// amounts that end in 51 the card is from abroad and costs 1.5 % more; in 52 it is a cheap one
+/// and costs 0.5 % less.
+pub fn fee(amount: Money) -> i64 {
+    let bps = match amount.minor() % 100 {
+        51 => 290 + 150,
+        52 => 290 - 50,
+        _ => 290,
+    };
+    let share = amount.basis_points(bps).map_or(0, |share| share.minor());
+    share.saturating_add(30)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,5 +55,12 @@ mod tests {
         assert_eq!(refund("succeed", 1_041), RefundFate::Waits);
         assert_eq!(refund("refund_fails", 1_041), RefundFate::ComesBack);
         assert_eq!(refund("succeed", 44), RefundFate::Refused);
+    }
+
+    #[test]
+    fn a_payment_costs_the_tariff_except_when_its_amount_says_otherwise() {
+        let cost = |minor| fee(Money::new(minor, mintreu::Currency::EUR));
+        assert_eq!((cost(10_000), cost(4_900)), (320, 172));
+        assert_eq!((cost(10_051), cost(10_052)), (472, 271));
     }
 }

@@ -124,6 +124,7 @@ impl Gateway for Sandbox {
             object: body.object,
             object_reference: body.object_reference,
             amount: Money::new(body.amount_minor, currency),
+            fee: body.fee_minor.map(|minor| Money::new(minor, currency)),
             failure_code: body.failure_code,
             method_country: body.method_country,
             occurred_at: Timestamp::from_ms(body.created_at),

@@ -214,6 +214,9 @@ pub struct EventBody {
     pub amount_minor: i64,
     /// ISO 4217.
     pub currency: String,
+    /// What it took for a payment, in the same currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fee_minor: Option<i64>,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_code: Option<String>,
@@ -322,6 +325,7 @@ mod tests {
             object_reference: None,
             amount_minor: 4_900,
             currency: "EUR".to_owned(),
+            fee_minor: None,
             failure_code: Some("card_declined".to_owned()),
             method_country: Some("FR".to_owned()),
             created_at: 1,

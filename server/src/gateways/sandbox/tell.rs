@@ -2,6 +2,7 @@
 //! somebody lets it go.
 
 use super::deliver::{DELIVER_JOB, DeliverPayload};
+use super::magic;
 use super::model::{DELAY_MS, EventBody, EventType};
 use super::ops::SandboxError;
 use super::sql::objects::{self as rows, StoredObject};
@@ -91,6 +92,7 @@ pub(super) fn tell(
         object_reference: what.object.and_then(StoredObject::shop_reference),
         amount_minor: what.amount.minor(),
         currency: what.amount.currency().code().to_owned(),
+        fee_minor: (what.kind == EventType::Succeeded).then(|| magic::fee(what.amount)),
         failure_code: what.failure_code,
         method_country: Some(what.country.to_owned()).filter(|country| !country.is_empty()),
         created_at: cx.now.ms(),

@@ -9,6 +9,7 @@ use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::billing;
 use crate::domains::catalog::{self, Period, PriceModel};
+use crate::domains::fees::{self, Resolver};
 use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use crate::domains::licensing::{self, Grant};
 use crate::domains::orders::{Line, Order, OrderError};
@@ -58,11 +59,13 @@ pub fn begin(cx: &mut Cx<'_>, new: &Begin<'_>) -> Done {
         return Ok(());
     }
     let (order, line) = (new.order, new.line);
-    let fees = sql::fees(cx.tx, tenant, order.id)?;
-    let (platform_bps, tariff) = fees.unwrap_or_else(|| {
+    let noted = sql::fees(cx.tx, tenant, order.id)?;
+    let (noted_bps, tariff) = noted.unwrap_or_else(|| {
         let usual = FeePolicy::default().share(order.traffic);
         (usual, PaymentTariff::default())
     });
+    let agreed = fees::of_line(cx.tx, tenant, line.id)?;
+    let platform_bps = agreed.map_or(noted_bps, |agreed| agreed.platform_bps);
     let cycle = cycle_of(line.period);
     let (provider, method) = new.method.clone().unzip();
     let begun = Subscription {
@@ -152,7 +155,7 @@ pub struct StartTrial {
     pub method: Option<String>,
     /// Who found the buyer.
     pub traffic: Traffic,
-    /// The platform's share.
+    /// The platform's share where no rule says another.
     pub fees: FeePolicy,
     /// What a payment costs.
     pub tariff: PaymentTariff,
@@ -206,6 +209,8 @@ pub fn start_trial(cx: &mut Cx<'_>, cmd: &StartTrial) -> Done<SubscriptionId> {
         product: product.id,
     };
     billing::start_plan(cx, &plan)?;
+    let mut fees = Resolver::new(tenant, cx.now, cmd.fees, cmd.traffic);
+    let fee = fees.product(cx.tx, product)?;
     let begun = Subscription {
         id,
         account: Some(account),
@@ -228,7 +233,7 @@ pub fn start_trial(cx: &mut Cx<'_>, cmd: &StartTrial) -> Done<SubscriptionId> {
         pending: None,
         notice: None,
         traffic: cmd.traffic,
-        platform_bps: cmd.fees.share(cmd.traffic),
+        platform_bps: fee.platform_bps,
         tariff: cmd.tariff,
         provider: cmd.provider.clone(),
         method: cmd.method.clone(),

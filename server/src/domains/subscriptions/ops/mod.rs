@@ -24,6 +24,7 @@ pub use settle::{declined, of_order, paid};
 use super::model::{Bill, BillKind, Change, Cycle, Subscription, SubscriptionError, Unit};
 use super::sql;
 use crate::app::Cx;
+use crate::domains::fees;
 use crate::domains::licensing;
 use crate::domains::orders::{self, Order, PlaceBill};
 use crate::domains::payments::{self, NewPayment, Payable};
@@ -108,6 +109,7 @@ fn bill(cx: &mut Cx<'_>, of: &Subscription, new: NewBill) -> Done<Order> {
         .zip(license)
         .map(|((product, price), license)| (product, price, license))
         .ok_or(SubscriptionError::NotFound)?;
+    let fee = agreed_with(of);
     let place = PlaceBill {
         product: &product,
         price: &price,
@@ -117,10 +119,14 @@ fn bill(cx: &mut Cx<'_>, of: &Subscription, new: NewBill) -> Done<Order> {
         account: of.account,
         first: of.order,
         traffic: of.traffic,
-        platform_bps: of.platform_bps,
+        platform_bps: fee.platform_bps,
+        platform_why: &fee.why,
         tariff: of.tariff,
     };
     let order = orders::place_bill(cx, &place)?;
+    for line in &order.lines {
+        fees::keep(cx, (line.id, order.id, line.product), &fee)?;
+    }
     let bill = Bill {
         order: order.id,
         subscription: of.id,
@@ -132,6 +138,19 @@ fn bill(cx: &mut Cx<'_>, of: &Subscription, new: NewBill) -> Done<Order> {
     sql::insert_bill(cx.tx, tenant, &bill, cx.now)?;
     expect(cx, of, &order)?;
     Ok(order)
+}
+
+/// The platform's share of every bill: what was agreed when the subscription began.
+fn agreed_with(of: &Subscription) -> fees::Agreed {
+    let (whole, part) = (of.platform_bps / 100, of.platform_bps % 100);
+    fees::Agreed {
+        traffic: of.traffic,
+        platform_bps: of.platform_bps,
+        scope: fees::Scope::Line,
+        subject: of.id.to_string(),
+        rule: None,
+        why: format!("{whole}.{part:02} % of the net price, as agreed with the subscription"),
+    }
 }
 
 /// Expects a payment of the order and has it charged.
