@@ -252,6 +252,7 @@ pub(super) fn fail(
     let cause = refund.id.to_string();
     effect::undo(cx, &mut book, (&cause, &key(refund.id)))?;
     papers::take_back(cx, &cause)?;
+    disputes::make_good(cx, &mut book)?;
     effect::follow(cx, &mut book)?;
     tell(cx, refund, ("refund.failed", code))?;
     Ok("refund_failed")
