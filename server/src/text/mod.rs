@@ -33,6 +33,7 @@ const ENGLISH: &[(&str, &str)] = &[
         "subscriptions",
         include_str!("../../locales/en/subscriptions.ftl"),
     ),
+    ("offers", include_str!("../../locales/en/offers.ftl")),
     ("mail", include_str!("../../locales/en/mail.ftl")),
     ("sandbox", include_str!("../../locales/en/sandbox.ftl")),
 ];

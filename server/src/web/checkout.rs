@@ -7,7 +7,7 @@ use super::parts::{Badge, Choice, Field, Notice, Tone};
 use super::shelf::{kind_badge, price_meaning, price_text};
 use crate::domains::carts::Owner;
 use crate::domains::catalog::ops::{ProductAt, product_at};
-use crate::domains::catalog::{Price, Product, State};
+use crate::domains::catalog::{Place, Price, Product, State};
 use crate::domains::fulfilment::consent;
 use crate::domains::fulfilment::flow::{self, Bid, Started};
 use crate::domains::fulfilment::{
@@ -60,6 +60,8 @@ struct LineRow {
     badge: Badge,
     price_meaning: String,
     price_text: String,
+    /// Why this price, where it is one of some countries.
+    place: Option<String>,
     /// What a code takes off.
     discount: Option<(String, String)>,
 }
@@ -131,8 +133,10 @@ pub(super) struct Basket {
     pub items: Vec<Item>,
     /// The price, when it is one product's.
     pub price: Option<Price>,
-    /// Where some of it is for sale; empty for everywhere.
+    /// Where some of it is for sale, or has a price of its own; empty where it doesn't matter.
     pub countries: Vec<String>,
+    /// Whether it is for sale in other countries too.
+    pub elsewhere: bool,
     pub post_to: String,
     pub back: String,
     /// The cart that ends when it is bought.
@@ -147,7 +151,8 @@ impl Basket {
                 quantity: form.count().unwrap_or(1),
                 named: form.named(price),
             }],
-            countries: price.bounds.countries.clone(),
+            countries: product.places_of(price),
+            elsewhere: price.bounds.countries.is_empty(),
             price: Some(price.clone()),
             post_to: format!("/checkout/{}", product.slug),
             back: format!("/p/{}", product.slug),
@@ -155,10 +160,11 @@ impl Basket {
         }
     }
 
-    /// Where the buyer is, as chosen; the first country until one is, none where it doesn't matter.
+    /// Where the buyer is, as chosen; until then none, or the first where it must be one of them.
     fn country(&self, form: &BuyForm) -> Option<String> {
         let chosen = self.countries.iter().find(|known| **known == form.country);
-        chosen.or(self.countries.first()).cloned()
+        let first = self.countries.first().filter(|_| !self.elsewhere);
+        chosen.or(first).cloned()
     }
 
     fn wanted(&self, form: &BuyForm) -> Wanted {
@@ -284,7 +290,20 @@ fn refusal_text(page: &Page, refusal: &Refusal) -> String {
     }
 }
 
-fn line_row(page: &Page, line: &NewLine, given: Option<&Discount>) -> LineRow {
+/// Why a buyer there pays a price of some countries.
+fn place_text(page: &Page, price: &Price, country: Option<&str>) -> Option<String> {
+    Some(match price.place(country)? {
+        Place::Country(country) => page.say_one("checkout-place-country", "country", country),
+        Place::Group(group) => page.say_one("checkout-place-group", "group", group),
+    })
+}
+
+fn line_row(
+    page: &Page,
+    line: &NewLine,
+    given: Option<&Discount>,
+    country: Option<&str>,
+) -> LineRow {
     let product = &line.offer.product;
     let price = match line.named {
         true => page.format.money(line.unit),
@@ -300,6 +319,7 @@ fn line_row(page: &Page, line: &NewLine, given: Option<&Discount>) -> LineRow {
         seller: page.say_one("product-by", "seller", product.seller.name.as_str()),
         badge: kind_badge(page, product.kind),
         price_meaning: price_meaning(page, &line.offer.price),
+        place: place_text(page, &line.offer.price, country),
         price_text: match line.quantity {
             1 => price,
             count => format!("{} × {price}", page.format.signed(count)),
@@ -323,6 +343,7 @@ impl CheckoutPage {
             page.notice = Some(Notice::new(Tone::Bad, text.clone()));
         }
         let given = quoted.lines.iter().zip(&quoted.given);
+        let country = basket.country(form);
         let mut texts = consent::texts(quoted, ask.locale).into_iter();
         let waiver = texts.find(|text| text.kind == ConsentKind::Waiver);
         Self {
@@ -333,7 +354,7 @@ impl CheckoutPage {
             from: form.from.clone(),
             price: basket.price.as_ref().map(|price| price.id.to_string()),
             lines: given
-                .map(|(line, given)| line_row(&page, line, given.as_ref()))
+                .map(|(line, given)| line_row(&page, line, given.as_ref(), country.as_deref()))
                 .collect(),
             tax: page.say_one("checkout-no-tax", "amount", no_tax),
             quote: String::new(),
@@ -381,12 +402,20 @@ fn amount_field(page: &Page, price: &Price, form: &BuyForm, wrong: &Wrong) -> Op
 }
 
 fn country_field(page: &Page, basket: &Basket, form: &BuyForm) -> Option<Field> {
-    let chosen = basket.country(form)?;
+    let chosen = basket.country(form).unwrap_or_default();
+    if basket.countries.is_empty() {
+        return None;
+    }
     let choice = |code: &String| Choice {
         value: code.clone(),
         text: code.clone(),
     };
-    let choices = basket.countries.iter().map(choice).collect();
+    let other = basket.elsewhere.then(|| Choice {
+        value: String::new(),
+        text: page.say("checkout-elsewhere"),
+    });
+    let choices = basket.countries.iter().map(choice);
+    let choices = other.into_iter().chain(choices).collect();
     let field = Field::select("country", page.say("checkout-country"), choices);
     Some(field.hint(page.say("checkout-country-hint")).value(chosen))
 }

@@ -16,6 +16,7 @@ pub mod licenses;
 mod log;
 pub mod meters;
 pub mod payouts;
+pub mod prices;
 pub mod sales;
 pub mod statements;
 pub mod trouble;

@@ -3,6 +3,7 @@
 use super::CheckoutOut;
 use crate::app::App;
 use crate::domains::carts::http::owner_of;
+use crate::domains::catalog::{Place, Price};
 use crate::domains::fulfilment::{
     Bid, ConsentKind, FulfilmentError, Item, Promise, Quoted, Wanted, confirm_quote, consent,
     limit_confirms, promise_of, quote_of,
@@ -67,7 +68,7 @@ pub struct QuoteIn {
     /// Tried in this order, at most 10.
     #[serde(default)]
     codes: Vec<String>,
-    /// Where the buyer is (two capitals), for prices that are for some countries.
+    /// Where the buyer is (two capitals): some prices differ by country, and are sealed with it.
     #[serde(default)]
     country: Option<String>,
     /// A guest's address, so that limits for each buyer are known already.
@@ -105,7 +106,12 @@ pub struct TextOut {
 /// What one line costs.
 #[derive(Serialize, ToSchema)]
 pub struct QuotedLineOut {
+    /// The price that is charged: what was asked for, or its stand-in for the buyer's country.
     price_id: String,
+    /// Why this price: `usual`, `country` (the buyer's is named), or `group` (one that holds it is).
+    why: &'static str,
+    /// The country or group.
+    place: Option<String>,
     product_id: String,
     title: String,
     seller: String,
@@ -125,10 +131,21 @@ pub struct RefusedOut {
     detail: String,
 }
 
+/// Why a buyer there pays this price.
+fn why(price: &Price, country: Option<&str>) -> (&'static str, Option<String>) {
+    match price.place(country) {
+        None => ("usual", None),
+        Some(Place::Country(country)) => ("country", Some(country)),
+        Some(Place::Group(group)) => ("group", Some(group)),
+    }
+}
+
 fn quoted_out(promise: &Promise, text: String, quoted: &Quoted) -> SealedQuoteOut {
     let pairs = quoted.lines.iter().zip(&quoted.splits);
     let lines = pairs.map(|(line, split)| QuotedLineOut {
         price_id: line.offer.price.id.to_string(),
+        why: why(&line.offer.price, promise.country()).0,
+        place: why(&line.offer.price, promise.country()).1,
         product_id: line.offer.product.id.to_string(),
         title: line.offer.product.name.clone(),
         seller: line.offer.product.seller.name.clone(),

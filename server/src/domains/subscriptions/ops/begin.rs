@@ -86,6 +86,7 @@ pub fn begin(cx: &mut Cx<'_>, new: &Begin<'_>) -> Done {
         pause_wished_at: None,
         pending: None,
         notice: None,
+        notice_price: None,
         traffic: order.traffic,
         platform_bps,
         tariff,
@@ -121,7 +122,8 @@ impl Command for SetTrial {
     }
 }
 
-/// See [`SetTrial`]; trials that run already stay as they are.
+/// See [`SetTrial`]; trials that run already stay as they are, and later versions of the price have
+/// the same one.
 pub fn set_trial(cx: &mut Cx<'_>, cmd: &SetTrial) -> Done {
     let tenant = cx.caller.tenant;
     let offer = catalog::offer(cx.tx, tenant, cmd.price)?;
@@ -136,7 +138,7 @@ pub fn set_trial(cx: &mut Cx<'_>, cmd: &SetTrial) -> Done {
             detail: format!("a trial lasts 0 to {MAX_TRIAL_DAYS} days"),
         });
     }
-    Ok(sql::set_trial(cx.tx, tenant, cmd.price, cmd.days)?)
+    Ok(sql::set_trial(cx.tx, tenant, offer.price.plan, cmd.days)?)
 }
 
 /// Tries a price, once for each account and product.
@@ -177,7 +179,7 @@ pub fn start_trial(cx: &mut Cx<'_>, cmd: &StartTrial) -> Done<SubscriptionId> {
     if product.seller.account == account {
         return Err(OrderError::OwnProduct.into());
     }
-    let days = sql::trial_days(cx.tx, tenant, price.id)?;
+    let days = sql::trial_days(cx.tx, tenant, price.plan)?;
     if days == 0 || price.model != PriceModel::Recurring {
         return Err(SubscriptionError::TrialMissing);
     }
@@ -227,6 +229,7 @@ pub fn start_trial(cx: &mut Cx<'_>, cmd: &StartTrial) -> Done<SubscriptionId> {
         pause_wished_at: None,
         pending: None,
         notice: None,
+        notice_price: None,
         traffic: cmd.traffic,
         platform_bps: cmd.fees.share(cmd.traffic),
         tariff: cmd.tariff,
