@@ -42,6 +42,7 @@ mod serve_loop;
 mod money_back;
 mod money_model;
 mod notify_mail;
+mod offers_prices;
 mod pricing;
 mod promotions;
 mod quotes;

@@ -8,15 +8,15 @@ use mintreu_server::app::{Command, Cx};
 use mintreu_server::caller::{Caller, Capability, Role};
 use mintreu_server::domains::catalog;
 use mintreu_server::domains::catalog::ops::{
-    AddCategory, CreateProduct, OpenShop, PublishProduct, add_category, create_product, open_shop,
-    publish_product,
+    AddCategory, ChangePrice, CreateProduct, OpenShop, PublishProduct, add_category, change_price,
+    create_product, open_shop, publish_product,
 };
 use mintreu_server::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use mintreu_server::domains::licensing::{self, Activate, activate};
 use mintreu_server::domains::subscriptions::{
-    self, Act, Action, AskChange, ChangeMethod, ChangePlan, ChangeQuote, MySubscription, PeriodJob,
-    Reprice, SetTrial, StartTrial, Subscription, SubscriptionError, act, change_method,
-    change_plan, my_subscription, reprice, set_trial, start_trial,
+    self, Act, Action, AskChange, ChangeMethod, ChangePlan, ChangeQuote, KeepPrice, MySubscription,
+    PeriodJob, Reprice, SetTrial, StartTrial, Subscription, SubscriptionError, act, change_method,
+    change_plan, keep_price, my_subscription, reprice, set_trial, start_trial,
 };
 use mintreu_server::store::StoreError;
 use mintreu_tests::TestApp;
@@ -438,28 +438,95 @@ async fn seats_of(test: &TestApp, id: LicenseId) -> i64 {
     found.expect("is there").seats
 }
 
+/// Puts 12.00 a month in the place of the cheap price; the version's id.
+async fn dearer(test: &TestApp, club: &Club) -> PriceId {
+    let draft = serde_json::from_value(json!({"model": "recurring", "period": "monthly",
+        "amount_minor": 1200, "currency": "EUR"}));
+    let command = ChangePrice {
+        price: club.cheap,
+        draft: draft.expect("a draft"),
+    };
+    let changed = test.app.transact(&club.seller, command, change_price).await;
+    changed.expect("is changed").1
+}
+
 #[tokio::test]
-async fn who_subscribed_keeps_the_price_unless_told_seven_days_before() {
+async fn who_subscribed_keeps_the_price_unless_told_thirty_days_before() {
     TestApp::both(async |test| {
         let club = club(test).await;
         let id = tried(test, &club, Some("sbm_pays")).await;
         travel(test, "2027-02-01").await;
+        let to = dearer(test, &club).await;
         let mut new = Reprice {
             product: club.product,
             price: club.cheap,
-            unit: Money::new(1_200, Currency::EUR),
-            from: test.app.now().plus_ms(6 * 86_400_000),
+            to,
+            from: test.app.now().plus_ms(29 * 86_400_000),
         };
         let early = test.app.transact(&club.seller, new, reprice).await;
-        assert!(matches!(early, Err(SubscriptionError::Invalid { .. })));
+        assert!(matches!(
+            early,
+            Err(SubscriptionError::Invalid { field: "from", .. })
+        ));
         new.from = test.app.now().plus_ms(40 * 86_400_000);
+        // Another period, or a price that isn't for sale, is nothing to be moved to.
+        for other in [club.yearly, club.cheap] {
+            let wrong = Reprice { to: other, ..new };
+            let refused = test.app.transact(&club.seller, wrong, reprice).await;
+            assert!(
+                matches!(refused, Err(SubscriptionError::Invalid { .. })),
+                "{other}"
+            );
+        }
         let told = test.app.transact(&club.seller, new, reprice).await;
         assert_eq!(told.expect("are told"), 1);
+        assert_eq!(facts(test, "subscription.price_will_change").await, 1);
         travel(test, "2027-02-28").await;
         assert_eq!(subscription(test, id).await.unit.minor(), 1_000);
         travel(test, "2027-03-29").await;
         let moved = subscription(test, id).await;
-        assert_eq!((moved.unit.minor(), moved.notice), (1_200, None));
+        assert_eq!(
+            (
+                moved.unit.minor(),
+                moved.price,
+                moved.notice,
+                moved.notice_price
+            ),
+            (1_200, to, None, None)
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_refuses_an_announced_price_in_time_keeps_theirs() {
+    TestApp::both(async |test| {
+        let club = club(test).await;
+        let id = tried(test, &club, Some("sbm_pays")).await;
+        travel(test, "2027-02-01").await;
+        let to = dearer(test, &club).await;
+        let new = Reprice {
+            product: club.product,
+            price: club.cheap,
+            to,
+            from: test.app.now().plus_ms(31 * 86_400_000),
+        };
+        test.app
+            .transact(&club.seller, new, reprice)
+            .await
+            .expect("are told");
+        let stranger = person(test, SELLER, Role::Customer);
+        let refusal = KeepPrice { subscription: id };
+        let theirs = test.app.transact(&stranger, refusal, keep_price).await;
+        assert!(matches!(theirs, Err(SubscriptionError::NotFound)));
+        for _ in 0..2 {
+            let kept = test.app.transact(&club.buyer, refusal, keep_price).await;
+            kept.expect("is kept");
+        }
+        assert_eq!(facts(test, "subscription.price_kept").await, 1);
+        travel(test, "2027-04-29").await;
+        let kept = subscription(test, id).await;
+        assert_eq!((kept.unit.minor(), kept.price), (1_000, club.cheap));
     })
     .await;
 }

@@ -34,6 +34,7 @@ const ENGLISH: &[(&str, &str)] = &[
         include_str!("../../locales/en/subscriptions.ftl"),
     ),
     ("desk", include_str!("../../locales/en/desk.ftl")),
+    ("offers", include_str!("../../locales/en/offers.ftl")),
     ("mail", include_str!("../../locales/en/mail.ftl")),
     ("sandbox", include_str!("../../locales/en/sandbox.ftl")),
     ("tax", include_str!("../../locales/en/tax.ftl")),

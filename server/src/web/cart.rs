@@ -305,15 +305,17 @@ fn basket(owner: Owner, cart: Option<&Cart>) -> Basket {
     let for_sale = lines.iter().filter(|line| line.offer.is_some());
     let item = |line: &CartLine| Item::new(line.price, line.quantity);
     let offers = lines.iter().filter_map(|line| line.offer.as_ref());
-    let mut countries: Vec<_> = offers
-        .flat_map(|offer| offer.price.bounds.countries.clone())
-        .collect();
+    let places = |offer: &Offer| offer.product.places_of(&offer.price);
+    let mut countries: Vec<_> = offers.clone().flat_map(places).collect();
     countries.sort();
     countries.dedup();
+    let mut offers = offers;
+    let elsewhere = offers.all(|offer| offer.price.bounds.countries.is_empty());
     Basket {
         items: for_sale.map(item).collect(),
         price: None,
         countries,
+        elsewhere,
         post_to: "/cart/checkout".to_owned(),
         back: "/cart".to_owned(),
         cart: Some(owner),

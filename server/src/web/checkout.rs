@@ -8,7 +8,7 @@ use super::shelf::{kind_badge, price_meaning, price_text};
 use super::tax::{quote_text, refused_vat_id, vat_id_field};
 use crate::domains::carts::Owner;
 use crate::domains::catalog::ops::{ProductAt, product_at};
-use crate::domains::catalog::{Price, Product, State};
+use crate::domains::catalog::{Place, Price, Product, State};
 use crate::domains::fulfilment::consent;
 use crate::domains::fulfilment::flow::{self, Bid, Started};
 use crate::domains::fulfilment::{
@@ -64,6 +64,8 @@ struct LineRow {
     badge: Badge,
     price_meaning: String,
     price_text: String,
+    /// Why this price, where it is one of some countries.
+    place: Option<String>,
     /// What a code takes off.
     discount: Option<(String, String)>,
 }
@@ -136,8 +138,10 @@ pub(super) struct Basket {
     pub items: Vec<Item>,
     /// The price, when it is one product's.
     pub price: Option<Price>,
-    /// Where some of it is for sale; empty for everywhere.
+    /// Where some of it is for sale, or has a price of its own; empty where it doesn't matter.
     pub countries: Vec<String>,
+    /// Whether it is for sale in other countries too.
+    pub elsewhere: bool,
     pub post_to: String,
     pub back: String,
     /// The cart that ends when it is bought.
@@ -162,7 +166,8 @@ impl Basket {
                 quantity: form.count().unwrap_or(1),
                 named: form.named(price),
             }],
-            countries: price.bounds.countries.clone(),
+            countries: product.places_of(price),
+            elsewhere: price.bounds.countries.is_empty(),
             price: Some(price.clone()),
             post_to: format!("/checkout/{}", product.slug),
             back: format!("/p/{}", product.slug),
@@ -184,22 +189,29 @@ impl Basket {
         Ok(self)
     }
 
-    /// Where the buyer may say to be; nobody is asked where it doesn't matter.
+    /// Where the buyer may say to be: the countries that its prices name, or all where tax is
+    /// collected; nobody is asked where it doesn't matter.
     fn choices(&self) -> Vec<String> {
-        match (self.countries.is_empty(), &self.whereabouts) {
+        let anywhere = self.elsewhere || self.countries.is_empty();
+        match (anywhere, &self.whereabouts) {
             (true, Some(_)) => COUNTRIES.map(|(code, _)| code.to_owned()).into(),
             _ => self.countries.clone(),
         }
     }
 
-    /// Where the buyer is, as chosen; until then where they are taken to be, or the first country.
+    /// Where the buyer is, as chosen; until then where they are taken to be, or the first country
+    /// where it must be one of them.
     fn country(&self, form: &BuyForm) -> Option<String> {
         let choices = self.choices();
         let known = |wanted: &str| choices.iter().find(|known| *known == wanted);
         let guess = self.whereabouts.as_ref();
         let guessed = || known(&guess?.country);
-        let chosen = known(&form.country).or_else(guessed);
-        chosen.or(choices.first()).cloned()
+        let first = || {
+            let must = guess.is_some() || !self.elsewhere;
+            choices.first().filter(|_| must)
+        };
+        let chosen = known(&form.country).or_else(guessed).or_else(first);
+        chosen.cloned()
     }
 
     pub(super) fn wanted(&self, form: &BuyForm) -> Wanted {
@@ -342,7 +354,20 @@ fn refusal_text(page: &Page, refusal: &Refusal) -> String {
     }
 }
 
-fn line_row(page: &Page, line: &NewLine, given: Option<&Discount>) -> LineRow {
+/// Why a buyer there pays a price of some countries.
+fn place_text(page: &Page, price: &Price, country: Option<&str>) -> Option<String> {
+    Some(match price.place(country)? {
+        Place::Country(country) => page.say_one("checkout-place-country", "country", country),
+        Place::Group(group) => page.say_one("checkout-place-group", "group", group),
+    })
+}
+
+fn line_row(
+    page: &Page,
+    line: &NewLine,
+    given: Option<&Discount>,
+    country: Option<&str>,
+) -> LineRow {
     let product = &line.offer.product;
     let price = match line.named {
         true => page.format.money(line.unit),
@@ -358,6 +383,7 @@ fn line_row(page: &Page, line: &NewLine, given: Option<&Discount>) -> LineRow {
         seller: page.say_one("product-by", "seller", product.seller.name.as_str()),
         badge: kind_badge(page, product.kind),
         price_meaning: price_meaning(page, &line.offer.price),
+        place: place_text(page, &line.offer.price, country),
         price_text: match line.quantity {
             1 => price,
             count => format!("{} × {price}", page.format.signed(count)),
@@ -380,6 +406,7 @@ impl CheckoutPage {
             page.notice = Some(Notice::new(Tone::Bad, text.clone()));
         }
         let given = quoted.lines.iter().zip(&quoted.given);
+        let country = basket.country(form);
         let mut texts = consent::texts(quoted, ask.locale).into_iter();
         let waiver = texts.find(|text| text.kind == ConsentKind::Waiver);
         Self {
@@ -390,7 +417,7 @@ impl CheckoutPage {
             from: form.from.clone(),
             price: basket.price.as_ref().map(|price| price.id.to_string()),
             lines: given
-                .map(|(line, given)| line_row(&page, line, given.as_ref()))
+                .map(|(line, given)| line_row(&page, line, given.as_ref(), country.as_deref()))
                 .collect(),
             tax: quote_text(&page, quoted),
             quote: String::new(),
@@ -440,13 +467,24 @@ fn amount_field(page: &Page, price: &Price, form: &BuyForm, wrong: &Wrong) -> Op
 }
 
 fn country_field(page: &Page, basket: &Basket, form: &BuyForm) -> Option<Field> {
-    let chosen = basket.country(form)?;
+    let choices = basket.choices();
+    if choices.is_empty() {
+        return None;
+    }
+    let chosen = basket.country(form).unwrap_or_default();
     let choice = |code: String| Choice {
         text: places::name(&code).unwrap_or(&code).to_owned(),
         value: code,
     };
-    let mut choices: Vec<_> = basket.choices().into_iter().map(choice).collect();
+    let mut choices: Vec<_> = choices.into_iter().map(choice).collect();
     choices.sort_by(|one, other| one.text.cmp(&other.text));
+    if basket.elsewhere && basket.whereabouts.is_none() {
+        let other = Choice {
+            value: String::new(),
+            text: page.say("checkout-elsewhere"),
+        };
+        choices.insert(0, other);
+    }
     let field = Field::select("country", page.say("checkout-country"), choices);
     let hint = match basket.countries.is_empty() {
         true => page.say("checkout-country-tax-hint"),

@@ -145,6 +145,18 @@ fn sell_pages() -> Router<Arc<App>> {
             "/sell/products/{id}/subscribers",
             get(subscriptions::subscribers),
         )
+        .route(
+            "/sell/products/{id}/prices",
+            get(sell::prices::show).post(sell::prices::save),
+        )
+        .route(
+            "/sell/products/{id}/prices/switch",
+            post(sell::prices::switch),
+        )
+        .route(
+            "/sell/products/{id}/prices/move",
+            post(sell::prices::move_subscribers),
+        )
         .route("/sell/products/{id}/licenses", get(sell::licenses::show))
         .route(
             "/sell/products/{id}/licenses/issue",

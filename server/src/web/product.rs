@@ -32,6 +32,8 @@ pub struct ProductPage {
     /// Where its seller edits it, for its seller only.
     owner_address: Option<String>,
     choices: Vec<PriceChoice>,
+    /// Whether some countries have another price.
+    regional: bool,
     buy: String,
     grants: Vec<String>,
     meters: Vec<MeterRow>,
@@ -84,6 +86,7 @@ impl ProductPage {
                 .iter()
                 .map(|price| choice(&page, price))
                 .collect(),
+            regional: !product.regional.is_empty(),
             buy: page.say(if free { "product-get" } else { "product-buy" }),
             grants: grants(&page, product),
             meters: product

@@ -8,7 +8,7 @@ use crate::app::ReadCx;
 use crate::domains::catalog::{self, PriceModel};
 use crate::domains::subscriptions::http::keeper;
 use crate::domains::subscriptions::{
-    self as subs, Act, Action, AskChange, ChangeMethod, ChangePlan, ChangeQuote, Mine,
+    self as subs, Act, Action, AskChange, ChangeMethod, ChangePlan, ChangeQuote, KeepPrice, Mine,
     MySubscription, OfProduct, Status, Step, Subscription, SubscriptionError, SubscriptionPage,
     next_status,
 };
@@ -48,6 +48,8 @@ struct OnePage {
     state: String,
     next: String,
     facts: Vec<(String, String)>,
+    /// A price that was announced, which can be refused.
+    announced: Option<String>,
     actions: Vec<ActionView>,
     /// Empty when nothing can be changed now.
     plans: Vec<Choice>,
@@ -358,6 +360,7 @@ fn drawn(mut page: Page, found: &SubscriptionPage, quoted: Option<&ChangeQuote>)
             (page.say("subs-period"), period),
             (page.say("invoice-license"), of.license.to_string()),
         ],
+        announced: announced(&page, of),
         actions: Action::ALL
             .iter()
             .filter(|action| offered(action))
@@ -386,6 +389,17 @@ fn drawn(mut page: Page, found: &SubscriptionPage, quoted: Option<&ChangeQuote>)
             .collect(),
         page,
     }
+}
+
+/// What a period will cost by a price that was announced.
+fn announced(page: &Page, of: &Subscription) -> Option<String> {
+    let (unit, from) = of.notice?;
+    let amount = Money::new(unit.saturating_mul(of.seats), of.currency());
+    let values = [
+        ("date", page.format.day(from).into()),
+        ("amount", page.format.money(amount).into()),
+    ];
+    Some(page.words.say_with("subs-announced", values))
 }
 
 fn bill_row(page: &Page, bill: &subs::Bill) -> (String, String, String) {
@@ -468,6 +482,10 @@ pub async fn wish(
             ask.app
                 .transact(caller, command, subs::change_method)
                 .await?;
+        }
+        "keep_price" => {
+            let command = KeepPrice { subscription };
+            ask.app.transact(caller, command, subs::keep_price).await?;
         }
         "change" => {
             let command = ChangePlan {

@@ -1,5 +1,7 @@
 //! Routes of the catalog.
 
+mod prices;
+
 use super::model::{
     CategoryCount, Facets, Kind, LicenseTerms, Listing, ListingPage, Price, PriceBand, Product,
     ProductCard, ProductDraft, SearchQuery, Seller, Sort, draft_of,
@@ -33,6 +35,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(get_search))
         .routes(routes!(put_shop))
         .routes(routes!(get_shop_products))
+        .merge(prices::routes())
 }
 
 impl From<CatalogError> for Problem {
@@ -75,8 +78,10 @@ pub struct PriceOut {
     minimum_minor: Option<i64>,
     /// So many at most in one order.
     most: Option<i64>,
-    /// For buyers in these countries only; everywhere when none is named.
+    /// For buyers in these countries or groups of them only; everywhere when none is named.
     countries: Vec<String>,
+    /// The plan that it is a version of: the id of the first.
+    plan_id: String,
 }
 
 /// A meter.
@@ -130,6 +135,8 @@ pub struct ProductOut {
     /// Paths; the first names it in lists.
     categories: Vec<String>,
     prices: Vec<PriceOut>,
+    /// What stands in for the price of the same plan where a buyer is in its countries.
+    regional_prices: Vec<PriceOut>,
     meters: Vec<MeterOut>,
     terms: LicenseTerms,
     /// Milliseconds since 1970 (UTC).
@@ -190,6 +197,7 @@ fn price_out(price: &Price) -> PriceOut {
         minimum_minor: price.bounds.minimum_minor,
         most: price.bounds.most,
         countries: price.bounds.countries.clone(),
+        plan_id: price.plan.to_string(),
     }
 }
 
@@ -221,6 +229,7 @@ fn product_out(product: Product) -> ProductOut {
             .map(|category| category.path.clone())
             .collect(),
         prices: product.prices.iter().map(price_out).collect(),
+        regional_prices: product.regional.iter().map(price_out).collect(),
         meters: meters.collect(),
         slug: product.slug,
         code: product.code,

@@ -10,6 +10,8 @@
 //! * Slug and code are unique in the tenant. The code is the audience of licenses.
 //! * A price is never changed: another price takes its place and the old one is archived, so that
 //!   an order's price stays what the buyer saw.
+//! * A plan is a price with its versions, and with those that stand in for it in some countries. One
+//!   usual version is for sale at a time, and one for each country or group that is named.
 //! * A meter keeps its id for as long as the product keeps a meter of its name.
 //! * `category.product_count` is the number of listed placements in it, in every commit.
 //! * A product is in the word index exactly when it is published.
@@ -32,7 +34,7 @@ pub mod tokens;
 use crate::store::{StoreError, Tx};
 use mintreu::id::{AccountId, PriceId, ProductId, TenantId};
 
-pub use model::{Bounds, Kind, Meter, Offer, Period, Price, PriceModel, Product, State};
+pub use model::{Bounds, Kind, Meter, Offer, Period, Place, Price, PriceModel, Product, State};
 pub use ops::CatalogError;
 
 /// The price of a published product, with the product: what an order is made from. `None` when

@@ -62,6 +62,9 @@ pub struct Promise {
     /// Versions and hashes of what is agreed to.
     texts: Vec<(String, String)>,
     lines: Vec<Shown>,
+    /// Which price each line was asked for; the line itself names what is charged, which may be
+    /// its stand-in for the buyer's country.
+    asked: Vec<String>,
 }
 
 /// Which figure of a line changed.
@@ -144,7 +147,17 @@ impl Promise {
             language: locale.tag().to_owned(),
             texts: sealed_texts(quoted, locale),
             lines: shown(quoted),
+            asked: wanted
+                .items
+                .iter()
+                .map(|item| item.price.to_string())
+                .collect(),
         }
+    }
+
+    /// Where the buyer said to be.
+    pub fn country(&self) -> Option<&str> {
+        self.country.as_deref()
     }
 
     /// The text for the buyer.
@@ -202,8 +215,8 @@ impl Promise {
 
     /// What was asked for.
     pub fn wanted(&self) -> Result<Wanted, FulfilmentError> {
-        let items = self.lines.iter().map(|line| {
-            let price = PriceId::parse(&line.price);
+        let items = self.lines.iter().zip(&self.asked).map(|(line, asked)| {
+            let price = PriceId::parse(asked);
             Ok(Item {
                 price: price.map_err(|_| FulfilmentError::QuoteMalformed)?,
                 quantity: line.quantity,
@@ -280,6 +293,7 @@ mod tests {
             language: "en".to_owned(),
             texts: Vec::new(),
             lines: Vec::new(),
+            asked: Vec::new(),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::app::ReadCx;
 use crate::caller::Caller;
 use crate::custody::Custody;
 use crate::domains::accounts;
-use crate::domains::catalog::{self, Price, PriceModel};
+use crate::domains::catalog::{self, Offer, Price, PriceModel};
 use crate::domains::fees::Resolver;
 use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use crate::domains::orders::{self, MAX_LINES, MAX_QUANTITY, NewLine, OrderError, SplitAmounts};
@@ -147,7 +147,10 @@ fn offered(
             return Err(OrderError::Quantity.into());
         }
         let offer = catalog::offer(tx, tenant, item.price)?;
-        let offer = offer.ok_or(OrderError::OfferGone)?;
+        let offer = at_home(
+            offer.ok_or(OrderError::OfferGone)?,
+            wanted.country.as_deref(),
+        );
         let price = &offer.price;
         if !price.serves(wanted.country.as_deref()) {
             let countries = price.bounds.countries.clone();
@@ -173,6 +176,12 @@ fn offered(
         });
     }
     Ok(lines)
+}
+
+/// The offer at what a buyer there pays for it.
+fn at_home(offer: Offer, country: Option<&str>) -> Offer {
+    let price = offer.product.price_in(&offer.price, country).clone();
+    Offer { price, ..offer }
 }
 
 /// Most minor units that a buyer may name.

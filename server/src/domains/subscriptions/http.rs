@@ -2,9 +2,9 @@
 
 use super::model::{Bill, ChangeQuote, Subscription, SubscriptionError};
 use super::ops::{
-    Act, Action, AskChange, ChangeMethod, ChangePlan, Mine, MySubscription, OfProduct, Reprice,
-    SetTrial, StartTrial, SubscriptionPage, act, change_method, change_plan, mine, my_subscription,
-    of_product, quote_change, reprice, set_trial, start_trial,
+    Act, Action, AskChange, ChangeMethod, ChangePlan, KeepPrice, Mine, MySubscription, OfProduct,
+    Reprice, SetTrial, StartTrial, SubscriptionPage, act, change_method, change_plan, keep_price,
+    mine, my_subscription, of_product, quote_change, reprice, set_trial, start_trial,
 };
 use crate::app::App;
 use crate::domains::fees::http as fees;
@@ -36,6 +36,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(put_trial))
         .routes(routes!(list_subscribers))
         .routes(routes!(post_price))
+        .routes(routes!(delete_price_move))
 }
 
 impl From<SubscriptionError> for Problem {
@@ -104,6 +105,8 @@ pub struct SubscriptionOut {
     /// A price for one seat that was announced, and from when on it holds.
     announced_minor: Option<i64>,
     announced_from: Option<i64>,
+    /// Which price that is.
+    announced_price_id: Option<String>,
     /// Whether a method is saved that can be charged.
     has_method: bool,
     next_attempt_at: Option<i64>,
@@ -144,6 +147,7 @@ impl From<&Subscription> for SubscriptionOut {
             }),
             announced_minor: of.notice.map(|notice| notice.0),
             announced_from: of.notice.map(|notice| notice.1.ms()),
+            announced_price_id: of.notice_price.map(|price| price.to_string()),
             has_method: of.method.is_some(),
             next_attempt_at: of.next_attempt_at.map(Timestamp::ms),
             past_due_at: of.past_due_at.map(Timestamp::ms),
@@ -525,12 +529,11 @@ async fn list_subscribers(
 #[serde(deny_unknown_fields)]
 pub struct RepriceIn {
     product_id: String,
-    /// The price they subscribed to.
+    /// The price they subscribed to, for sale or not.
     price_id: String,
-    /// For one seat.
-    amount_minor: i64,
-    currency: String,
-    /// Periods that begin then or later cost so much; 7 days from now at the earliest.
+    /// What they are moved to: for sale, recurring, of the same period and currency.
+    to_price_id: String,
+    /// Periods that begin then or later cost so much; 30 days from now at the earliest.
     from: i64,
 }
 
@@ -540,7 +543,7 @@ pub struct RepriceOut {
     told: i64,
 }
 
-/// Move existing subscribers to a new price, with 7 days' notice. Without this they keep theirs.
+/// Move existing subscribers to another price, with 30 days' notice. Without this they keep theirs.
 #[utoipa::path(post, path = "/v1/subscribers/price", tag = "subscriptions",
     request_body = RepriceIn,
     responses((status = 200, body = RepriceOut), (status = 422)))]
@@ -553,9 +556,23 @@ async fn post_price(
     let command = Reprice {
         product: ProductId::parse(&given.product_id)?,
         price: PriceId::parse(&given.price_id)?,
-        unit: Money::new(given.amount_minor, Currency::parse(&given.currency)?),
+        to: PriceId::parse(&given.to_price_id)?,
         from: Timestamp::from_ms(given.from),
     };
     let told = app.transact(&visitor.caller, command, reprice).await?;
     Ok(Json(RepriceOut { told }))
+}
+
+/// Refuse the price that was announced, before it holds: one's own stays.
+#[utoipa::path(delete, path = "/v1/subscriptions/{subscription_id}/price-move",
+    tag = "subscriptions", params(("subscription_id" = String, Path)),
+    responses((status = 200, body = SubscriptionPageOut), (status = 404), (status = 409)))]
+async fn delete_price_move(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(subscription): PathParam<SubscriptionId>,
+) -> Result<Json<SubscriptionPageOut>, Problem> {
+    let command = KeepPrice { subscription };
+    app.transact(&visitor.caller, command, keep_price).await?;
+    page(&app, &visitor, subscription).await
 }

@@ -15,7 +15,7 @@
 //! * A period is renewed once, whoever runs its job and however often.
 //! * Nothing that costs something now changes before it is paid.
 //! * Price, platform's share and payment tariff are those of the beginning, until the buyer
-//!   changes the plan or a new price was announced 7 days before.
+//!   changes the plan, or a new price was announced 30 days before and they didn't refuse it.
 //! * One license, one subscription, for as long as both live: coming back keeps the license.
 //!
 //! # Tables

@@ -23,7 +23,8 @@ UPDATE subscription SET account_id = :account, price_id = :price, status = :stat
     unit_minor = :unit, seats = :seats, cycle_unit = :cycle_unit, cycle_count = :cycle_count,
     zone = :zone, anchor_at = :anchor, period = :period, period_start = :from,
     period_end = :until, cancel_wished_at = :cancel, pause_wished_at = :pause, pending = :pending,
-    notice_minor = :notice_minor, notice_from = :notice_from, provider = :provider,
+    notice_minor = :notice_minor, notice_from = :notice_from,
+    notice_price_id = :notice_price, provider = :provider,
     method = :method, failures = :failures, next_attempt_at = :next, past_due_at = :past_due,
     ended_at = :ended, end_reason = :reason, updated_at = :now
 WHERE tenant_id = :tenant AND subscription_id = :subscription";
@@ -163,6 +164,7 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
         pause_wished_at: row.opt_at("pause_wished_at")?,
         pending: change(row, "pending")?,
         notice: row.opt_int("notice_minor")?.zip(row.opt_at("notice_from")?),
+        notice_price: row.opt_id("notice_price_id", PriceId::from_bytes)?,
         traffic: Traffic::parse(&row.text("traffic")?),
         platform_bps: bps(row, "platform_bps")?,
         tariff: tariff(row)?,
@@ -241,6 +243,10 @@ pub(super) fn update(
         ("pending", change_text(moved.pending.as_ref())?.into()),
         ("notice_minor", moved.notice.map(|notice| notice.0).into()),
         ("notice_from", moved.notice.map(|notice| notice.1).into()),
+        (
+            "notice_price",
+            moved.notice_price.as_ref().map(PriceId::as_bytes).into(),
+        ),
         ("failures", moved.failures.into()),
         ("next", moved.next_attempt_at.into()),
         ("past_due", moved.past_due_at.into()),

@@ -427,7 +427,7 @@ fn read_number(input: &'static str, text: &str, wrong: &mut Vec<Mistake>) -> Opt
 /// The names in the list of ways to charge.
 pub const MODELS: [&str; 5] = ["free", "one_time", "monthly", "yearly", "metered"];
 
-fn model_name(model: PriceModel, period: Option<Period>) -> &'static str {
+pub fn model_name(model: PriceModel, period: Option<Period>) -> &'static str {
     match (model, period) {
         (PriceModel::Free, _) => "free",
         (PriceModel::OneTime, _) => "one_time",
@@ -437,7 +437,7 @@ fn model_name(model: PriceModel, period: Option<Period>) -> &'static str {
     }
 }
 
-fn read_model(name: &str) -> Option<(PriceModel, Option<Period>)> {
+pub fn read_model(name: &str) -> Option<(PriceModel, Option<Period>)> {
     match name {
         "free" => Some((PriceModel::Free, None)),
         "one_time" => Some((PriceModel::OneTime, None)),

@@ -16,6 +16,7 @@ pub mod licenses;
 mod log;
 pub mod meters;
 pub mod payouts;
+pub mod prices;
 pub mod refund;
 pub mod sale;
 pub mod sales;

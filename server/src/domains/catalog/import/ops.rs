@@ -229,6 +229,7 @@ fn create(
         spdx: None,
         terms: draft.terms.clone(),
         prices: Vec::new(),
+        regional: Vec::new(),
         meters: Vec::new(),
         categories: places(cx, batch, &record.places)?,
         created_at: cx.now,
@@ -237,8 +238,11 @@ fn create(
     };
     describe(&mut product, &draft);
     for wanted in &draft.prices {
+        let id = cx.make_id(PriceId::from_bytes);
         product.prices.push(Price {
-            id: cx.make_id(PriceId::from_bytes),
+            id,
+            plan: id,
+            regional: false,
             model: wanted.model,
             period: wanted.period,
             amount: wanted.amount,

@@ -1,20 +1,19 @@
 //! What a seller writes, checked: every mistake is named at its field, all of them at once.
 
+use super::prices::check_prices;
 use super::product::{
     Aggregation, Bounds, EntitlementValue, Kind, LicenseTerms, Meter, Period, Price, PriceModel,
     Product,
 };
+use mintreu::Money;
 use mintreu::price::Tariff;
-use mintreu::{Currency, Money};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Most prices, meters, categories, entitlements or quotas of one product.
-const MAX_PARTS: usize = 20;
+pub(super) const MAX_PARTS: usize = 20;
 /// Longest description, in bytes.
 const MAX_DESCRIPTION: usize = 50_000;
-/// Largest price in minor units: ten thousand million of a currency with cents.
-const MAX_AMOUNT: i64 = 1_000_000_000_000;
 /// Longest term in days: a century.
 const MAX_DAYS: i64 = 36_525;
 /// The longest lease of a floating seat in minutes: thirty days.
@@ -47,7 +46,8 @@ pub struct PriceDraft {
     /// So many at most in one order: 1 to 100.
     #[serde(default)]
     pub most: Option<i64>,
-    /// For buyers in these countries only (ISO 3166-1, two letters); everywhere when none is named.
+    /// For buyers in these countries (ISO 3166-1, two letters) or groups of them (`EU`, `EEA`,
+    /// `AFRICA`, `LATIN-AMERICA`, `SOUTH-ASIA`, `SOUTHEAST-ASIA`) only; everywhere when none is named.
     #[serde(default)]
     pub countries: Vec<String>,
 }
@@ -170,7 +170,7 @@ pub fn draft_of(product: &Product) -> ProductDraft {
 pub struct FieldError {
     /// The field of [`ProductDraft`].
     pub field: &'static str,
-    /// Stable: `required`, `too_long`, `malformed`, `out_of_range`, `duplicate`, `unknown`.
+    /// Stable: `required`, `too_long`, `malformed`, `out_of_range`, `duplicate`, `unknown`, `fixed`.
     pub code: &'static str,
     /// One sentence: what is wrong and what would be right.
     pub detail: String,
@@ -215,10 +215,15 @@ pub struct CheckedDraft {
 
 /// The mistakes found so far.
 #[derive(Default)]
-struct Mistakes(Vec<FieldError>);
+pub(super) struct Mistakes(pub(super) Vec<FieldError>);
 
 impl Mistakes {
-    fn add(&mut self, field: &'static str, code: &'static str, detail: impl Into<String>) {
+    pub(super) fn add(
+        &mut self,
+        field: &'static str,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) {
         self.0.push(FieldError {
             field,
             code,
@@ -254,7 +259,7 @@ impl Mistakes {
         Some(self.line(field, text, (1, most)))
     }
 
-    fn at_most(&mut self, field: &'static str, count: usize) {
+    pub(super) fn at_most(&mut self, field: &'static str, count: usize) {
         if count > MAX_PARTS {
             self.add(
                 field,
@@ -450,98 +455,6 @@ fn check_categories(found: &mut Mistakes, paths: &[String]) -> Vec<String> {
     kept
 }
 
-fn check_prices(found: &mut Mistakes, prices: &[PriceDraft]) -> Vec<CheckedPrice> {
-    found.at_most("prices", prices.len());
-    let mut kept = Vec::new();
-    for (index, draft) in prices.iter().enumerate() {
-        let Ok(currency) = Currency::parse(draft.currency.trim()) else {
-            let detail = format!(
-                "price {}: {:?} is no currency here",
-                index + 1,
-                draft.currency
-            );
-            found.add("prices", "unknown", detail);
-            continue;
-        };
-        let price = CheckedPrice {
-            model: draft.model,
-            period: draft.period,
-            amount: Money::new(draft.amount_minor, currency),
-            bounds: bounds_of(draft),
-        };
-        if let Err(detail) = price_is_sound(&price) {
-            found.add(
-                "prices",
-                "out_of_range",
-                format!("price {}: {detail}", index + 1),
-            );
-        } else if kept.contains(&price) {
-            let detail = format!("price {} is there twice", index + 1);
-            found.add("prices", "duplicate", detail);
-        } else {
-            kept.push(price);
-        }
-    }
-    kept
-}
-
-/// The bounds as they are kept: countries in capitals, in order, once each.
-fn bounds_of(draft: &PriceDraft) -> Bounds {
-    let countries = draft
-        .countries
-        .iter()
-        .map(|text| text.trim().to_uppercase());
-    let mut countries: Vec<_> = countries.collect();
-    countries.sort();
-    countries.dedup();
-    Bounds {
-        minimum_minor: draft.minimum_minor,
-        most: draft.most,
-        countries,
-    }
-}
-
-fn bounds_are_sound(price: &CheckedPrice) -> Result<(), &'static str> {
-    let bounds = &price.bounds;
-    let is_country =
-        |text: &String| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
-    if let Some(minimum) = bounds.minimum_minor {
-        if price.model != PriceModel::OneTime {
-            return Err("the buyer can name a price only if it is charged once");
-        }
-        if !(0..=price.amount.minor()).contains(&minimum) {
-            return Err("the least is at most what is suggested");
-        }
-    }
-    if bounds.most.is_some_and(|most| !(1..=100).contains(&most)) {
-        return Err("1 to 100 fit into one order");
-    }
-    if bounds.countries.len() > 250 || !bounds.countries.iter().all(is_country) {
-        return Err("a country is two letters, such as DE");
-    }
-    Ok(())
-}
-
-fn price_is_sound(price: &CheckedPrice) -> Result<(), &'static str> {
-    bounds_are_sound(price)?;
-    let amount = price.amount.minor();
-    match price.model {
-        PriceModel::Free | PriceModel::Metered if amount != 0 => {
-            Err("a free or metered price has no amount")
-        }
-        PriceModel::OneTime | PriceModel::Recurring if !(1..=MAX_AMOUNT).contains(&amount) => {
-            Err("an amount is above zero and at most ten thousand million")
-        }
-        PriceModel::Recurring if price.period.is_none() => {
-            Err("a recurring price is monthly or yearly")
-        }
-        PriceModel::Free | PriceModel::Metered | PriceModel::OneTime if price.period.is_some() => {
-            Err("only a recurring price has a period")
-        }
-        _ => Ok(()),
-    }
-}
-
 fn check_meters(found: &mut Mistakes, meters: &[MeterDraft]) -> Vec<CheckedMeter> {
     found.at_most("meters", meters.len());
     let mut kept: Vec<CheckedMeter> = Vec::new();
@@ -657,6 +570,7 @@ fn check_terms(found: &mut Mistakes, terms: &LicenseTerms, meters: &[MeterDraft]
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mintreu::Currency;
 
     fn draft() -> ProductDraft {
         serde_json::from_str(

@@ -319,6 +319,8 @@ mod tests {
             period: None,
             amount,
             bounds: Bounds::default(),
+            plan: PriceId::from_bytes([0; 16]),
+            regional: false,
         }
     }
 

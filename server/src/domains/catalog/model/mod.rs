@@ -2,19 +2,23 @@
 
 mod draft;
 mod listing;
+mod prices;
 mod product;
+pub mod regions;
 
 pub(super) use draft::is_slug;
 pub use draft::{
-    CheckedDraft, FieldError, MeterDraft, PriceDraft, ProductDraft, check, draft_of, slug_of,
+    CheckedDraft, CheckedPrice, FieldError, MeterDraft, PriceDraft, ProductDraft, check, draft_of,
+    slug_of,
 };
 pub(super) use listing::cheapest;
 pub use listing::{
     CategoryCount, CategoryView, Facets, KindCount, Listing, ListingPage, PriceBand,
     PriceBandCount, ProductCard, SearchPage, SearchQuery, Shelves, Sort,
 };
+pub use prices::{PriceBook, Version, check_among, check_price};
 pub use product::{
     Aggregation, Bounds, CategoryRef, Entitlement, EntitlementValue, Floating, Freshness, Kind,
-    LicenseTerms, Matching, Meter, Offer, Period, Price, PriceModel, Product, Quota, Seller,
+    LicenseTerms, Matching, Meter, Offer, Period, Place, Price, PriceModel, Product, Quota, Seller,
     StaleAction, State, Window,
 };

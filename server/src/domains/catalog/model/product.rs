@@ -1,5 +1,6 @@
 //! A product, its prices, its meters and what its license grants.
 
+use super::regions;
 use mintreu::id::{AccountId, CategoryId, MeterId, PriceId, ProductId};
 use mintreu::price::Tariff;
 use mintreu::{Money, Timestamp};
@@ -300,6 +301,10 @@ pub struct Price {
     pub amount: Money,
     /// Who may buy at it, how many, and whether the buyer names it.
     pub bounds: Bounds,
+    /// The plan that it is a version of: the id of the first.
+    pub plan: PriceId,
+    /// Whether it stands in for its plan's usual price in its countries.
+    pub regional: bool,
 }
 
 /// What a price is bound to; by itself, nothing.
@@ -309,7 +314,8 @@ pub struct Bounds {
     pub minimum_minor: Option<i64>,
     /// So many at most in one order.
     pub most: Option<i64>,
-    /// For buyers in these countries only (ISO 3166-1, two capitals); empty for everywhere.
+    /// For buyers in these countries (ISO 3166-1, two capitals) or groups of them only; empty for
+    /// everywhere.
     pub countries: Vec<String>,
 }
 
@@ -322,10 +328,32 @@ impl Price {
 
     /// Whether a buyer there may buy at it.
     pub fn serves(&self, country: Option<&str>) -> bool {
-        let countries = &self.bounds.countries;
-        countries.is_empty()
-            || country.is_some_and(|country| countries.iter().any(|known| known == country))
+        self.bounds.countries.is_empty() || self.place(country).is_some()
     }
+
+    /// As what a buyer's country is among those that it is for.
+    pub fn place(&self, country: Option<&str>) -> Option<Place> {
+        let (country, named) = (country?, &self.bounds.countries);
+        if named.iter().any(|known| known == country) {
+            return Some(Place::Country(country.to_owned()));
+        }
+        let holds = |name: &&String| regions::members(name).contains(&country);
+        named.iter().find(holds).cloned().map(Place::Group)
+    }
+
+    /// The countries that it is for, groups taken apart; none for everywhere.
+    pub fn countries(&self) -> Vec<String> {
+        regions::expanded(&self.bounds.countries)
+    }
+}
+
+/// Why a price is for a buyer's country.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The country is named.
+    Country(String),
+    /// A group that holds it is.
+    Group(String),
 }
 
 /// A product as its seller describes it.
@@ -361,6 +389,8 @@ pub struct Product {
     pub terms: LicenseTerms,
     /// For sale now, in the seller's order.
     pub prices: Vec<Price>,
+    /// What stands in for some of them in some countries.
+    pub regional: Vec<Price>,
     /// What it counts.
     pub meters: Vec<Meter>,
     /// Chosen categories, the first of which names it in lists.
@@ -376,7 +406,34 @@ pub struct Product {
 impl Product {
     /// The price of that id, if it is for sale.
     pub fn price(&self, id: PriceId) -> Option<&Price> {
-        self.prices.iter().find(|price| price.id == id)
+        let mut all = self.prices.iter().chain(&self.regional);
+        all.find(|price| price.id == id)
+    }
+
+    /// What a buyer there pays where `asked` is asked for: its plan's price for the country, else
+    /// the first for a group that holds it, else what was asked for.
+    pub fn price_in<'a>(&'a self, asked: &'a Price, country: Option<&str>) -> &'a Price {
+        if asked.regional {
+            return asked;
+        }
+        let plan = self.regional.iter().filter(|one| one.plan == asked.plan);
+        let places = plan.filter_map(|one| Some((one, one.place(country)?)));
+        let places: Vec<_> = places.collect();
+        let named = |(_, place): &&(&Price, Place)| matches!(place, Place::Country(_));
+        let found = places.iter().find(named).or(places.first());
+        found.map_or(asked, |(price, _)| price)
+    }
+
+    /// Where it matters for `price` in which country the buyer is: the countries; none where it
+    /// doesn't.
+    pub fn places_of(&self, price: &Price) -> Vec<String> {
+        let plan = self.regional.iter();
+        let plan = plan.filter(|one| !price.regional && one.plan == price.plan);
+        let mut all = price.countries();
+        all.extend(plan.flat_map(Price::countries));
+        all.sort();
+        all.dedup();
+        all
     }
 
     /// The meter of that name.

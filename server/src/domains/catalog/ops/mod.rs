@@ -2,6 +2,7 @@
 
 mod browse;
 pub(super) mod placing;
+mod prices;
 mod products;
 mod search;
 pub(super) mod shop;
@@ -9,6 +10,10 @@ pub(super) mod shop;
 pub use browse::{
     Categories, Home, OwnProduct, ProductAt, SellerProducts, categories, home, listing,
     own_product, product_at, seller_products,
+};
+pub use prices::{
+    AddPrice, ChangePrice, PriceVersions, SwitchPrice, add_price, change_price, price_versions,
+    switch_price,
 };
 pub(super) use products::COUNTS;
 pub use products::{

@@ -109,6 +109,7 @@ pub fn create_product(cx: &mut Cx<'_>, command: &CreateProduct) -> Result<Produc
         spdx: None,
         terms: draft.terms.clone(),
         prices: Vec::new(),
+        regional: Vec::new(),
         meters: Vec::new(),
         categories,
         created_at: cx.now,
@@ -169,7 +170,7 @@ pub fn archive_product(cx: &mut Cx<'_>, command: &ArchiveProduct) -> Result<Prod
 }
 
 /// What can't be sold without.
-fn is_complete(product: &Product) -> Result<(), CatalogError> {
+pub(super) fn is_complete(product: &Product) -> Result<(), CatalogError> {
     if product.prices.is_empty() {
         let detail = "add a price before publishing; it may be free";
         return Err(CatalogError::field("prices", "required", detail));
@@ -183,7 +184,7 @@ fn seller(cx: &mut Cx<'_>) -> Result<Seller, CatalogError> {
 }
 
 /// A product of the caller; somebody else's is as absent as none.
-fn own(cx: &mut Cx<'_>, id: ProductId) -> Result<Product, CatalogError> {
+pub(super) fn own(cx: &mut Cx<'_>, id: ProductId) -> Result<Product, CatalogError> {
     let product = products::by_id(cx.tx, cx.caller.tenant, id)?;
     let own = product.filter(|product| Some(product.seller.account) == cx.caller.account);
     own.ok_or(CatalogError::NotFound("product"))
@@ -269,7 +270,7 @@ fn write(product: &mut Product, draft: &CheckedDraft) {
     product.terms = draft.terms.clone();
 }
 
-fn save(cx: &mut Cx<'_>, product: &mut Product) -> Result<(), CatalogError> {
+pub(super) fn save(cx: &mut Cx<'_>, product: &mut Product) -> Result<(), CatalogError> {
     product.updated_at = cx.now;
     let tenant = cx.caller.tenant;
     if !products::update(cx.tx, tenant, product).map_err(taken)? {
@@ -278,7 +279,8 @@ fn save(cx: &mut Cx<'_>, product: &mut Product) -> Result<(), CatalogError> {
     Ok(place(cx.tx, tenant, product)?)
 }
 
-/// Keeps the prices that are written again, adds the new ones and archives the rest.
+/// Keeps the prices that are written again, adds the new ones and archives the rest. A new one
+/// that is charged as one that goes is the next version of its plan.
 fn put_prices(
     cx: &mut Cx<'_>,
     product: &mut Product,
@@ -287,6 +289,7 @@ fn put_prices(
     let tenant = cx.caller.tenant;
     let mut old = std::mem::take(&mut product.prices);
     let mut new = Vec::new();
+    let mut later = Vec::new();
     for (position, wanted) in (0_i64..).zip(&draft.prices) {
         let same = |price: &Price| {
             (price.model, price.period, price.amount, &price.bounds)
@@ -295,23 +298,54 @@ fn put_prices(
         if let Some(at) = old.iter().position(same) {
             let price = old.remove(at);
             products::move_price(cx.tx, tenant, price.id, position)?;
-            product.prices.push(price);
             continue;
         }
+        later.push((position, wanted));
+    }
+    for (position, wanted) in later {
+        let before = |price: &Price| {
+            (price.model, price.period, price.amount.currency())
+                == (wanted.model, wanted.period, wanted.amount.currency())
+        };
+        let id = cx.make_id(PriceId::from_bytes);
+        let plan = match old.iter().position(before) {
+            Some(at) => {
+                let before = old.remove(at);
+                products::archive_price(cx.tx, tenant, before.id, cx.now)?;
+                before.plan
+            }
+            None => id,
+        };
         let price = Price {
-            id: cx.make_id(PriceId::from_bytes),
+            id,
             model: wanted.model,
             period: wanted.period,
             amount: wanted.amount,
             bounds: wanted.bounds.clone(),
+            plan,
+            regional: false,
         };
-        new.push((product.id, position, price.clone()));
-        product.prices.push(price);
+        new.push((product.id, position, price));
     }
     for price in old {
-        products::archive_price(cx.tx, tenant, price.id, cx.now)?;
+        archive_plan(cx, product, &price)?;
     }
-    Ok(products::insert_prices(cx.tx, tenant, &new, cx.now)?)
+    products::insert_prices(cx.tx, tenant, &new, cx.now)?;
+    (product.prices, product.regional) = products::for_sale(cx.tx, tenant, product.id)?;
+    Ok(())
+}
+
+/// Takes a usual price out of sale, and with it what stands in for it.
+pub(super) fn archive_plan(
+    cx: &mut Cx<'_>,
+    product: &Product,
+    price: &Price,
+) -> Result<(), CatalogError> {
+    let plan = product.regional.iter().filter(|one| one.plan == price.plan);
+    for one in plan.chain([price]) {
+        products::archive_price(cx.tx, cx.caller.tenant, one.id, cx.now)?;
+    }
+    Ok(())
 }
 
 /// Meters are known by name: the same name keeps its id, whatever its tariff becomes.
@@ -341,7 +375,11 @@ fn put_meters(
     Ok(())
 }
 
-fn fact(cx: &mut Cx<'_>, kind: &'static str, product: &Product) -> Result<(), CatalogError> {
+pub(super) fn fact(
+    cx: &mut Cx<'_>,
+    kind: &'static str,
+    product: &Product,
+) -> Result<(), CatalogError> {
     #[derive(serde::Serialize)]
     struct Data {
         product: String,

@@ -3,7 +3,7 @@
 use super::insert_rows;
 use crate::domains::catalog::model::{
     Aggregation, Bounds, CategoryRef, Kind, Meter, Period, Price, PriceModel, Product, Seller,
-    State,
+    State, Version,
 };
 use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::id::{AccountId, CategoryId, MeterId, PriceId, ProductId, TenantId};
@@ -57,16 +57,24 @@ const OF_PRICE: &str = "SELECT product_id FROM price
     WHERE tenant_id = :tenant AND price_id = :price AND archived_at IS NULL";
 
 const PRICES: &str = "SELECT price_id, model, period, amount_minor, currency, minimum_minor, most,
-    countries FROM price
+    countries, plan_id, regional FROM price
     WHERE tenant_id = :tenant AND product_id = :product AND archived_at IS NULL
     ORDER BY position, price_id";
 
 const PRICE: &str = "SELECT price_id, product_id, model, period, amount_minor, currency,
-    minimum_minor, most, countries FROM price
+    minimum_minor, most, countries, plan_id, regional FROM price
+    WHERE tenant_id = :tenant AND price_id = :price";
+
+const VERSIONS: &str = "SELECT price_id, model, period, amount_minor, currency, minimum_minor,
+    most, countries, plan_id, regional, created_at, archived_at FROM price
+    WHERE tenant_id = :tenant AND product_id = :product
+    ORDER BY created_at DESC, price_id DESC LIMIT 500";
+
+const RESTORE_PRICE: &str = "UPDATE price SET archived_at = NULL, position = :position
     WHERE tenant_id = :tenant AND price_id = :price";
 
 const INSERT_PRICES: &str = "INSERT INTO price (price_id, tenant_id, product_id, position, model,
-    period, amount_minor, currency, created_at, minimum_minor, most, countries)";
+    period, amount_minor, currency, created_at, minimum_minor, most, countries, plan_id, regional)";
 
 const MOVE_PRICE: &str = "UPDATE price SET position = :position
     WHERE tenant_id = :tenant AND price_id = :price";
@@ -125,6 +133,7 @@ fn from_row(row: &Row) -> Result<Product, StoreError> {
         spdx: row.opt_text("spdx")?,
         terms: serde_json::from_str(&terms).map_err(|_| unknown("terms", &terms))?,
         prices: Vec::new(),
+        regional: Vec::new(),
         meters: Vec::new(),
         categories: Vec::new(),
         created_at: row.at("created_at")?,
@@ -137,8 +146,12 @@ fn price_from_row(row: &Row) -> Result<Price, StoreError> {
     let (model, currency) = (row.text("model")?, row.text("currency")?);
     let period = row.opt_text("period")?;
     let currency = Currency::parse(&currency).map_err(|_| unknown("currency", &currency))?;
+    let id = row.id("price_id", PriceId::from_bytes)?;
     Ok(Price {
-        id: row.id("price_id", PriceId::from_bytes)?,
+        id,
+        // A price from before there were plans is the first of its own.
+        plan: row.opt_id("plan_id", PriceId::from_bytes)?.unwrap_or(id),
+        regional: row.int("regional")? != 0,
         model: PriceModel::parse(&model).ok_or_else(|| unknown("model", &model))?,
         period: match period {
             Some(text) => Some(Period::parse(&text).ok_or_else(|| unknown("period", &text))?),
@@ -177,7 +190,7 @@ fn with_parts(
 ) -> Result<Option<Product>, StoreError> {
     let Some(row) = row else { return Ok(None) };
     let mut product = from_row(&row)?;
-    product.prices = prices(tx, tenant, product.id)?;
+    (product.prices, product.regional) = for_sale(tx, tenant, product.id)?;
     product.meters = meters(tx, tenant, product.id)?;
     product.categories = chosen(tx, tenant, product.id)?;
     Ok(Some(product))
@@ -285,8 +298,36 @@ pub(crate) fn prices(
     tenant: TenantId,
     id: ProductId,
 ) -> Result<Vec<Price>, StoreError> {
+    Ok(for_sale(tx, tenant, id)?.0)
+}
+
+/// As [`prices`], and what stands in for them in some countries.
+pub(crate) fn for_sale(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    id: ProductId,
+) -> Result<(Vec<Price>, Vec<Price>), StoreError> {
     let rows = tx.query(PRICES, &of_product(tenant, id))?;
-    rows.iter().map(price_from_row).collect()
+    let all = rows.iter().map(price_from_row);
+    let all = all.collect::<Result<Vec<_>, _>>()?;
+    Ok(all.into_iter().partition(|price| !price.regional))
+}
+
+/// Every version of a product's prices, the newest first.
+pub(crate) fn versions(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    id: ProductId,
+) -> Result<Vec<Version>, StoreError> {
+    let rows = tx.query(VERSIONS, &of_product(tenant, id))?;
+    let version = |row: &Row| {
+        Ok(Version {
+            price: price_from_row(row)?,
+            created_at: row.at("created_at")?,
+            archived_at: row.opt_at("archived_at")?,
+        })
+    };
+    rows.iter().map(version).collect()
 }
 
 /// The current meters of a product, by name.
@@ -427,6 +468,8 @@ pub(crate) fn insert_prices(
             price.bounds.minimum_minor.into(),
             price.bounds.most.into(),
             countries(&price.bounds).into(),
+            price.plan.as_bytes().into(),
+            Value::Int(i64::from(price.regional)),
         ]
     };
     insert_rows(tx, INSERT_PRICES, prices.iter().map(row).collect())
@@ -460,6 +503,21 @@ pub(crate) fn archive_price(
         ("now", now.into()),
     ];
     tx.execute(ARCHIVE_PRICE, &params).map(drop)
+}
+
+/// Brings a price back, at a place in the seller's order.
+pub(crate) fn restore_price(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    price: PriceId,
+    position: i64,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("price", price.as_bytes().into()),
+        ("position", position.into()),
+    ];
+    tx.execute(RESTORE_PRICE, &params).map(drop)
 }
 
 /// Inserts a meter, or changes the one of that name, which keeps its id.

@@ -3,6 +3,7 @@
 use super::CheckoutOut;
 use crate::app::App;
 use crate::domains::carts::http::owner_of;
+use crate::domains::catalog::{Place, Price};
 use crate::domains::fulfilment::{
     Bid, ConsentKind, FulfilmentError, Item, Promise, Quoted, Wanted, confirm_quote, consent,
     limit_confirms, promise_of, quote_of, whereabouts,
@@ -68,9 +69,9 @@ pub struct QuoteIn {
     /// Tried in this order, at most 10.
     #[serde(default)]
     codes: Vec<String>,
-    /// Where the buyer is (two capitals): for tax, and for prices that are for some countries.
-    /// While tax is collected and this is absent, where the account is, or what `Accept-Language`
-    /// says; the answer tells.
+    /// Where the buyer is (two capitals): for tax, and for prices that are for some countries; some
+    /// prices are sealed with it. While tax is collected and this is absent, where the account is, or
+    /// what `Accept-Language` says; the answer tells.
     #[serde(default)]
     country: Option<String>,
     /// A region of it (ISO 3166-2, without the country), where tax differs: `20` for the Azores.
@@ -145,7 +146,12 @@ pub struct TextOut {
 /// What one line costs.
 #[derive(Serialize, ToSchema)]
 pub struct QuotedLineOut {
+    /// The price that is charged: what was asked for, or its stand-in for the buyer's country.
     price_id: String,
+    /// Why this price: `usual`, `country` (the buyer's is named), or `group` (one that holds it is).
+    why: &'static str,
+    /// The country or group.
+    place: Option<String>,
     product_id: String,
     title: String,
     seller: String,
@@ -165,10 +171,21 @@ pub struct RefusedOut {
     detail: String,
 }
 
+/// Why a buyer there pays this price.
+fn why(price: &Price, country: Option<&str>) -> (&'static str, Option<String>) {
+    match price.place(country) {
+        None => ("usual", None),
+        Some(Place::Country(country)) => ("country", Some(country)),
+        Some(Place::Group(group)) => ("group", Some(group)),
+    }
+}
+
 fn quoted_out(promise: &Promise, text: String, quoted: &Quoted) -> SealedQuoteOut {
     let pairs = quoted.lines.iter().zip(&quoted.splits);
     let lines = pairs.map(|(line, split)| QuotedLineOut {
         price_id: line.offer.price.id.to_string(),
+        why: why(&line.offer.price, promise.country()).0,
+        place: why(&line.offer.price, promise.country()).1,
         product_id: line.offer.product.id.to_string(),
         title: line.offer.product.name.clone(),
         seller: line.offer.product.seller.name.clone(),

@@ -21,7 +21,7 @@ pub const RETRY_DAYS: [i64; 4] = [2, 5, 7, 7];
 /// How long a license works that isn't paid for.
 pub const GRACE_DAYS: i64 = 7;
 /// How long before it holds a new price is told.
-pub const NOTICE_DAYS: i64 = 7;
+pub const NOTICE_DAYS: i64 = 30;
 /// A day.
 pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -85,6 +85,8 @@ pub struct Subscription {
     pub pending: Option<Change>,
     /// A price for one seat that was announced, and from when on it holds.
     pub notice: Option<(i64, Timestamp)>,
+    /// Which price that is.
+    pub notice_price: Option<PriceId>,
     /// Who found the buyer.
     pub traffic: Traffic,
     /// The platform's share, kept from the start.

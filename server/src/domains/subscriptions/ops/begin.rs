@@ -89,6 +89,7 @@ pub fn begin(cx: &mut Cx<'_>, new: &Begin<'_>) -> Done {
         pause_wished_at: None,
         pending: None,
         notice: None,
+        notice_price: None,
         traffic: order.traffic,
         platform_bps,
         tariff,
@@ -124,7 +125,8 @@ impl Command for SetTrial {
     }
 }
 
-/// See [`SetTrial`]; trials that run already stay as they are.
+/// See [`SetTrial`]; trials that run already stay as they are, and later versions of the price have
+/// the same one.
 pub fn set_trial(cx: &mut Cx<'_>, cmd: &SetTrial) -> Done {
     let tenant = cx.caller.tenant;
     let offer = catalog::offer(cx.tx, tenant, cmd.price)?;
@@ -139,7 +141,7 @@ pub fn set_trial(cx: &mut Cx<'_>, cmd: &SetTrial) -> Done {
             detail: format!("a trial lasts 0 to {MAX_TRIAL_DAYS} days"),
         });
     }
-    Ok(sql::set_trial(cx.tx, tenant, cmd.price, cmd.days)?)
+    Ok(sql::set_trial(cx.tx, tenant, offer.price.plan, cmd.days)?)
 }
 
 /// Tries a price, once for each account and product.
@@ -180,7 +182,7 @@ pub fn start_trial(cx: &mut Cx<'_>, cmd: &StartTrial) -> Done<SubscriptionId> {
     if product.seller.account == account {
         return Err(OrderError::OwnProduct.into());
     }
-    let days = sql::trial_days(cx.tx, tenant, price.id)?;
+    let days = sql::trial_days(cx.tx, tenant, price.plan)?;
     if days == 0 || price.model != PriceModel::Recurring {
         return Err(SubscriptionError::TrialMissing);
     }
@@ -232,6 +234,7 @@ pub fn start_trial(cx: &mut Cx<'_>, cmd: &StartTrial) -> Done<SubscriptionId> {
         pause_wished_at: None,
         pending: None,
         notice: None,
+        notice_price: None,
         traffic: cmd.traffic,
         platform_bps: fee.platform_bps,
         tariff: cmd.tariff,

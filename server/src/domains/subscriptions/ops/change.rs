@@ -1,8 +1,8 @@
 //! Changes of what is bought: seats and plans, and prices that a seller moves.
 
 use super::super::model::{
-    BillKind, Change, ChangeQuote, DAY_MS, Event, NOTICE_DAYS, Quote, Status, Step, Subscription,
-    SubscriptionError, next_status, prorate, restart,
+    BillKind, Change, ChangeQuote, Event, Quote, Status, Step, Subscription, SubscriptionError,
+    next_status, prorate, restart,
 };
 use super::super::sql;
 use super::begin::cycle_of;
@@ -11,12 +11,9 @@ use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
 use crate::domains::catalog::{self, Price, PriceModel};
 use crate::domains::orders::ops::MAX_QUANTITY;
-use crate::store::{StoreError, Tx};
-use mintreu::id::{PriceId, ProductId, SubscriptionId, TenantId};
+use crate::store::Tx;
+use mintreu::id::{PriceId, SubscriptionId, TenantId};
 use mintreu::{Money, Timestamp};
-
-/// Most subscriptions that one command moves to a price.
-const MOST_MOVED: i64 = 500;
 
 /// Asks what a change would cost.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +86,7 @@ fn quote(
     decide(of, change, now)
 }
 
-fn invalid(field: &'static str, detail: String) -> SubscriptionError {
+pub(super) fn invalid(field: &'static str, detail: String) -> SubscriptionError {
     SubscriptionError::Invalid { field, detail }
 }
 
@@ -196,67 +193,4 @@ fn apply_now(cx: &mut Cx<'_>, of: &mut Subscription, quoted: &ChangeQuote) -> Do
     }
     of.pending = None;
     extend(cx, of)
-}
-
-/// Moves who subscribed to a price of one's own to what it costs from a day on.
-#[derive(Debug, Clone, Copy)]
-pub struct Reprice {
-    /// The product.
-    pub product: ProductId,
-    /// Under which price they subscribed.
-    pub price: PriceId,
-    /// What one seat costs then.
-    pub unit: Money,
-    /// The first period that begins then or later costs so much: in 7 days at the earliest.
-    pub from: Timestamp,
-}
-
-impl Command for Reprice {
-    const NAME: &'static str = "subscriptions.reprice";
-    const CAPABILITY: Capability = Capability::Sell;
-
-    fn subject(&self) -> Option<String> {
-        Some(self.price.to_string())
-    }
-}
-
-/// See [`Reprice`]: answers how many were told. Who isn't moved keeps the price they had.
-pub fn reprice(cx: &mut Cx<'_>, cmd: &Reprice) -> Done<i64> {
-    let seller = cx.caller.account.ok_or(SubscriptionError::NotFound)?;
-    if cmd.from < cx.now.plus_ms(NOTICE_DAYS * DAY_MS) {
-        let detail = format!("a price is told {NOTICE_DAYS} days before it holds");
-        return Err(invalid("from", detail));
-    }
-    if cmd.unit.minor() <= 0 {
-        return Err(invalid("amount_minor", "above zero".to_owned()));
-    }
-    let mut page = sql::Page {
-        tenant: cx.caller.tenant,
-        person: seller,
-        before: SubscriptionId::from_bytes([0xff; 16]),
-        limit: MOST_MOVED,
-    };
-    let mut told = 0;
-    for _ in 0..2 {
-        let found = sql::of_product(cx.tx, &page, cmd.product)?;
-        let Some(last) = found.last() else {
-            break;
-        };
-        page.before = last.id;
-        for mut of in found {
-            let alive = of.status != Status::Canceled;
-            if alive && of.price == cmd.price && of.currency() == cmd.unit.currency() {
-                of.notice = Some((cmd.unit.minor(), cmd.from));
-                keep(cx, &of)?;
-                tell(cx, "subscription.price_announced", &of)?;
-                told += 1;
-            }
-        }
-    }
-    match sql::of_product(cx.tx, &page, cmd.product)?.is_empty() {
-        true => Ok(told),
-        false => Err(SubscriptionError::Store(StoreError::shape(
-            "too many subscribers for one command".to_owned(),
-        ))),
-    }
 }

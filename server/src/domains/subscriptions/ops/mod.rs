@@ -5,16 +5,18 @@ mod begin;
 mod change;
 pub mod charge;
 mod look;
+mod moves;
 mod renew;
 mod settle;
 
 pub use act::{Act, Action, ChangeMethod, act, change_method};
 pub use begin::{Begin, SetTrial, StartTrial, begin, note_fees, set_trial, start_trial};
-pub use change::{AskChange, ChangePlan, Reprice, change_plan, quote_change, reprice};
+pub use change::{AskChange, ChangePlan, change_plan, quote_change};
 pub use charge::{CHARGE_JOB, charge};
 pub use look::{
     Mine, MySubscription, OfProduct, SubscriptionPage, mine, my_subscription, of_product,
 };
+pub use moves::{KeepPrice, Reprice, keep_price, reprice};
 pub use renew::{
     CHECK_JOB, PeriodJob, REMIND_JOB, RENEW_JOB, RETRY_JOB, check_expired, process_renewal,
     retry_renewal, send_reminder,
@@ -82,7 +84,12 @@ fn take_over(of: &mut Subscription, change: &Change, from: Timestamp) -> Done {
     if cycle != of.cycle || change.restart {
         of.anchor = from;
     }
-    of.price = PriceId::parse(&change.price)?;
+    let price = PriceId::parse(&change.price)?;
+    if price != of.price {
+        // What was announced was of the price that is left.
+        (of.notice, of.notice_price) = (None, None);
+    }
+    of.price = price;
     of.unit = Money::new(change.unit_minor, of.currency());
     (of.seats, of.cycle) = (change.seats, cycle);
     Ok(())

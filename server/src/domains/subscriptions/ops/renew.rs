@@ -145,8 +145,16 @@ fn cycle(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
     if let Some((unit, since)) = of.notice
         && since <= from
     {
+        let before = of.price;
         of.unit = Money::new(unit, of.currency());
-        of.notice = None;
+        of.price = of.notice_price.unwrap_or(before);
+        (of.notice, of.notice_price) = (None, None);
+        let waits = of.pending.as_mut();
+        if let Some(pending) = waits.filter(|pending| pending.price == before.to_string()) {
+            // Fewer seats that were wished at the price as it was are wished at this one.
+            pending.price = of.price.to_string();
+            pending.unit_minor = unit;
+        }
     }
     if let Some(pending) = of.pending.take() {
         take_over(of, &pending, from)?;

@@ -1,0 +1,215 @@
+//! Prices as written, checked: by themselves, and among the others of their product.
+
+use super::draft::{CheckedPrice, FieldError, MAX_PARTS, Mistakes, PriceDraft};
+use super::product::{Bounds, Price, PriceModel, Product};
+use super::regions;
+use mintreu::{Currency, Money, Timestamp};
+
+/// Largest price in minor units: ten thousand million of a currency with cents.
+const MAX_AMOUNT: i64 = 1_000_000_000_000;
+/// Most countries and groups of one price.
+const MAX_PLACES: usize = 250;
+/// Most regional prices of one product.
+const MAX_REGIONAL: usize = 100;
+
+/// A price with its time: what a seller sees of what was and is for sale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// As it was offered.
+    pub price: Price,
+    /// When it came.
+    pub created_at: Timestamp,
+    /// When it went; `None` while it is for sale.
+    pub archived_at: Option<Timestamp>,
+}
+
+/// A product with every version of its prices, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PriceBook {
+    /// The product.
+    pub product: Product,
+    /// At most 500 of them.
+    pub versions: Vec<Version>,
+}
+
+/// Checks one price; each mistake is at its field of [`PriceDraft`].
+pub fn check_price(draft: &PriceDraft) -> Result<CheckedPrice, Vec<FieldError>> {
+    let mut found = Mistakes::default();
+    let Ok(currency) = Currency::parse(draft.currency.trim()) else {
+        let detail = format!("{:?} is no currency here", draft.currency);
+        found.add("currency", "unknown", detail);
+        return Err(found.0);
+    };
+    let price = checked(draft, currency);
+    for (field, detail) in mistakes(&price) {
+        found.add(field, "out_of_range", detail);
+    }
+    match found.0.is_empty() {
+        true => Ok(price),
+        false => Err(found.0),
+    }
+}
+
+/// Checks the prices of a product's draft; mistakes are at `prices`.
+pub(super) fn check_prices(found: &mut Mistakes, prices: &[PriceDraft]) -> Vec<CheckedPrice> {
+    found.at_most("prices", prices.len());
+    let mut kept = Vec::new();
+    for (index, draft) in prices.iter().enumerate() {
+        let Ok(currency) = Currency::parse(draft.currency.trim()) else {
+            let detail = format!(
+                "price {}: {:?} is no currency here",
+                index + 1,
+                draft.currency
+            );
+            found.add("prices", "unknown", detail);
+            continue;
+        };
+        let price = checked(draft, currency);
+        if let Some((_, detail)) = mistakes(&price).first() {
+            let detail = format!("price {}: {detail}", index + 1);
+            found.add("prices", "out_of_range", detail);
+        } else if kept.contains(&price) {
+            let detail = format!("price {} is there twice", index + 1);
+            found.add("prices", "duplicate", detail);
+        } else {
+            kept.push(price);
+        }
+    }
+    kept
+}
+
+fn checked(draft: &PriceDraft, currency: Currency) -> CheckedPrice {
+    CheckedPrice {
+        model: draft.model,
+        period: draft.period,
+        amount: Money::new(draft.amount_minor, currency),
+        bounds: bounds_of(draft),
+    }
+}
+
+/// The bounds as they are kept: countries in capitals, in order, once each.
+fn bounds_of(draft: &PriceDraft) -> Bounds {
+    let countries = draft
+        .countries
+        .iter()
+        .map(|text| text.trim().to_uppercase());
+    let mut countries: Vec<_> = countries.collect();
+    countries.sort();
+    countries.dedup();
+    Bounds {
+        minimum_minor: draft.minimum_minor,
+        most: draft.most,
+        countries,
+    }
+}
+
+/// A country, or a group of them.
+fn is_place(text: &str) -> bool {
+    let is_country = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    is_country || !regions::members(text).is_empty()
+}
+
+type At = (&'static str, &'static str);
+
+/// What makes no sense, each at its field.
+fn mistakes(price: &CheckedPrice) -> Vec<At> {
+    let mut found = Vec::new();
+    let bounds = &price.bounds;
+    let amount = price.amount.minor();
+    let charged = matches!(price.model, PriceModel::OneTime | PriceModel::Recurring);
+    if charged && !(1..=MAX_AMOUNT).contains(&amount) {
+        let detail = "an amount is above zero and at most ten thousand million";
+        found.push(("amount_minor", detail));
+    }
+    if !charged && amount != 0 {
+        found.push(("amount_minor", "a free or metered price has no amount"));
+    }
+    match (price.model, price.period) {
+        (PriceModel::Recurring, None) => {
+            found.push(("period", "a recurring price is monthly or yearly"));
+        }
+        (PriceModel::Free | PriceModel::Metered | PriceModel::OneTime, Some(_)) => {
+            found.push(("period", "only a recurring price has a period"));
+        }
+        _ => {}
+    }
+    if let Some(minimum) = bounds.minimum_minor {
+        if price.model != PriceModel::OneTime {
+            let detail = "the buyer can name a price only if it is charged once";
+            found.push(("minimum_minor", detail));
+        } else if !(0..=amount).contains(&minimum) {
+            found.push(("minimum_minor", "the least is at most what is suggested"));
+        }
+    }
+    if bounds.most.is_some_and(|most| !(1..=100).contains(&most)) {
+        found.push(("most", "1 to 100 fit into one order"));
+    }
+    if bounds.countries.len() > MAX_PLACES || !bounds.countries.iter().all(|text| is_place(text)) {
+        let detail = "a country is two letters, such as DE; a group is EU, for one";
+        found.push(("countries", detail));
+    }
+    found
+}
+
+/// Whether a price fits among the others of its product; `replaced` is the one it comes after.
+pub fn check_among(
+    product: &Product,
+    price: &Price,
+    replaced: Option<&Price>,
+) -> Result<(), Vec<FieldError>> {
+    let mut found = Mistakes::default();
+    let others = |prices: &[Price]| -> Vec<Price> {
+        let other = |one: &&Price| replaced.is_none_or(|replaced| one.id != replaced.id);
+        prices.iter().filter(other).cloned().collect()
+    };
+    if price.model == PriceModel::Metered
+        && product.meters.iter().all(|meter| meter.tariff.is_none())
+    {
+        let detail = "a metered price needs a meter with a tariff";
+        found.add("model", "required", detail);
+    }
+    match price.regional {
+        false => usual(&mut found, price, &others(&product.prices)),
+        true => regional(&mut found, product, price, &others(&product.regional)),
+    }
+    match found.0.is_empty() {
+        true => Ok(()),
+        false => Err(found.0),
+    }
+}
+
+fn usual(found: &mut Mistakes, price: &Price, others: &[Price]) {
+    let says = |one: &Price| (one.model, one.period, one.amount, one.bounds.clone());
+    if others.iter().any(|other| says(other) == says(price)) {
+        found.add("amount_minor", "duplicate", "this price is there already");
+    }
+    if others.len() >= MAX_PARTS {
+        let detail = format!("a product has at most {MAX_PARTS} prices");
+        found.add("model", "out_of_range", detail);
+    }
+}
+
+fn regional(found: &mut Mistakes, product: &Product, price: &Price, others: &[Price]) {
+    let of = product.prices.iter().find(|one| one.plan == price.plan);
+    let Some(of) = of else {
+        let detail = "the price that this one stands in for is not for sale";
+        return found.add("region_of", "unknown", detail);
+    };
+    if (of.model, of.period) != (price.model, price.period) {
+        let detail = "it is charged as the price that it stands in for";
+        found.add("model", "fixed", detail);
+    }
+    if price.bounds.countries.is_empty() {
+        found.add("countries", "required", "name the countries that it is for");
+    }
+    let plan = others.iter().filter(|other| other.plan == price.plan);
+    let taken = plan.flat_map(|other| &other.bounds.countries);
+    if let Some(twice) = { taken }.find(|name| price.bounds.countries.contains(name)) {
+        let detail = format!("{twice} has a price of its own already");
+        found.add("countries", "duplicate", detail);
+    }
+    if others.len() >= MAX_REGIONAL {
+        let detail = format!("a product has at most {MAX_REGIONAL} regional prices");
+        found.add("countries", "out_of_range", detail);
+    }
+}
