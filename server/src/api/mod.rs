@@ -18,8 +18,7 @@ use crate::app::App;
 use crate::domains::{
     access, accounts, billing, carts, catalog, fees, fulfilment, invoicing, ledger, licensing,
     metering, meters, orders, payments, payouts, promotions, refunds, subscriptions, taxes,
-    transparency,
-    webhooks,
+    transparency, webhooks,
 };
 use crate::problem::Problem;
 use axum::extract::State;

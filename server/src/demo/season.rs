@@ -270,6 +270,7 @@ impl Season<'_> {
             seen: quoted.total,
             email,
             traffic: Traffic::Marketplace,
+            network: None,
             provider: None,
         };
         let started = start(self.app, &caller, None, purchase).await?;
@@ -285,7 +286,11 @@ impl Season<'_> {
         let asked = if card == Choice::Challenge { 2 } else { 1 };
         for choice in answers.into_iter().take(asked) {
             let session = session.to_owned();
-            let command = Choose { session, choice };
+            let command = Choose {
+                session,
+                choice,
+                country: None,
+            };
             self.app.transact(caller, command, choose).await?;
         }
         Ok(())

@@ -335,7 +335,11 @@ async fn carry_out(ask: &Ask, form: ActForm) -> Result<(), SandboxError> {
     match what {
         "pay" => {
             let choice = card(how).ok_or(SandboxError::NotFound)?;
-            let command = Choose { session, choice };
+            let command = Choose {
+                session,
+                choice,
+                country: None,
+            };
             app.transact(caller, command, choose).await.map(drop)
         }
         "refund" => {

@@ -314,6 +314,7 @@ impl Sim {
         let pay = Choose {
             session,
             choice: Choice::Succeed,
+            country: None,
         };
         attempt(cx, |cx| choose(cx, &pay))??;
         // The shop hears of a payment before it hears of what becomes of its money.

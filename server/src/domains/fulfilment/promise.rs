@@ -198,11 +198,6 @@ impl Promise {
         &self.codes
     }
 
-    /// Where the buyer is taken to be.
-    pub fn country(&self) -> Option<&str> {
-        self.country.as_deref()
-    }
-
     /// Until when it can be confirmed.
     pub fn ends_at(&self) -> Timestamp {
         Timestamp::from_ms(self.at.saturating_add(GOOD_FOR_MS))

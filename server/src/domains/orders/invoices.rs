@@ -115,18 +115,14 @@ fn sold(line: &Line) -> Sold {
     }
 }
 
-/// The tax of a line: the one place that knows where orders keep it. A price held its tax when the
-/// tax didn't make it dearer.
+/// The tax of a line: the one place that knows where orders keep it.
 fn tax(line: &Line) -> TaxSnapshot {
-    let split = &line.split;
-    let (bps, reason) = &line.tax;
-    let reduced = split.gross.minor().saturating_sub(split.discount.minor());
     TaxSnapshot {
-        bps: *bps,
-        jurisdiction: String::new(),
-        inclusive: split.tax.minor() != 0 && split.charged.minor() == reduced,
-        reason: reason.clone(),
-        amount: split.tax,
+        bps: line.tax.bps,
+        jurisdiction: line.tax.jurisdiction.clone(),
+        inclusive: line.tax.inclusive,
+        reason: line.tax.reason.clone(),
+        amount: line.split.tax,
     }
 }
 
