@@ -362,8 +362,8 @@ async fn register(test: &TestApp, inclusive: bool) {
         home: Some(Place::parse("DE").expect("a place")),
         inclusive,
     };
-    let owner = test.system();
-    let set = test.app.transact(&owner, SetPolicy { policy }, set_policy);
+    let house = test.system();
+    let set = test.app.transact(&house, SetPolicy { policy }, set_policy);
     set.await.expect("is set");
 }
 

@@ -212,13 +212,15 @@ fn czechia(body: &str) -> bool {
     };
     // Numbers of people born until 1953 have nine digits and no check.
     let old = |d: &[u32]| number(&d[..2]) <= 53 && birthday(d);
-    let person = |d: &[u32]| {
-        let check = number(&d[..9]) % 11 % 10;
-        birthday(d) && check == u64::from(last(d))
-    };
     on_digits(body, 8, company)
         || on_digits(body, 9, |d| special(d) || old(d))
-        || on_digits(body, 10, person)
+        || on_digits(body, 10, birth_number)
+}
+
+/// A number of a person born since 1954.
+fn birth_number(d: &[u32]) -> bool {
+    let check = number(&d[..9]) % 11 % 10;
+    birthday(d) && check == u64::from(last(d))
 }
 
 /// Whether the third to sixth digit are a month, which may have 20, 50 or 70 added, and a day.
@@ -460,7 +462,9 @@ fn slovenia(body: &str) -> bool {
 
 fn slovakia(body: &str) -> bool {
     on_digits(body, 10, |d| {
-        first(d) != 0 && [2, 3, 4, 7, 8, 9].contains(&d[2]) && number(d).is_multiple_of(11)
+        let third = [2, 3, 4, 7, 8, 9].contains(&d[2]);
+        let company = first(d) != 0 && third && number(d).is_multiple_of(11);
+        company || birth_number(d)
     })
 }
 
