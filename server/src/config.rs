@@ -33,6 +33,8 @@ pub struct Config {
     pub fees: FeesConfig,
     /// How often purchases may be confirmed.
     pub checkout: CheckoutConfig,
+    /// Where the platform is registered for tax.
+    pub tax: TaxConfig,
     /// How sellers' own servers are told.
     pub webhooks: WebhooksConfig,
     /// How long sessions last.
@@ -153,6 +155,18 @@ pub struct FeesConfig {
     pub payment_bps: u32,
     /// And in minor units for each payment.
     pub payment_fixed_minor: i64,
+}
+
+/// `[tax]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaxConfig {
+    /// The seller of record's country; empty leaves it to the owner.
+    pub country: String,
+    /// Whether prices contain their tax.
+    pub prices_include_tax: bool,
+    /// The header in which trusted proxies say a visitor's country; empty for none.
+    pub country_header: String,
 }
 
 /// `[webhooks]`

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::config::{Config, ConfigError};
 use crate::custody::Custody;
-use crate::domains::{payouts, tenants};
+use crate::domains::{payouts, taxes, tenants};
 use crate::store::{Attempt, OpenError, Store, StoreError, StoreOptions, Tx};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -115,7 +115,26 @@ pub async fn prepare(app: &App) -> Result<(), StartError> {
     });
     let failed =
         |error: crate::queue::JobError| OpenError::new("database_failed", error.to_string());
-    Ok(prepared.await.map_err(failed)?)
+    prepared.await.map_err(failed)?;
+    register(app).await
+}
+
+/// Keeps where the settings say that the platform is registered for tax, if they do.
+async fn register(app: &App) -> Result<(), StartError> {
+    let settings = &app.config.tax;
+    if settings.country.is_empty() {
+        return Ok(());
+    }
+    let wrong = |error: taxes::TaxError| OpenError::new("tax_country_wrong", error.to_string());
+    let home = taxes::Place::parse(&settings.country).map_err(wrong)?;
+    let policy = taxes::Policy {
+        home: Some(home),
+        inclusive: settings.prices_include_tax,
+    };
+    let caller = Caller::system(tenants::DEFAULT);
+    let command = taxes::SetPolicy { policy };
+    let set = app.transact(&caller, command, taxes::set_policy).await;
+    Ok(set.map_err(wrong)?)
 }
 
 /// Every route, JSON and pages, with all that surrounds them.

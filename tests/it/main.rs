@@ -52,6 +52,7 @@ mod subscriptions;
 mod subscriptions_year;
 mod store_schema;
 mod store_transactions;
+mod taxes;
 mod tidy;
 mod transparency;
 mod web_batches;

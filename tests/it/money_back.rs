@@ -80,6 +80,7 @@ impl<'a> Desk<'a> {
             },
             seen: Money::new(4_900 * quantity, Currency::EUR),
             email: Some("guest@example.org".to_owned()),
+            network: None,
             traffic: Traffic::Unknown,
             provider: None,
         };
@@ -90,6 +91,7 @@ impl<'a> Desk<'a> {
         let pay = Choose {
             session: session.clone(),
             choice: Choice::Succeed,
+            country: None,
         };
         app.transact(&guest, pay, choose).await.expect("pays");
         let paid = self.events().await;

@@ -36,6 +36,19 @@ const HELD_BY_BOOKS: &str = "SELECT e.currency,
 const HELD_BY_ESCROW: &str = "SELECT currency,
         CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) AS amount_minor
     FROM ledger_escrow WHERE state = 'held' OR state = 'frozen' GROUP BY currency";
+const TAX_BY_BOOKS: &str = "SELECT e.currency,
+        CAST(COALESCE(SUM(-e.amount_minor), 0) AS BIGINT) AS amount_minor
+    FROM ledger_entry e
+    JOIN ledger_account a
+        ON a.tenant_id = e.tenant_id AND a.ledger_account_id = e.ledger_account_id
+    WHERE a.kind = 'tax_payable' GROUP BY e.currency";
+const TAX_BY_MOVEMENTS: &str = "SELECT currency, CAST(COALESCE(SUM(
+        CASE WHEN kind = 'sale' THEN tax_minor ELSE -tax_minor END), 0) AS BIGINT) AS amount_minor
+    FROM tax_movement GROUP BY currency";
+const UNTAXED: &str = "SELECT order_line_id FROM order_line
+    WHERE tax_base + tax_minor <> charged_minor
+        OR (tax_inclusive = 1 AND charged_minor <> gross_minor - discount_minor)
+        OR (tax_inclusive = 0 AND tax_base <> gross_minor - discount_minor)";
 const OWED: &str = "SELECT source, amount_minor FROM ledger_escrow WHERE amount_minor < 0";
 const GIVEN_BACK_TOO_MUCH: &str = "SELECT r.order_line_id FROM line_reversal r
     JOIN order_line l ON l.tenant_id = r.tenant_id AND l.order_line_id = r.order_line_id
@@ -76,6 +89,12 @@ pub fn look(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreEr
     }
     for row in tx.query(OWED, &[])? {
         complaints.push(format!("the hold of {} is negative", row.text("source")?));
+    }
+    for row in tx.query(UNTAXED, &[])? {
+        let line = row.id("order_line_id", OrderLineId::from_bytes)?;
+        complaints.push(format!(
+            "the base and tax of line {line} are not what was paid"
+        ));
     }
     refunds(tx, complaints)?;
     sales(tx, complaints)?;
@@ -177,7 +196,8 @@ fn bills(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreError
     Ok(())
 }
 
-/// What sellers may not withdraw yet is the same in the books and in escrow.
+/// What sellers may not withdraw yet is the same in the books and in escrow; so is the tax that is
+/// owed in the books and by sales and refunds.
 fn escrow(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreError> {
     let mut sums = |sql: &str| -> Result<BTreeMap<String, i64>, StoreError> {
         let pair = |row: &Row| Ok((row.text("currency")?, row.int("amount_minor")?));
@@ -191,6 +211,12 @@ fn escrow(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreErro
     let (books, escrow) = (sums(HELD_BY_BOOKS)?, sums(HELD_BY_ESCROW)?);
     if books != escrow {
         complaints.push(format!("the books hold {books:?}, escrow holds {escrow:?}"));
+    }
+    let (books, moved) = (sums(TAX_BY_BOOKS)?, sums(TAX_BY_MOVEMENTS)?);
+    if books != moved {
+        complaints.push(format!(
+            "the books owe tax {books:?}, sales and refunds {moved:?}"
+        ));
     }
     Ok(())
 }

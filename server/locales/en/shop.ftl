@@ -105,7 +105,6 @@ fact-updated = Last changed
 
 checkout-title = Checkout
 checkout-tax = Tax
-checkout-no-tax = { $amount } (no tax rule applies)
 checkout-total = Total
 checkout-email = Your e-mail address
 checkout-email-hint = The license key and a link to your order go there. No account needed.

@@ -17,7 +17,8 @@ pub use visit::{Visits, visit};
 use crate::app::App;
 use crate::domains::{
     access, accounts, billing, carts, catalog, fulfilment, invoicing, ledger, licensing, metering,
-    meters, orders, payments, payouts, promotions, refunds, subscriptions, transparency, webhooks,
+    meters, orders, payments, payouts, promotions, refunds, subscriptions, taxes, transparency,
+    webhooks,
 };
 use crate::problem::Problem;
 use axum::extract::State;
@@ -55,6 +56,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(payouts::http::routes())
         .merge(subscriptions::http::routes())
         .merge(refunds::http::routes())
+        .merge(taxes::http::routes())
         .merge(transparency::http::routes())
         .merge(webhooks::http::routes())
 }

@@ -108,6 +108,7 @@ async fn recognise(visits: &Visits, request: &Parts) -> Result<(Visitor, Csrf), 
     let agent = headers.get(header::USER_AGENT);
     let agent = agent.and_then(|agent| agent.to_str().ok());
     visitor.user_agent = agent.unwrap_or_default().to_owned();
+    visitor.country = network_country(app, request);
     Ok((visitor, csrf))
 }
 
@@ -193,6 +194,19 @@ fn guest_csrf(app: &App, headers: &HeaderMap) -> Csrf {
     let mut secret = [0; 16];
     (app.entropy)(&mut secret);
     Csrf::of_cookie(app, &URL_SAFE_NO_PAD.encode(secret), true)
+}
+
+/// The country that a trusted proxy says the visitor's network is in: two capitals, or nothing.
+fn network_country(app: &App, request: &Parts) -> Option<String> {
+    let name = app.config.tax.country_header.as_str();
+    let peer = request.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    let trusted = &app.config.server.trusted_proxies;
+    if name.is_empty() || !trusted.contains(&peer.0.ip()) {
+        return None;
+    }
+    let said = request.headers.get(name)?.to_str().ok()?;
+    let known = crate::domains::taxes::places::name(said);
+    known.map(|_| said.to_owned())
 }
 
 /// Where a request came from: the last address that no trusted proxy of ours is.

@@ -97,6 +97,7 @@ fn settings(demo: &Demo) -> Result<Config, CliError> {
     config.mail.url = Secret::new(format!("file:{}", folder.join("mail").display()));
     config.mail.from = "Mintreu demo <demo@mintreu.example>".to_owned();
     config.payments.sandbox = true;
+    config.tax.country = "DE".to_owned();
     // Nobody tries stolen cards with play money on one's own machine.
     config.checkout.confirms_per_minute = 600;
     config.checkout.confirms_per_hour = 6_000;

@@ -76,6 +76,7 @@ pub async fn trade(app: &App, people: &People, folder: &Path) -> Result<(), Seed
             let command = Choose {
                 session,
                 choice: *choice,
+                country: None,
             };
             app.transact(&people.caller(email)?, command, choose)
                 .await?;
@@ -114,10 +115,12 @@ async fn buy(app: &App, caller: &Caller, slug: &str) -> Result<Started, SeedErro
     let purchase = Purchase {
         wanted: Wanted {
             items: vec![Item::new(price.id, 1)],
+            country: Some("DE".to_owned()),
             ..Wanted::default()
         },
         seen: price.amount,
         email: None,
+        network: None,
         traffic: Traffic::Marketplace,
         provider: None,
     };

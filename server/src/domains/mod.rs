@@ -18,5 +18,6 @@ pub mod promotions;
 pub mod ledger;
 pub mod catalog;
 pub mod payments;
+pub mod taxes;
 pub mod accounts;
 pub mod tenants;

@@ -181,6 +181,8 @@ pub struct ProviderEvent {
     pub amount: Money,
     /// Why it failed.
     pub failure_code: Option<String>,
+    /// The country of what was paid with (two capitals), when the provider knows it.
+    pub method_country: Option<String>,
     /// When it happened there.
     pub occurred_at: Timestamp,
 }

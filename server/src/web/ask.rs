@@ -29,6 +29,8 @@ pub struct Ask {
     pub visitor: Visitor,
     /// Their language.
     pub locale: Locale,
+    /// Every language that their browser asks for.
+    pub languages: String,
 }
 
 /// What every handler of pages answers.
@@ -43,9 +45,16 @@ impl FromRequestParts<Arc<App>> for Ask {
         Ok(Self {
             app: app.clone(),
             visitor,
+            languages: languages(&parts.headers).to_owned(),
             locale: parts.extensions.get().copied().unwrap_or_default(),
         })
     }
+}
+
+fn languages(headers: &HeaderMap) -> &str {
+    let wished = headers.get(header::ACCEPT_LANGUAGE);
+    let wished = wished.and_then(|value| value.to_str().ok());
+    wished.unwrap_or_default()
 }
 
 impl Ask {
@@ -128,6 +137,7 @@ pub async fn speak(State(app): State<Arc<App>>, mut request: Request, next: Next
             app,
             visitor,
             locale,
+            languages: String::new(),
         };
         response = super::errors::as_page(&ask, (&method, &uri), response);
     }

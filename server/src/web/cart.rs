@@ -5,6 +5,7 @@ use super::checkout::{Basket, BuyForm, buy_all, draw_all};
 use super::page::{Page, Section};
 use super::parts::{Notice, Tone};
 use super::shelf::price_text;
+use super::tax::basket_text;
 use crate::domains::carts::{
     Cart, CartError, CartLine, Change, ChangeLine, Merged, Owner, WishReminder, change_line, http,
     view_cart, wish_reminder,
@@ -26,6 +27,8 @@ struct CartPage {
     groups: Vec<Group>,
     gone: Vec<Gone>,
     total: Option<String>,
+    /// What of it is tax, once it is known where the buyer is taken to be.
+    tax: Option<String>,
     /// The line that was just taken out, and how many of it there were.
     undo: Option<(String, String)>,
     /// A price of another currency that was to be put in: where it is bought by itself.
@@ -134,6 +137,7 @@ async fn drawn(
     Ok(CartPage {
         groups: groups(&page, lines),
         total: sum(lines.iter()).map(|total| page.format.money(total)),
+        tax: tax_of(ask, &page, cart).await?,
         gone,
         undo: undo.map(|price| (price.to_string(), told.quantity.clone())),
         apart: apart(ask, &told.apart).await?,
@@ -142,6 +146,15 @@ async fn drawn(
             .map(|cart| cart.remind),
         page,
     })
+}
+
+/// The tax line of what can be bought, as the checkout would show it now.
+async fn tax_of(ask: &Ask, page: &Page, cart: Option<&Cart>) -> Result<Option<String>, Problem> {
+    let Some(cart) = cart else {
+        return Ok(None);
+    };
+    let basket = basket(Owner::Nobody, Some(cart));
+    basket_text(ask, page, basket).await
 }
 
 /// Where a price of another currency is bought by itself.
@@ -304,6 +317,7 @@ fn basket(owner: Owner, cart: Option<&Cart>) -> Basket {
         post_to: "/cart/checkout".to_owned(),
         back: "/cart".to_owned(),
         cart: Some(owner),
+        whereabouts: None,
     }
 }
 
@@ -311,7 +325,7 @@ fn basket(owner: Owner, cart: Option<&Cart>) -> Basket {
 pub async fn checkout(ask: Ask, headers: HeaderMap) -> Answer {
     http::take_along(&ask.app, &ask.visitor, &headers).await?;
     let (owner, cart) = own_cart(&ask, &headers).await?;
-    let basket = basket(owner, cart.as_ref());
+    let basket = basket(owner, cart.as_ref()).located(&ask).await?;
     match basket.items.is_empty() {
         true => go_to("/cart"),
         false => draw_all(&ask, &basket, &BuyForm::default()).await,
@@ -326,5 +340,6 @@ pub async fn place(
 ) -> Answer {
     let CsrfForm(form) = form?;
     let (owner, cart) = own_cart(&ask, &headers).await?;
-    buy_all(&ask, &basket(owner, cart.as_ref()), &form).await
+    let basket = basket(owner, cart.as_ref()).located(&ask).await?;
+    buy_all(&ask, &basket, &form).await
 }

@@ -5,6 +5,7 @@ use super::license::Token;
 use super::page::{Page, Section};
 use super::parts::{Badge, Choice, Field, Notice, Tone};
 use super::shelf::{kind_badge, price_meaning, price_text};
+use super::tax::{quote_text, refused_vat_id, vat_id_field};
 use crate::domains::carts::Owner;
 use crate::domains::catalog::ops::{ProductAt, product_at};
 use crate::domains::catalog::{Price, Product, State};
@@ -16,11 +17,12 @@ use crate::domains::fulfilment::{
 use crate::domains::ledger::Traffic;
 use crate::domains::orders::{MAX_QUANTITY, NewLine, OrderError};
 use crate::domains::promotions::{Discount, Refusal};
+use crate::domains::taxes::TaxError;
+use crate::domains::taxes::places::{self, COUNTRIES};
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Query};
 use askama::Template;
 use axum::extract::Path;
-use mintreu::Money;
 use mintreu::id::{OrderId, PriceId};
 use mintreu::price::parse_amount;
 use serde::Deserialize;
@@ -44,6 +46,8 @@ struct CheckoutPage {
     amount: Option<Field>,
     /// Where the buyer is, where it matters.
     country: Option<Field>,
+    /// A business's VAT id, while tax is collected.
+    vat_id: Option<Field>,
     code: Field,
     email: Option<Field>,
     /// The sentence to tick where something is supplied at once, and whether it was.
@@ -86,6 +90,7 @@ pub struct BuyForm {
     quantity: String,
     amount: String,
     country: String,
+    vat_id: String,
     code: String,
     quote: String,
     email: String,
@@ -137,6 +142,16 @@ pub(super) struct Basket {
     pub back: String,
     /// The cart that ends when it is bought.
     pub cart: Option<Owner>,
+    /// Where the buyer is taken to be unless they say otherwise; none while no tax is collected.
+    pub whereabouts: Option<Whereabouts>,
+}
+
+/// Where a buyer is taken to be, for tax.
+#[derive(Debug, Clone)]
+pub(super) struct Whereabouts {
+    country: String,
+    region: Option<String>,
+    vat_id: Option<String>,
 }
 
 impl Basket {
@@ -152,20 +167,58 @@ impl Basket {
             post_to: format!("/checkout/{}", product.slug),
             back: format!("/p/{}", product.slug),
             cart: None,
+            whereabouts: None,
         }
     }
 
-    /// Where the buyer is, as chosen; the first country until one is, none where it doesn't matter.
-    fn country(&self, form: &BuyForm) -> Option<String> {
-        let chosen = self.countries.iter().find(|known| **known == form.country);
-        chosen.or(self.countries.first()).cloned()
+    /// With where the buyer is taken to be, if tax is collected.
+    pub(super) async fn located(mut self, ask: &Ask) -> Result<Self, Problem> {
+        let caller = &ask.visitor.caller;
+        let nothing = Wanted::default();
+        let found = flow::whereabouts(&ask.app, caller, &ask.languages, nothing).await?;
+        self.whereabouts = found.country.map(|country| Whereabouts {
+            country,
+            region: found.region,
+            vat_id: found.vat_id,
+        });
+        Ok(self)
     }
 
-    fn wanted(&self, form: &BuyForm) -> Wanted {
+    /// Where the buyer may say to be; nobody is asked where it doesn't matter.
+    fn choices(&self) -> Vec<String> {
+        match (self.countries.is_empty(), &self.whereabouts) {
+            (true, Some(_)) => COUNTRIES.map(|(code, _)| code.to_owned()).into(),
+            _ => self.countries.clone(),
+        }
+    }
+
+    /// Where the buyer is, as chosen; until then where they are taken to be, or the first country.
+    fn country(&self, form: &BuyForm) -> Option<String> {
+        let choices = self.choices();
+        let known = |wanted: &str| choices.iter().find(|known| *known == wanted);
+        let guess = self.whereabouts.as_ref();
+        let guessed = || known(&guess?.country);
+        let chosen = known(&form.country).or_else(guessed);
+        chosen.or(choices.first()).cloned()
+    }
+
+    pub(super) fn wanted(&self, form: &BuyForm) -> Wanted {
+        let country = self.country(form);
+        // What an account said of its place holds for that place.
+        let own = self.whereabouts.as_ref();
+        let own = own.filter(|own| Some(&own.country) == country.as_ref());
+        let typed = Some(form.vat_id.trim()).filter(|text| !text.is_empty());
+        let fresh = form.country.is_empty();
+        let kept = own.and_then(|own| own.vat_id.clone()).filter(|_| fresh);
         Wanted {
             items: self.items.clone(),
             codes: form.codes(),
-            country: self.country(form),
+            region: own.and_then(|own| own.region.clone()),
+            vat_id: match self.whereabouts {
+                Some(_) => typed.map(str::to_owned).or(kept),
+                None => None,
+            },
+            country,
         }
     }
 }
@@ -177,6 +230,7 @@ struct Wrong {
     email: Option<String>,
     amount: Option<String>,
     quantity: Option<String>,
+    vat_id: Option<String>,
     waiver: bool,
     over: Option<String>,
 }
@@ -217,7 +271,7 @@ pub async fn show(
         email: which.email,
         ..BuyForm::default()
     };
-    let basket = Basket::one(&product, &price, &form);
+    let basket = Basket::one(&product, &price, &form).located(&ask).await?;
     html(&drawn(&ask, &basket, &form, Wrong::default()).await?)
 }
 
@@ -232,6 +286,10 @@ async fn drawn(
     let mut wanted = basket.wanted(form);
     let email = (!ask.visitor.is_signed_in()).then(|| form.email.clone());
     let caller = &ask.visitor.caller;
+    if let Some(vat_id) = refused_vat_id(&page, &wanted) {
+        wrong.vat_id = Some(vat_id);
+        wanted.vat_id = None;
+    }
     let quoted = match flow::quote_of(&ask.app, caller, wanted.clone(), email.clone()).await {
         Err(FulfilmentError::Order(OrderError::AmountTooLow(least))) => {
             let least = page.format.money(least);
@@ -317,7 +375,6 @@ impl CheckoutPage {
     ) -> Self {
         let total = page.format.money(quoted.total);
         let free = quoted.total.minor() == 0;
-        let no_tax = page.format.money(Money::zero(quoted.total.currency()));
         let name = ask.visitor.name.clone();
         if let Some(text) = &wrong.over {
             page.notice = Some(Notice::new(Tone::Bad, text.clone()));
@@ -335,12 +392,14 @@ impl CheckoutPage {
             lines: given
                 .map(|(line, given)| line_row(&page, line, given.as_ref()))
                 .collect(),
-            tax: page.say_one("checkout-no-tax", "amount", no_tax),
+            tax: quote_text(&page, quoted),
             quote: String::new(),
             quantity: (basket.price.as_ref()).map(|_| quantity_field(&page, form, wrong)),
             amount: (basket.price.as_ref())
                 .and_then(|price| amount_field(&page, price, form, wrong)),
             country: country_field(&page, basket, form),
+            vat_id: (basket.whereabouts.as_ref())
+                .map(|_| vat_id_field(&page, basket.wanted(form).vat_id, wrong.vat_id.clone())),
             code: Field::text("code", page.say("checkout-code"))
                 .value(form.code.trim())
                 .max_length(200)
@@ -382,13 +441,18 @@ fn amount_field(page: &Page, price: &Price, form: &BuyForm, wrong: &Wrong) -> Op
 
 fn country_field(page: &Page, basket: &Basket, form: &BuyForm) -> Option<Field> {
     let chosen = basket.country(form)?;
-    let choice = |code: &String| Choice {
-        value: code.clone(),
-        text: code.clone(),
+    let choice = |code: String| Choice {
+        text: places::name(&code).unwrap_or(&code).to_owned(),
+        value: code,
     };
-    let choices = basket.countries.iter().map(choice).collect();
+    let mut choices: Vec<_> = basket.choices().into_iter().map(choice).collect();
+    choices.sort_by(|one, other| one.text.cmp(&other.text));
     let field = Field::select("country", page.say("checkout-country"), choices);
-    Some(field.hint(page.say("checkout-country-hint")).value(chosen))
+    let hint = match basket.countries.is_empty() {
+        true => page.say("checkout-country-tax-hint"),
+        false => page.say("checkout-country-hint"),
+    };
+    Some(field.hint(hint).value(chosen))
 }
 
 fn quantity_field(page: &Page, form: &BuyForm, wrong: &Wrong) -> Field {
@@ -421,7 +485,7 @@ pub async fn place(
 ) -> Answer {
     let CsrfForm(form) = form?;
     let (product, price) = offered(&ask, &slug, Some(&form.price)).await?;
-    let basket = Basket::one(&product, &price, &form);
+    let basket = Basket::one(&product, &price, &form).located(&ask).await?;
     if form.count().is_none() {
         return refused(422, &drawn(&ask, &basket, &form, Wrong::default()).await?);
     }
@@ -462,6 +526,7 @@ async fn bid(ask: &Ask, basket: &Basket, form: &BuyForm) -> Answer {
     let bid = Bid {
         promise: promise.clone(),
         email: (!ask.visitor.is_signed_in()).then(|| form.email.trim().to_owned()),
+        network: ask.visitor.country.clone(),
         traffic: match form.from.as_str() {
             "seller" => Traffic::Seller,
             _ => Traffic::Marketplace,
@@ -509,6 +574,7 @@ fn explained(
             wrong.over = Some(changes_text(&page, promise, &quoted));
             Ok((409, wrong))
         }
+        FulfilmentError::Tax(TaxError::VatId | TaxError::VatIdElsewhere(_)) => Ok((422, wrong)),
         FulfilmentError::Order(OrderError::OwnProduct) => {
             wrong.over = Some(page.say("checkout-own"));
             Ok((422, wrong))

@@ -38,6 +38,7 @@ pub mod seo;
 pub mod shelf;
 pub mod shop;
 pub mod subscriptions;
+mod tax;
 pub mod usage;
 pub mod verify;
 

@@ -32,6 +32,8 @@ struct OrderPage {
     verify: Option<Verify>,
     state: Badge,
     lines: Vec<(String, String)>,
+    /// What of it is tax; none when none was collected.
+    tax: Option<String>,
     total: String,
     placed: String,
     id: String,
@@ -203,6 +205,7 @@ impl OrderPage {
             verify,
             state: Badge::new(tone, page.words.say(state)),
             lines: order.lines.iter().map(line).collect(),
+            tax: super::tax::order_text(&page, order),
             total: page.format.money(order.total),
             placed: page.say_one("order-placed", "when", placed),
             id: order.id.to_string(),

@@ -25,6 +25,8 @@ pub struct Visitor {
     pub name: Option<String>,
     /// Where the request came from, as far as trusted proxies say.
     pub client: IpAddr,
+    /// The country of that network (two capitals), when a trusted proxy says it.
+    pub country: Option<String>,
     /// What the browser or program calls itself.
     pub user_agent: String,
     csrf: Csrf,
@@ -38,6 +40,7 @@ impl Visitor {
             session: None,
             name: None,
             client,
+            country: None,
             user_agent: String::new(),
             csrf,
         }

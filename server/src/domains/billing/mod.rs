@@ -38,6 +38,7 @@ mod periods;
 pub mod rated;
 pub mod reports;
 pub mod sql;
+mod tax;
 pub mod terms;
 
 pub use super::metering::LATE_JOB;

@@ -6,13 +6,14 @@ use super::model::{
 };
 use super::rated::{RatedLine, Standing, standing};
 use super::sql::closed::ClosedMeter;
-use super::{reports, sql, terms};
+use super::{reports, sql, tax, terms};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::ledger::{
     Account, AccountKind, Balanced, FeePolicy, Hold, PaymentTariff, Posted, Posting, Reason, Split,
-    SplitLine, Tax, Traffic, hold, post, split_sale,
+    SplitLine, Traffic, hold, post, split_sale,
 };
+use crate::domains::taxes::{Tax, Taxed};
 use crate::domains::{catalog, invoicing, metering};
 use mintreu::Money;
 use mintreu::id::{AccountId, InvoiceId, LicenseId, OrderId, PaymentId, ProductId};
@@ -339,6 +340,8 @@ fn settled(due: &Due) -> i64 {
 
 /// Issues the invoice, posts it and tells of it.
 fn invoice(cx: &mut Cx<'_>, plan: &Plan, lines: &[RatedLine]) -> Result<Billed, BillingError> {
+    let mut lines: Vec<_> = lines.iter().map(RatedLine::invoice_line).collect();
+    let (tax, parts) = tax::add(cx, plan, &mut lines)?;
     let new = invoicing::NewInvoice {
         source: format!("usage:{}:{}.{}", plan.license, plan.period, plan.interim),
         customer: plan.customer,
@@ -348,10 +351,11 @@ fn invoice(cx: &mut Cx<'_>, plan: &Plan, lines: &[RatedLine]) -> Result<Billed, 
         license: Some(plan.license),
         period: (plan.bounds.0, cx.now.min(plan.bounds.1)),
         due_at: cx.now.plus_ms(DUE_MS),
-        lines: lines.iter().map(RatedLine::invoice_line).collect(),
+        lines,
     };
     let invoice = invoicing::issue(cx, &new)?;
-    post_invoice(cx, &invoice)?;
+    tax::keep(cx, &invoice, (&tax, &parts))?;
+    post_invoice(cx, &invoice, (tax, parts))?;
     let fact = InvoiceFact {
         total_minor: invoice.total.minor(),
         currency: invoice.total.currency().code().to_owned(),
@@ -376,11 +380,19 @@ pub fn give_plans(
 }
 
 /// Receivable against the shares of platform, payment and seller, whose part is held.
-fn post_invoice(cx: &mut Cx<'_>, invoice: &invoicing::Invoice) -> Result<(), BillingError> {
+fn post_invoice(
+    cx: &mut Cx<'_>,
+    invoice: &invoicing::Invoice,
+    (tax, parts): (Tax, Taxed),
+) -> Result<(), BillingError> {
     let sold = SplitLine {
-        gross: invoice.total,
+        gross: if tax.inclusive {
+            parts.charged
+        } else {
+            parts.base
+        },
         discount: Money::zero(invoice.total.currency()),
-        tax: Tax::zero("usage is invoiced net; no tax rule applies to it yet"),
+        tax,
         platform_bps: FeePolicy::default().share(Traffic::Unknown),
         affiliate_bps: 0,
     };

@@ -11,6 +11,7 @@ use crate::domains::orders::{
 use crate::domains::payments::{self, NewPayment, Payable};
 use crate::domains::promotions::{self, Discount, PromotionError, Taken};
 use crate::domains::subscriptions;
+use crate::domains::taxes::{Evidence, Tax};
 use mintreu::Money;
 use mintreu::id::OrderId;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ pub struct Checkout {
     pub provider: String,
     /// What the house takes.
     pub basis: Basis,
+    /// The country of the network that the buyer came from, if it is known.
+    pub network: Option<String>,
 }
 
 impl Command for Checkout {
@@ -71,6 +74,12 @@ pub fn checkout(cx: &mut Cx<'_>, cmd: &Checkout) -> Result<CheckoutPlaced, Fulfi
         return Err(PromotionError::Refused { code, refusal }.into());
     }
     let place = Place {
+        evidence: Evidence {
+            buyer: cmd.wanted.buyer()?,
+            network: cmd.network.clone(),
+            method: None,
+        },
+        tax: quoted.tax,
         lines: quoted.lines,
         given: &quoted.given,
         seen: cmd.seen,
@@ -85,6 +94,9 @@ pub fn checkout(cx: &mut Cx<'_>, cmd: &Checkout) -> Result<CheckoutPlaced, Fulfi
 /// What was priced, and who buys it.
 pub(super) struct Place<'a> {
     pub lines: Vec<NewLine>,
+    /// What each line bears, and where its buyer is.
+    pub tax: Tax,
+    pub evidence: Evidence,
     /// What codes do to each line.
     pub given: &'a [Option<Discount>],
     pub seen: Money,
@@ -107,6 +119,8 @@ pub(super) fn place_priced(
         traffic: place.basis.traffic,
         fees: place.basis.fees,
         tariff: place.basis.tariff,
+        tax: place.tax,
+        evidence: place.evidence,
     };
     let mut order = orders::place(cx, &new)?;
     let given = order.lines.iter().zip(place.given);

@@ -12,6 +12,7 @@ use crate::domains::carts::{self, Owner};
 use crate::domains::orders;
 use crate::domains::payments::{self, Payable};
 use crate::domains::promotions;
+use crate::domains::taxes::Evidence;
 use mintreu::id::{OrderId, encode};
 
 /// Buys what was quoted.
@@ -25,6 +26,8 @@ pub struct Confirm {
     pub provider: String,
     /// What the house takes.
     pub basis: Basis,
+    /// The country of the network that the buyer came from, if it is known.
+    pub network: Option<String>,
     /// The cart that was quoted: it ends with the order.
     pub cart: Option<Owner>,
     /// Whether the buyer agreed to lose the right to withdraw, where that is asked.
@@ -66,6 +69,12 @@ pub fn confirm(cx: &mut Cx<'_>, cmd: &Confirm) -> Result<CheckoutPlaced, Fulfilm
         return Err(FulfilmentError::ConsentMissing);
     }
     let place = Place {
+        evidence: Evidence {
+            buyer: wanted.buyer()?,
+            network: cmd.network.clone(),
+            method: None,
+        },
+        tax: quoted.tax,
         lines: quoted.lines,
         given: &quoted.given,
         seen: quoted.total,

@@ -11,11 +11,10 @@ use super::quote::{AskQuote, Basis, Quoted, Wanted, quote};
 use crate::app::{App, Idempotency, ReadCx};
 use crate::caller::Caller;
 use crate::domains::carts::Owner;
-use crate::domains::ledger::{
-    FeePolicy, PaymentTariff, Split, SplitLine, Tax, Traffic, split_sale,
-};
+use crate::domains::ledger::{FeePolicy, PaymentTariff, Split, SplitLine, Traffic, split_sale};
 use crate::domains::orders::{self, AccessToken, OrderError};
 use crate::domains::payments::{self, AttachSession, Payment, PaymentError, attach_session};
+use crate::domains::taxes::{self, Tax};
 use crate::gateways::{self, SessionRequest};
 use crate::limits::Rate;
 use crate::text::Locale;
@@ -31,6 +30,8 @@ pub struct Purchase {
     pub seen: Money,
     /// A guest's address.
     pub email: Option<String>,
+    /// The country of the network that the buyer came from, if it is known.
+    pub network: Option<String>,
     /// Who found the buyer.
     pub traffic: Traffic,
     /// Whose page takes the money; `None` for the shop's usual one.
@@ -87,6 +88,7 @@ pub async fn start(
         email: purchase.email,
         provider,
         basis: basis(app, purchase.traffic),
+        network: purchase.network,
     };
     let placed = match idempotency {
         Some(key) => app.transact_once(caller, key, command, checkout).await?,
@@ -101,6 +103,41 @@ fn basis(app: &App, traffic: Traffic) -> Basis {
         fees: fees(app),
         tariff: tariff(app),
     }
+}
+
+/// What is wanted, with the country that the buyer is taken to be in unless they said: where their
+/// account is, what their languages say, or where the seller of record is. While no tax is
+/// collected, nobody needs to be anywhere.
+pub async fn whereabouts(
+    app: &App,
+    caller: &Caller,
+    accept_language: &str,
+    wanted: Wanted,
+) -> Result<Wanted, FulfilmentError> {
+    if wanted.country.is_some() {
+        return Ok(wanted);
+    }
+    let Some(home) = app.read(caller, (), taxes::policy).await?.home else {
+        return Ok(wanted);
+    };
+    let known = match caller.account {
+        Some(_) => app.read(caller, taxes::OwnPlace, taxes::own_place).await?,
+        None => taxes::Buyer::default(),
+    };
+    if let Some(place) = known.place {
+        let vat_id = known.vat_id.map(|id| id.as_str().to_owned());
+        return Ok(Wanted {
+            country: Some(place.country().to_owned()),
+            region: wanted.region.or(place.region().map(str::to_owned)),
+            vat_id: wanted.vat_id.or(vat_id),
+            ..wanted
+        });
+    }
+    let guessed = taxes::places::guess(accept_language);
+    Ok(Wanted {
+        country: Some(guessed.unwrap_or(home.country()).to_owned()),
+        ..wanted
+    })
 }
 
 /// What something costs the caller now, and what its codes do.
@@ -140,6 +177,8 @@ pub struct Bid {
     pub promise: Promise,
     /// A guest's address.
     pub email: Option<String>,
+    /// The country of the network that the buyer came from, if it is known.
+    pub network: Option<String>,
     /// Who found the buyer.
     pub traffic: Traffic,
     /// Whose page takes the money; `None` for the shop's usual one.
@@ -165,6 +204,7 @@ pub async fn confirm_quote(
         email: bid.email,
         provider,
         basis: basis(app, bid.traffic),
+        network: bid.network,
         cart: bid.cart,
         waived: bid.waived,
     };

@@ -4,7 +4,7 @@ mod quotes;
 
 use super::{
     ClaimOrder, Consent, FulfilmentError, Item, OrderPage, Purchase, Started, ViewOrder, Wanted,
-    claim, limit_confirms, order_page, pay_again, start,
+    claim, limit_confirms, order_page, pay_again, start, whereabouts,
 };
 use crate::app::App;
 use crate::domains::ledger::Traffic;
@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::wire::{IdempotencyKey, JsonBody, PathParam, Query, Visitor};
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use mintreu::id::{OrderId, PriceId};
 use mintreu::{Currency, Money, Timestamp};
@@ -50,6 +50,7 @@ impl From<FulfilmentError> for Problem {
             E::Cart(error) => error.into(),
             E::Promotion(error) => error.into(),
             E::Subscription(error) => error.into(),
+            E::Tax(error) => error.into(),
             E::ProviderUnknown(_) => Self::new(422, "provider_unknown", detail).at("provider"),
             E::ProviderUnavailable { .. } => {
                 Self::new(502, "provider_unavailable", detail).after(10)
@@ -86,9 +87,17 @@ pub struct CheckoutIn {
     /// For one, when the buyer names the price; what is suggested when absent.
     #[serde(default)]
     unit_minor: Option<i64>,
-    /// Where the buyer is (two capitals), for prices that are for some countries.
+    /// Where the buyer is (two capitals): for tax, and for prices that are for some countries.
+    /// While tax is collected and this is absent, where the account is, or what `Accept-Language`
+    /// says.
     #[serde(default)]
     country: Option<String>,
+    /// A region of it (ISO 3166-2, without the country), where tax differs: `20` for the Azores.
+    #[serde(default)]
+    region: Option<String>,
+    /// A business's VAT id, of the same country.
+    #[serde(default)]
+    vat_id: Option<String>,
     /// Codes that make it cheaper, at most 10; one that does nothing is refused.
     #[serde(default)]
     codes: Vec<String>,
@@ -139,21 +148,28 @@ impl From<Started> for CheckoutOut {
 async fn post_checkout(
     State(app): State<Arc<App>>,
     visitor: Visitor,
+    headers: HeaderMap,
     key: IdempotencyKey,
     body: JsonBody<CheckoutIn>,
 ) -> Result<Response, Problem> {
     let given = body.value;
+    let wanted = Wanted {
+        items: vec![Item {
+            price: PriceId::parse(&given.price_id)?,
+            quantity: given.quantity,
+            named: given.unit_minor,
+        }],
+        codes: given.codes,
+        country: given.country,
+        region: given.region,
+        vat_id: given.vat_id,
+    };
+    let languages = quotes::languages(&headers);
+    let wanted = whereabouts(&app, &visitor.caller, languages, wanted).await?;
     let currency = Currency::parse(&given.currency)?;
     let purchase = Purchase {
-        wanted: Wanted {
-            items: vec![Item {
-                price: PriceId::parse(&given.price_id)?,
-                quantity: given.quantity,
-                named: given.unit_minor,
-            }],
-            codes: given.codes,
-            country: given.country,
-        },
+        wanted,
+        network: visitor.country.clone(),
         seen: Money::new(given.amount_minor, currency),
         email: given.email,
         traffic: Traffic::parse(given.source.as_deref().unwrap_or_default()),

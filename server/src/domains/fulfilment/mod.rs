@@ -38,7 +38,7 @@ pub use confirm::{Confirm, confirm};
 pub use consent::{Consent, ConsentKind, ConsentText};
 pub use flow::{
     Bid, Purchase, Started, confirm_quote, limit_confirms, order_path, pay_again, promise_of,
-    quote_of, start,
+    quote_of, start, whereabouts,
 };
 pub use model::FulfilmentError;
 pub use pages::{

@@ -11,6 +11,7 @@ use crate::domains::payments::PaymentError;
 use crate::domains::promotions::PromotionError;
 use crate::domains::refunds::RefundError;
 use crate::domains::subscriptions::SubscriptionError;
+use crate::domains::taxes::TaxError;
 use crate::queue::JobError;
 use crate::store::StoreError;
 
@@ -44,6 +45,9 @@ pub enum FulfilmentError {
     /// Subscriptions.
     #[error(transparent)]
     Subscription(#[from] SubscriptionError),
+    /// Taxes.
+    #[error(transparent)]
+    Tax(#[from] TaxError),
     /// This server takes no money through that provider.
     #[error("this shop takes no payments through {0:?}")]
     ProviderUnknown(String),

@@ -50,6 +50,13 @@ pub struct Promise {
     total: i64,
     codes: Vec<String>,
     country: Option<String>,
+    #[serde(default)]
+    region: Option<String>,
+    #[serde(default)]
+    vat_id: Option<String>,
+    /// Why the tax is what it is, at which rate, and whose it is.
+    #[serde(default)]
+    tax: (String, u32, String),
     /// The language of what is agreed to.
     language: String,
     /// Versions and hashes of what is agreed to.
@@ -105,6 +112,13 @@ fn shown(quoted: &Quoted) -> Vec<Shown> {
     pairs.map(line).collect()
 }
 
+/// Whose tax, at which rate and why: what is contained in a price may change and the price not.
+fn shown_tax(quoted: &Quoted) -> (String, u32, String) {
+    let tax = &quoted.tax;
+    let code = tax.why.code().to_owned();
+    (code, tax.bps, tax.jurisdiction.clone())
+}
+
 /// What is agreed to, as it is compared.
 fn sealed_texts(quoted: &Quoted, locale: Locale) -> Vec<(String, String)> {
     let texts = consent::texts(quoted, locale).into_iter();
@@ -124,6 +138,9 @@ impl Promise {
             total: quoted.total.minor(),
             codes: wanted.codes.iter().filter(works).cloned().collect(),
             country: wanted.country.clone(),
+            region: wanted.region.clone(),
+            vat_id: wanted.vat_id.clone(),
+            tax: shown_tax(quoted),
             language: locale.tag().to_owned(),
             texts: sealed_texts(quoted, locale),
             lines: shown(quoted),
@@ -168,6 +185,11 @@ impl Promise {
         &self.codes
     }
 
+    /// Where the buyer is taken to be.
+    pub fn country(&self) -> Option<&str> {
+        self.country.as_deref()
+    }
+
     /// Until when it can be confirmed.
     pub fn ends_at(&self) -> Timestamp {
         Timestamp::from_ms(self.at.saturating_add(GOOD_FOR_MS))
@@ -192,6 +214,8 @@ impl Promise {
             items: items.collect::<Result<_, FulfilmentError>>()?,
             codes: self.codes.clone(),
             country: self.country.clone(),
+            region: self.region.clone(),
+            vat_id: self.vat_id.clone(),
         })
     }
 
@@ -206,7 +230,7 @@ impl Promise {
     pub fn holds(&self, quoted: &Quoted, now: Timestamp) -> bool {
         let fresh = (0..GOOD_FOR_MS).contains(&(now.ms().saturating_sub(self.at)));
         let total = self.total().is_ok_and(|total| total == quoted.total);
-        let same = total && self.lines == shown(quoted);
+        let same = total && self.lines == shown(quoted) && self.tax == shown_tax(quoted);
         fresh && same && self.terms_hold(quoted) && quoted.refused.is_empty()
     }
 
@@ -250,6 +274,9 @@ mod tests {
             total: 4_900,
             codes: vec!["SPRING".to_owned()],
             country: None,
+            region: None,
+            vat_id: None,
+            tax: Default::default(),
             language: "en".to_owned(),
             texts: Vec::new(),
             lines: Vec::new(),

@@ -10,6 +10,7 @@ use crate::domains::catalog::{self, Price, PriceModel};
 use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use crate::domains::orders::{self, MAX_LINES, MAX_QUANTITY, NewLine, OrderError, SplitAmounts};
 use crate::domains::promotions::{self, Asked, Buyer, Candidate, Discount, Refusal};
+use crate::domains::taxes::{self, Tax};
 use crate::store::{StoreError, Tx};
 use mintreu::id::{PriceId, TenantId};
 use mintreu::{Money, Timestamp};
@@ -44,8 +45,24 @@ pub struct Wanted {
     pub items: Vec<Item>,
     /// As typed, tried in this order.
     pub codes: Vec<String>,
-    /// Where the buyer says to be (two capitals): some prices are for some countries.
+    /// Where the buyer says to be (two capitals): some prices are for some countries, and tax is
+    /// of where the buyer is.
     pub country: Option<String>,
+    /// Which region of it, where tax differs.
+    pub region: Option<String>,
+    /// The VAT id of a business.
+    pub vat_id: Option<String>,
+}
+
+impl Wanted {
+    /// What the buyer declares, as far as tax goes.
+    pub(super) fn buyer(&self) -> Result<taxes::Buyer, FulfilmentError> {
+        Ok(taxes::Buyer::declared(
+            self.country.as_deref(),
+            self.region.as_deref(),
+            self.vat_id.as_deref(),
+        )?)
+    }
 }
 
 /// What the house takes of a sale.
@@ -68,6 +85,8 @@ pub struct Quoted {
     pub given: Vec<Option<Discount>>,
     /// Who gets what of each line.
     pub splits: Vec<SplitAmounts>,
+    /// What each line bears.
+    pub tax: Tax,
     /// Codes that do nothing, and why.
     pub refused: Vec<(String, Refusal)>,
     /// What the buyer pays.
@@ -96,12 +115,15 @@ pub(super) fn price(
             line.discount_why.clone_from(&given.why);
         }
     }
-    let splits = orders::divide(&lines, basis.fees.share(basis.traffic), basis.tariff)?;
+    let tax = taxes::tax_for(tx, tenant, now, &wanted.buyer()?)?;
+    let share = basis.fees.share(basis.traffic);
+    let splits = orders::divide(&lines, &tax, (share, basis.tariff))?;
     let total = orders::total(splits.iter().map(|split| split.charged))?;
     Ok(Quoted {
         lines,
         given,
         splits,
+        tax,
         refused,
         total,
     })

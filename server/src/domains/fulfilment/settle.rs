@@ -16,6 +16,7 @@ use crate::domains::payments::{
 use crate::domains::promotions;
 use crate::domains::refunds::{self, Heard};
 use crate::domains::subscriptions;
+use crate::domains::taxes::{self, Movement, Way};
 use mintreu::id::{InvoiceId, LicenseId, OrderId, PaymentEventId};
 use mintreu::{Money, Timestamp};
 
@@ -70,7 +71,12 @@ fn decide(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<&'static str, Fulfilm
     };
     let mut order = orders::by_id(cx, order)?;
     match event.kind {
-        EventKind::Succeeded => paid(cx, event, &mut order),
+        EventKind::Succeeded => {
+            if let Some(country) = &event.method_country {
+                taxes::note_method(cx, order.id, country)?;
+            }
+            paid(cx, event, &mut order)
+        }
         EventKind::Failed => failed(cx, &mut order, &payment),
         _ => Ok("noted"),
     }
@@ -170,6 +176,14 @@ fn post_sale(cx: &mut Cx<'_>, order: &Order) -> Result<(), FulfilmentError> {
     let sale = Balanced::new(key, Reason::Sale, order.id.to_string(), postings)?;
     ledger::post(cx, &sale)?;
     for line in &order.lines {
+        let movement = Movement {
+            source: format!("sale:{}:{}", order.id, line.id),
+            way: Way::Sale,
+            tax: &line.tax,
+            base: line.split.tax_base(),
+            amount: line.split.tax,
+        };
+        taxes::note(cx, &movement)?;
         let hold = Hold {
             source: line.id.to_string(),
             seller: line.seller,

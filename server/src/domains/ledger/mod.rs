@@ -42,4 +42,4 @@ pub use ops::{
     Balance, Hold, Posted, RELEASE_JOB, ReleasePayload, TrialBalance, hold, least, may_refund,
     post, release, reverse, reverse_key, seller_balances, trial_balance,
 };
-pub use split::{FeePolicy, PaymentTariff, Split, SplitError, SplitLine, Tax, Traffic, split_sale};
+pub use split::{FeePolicy, PaymentTariff, Split, SplitError, SplitLine, Traffic, split_sale};

@@ -4,6 +4,7 @@
 //! Shares of one line use the largest remainder, and so does the payment fee, which is charged
 //! once for a payment and divided among its lines; so parts always add up to what the buyer pays.
 
+use crate::domains::taxes::{Tax, Taxed};
 use mintreu::{Error, Money};
 use serde::Serialize;
 
@@ -100,25 +101,6 @@ impl Default for PaymentTariff {
     }
 }
 
-/// Tax of one line: the rate, and why it is that.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tax {
-    /// Added on top of the net price.
-    pub bps: u32,
-    /// Stored with the line.
-    pub reason: String,
-}
-
-impl Tax {
-    /// No tax, and why.
-    pub fn zero(reason: impl Into<String>) -> Self {
-        Self {
-            bps: 0,
-            reason: reason.into(),
-        }
-    }
-}
-
 /// What is sold on one line, before it is divided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SplitLine {
@@ -141,9 +123,9 @@ pub struct Split {
     pub gross: Money,
     /// Taken off.
     pub discount: Money,
-    /// On top.
+    /// On top of the price, or contained in it.
     pub tax: Money,
-    /// What the buyer pays: gross − discount + tax.
+    /// What the buyer pays: gross − discount, and the tax when it comes on top.
     pub charged: Money,
     /// The platform's part.
     pub platform_fee: Money,
@@ -194,26 +176,17 @@ pub fn split_sale(lines: &[SplitLine], tariff: PaymentTariff) -> Result<Vec<Spli
         .collect()
 }
 
-/// The net price, its tax, and both together.
-#[derive(Clone, Copy)]
-struct Charge {
-    net: Money,
-    tax: Money,
-    charged: Money,
-}
-
-fn charge(line: &SplitLine) -> Result<Charge, SplitError> {
-    let net = line.gross.checked_sub(line.discount)?;
-    if net.minor() < 0 || line.discount.minor() < 0 {
+/// The price after its discount, taxed: shares are of what is left without the tax.
+fn charge(line: &SplitLine) -> Result<Taxed, SplitError> {
+    let price = line.gross.checked_sub(line.discount)?;
+    if price.minor() < 0 || line.discount.minor() < 0 {
         return Err(SplitError::Negative);
     }
-    let tax = net.basis_points(line.tax.bps)?;
-    let charged = net.checked_add(tax)?;
-    Ok(Charge { net, tax, charged })
+    Ok(line.tax.on(price)?)
 }
 
 /// The fee of the whole payment, shared by what each line costs the buyer.
-fn payment_fees(charges: &[Charge], tariff: PaymentTariff) -> Result<Vec<Money>, SplitError> {
+fn payment_fees(charges: &[Taxed], tariff: PaymentTariff) -> Result<Vec<Money>, SplitError> {
     let Some(first) = charges.first() else {
         return Ok(Vec::new());
     };
@@ -235,7 +208,7 @@ fn payment_fees(charges: &[Charge], tariff: PaymentTariff) -> Result<Vec<Money>,
 
 fn divide(
     line: &SplitLine,
-    charge: Charge,
+    charge: Taxed,
     fee: Money,
     tariff: PaymentTariff,
 ) -> Result<Split, SplitError> {
@@ -243,7 +216,7 @@ fn divide(
     let rest = taken.and_then(|taken| WHOLE.checked_sub(taken));
     let rest = rest.ok_or(SplitError::Shares)?;
     let weights = [line.platform_bps, line.affiliate_bps, rest].map(u64::from);
-    let shares = charge.net.split(&weights)?;
+    let shares = charge.base.split(&weights)?;
     let (platform_fee, affiliate, before_fee) = (shares[0], shares[1], shares[2]);
     // The seller's part is never negative: what the tariff asks beyond it, the platform bears.
     let payment_fee = Money::new(fee.minor().min(before_fee.minor()), fee.currency());
@@ -281,7 +254,7 @@ fn percent(bps: u32) -> String {
     format!("{}.{:02} %", bps / 100, bps % 100)
 }
 
-fn explain(line: &SplitLine, charge: &Charge, parts: &Parts, tariff: PaymentTariff) -> Vec<Step> {
+fn explain(line: &SplitLine, charge: &Taxed, parts: &Parts, tariff: PaymentTariff) -> Vec<Step> {
     let step = |step, amount: Money, why: String| Step {
         step,
         amount_minor: amount.minor(),
@@ -322,13 +295,12 @@ mod tests {
     }
 
     fn line(gross: i64, discount: i64, tax_bps: u32, platform: u32, affiliate: u32) -> SplitLine {
-        let reason = "test".to_owned();
         SplitLine {
             gross: eur(gross),
             discount: eur(discount),
             tax: Tax {
                 bps: tax_bps,
-                reason,
+                ..Tax::zero("test")
             },
             platform_bps: platform,
             affiliate_bps: affiliate,
@@ -380,6 +352,18 @@ mod tests {
         );
     }
 
+    /// The price contains 7.82 of tax, and 15 % of the other 41.18 are the platform's.
+    #[test]
+    fn a_price_that_contains_its_tax_is_all_that_is_paid() {
+        let mut sold = line(4_900, 0, 1_900, 1_500, 0);
+        sold.tax.inclusive = true;
+        let parts = split_sale(&[sold], PaymentTariff::default()).expect("splits");
+        let part = &parts[0];
+        assert_eq!((part.charged, part.tax), (eur(4_900), eur(782)));
+        assert_eq!(part.platform_fee, eur(618)); // 617.7
+        assert_eq!((part.payment_fee, part.seller), (eur(172), eur(3_328)));
+    }
+
     #[test]
     fn impossible_lines_are_refused() {
         let tariff = PaymentTariff::default();
@@ -406,10 +390,12 @@ mod tests {
         fn parts_add_up_and_nobody_owes(
             lines in proptest::collection::vec(
                 (0_i64..50_000_000, 0_u32..=100, 0_u32..=3_000, 0_u32..=5_000, 0_u32..=5_000), 1..8),
-            bps in 0_u32..1_000, fixed_minor in 0_i64..500,
+            bps in 0_u32..1_000, fixed_minor in 0_i64..500, inclusive: bool,
         ) {
             let lines: Vec<_> = lines.iter().map(|&(gross, off, tax, platform, affiliate)| {
-                line(gross, gross * i64::from(off) / 100, tax, platform, affiliate)
+                let mut line = line(gross, gross * i64::from(off) / 100, tax, platform, affiliate);
+                line.tax.inclusive = inclusive;
+                line
             }).collect();
             let parts = split_sale(&lines, PaymentTariff { bps, fixed_minor }).expect("splits");
             prop_assert_eq!(parts.len(), lines.len());

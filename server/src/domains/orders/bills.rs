@@ -5,7 +5,8 @@ use super::ops::{contact, store};
 use crate::app::Cx;
 use crate::domains::catalog::model::LicenseTerms;
 use crate::domains::catalog::{Price, Product};
-use crate::domains::ledger::{PaymentTariff, SplitLine, Tax, Traffic, split_sale};
+use crate::domains::ledger::{PaymentTariff, SplitLine, Traffic, split_sale};
+use crate::domains::taxes::{self, Evidence};
 use crate::store::StoreError;
 use mintreu::Money;
 use mintreu::id::{AccountId, OrderId, OrderLineId};
@@ -40,7 +41,9 @@ pub struct PlaceBill<'a> {
 
 /// Places the order; it awaits its payment.
 pub fn place_bill(cx: &mut Cx<'_>, new: &PlaceBill<'_>) -> Result<Order, OrderError> {
-    let line = line(cx, new)?;
+    let tenant = cx.caller.tenant;
+    let buyer = taxes::buyer_again(cx.tx, tenant, (new.account, new.first))?;
+    let line = line(cx, new, &buyer)?;
     let email = match new.first.filter(|_| new.account.is_none()) {
         Some(first) => contact(cx, first)?,
         None => None,
@@ -56,12 +59,19 @@ pub fn place_bill(cx: &mut Cx<'_>, new: &PlaceBill<'_>) -> Result<Order, OrderEr
         paid_at: None,
         lines: vec![line],
     };
-    store(cx, order, email.as_deref())
+    let order = store(cx, order, email.as_deref())?;
+    let evidence = Evidence {
+        buyer,
+        ..Evidence::default()
+    };
+    taxes::locate(cx, (order.id, new.account), &evidence)?;
+    Ok(order)
 }
 
-fn line(cx: &mut Cx<'_>, new: &PlaceBill<'_>) -> Result<Line, OrderError> {
+/// The line, taxed as things stand now where its buyer is now.
+fn line(cx: &mut Cx<'_>, new: &PlaceBill<'_>, buyer: &taxes::Buyer) -> Result<Line, OrderError> {
     let gross = new.unit.checked_mul(new.quantity)?;
-    let tax = Tax::zero("zero-rated: no tax rule applies to this sale");
+    let tax = taxes::tax_for(cx.tx, cx.caller.tenant, cx.now, buyer)?;
     let sold = SplitLine {
         gross,
         discount: Money::zero(gross.currency()),
@@ -88,7 +98,7 @@ fn line(cx: &mut Cx<'_>, new: &PlaceBill<'_>) -> Result<Line, OrderError> {
         period: new.price.period,
         quantity: new.quantity,
         unit: new.unit,
-        tax: (tax.bps, tax.reason),
+        tax,
         split,
         terms: new.terms.clone(),
     })

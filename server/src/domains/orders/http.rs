@@ -97,8 +97,19 @@ pub struct LineOut {
     unit_minor: i64,
     discount_minor: i64,
     tax_minor: i64,
-    /// Why the tax is what it is.
+    /// Why the tax is what it is, in words.
     tax_reason: String,
+    /// The same as a code: `not_registered`, `standard`, `own_rate`, `reverse_charge`, `no_tax`,
+    /// `assumed`.
+    tax_code: &'static str,
+    /// In hundredths of a percent.
+    tax_bps: u32,
+    /// Whose tax: `DE`, `PT-20`; empty while none is collected.
+    tax_jurisdiction: String,
+    /// Whether the price contains it.
+    tax_inclusive: bool,
+    /// What was taxed.
+    tax_base_minor: i64,
     amount_minor: i64,
 }
 
@@ -127,7 +138,12 @@ impl From<&Line> for LineOut {
             unit_minor: line.unit.minor(),
             discount_minor: line.split.discount.minor(),
             tax_minor: line.split.tax.minor(),
-            tax_reason: line.tax.1.clone(),
+            tax_reason: line.tax.reason.clone(),
+            tax_code: line.tax.why.code(),
+            tax_bps: line.tax.bps,
+            tax_jurisdiction: line.tax.jurisdiction.clone(),
+            tax_inclusive: line.tax.inclusive,
+            tax_base_minor: line.split.tax_base().minor(),
             amount_minor: line.split.charged.minor(),
         }
     }

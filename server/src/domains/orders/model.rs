@@ -3,6 +3,7 @@
 use crate::caller::Denied;
 use crate::domains::catalog::model::{Kind, LicenseTerms, Period, PriceModel};
 use crate::domains::ledger::{Parts, Split, SplitError, Traffic};
+use crate::domains::taxes::Tax;
 use crate::store::StoreError;
 use mintreu::id::{AccountId, OrderId, OrderLineId, PriceId, ProductId};
 use mintreu::{Money, Timestamp};
@@ -202,8 +203,8 @@ pub struct Line {
     pub quantity: i64,
     /// For one.
     pub unit: Money,
-    /// The rate of tax in basis points, and why.
-    pub tax: (u32, String),
+    /// Its tax: rate, jurisdiction, and why.
+    pub tax: Tax,
     /// Who gets what.
     pub split: SplitAmounts,
     /// What a license grants, as it was sold.
@@ -217,7 +218,7 @@ pub struct SplitAmounts {
     pub gross: Money,
     /// Taken off.
     pub discount: Money,
-    /// On top.
+    /// On top of the price, or contained in it.
     pub tax: Money,
     /// What the buyer pays.
     pub charged: Money,
@@ -234,6 +235,12 @@ pub struct SplitAmounts {
 }
 
 impl SplitAmounts {
+    /// What was taxed: all that is paid but the tax.
+    pub const fn tax_base(&self) -> Money {
+        let base = self.charged.minor().saturating_sub(self.tax.minor());
+        Money::new(base, self.charged.currency())
+    }
+
     /// The parts that can go back.
     pub const fn parts(&self) -> Parts {
         let minor = [

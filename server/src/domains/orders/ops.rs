@@ -9,7 +9,8 @@ use crate::app::{Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::custody::Custody;
 use crate::domains::catalog::Offer;
-use crate::domains::ledger::{FeePolicy, PaymentTariff, SplitLine, Tax, Traffic, split_sale};
+use crate::domains::ledger::{FeePolicy, PaymentTariff, SplitLine, Traffic, split_sale};
+use crate::domains::taxes::{self, Evidence, Tax};
 use crate::store::{StoreError, Tx};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -70,6 +71,10 @@ pub struct PlaceOrder {
     pub fees: FeePolicy,
     /// What the payment costs.
     pub tariff: PaymentTariff,
+    /// What each line bears.
+    pub tax: Tax,
+    /// Where the buyer is, as far as is known.
+    pub evidence: Evidence,
 }
 
 /// Places an order at the price its buyer saw. It awaits its payment, even when that is nothing.
@@ -95,7 +100,9 @@ pub fn place(cx: &mut Cx<'_>, new: &PlaceOrder) -> Result<Order, OrderError> {
         paid_at: None,
         lines,
     };
-    store(cx, order, email.map(String::as_str))
+    let order = store(cx, order, email.map(String::as_str))?;
+    taxes::locate(cx, (order.id, account), &new.evidence)?;
+    Ok(order)
 }
 
 /// What the buyer pays for all of it; nothing at all is no order.
@@ -156,23 +163,20 @@ fn is_address(text: &str) -> bool {
         && text.chars().all(plain)
 }
 
-/// Why a sale is not taxed: there is no rule that would.
-const NO_TAX: &str = "zero-rated: no tax rule applies to this sale";
-
-/// Who gets what of the lines of one payment.
+/// Who gets what of the lines of one payment, all of which bear the same tax.
 ///
 /// A discount or a named price may not eat up what the payment costs: that is `BelowFees`.
 pub fn divide(
     lines: &[NewLine],
-    platform_bps: u32,
-    tariff: PaymentTariff,
+    tax: &Tax,
+    (platform_bps, tariff): (u32, PaymentTariff),
 ) -> Result<Vec<SplitAmounts>, OrderError> {
     let mut sold = Vec::with_capacity(lines.len());
     for line in lines {
         sold.push(SplitLine {
             gross: line.unit.checked_mul(line.quantity)?,
             discount: line.discount,
-            tax: Tax::zero(NO_TAX),
+            tax: tax.clone(),
             platform_bps,
             affiliate_bps: 0,
         });
@@ -197,14 +201,21 @@ pub fn divide(
 
 /// The offers as lines, divided.
 fn agree(cx: &mut Cx<'_>, new: &PlaceOrder) -> Result<Vec<Line>, OrderError> {
-    let splits = divide(&new.lines, new.fees.share(new.traffic), new.tariff)?;
+    let splits = divide(
+        &new.lines,
+        &new.tax,
+        (new.fees.share(new.traffic), new.tariff),
+    )?;
     let pairs = new.lines.iter().zip(splits);
     Ok(pairs
-        .map(|(line, split)| agreed(cx.make_id(OrderLineId::from_bytes), line, split))
+        .map(|(line, split)| {
+            let id = cx.make_id(OrderLineId::from_bytes);
+            agreed(id, (line, split, &new.tax))
+        })
         .collect())
 }
 
-fn agreed(id: OrderLineId, new: &NewLine, split: SplitAmounts) -> Line {
+fn agreed(id: OrderLineId, (new, split, tax): (&NewLine, SplitAmounts, &Tax)) -> Line {
     let (product, price) = (&new.offer.product, &new.offer.price);
     Line {
         id,
@@ -219,7 +230,7 @@ fn agreed(id: OrderLineId, new: &NewLine, split: SplitAmounts) -> Line {
         period: price.period,
         quantity: new.quantity,
         unit: new.unit,
-        tax: (0, NO_TAX.to_owned()),
+        tax: tax.clone(),
         split,
         terms: product.terms.clone(),
     }

@@ -4,6 +4,7 @@ use super::model::{Line, Order, OrderState, SplitAmounts};
 use super::ops::{Sale, SalesTotal};
 use crate::domains::catalog::{Kind, Period, PriceModel};
 use crate::domains::ledger::Traffic;
+use crate::domains::taxes::{Tax, Why};
 use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::id::{AccountId, OrderId, OrderLineId, PriceId, ProductId, TenantId};
 use mintreu::{Currency, Money, Timestamp};
@@ -21,11 +22,12 @@ const INSERT_LINE: &str = "\
 INSERT INTO order_line (tenant_id, order_line_id, order_id, position, product_id, price_id,
     seller_id, seller_of_record, title, product_code, product_slug, product_kind, price_model,
     price_period, quantity, currency, unit_minor, gross_minor, discount_minor, tax_minor, tax_bps,
-    tax_reason, charged_minor, platform_fee_minor, payment_fee_minor, affiliate_minor,
-    seller_net_minor, split, terms)
+    tax_reason, tax_code, tax_jurisdiction, tax_inclusive, tax_base, charged_minor,
+    platform_fee_minor, payment_fee_minor, affiliate_minor, seller_net_minor, split, terms)
 VALUES (:tenant, :line, :order, :position, :product, :price, :seller, 'platform', :title, :code,
     :slug, :kind, :model, :period, :quantity, :currency, :unit, :gross, :discount, :tax, :tax_bps,
-    :tax_reason, :charged, :platform_fee, :payment_fee, :affiliate, :seller_net, :split, :terms)";
+    :tax_reason, :tax_code, :jurisdiction, :inclusive, :tax_base, :charged, :platform_fee,
+    :payment_fee, :affiliate, :seller_net, :split, :terms)";
 
 const FIND_ORDER: &str = "\
 SELECT order_id, account_id, state, currency, total_minor, traffic, access_hash,
@@ -35,8 +37,9 @@ FROM customer_order WHERE tenant_id = :tenant AND order_id = :order";
 const LINES: &str = "\
 SELECT order_line_id, product_id, price_id, seller_id, title, product_code, product_slug,
     product_kind, price_model, price_period, quantity, currency, unit_minor, gross_minor,
-    discount_minor, tax_minor, tax_bps, tax_reason, charged_minor, platform_fee_minor,
-    payment_fee_minor, affiliate_minor, seller_net_minor, split, terms
+    discount_minor, tax_minor, tax_bps, tax_reason, tax_code, tax_jurisdiction, tax_inclusive,
+    charged_minor, platform_fee_minor, payment_fee_minor, affiliate_minor, seller_net_minor,
+    split, terms
 FROM order_line WHERE tenant_id = :tenant AND order_id = :order ORDER BY position";
 
 const MOVE_ORDER: &str = "\
@@ -73,7 +76,7 @@ ORDER BY l.order_line_id DESC LIMIT :limit";
 
 const SALES_TOTALS: &str = "\
 SELECT l.currency, COUNT(*) AS sold,
-    CAST(COALESCE(SUM(l.gross_minor - l.discount_minor), 0) AS BIGINT) AS net_minor,
+    CAST(COALESCE(SUM(l.charged_minor - l.tax_minor), 0) AS BIGINT) AS net_minor,
     CAST(COALESCE(SUM(l.platform_fee_minor), 0) AS BIGINT) AS platform_fee_minor,
     CAST(COALESCE(SUM(l.payment_fee_minor), 0) AS BIGINT) AS payment_fee_minor,
     CAST(COALESCE(SUM(l.seller_net_minor), 0) AS BIGINT) AS seller_net_minor
@@ -150,10 +153,19 @@ fn split(row: &Row) -> Result<SplitAmounts, StoreError> {
     })
 }
 
+fn tax(row: &Row) -> Result<Tax, StoreError> {
+    Ok(Tax {
+        why: named(row, "tax_code", Why::parse)?,
+        bps: u32::try_from(row.int("tax_bps")?).map_err(shape)?,
+        jurisdiction: row.text("tax_jurisdiction")?,
+        inclusive: row.int("tax_inclusive")? != 0,
+        reason: row.text("tax_reason")?,
+    })
+}
+
 fn line(row: &Row) -> Result<Line, StoreError> {
     let period = row.opt_text("price_period")?;
     let period = period.map(|text| Period::parse(&text).ok_or_else(|| shape("no such period")));
-    let tax_bps = u32::try_from(row.int("tax_bps")?).map_err(shape)?;
     Ok(Line {
         id: row.id("order_line_id", OrderLineId::from_bytes)?,
         product: row.id("product_id", ProductId::from_bytes)?,
@@ -167,7 +179,7 @@ fn line(row: &Row) -> Result<Line, StoreError> {
         period: period.transpose()?,
         quantity: row.int("quantity")?,
         unit: amount(row, "unit_minor")?,
-        tax: (tax_bps, row.text("tax_reason")?),
+        tax: tax(row)?,
         split: split(row)?,
         terms: serde_json::from_str(&row.text("terms")?).map_err(shape)?,
     })
@@ -249,8 +261,11 @@ fn agreed(line: &Line) -> Result<Vec<(&'static str, Value)>, StoreError> {
         ("quantity", line.quantity.into()),
         ("currency", line.unit.currency().code().into()),
         ("unit", line.unit.minor().into()),
-        ("tax_bps", i64::from(line.tax.0).into()),
-        ("tax_reason", line.tax.1.as_str().into()),
+        ("tax_bps", i64::from(line.tax.bps).into()),
+        ("tax_reason", line.tax.reason.as_str().into()),
+        ("tax_code", line.tax.why.code().into()),
+        ("jurisdiction", line.tax.jurisdiction.as_str().into()),
+        ("inclusive", i64::from(line.tax.inclusive).into()),
         (
             "terms",
             serde_json::to_string(&line.terms).map_err(shape)?.into(),
@@ -259,11 +274,12 @@ fn agreed(line: &Line) -> Result<Vec<(&'static str, Value)>, StoreError> {
 }
 
 /// Who gets what, as parameters.
-fn divided(split: &SplitAmounts) -> [(&'static str, Value); 9] {
+fn divided(split: &SplitAmounts) -> [(&'static str, Value); 10] {
     [
         ("gross", split.gross.minor().into()),
         ("discount", split.discount.minor().into()),
         ("tax", split.tax.minor().into()),
+        ("tax_base", split.tax_base().minor().into()),
         ("charged", split.charged.minor().into()),
         ("platform_fee", split.platform_fee.minor().into()),
         ("payment_fee", split.payment_fee.minor().into()),

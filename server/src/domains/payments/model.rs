@@ -104,6 +104,8 @@ pub struct PaymentEvent {
     pub amount: Money,
     /// Why it failed.
     pub failure_code: Option<String>,
+    /// The country of what was paid with, when the provider knows it.
+    pub method_country: Option<String>,
     /// What was made of it; `None` until its job has run.
     pub outcome: Option<String>,
 }

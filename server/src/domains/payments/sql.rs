@@ -38,16 +38,16 @@ WHERE tenant_id = :tenant AND payment_id = :payment";
 
 const INSERT_EVENT: &str = "\
 INSERT INTO payment_event (tenant_id, payment_event_id, provider, provider_event_id, kind,
-    payment_reference, object, object_reference, amount_minor, currency, failure_code, occurred_at,
-    received_at, outcome, settled_at)
+    payment_reference, object, object_reference, amount_minor, currency, failure_code, method_country,
+    occurred_at, received_at, outcome, settled_at)
 VALUES (:tenant, :event, :provider, :provider_event, :kind, :reference, :object,
-    :object_reference, :amount, :currency, :failure, :occurred, :now, NULL, NULL)
+    :object_reference, :amount, :currency, :failure, :method, :occurred, :now, NULL, NULL)
 ON CONFLICT (tenant_id, provider, provider_event_id) DO NOTHING
 RETURNING payment_event_id";
 
 const FIND_EVENT: &str = "\
 SELECT payment_event_id, provider, kind, payment_reference, object, object_reference,
-    amount_minor, currency, failure_code, occurred_at, outcome
+    amount_minor, currency, failure_code, method_country, occurred_at, outcome
 FROM payment_event WHERE tenant_id = :tenant AND payment_event_id = :event";
 
 const RECORD_OUTCOME: &str = "\
@@ -215,6 +215,7 @@ pub(super) fn insert_event(tx: &mut dyn Tx, new: &NewEvent<'_>) -> Result<bool, 
         ("amount", event.amount.minor().into()),
         ("currency", event.amount.currency().code().into()),
         ("failure", event.failure_code.clone().into()),
+        ("method", event.method_country.clone().into()),
         ("occurred", event.occurred_at.into()),
         ("now", new.now.into()),
     ];
@@ -245,6 +246,7 @@ pub(super) fn find_event(
         occurred_at: row.at("occurred_at")?,
         amount: money(&row)?,
         failure_code: row.opt_text("failure_code")?,
+        method_country: row.opt_text("method_country")?,
         outcome: row.opt_text("outcome")?,
     }))
 }

@@ -11,6 +11,7 @@ use crate::domains::ledger::{
 };
 use crate::domains::licensing::{self, Unpaid};
 use crate::domains::orders::{self, Line, Order, OrderError, OrderEvent, OrderState, Step};
+use crate::domains::taxes::{self, Movement, Way};
 use mintreu::Money;
 use mintreu::id::{LedgerTransactionId, OrderId, OrderLineId};
 
@@ -151,16 +152,41 @@ pub(super) fn take(
     let mut reversals = std::mem::take(&mut book.reversals);
     let mut postings = Vec::new();
     for one in reversals.iter_mut().filter(|one| one.cause == taking.cause) {
-        let seller = book.line(one.line)?.seller;
+        let line = book.line(one.line)?;
+        let seller = line.seller;
         let borne = taking.fees.borne_by_seller(&one.parts)?;
         one.from_held = ledger::take_held(cx, &one.line.to_string(), borne)?;
         one.fee_returned = taking.fees == Fees::Returned;
         one.state = ReversalState::Taken;
         sql::update_reversal(cx.tx, cx.caller.tenant, one)?;
         postings.extend(postings_of(one, seller, borne)?);
+        note_tax(cx, line, (one, &taking.key), false)?;
     }
     book.reversals = reversals;
     post(cx, book.order.id, (&taking.key, taking.reason), postings)
+}
+
+/// Keeps what tax went back with a reversal; undoing it is the same as less than nothing.
+fn note_tax(
+    cx: &mut Cx<'_>,
+    line: &Line,
+    (one, key): (&LineReversal, &str),
+    undone: bool,
+) -> Result<(), RefundError> {
+    let tax = one.parts.get(Part::Tax);
+    let base = one.parts.total()?.checked_sub(tax)?;
+    let (sign, base, amount) = match undone {
+        false => ("", base, tax),
+        true => ("undone:", base.checked_neg()?, tax.checked_neg()?),
+    };
+    let movement = Movement {
+        source: format!("{sign}{key}:{}", line.id),
+        way: Way::Refund,
+        tax: &line.tax,
+        base,
+        amount,
+    };
+    Ok(taxes::note(cx, &movement)?)
 }
 
 fn postings_of(
@@ -219,13 +245,16 @@ pub(super) fn undo(
 ) -> Result<(), RefundError> {
     let order = book.order.id.to_string();
     ledger::reverse_key(cx, key, &order)?;
-    for one in book.reversals.iter_mut().filter(|one| one.cause == cause) {
+    let mut reversals = std::mem::take(&mut book.reversals);
+    for one in reversals.iter_mut().filter(|one| one.cause == cause) {
         if one.state == ReversalState::Taken {
             ledger::put_back(cx, &one.line.to_string(), one.from_held, cause)?;
+            note_tax(cx, book.line(one.line)?, (one, key), true)?;
         }
         one.state = ReversalState::Undone;
         sql::update_reversal(cx.tx, cx.caller.tenant, one)?;
     }
+    book.reversals = reversals;
     if book.is_disputed() {
         freeze(cx, book)?;
     }

@@ -124,6 +124,7 @@ impl Gateway for Sandbox {
             object_reference: body.object_reference,
             amount: Money::new(body.amount_minor, currency),
             failure_code: body.failure_code,
+            method_country: body.method_country,
             occurred_at: Timestamp::from_ms(body.created_at),
             id: body.id,
         })

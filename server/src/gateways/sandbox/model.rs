@@ -217,6 +217,9 @@ pub struct EventBody {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_code: Option<String>,
+    /// The country of the card that paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method_country: Option<String>,
     /// Milliseconds since 1970.
     pub created_at: i64,
 }
@@ -320,6 +323,7 @@ mod tests {
             amount_minor: 4_900,
             currency: "EUR".to_owned(),
             failure_code: Some("card_declined".to_owned()),
+            method_country: Some("FR".to_owned()),
             created_at: 1,
         };
         let text = serde_json::to_string(&body).expect("writes");

@@ -156,6 +156,7 @@ fn tell_of(cx: &mut Cx<'_>, object: &StoredObject) -> Result<(), SandboxError> {
         object: Some(object),
         amount: object.amount,
         failure_code: object.failure_code.clone(),
+        country: "",
     };
     tell(cx, happening, NOW)
 }

@@ -56,6 +56,7 @@ pub fn open_session(cx: &mut Cx<'_>, cmd: &OpenSession) -> Result<String, Sandbo
         return_url: cmd.request.return_url.clone(),
         state: SessionState::Open,
         card: String::new(),
+        card_country: String::new(),
     };
     sql::insert_session(cx.tx, tenant, &new, cx.now)?;
     Ok(new.session)
@@ -74,6 +75,8 @@ pub struct Choose {
     pub session: String,
     /// What.
     pub choice: Choice,
+    /// The country of the card (two capitals), if the page says one.
+    pub country: Option<String>,
 }
 
 impl Command for Choose {
@@ -94,6 +97,11 @@ pub fn choose(cx: &mut Cx<'_>, cmd: &Choose) -> Result<StoredSession, SandboxErr
         session.state = outcome.state;
         if !matches!(cmd.choice, Choice::Confirm | Choice::Reject) {
             cmd.choice.code().clone_into(&mut session.card);
+            let capitals = |text: &&String| {
+                text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase())
+            };
+            let country = cmd.country.as_ref().filter(capitals);
+            session.card_country = country.cloned().unwrap_or_default();
         }
         sql::move_session(cx.tx, tenant, &session, cx.now)?;
         for (kind, deliveries) in outcome.events {

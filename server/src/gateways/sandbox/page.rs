@@ -122,6 +122,9 @@ fn answer(locale: Locale, stored: &StoredSession) -> Result<Response, Problem> {
 #[derive(Deserialize)]
 struct ChooseForm {
     choice: Choice,
+    /// The country of the card, two capitals.
+    #[serde(default)]
+    country: Option<String>,
 }
 
 /// The page's address is a secret of 128 random bits, and so is all the proof the form needs.
@@ -136,6 +139,7 @@ async fn choose_card(
     let command = Choose {
         session,
         choice: form.choice,
+        country: form.country.map(|text| text.trim().to_uppercase()),
     };
     let stored = app.transact(&visitor.caller, command, choose).await?;
     Ok(match stored.state {

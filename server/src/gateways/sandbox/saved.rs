@@ -53,6 +53,7 @@ pub(super) fn charge_saved(cx: &mut Cx<'_>, cmd: &ChargeSaved) -> Result<Charged
         return_url: String::new(),
         state: SessionState::Open,
         card: cmd.charge.method.clone(),
+        card_country: String::new(),
     };
     sql::insert_session(cx.tx, tenant, &session, cx.now)?;
     session.state = match failure {

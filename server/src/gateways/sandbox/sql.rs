@@ -17,16 +17,19 @@ INSERT INTO sandbox_session (tenant_id, session, idempotency_key, reference, des
 VALUES (:tenant, :session, :key, :key, :description, :amount, :currency, :url, 'open', :now, :now)";
 
 const FIND_SESSION: &str = "\
-SELECT session, reference, description, amount_minor, currency, return_url, state, card
+SELECT session, reference, description, amount_minor, currency, return_url, state, card,
+    card_country
 FROM sandbox_session WHERE tenant_id = :tenant AND session = :session";
 
 const RECENT: &str = "\
-SELECT session, reference, description, amount_minor, currency, return_url, state, card
+SELECT session, reference, description, amount_minor, currency, return_url, state, card,
+    card_country
 FROM sandbox_session WHERE tenant_id = :tenant
 ORDER BY created_at DESC, session LIMIT :limit";
 
 const MOVE_SESSION: &str = "\
-UPDATE sandbox_session SET state = :state, card = :card, updated_at = :now
+UPDATE sandbox_session SET state = :state, card = :card, card_country = :country,
+    updated_at = :now
 WHERE tenant_id = :tenant AND session = :session";
 
 const INSERT_EVENT: &str = "\
@@ -66,6 +69,8 @@ pub struct StoredSession {
     pub state: SessionState,
     /// Which card was chosen; empty before.
     pub card: String,
+    /// Its country, two capitals; empty when nobody said.
+    pub card_country: String,
 }
 
 pub(super) fn find_by_key(
@@ -136,6 +141,7 @@ fn stored(row: &Row) -> Result<StoredSession, StoreError> {
         state: SessionState::parse(&state)
             .ok_or_else(|| StoreError::shape(format!("no session state {state:?}")))?,
         card: row.text("card")?,
+        card_country: row.text("card_country")?,
     })
 }
 
@@ -150,6 +156,7 @@ pub(super) fn move_session(
         ("session", moved.session.as_str().into()),
         ("state", moved.state.code().into()),
         ("card", moved.card.as_str().into()),
+        ("country", moved.card_country.as_str().into()),
         ("now", now.into()),
     ];
     tx.execute(MOVE_SESSION, &params).map(drop)

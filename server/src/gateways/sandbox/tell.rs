@@ -58,6 +58,7 @@ pub(super) struct Happening<'a> {
     pub object: Option<&'a StoredObject>,
     pub amount: Money,
     pub failure_code: Option<String>,
+    pub country: &'a str,
 }
 
 impl<'a> Happening<'a> {
@@ -70,6 +71,7 @@ impl<'a> Happening<'a> {
             object: None,
             amount: session.amount,
             failure_code: None,
+            country: &session.card_country,
         }
     }
 }
@@ -90,6 +92,7 @@ pub(super) fn tell(
         amount_minor: what.amount.minor(),
         currency: what.amount.currency().code().to_owned(),
         failure_code: what.failure_code,
+        method_country: Some(what.country.to_owned()).filter(|country| !country.is_empty()),
         created_at: cx.now.ms(),
     };
     let body =

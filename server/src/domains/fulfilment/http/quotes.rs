@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::domains::carts::http::owner_of;
 use crate::domains::fulfilment::{
     Bid, ConsentKind, FulfilmentError, Item, Promise, Quoted, Wanted, confirm_quote, consent,
-    limit_confirms, promise_of, quote_of,
+    limit_confirms, promise_of, quote_of, whereabouts,
 };
 use crate::domains::ledger::Traffic;
 use crate::problem::Problem;
@@ -35,10 +35,11 @@ pub(super) fn identity(visitor: &Visitor) -> String {
     account.map_or_else(|| visitor.client_key(), |account| account.to_string())
 }
 
-fn language(headers: &HeaderMap) -> Locale {
+/// What the caller's `Accept-Language` says.
+pub(super) fn languages(headers: &HeaderMap) -> &str {
     let wished = headers.get(header::ACCEPT_LANGUAGE);
     let wished = wished.and_then(|value| value.to_str().ok());
-    Locale::negotiate(wished.unwrap_or_default())
+    wished.unwrap_or_default()
 }
 
 fn one() -> i64 {
@@ -67,9 +68,17 @@ pub struct QuoteIn {
     /// Tried in this order, at most 10.
     #[serde(default)]
     codes: Vec<String>,
-    /// Where the buyer is (two capitals), for prices that are for some countries.
+    /// Where the buyer is (two capitals): for tax, and for prices that are for some countries.
+    /// While tax is collected and this is absent, where the account is, or what `Accept-Language`
+    /// says; the answer tells.
     #[serde(default)]
     country: Option<String>,
+    /// A region of it (ISO 3166-2, without the country), where tax differs: `20` for the Azores.
+    #[serde(default)]
+    region: Option<String>,
+    /// A business's VAT id, of the same country.
+    #[serde(default)]
+    vat_id: Option<String>,
     /// A guest's address, so that limits for each buyer are known already.
     #[serde(default)]
     email: Option<String>,
@@ -84,11 +93,42 @@ pub struct SealedQuoteOut {
     expires_at: i64,
     currency: String,
     total_minor: i64,
+    /// Where the buyer is taken to be; confirming the quote declares it.
+    country: Option<String>,
+    tax: QuotedTaxOut,
     lines: Vec<QuotedLineOut>,
     /// Codes that do nothing, and why.
     refused: Vec<RefusedOut>,
     /// What the buyer agrees to; show it.
     consents: Vec<TextOut>,
+}
+
+/// The tax of the whole quote; all its lines bear the same.
+#[derive(Serialize, ToSchema)]
+pub struct QuotedTaxOut {
+    /// `not_registered`, `standard`, `own_rate`, `reverse_charge`, `no_tax`, `assumed`.
+    code: &'static str,
+    /// In hundredths of a percent.
+    rate_bps: u32,
+    /// Whose tax: `DE`, `PT-20`; empty while none is collected.
+    jurisdiction: String,
+    /// Whether the prices contain it.
+    inclusive: bool,
+    /// Why, in words.
+    reason: String,
+    tax_minor: i64,
+}
+
+fn tax_out(quoted: &Quoted) -> QuotedTaxOut {
+    let amounts = quoted.splits.iter().map(|split| split.tax.minor());
+    QuotedTaxOut {
+        code: quoted.tax.why.code(),
+        rate_bps: quoted.tax.bps,
+        jurisdiction: quoted.tax.jurisdiction.clone(),
+        inclusive: quoted.tax.inclusive,
+        reason: quoted.tax.reason.clone(),
+        tax_minor: amounts.sum(),
+    }
 }
 
 /// A text that the buyer agrees to.
@@ -155,6 +195,8 @@ fn quoted_out(promise: &Promise, text: String, quoted: &Quoted) -> SealedQuoteOu
         expires_at: promise.ends_at().ms(),
         currency: quoted.total.currency().code().to_owned(),
         total_minor: quoted.total.minor(),
+        country: promise.country().map(str::to_owned),
+        tax: tax_out(quoted),
         lines: lines.collect(),
         refused: refused.collect(),
         consents: consents.collect(),
@@ -185,13 +227,17 @@ async fn post_quote(
         items: items.collect::<Result<_, mintreu::Error>>()?,
         codes: given.codes,
         country: given.country,
+        region: given.region,
+        vat_id: given.vat_id,
     };
+    let languages = languages(&headers);
+    let wanted = whereabouts(&app, &visitor.caller, languages, wanted).await?;
     let quoted = quote_of(&app, &visitor.caller, wanted.clone(), given.email).await?;
     let (promise, text) = promise_of(
         &app,
         &visitor.caller,
         (&quoted, &wanted),
-        language(&headers),
+        Locale::negotiate(languages),
     )?;
     Ok(Json(quoted_out(&promise, text, &quoted)))
 }
@@ -239,6 +285,7 @@ async fn post_confirmation(
     let bid = Bid {
         promise: promise.clone(),
         email: given.email,
+        network: visitor.country.clone(),
         traffic: Traffic::parse(given.source.as_deref().unwrap_or_default()),
         provider: given.provider,
         cart: given.is_cart.then(|| owner_of(&app, &visitor, &headers)),

@@ -75,6 +75,7 @@ pub async fn charge(app: Arc<App>, caller: Caller, payload: ChargePayload) -> Re
             object_reference: None,
             amount: payment.amount,
             failure_code: failure.map(str::to_owned),
+            method_country: None,
             occurred_at: app.now(),
         },
     };
