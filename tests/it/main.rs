@@ -58,6 +58,7 @@ mod transparency;
 mod web_batches;
 mod web_keys;
 mod web_pages;
+mod web_papers;
 mod web_usage;
 mod web_verify;
 mod web_webhooks;
