@@ -32,6 +32,7 @@ pub mod queue;
 pub mod serve;
 pub mod store;
 pub mod wire;
+pub mod print;
 pub mod text;
 // The domains.
 pub mod domains;

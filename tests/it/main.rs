@@ -64,6 +64,7 @@ mod web_keys;
 mod web_pages;
 mod web_refunds;
 mod web_sandbox;
+mod web_papers;
 mod web_usage;
 mod web_verify;
 mod web_webhooks;

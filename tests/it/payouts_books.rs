@@ -186,6 +186,10 @@ async fn a_seller_names_an_account_and_reads_the_statement() {
         shown.contains("Opening balance") && shown.contains("\u{2212}€1,234.56"),
         "{shown}"
     );
+    let pdf = browser.get(&format!("{path}/statement.pdf")).await;
+    assert_eq!(pdf.headers()["content-type"], "application/pdf");
+    let pdf = pdf.bytes().await.expect("a body");
+    assert!(pdf.starts_with(b"%PDF-") && pdf.len() > 5_000);
     let csv = page(&browser, &format!("{path}/statement.csv")).await;
     let amounts: Vec<_> = csv
         .lines()
@@ -196,6 +200,8 @@ async fn a_seller_names_an_account_and_reads_the_statement() {
     let stranger = server.browser();
     sign_in(&stranger, "priya@customer.example").await;
     assert_eq!(stranger.get(&path).await.status(), StatusCode::NOT_FOUND);
+    let file = stranger.get(&format!("{path}/statement.pdf")).await;
+    assert_eq!(file.status(), StatusCode::NOT_FOUND);
     server.stop().await;
     test.finish().await;
 }

@@ -95,6 +95,7 @@ fn machinery_knows_no_domain() {
         "limits/",
         "net.rs",
         "net/",
+        "print/",
         "problem.rs",
         "queue/",
         "serve.rs",

@@ -180,7 +180,6 @@ invoice-quantity = Quantity
 invoice-unit = Each
 invoice-amount = Amount
 invoice-how = How each line was worked out
-invoice-back = Back to usage
 line-free = { $meter }, free units
 line-usage = { $meter }
 line-minimum = { $meter }, up to the agreed minimum

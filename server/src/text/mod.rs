@@ -38,6 +38,7 @@ const ENGLISH: &[(&str, &str)] = &[
     ("mail", include_str!("../../locales/en/mail.ftl")),
     ("sandbox", include_str!("../../locales/en/sandbox.ftl")),
     ("tax", include_str!("../../locales/en/tax.ftl")),
+    ("papers", include_str!("../../locales/en/papers.ftl")),
 ];
 
 /// A language with its region's habits.

@@ -32,6 +32,7 @@ mod markdown;
 pub mod order;
 mod order_back;
 pub mod page;
+pub mod papers;
 pub mod parts;
 pub mod product;
 pub mod sandbox;
@@ -94,6 +95,7 @@ fn own_pages() -> Router<Arc<App>> {
     Router::new()
         .route("/orders/{id}", get(order::show))
         .route("/orders/{id}/pay", post(checkout::retry))
+        .route("/orders/{id}/invoice", get(papers::of_order))
         .route("/orders/{id}/claim", post(order::claim))
         .route("/licenses", get(license::list))
         .route("/licenses/{id}", get(license::show))
@@ -116,7 +118,16 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/usage/{license}/sources/{meter}", get(behind::period))
         .route("/invoices/{id}/usage/{meter}", get(behind::invoice))
         .route("/verify-usage", get(verify::show).post(verify::upload))
-        .route("/invoices/{id}", get(usage::invoice))
+        .route("/invoices", get(papers::list))
+        .route("/invoices.csv", get(papers::csv))
+        .route("/invoices/{id}", get(papers::invoice))
+        .route("/invoices/{id}/buyer", post(papers::buyer))
+        .route("/invoices/{id}/invoice.pdf", get(papers::files::invoice))
+        .route("/credit-notes/{id}", get(papers::credit))
+        .route(
+            "/credit-notes/{id}/credit-note.pdf",
+            get(papers::files::credit),
+        )
         .route(
             "/sign-in",
             get(account::sign_in_page).post(account::sign_in),
@@ -188,12 +199,18 @@ fn sell_pages() -> Router<Arc<App>> {
         .route("/sell/sales.csv", get(sell::sales::csv))
         .route("/sell/sales/{line}", get(sell::sale::show))
         .route("/sell/sales/{line}/refund", post(sell::refund::refund))
+        .route("/sell/invoices", get(papers::sold))
+        .route("/sell/invoices.csv", get(papers::sold_csv))
         .route("/sell/payouts", get(sell::payouts::list))
         .route("/sell/payouts/settings", post(sell::payouts::set))
         .route("/sell/payouts/{id}", get(sell::payouts::show))
         .route(
             "/sell/payouts/{id}/statement.csv",
             get(sell::statements::csv),
+        )
+        .route(
+            "/sell/payouts/{id}/statement.pdf",
+            get(sell::statements::pdf),
         )
         .route("/sell/usage", get(sell::usage))
         .route("/sell/meters", get(sell::meters::show))

@@ -32,6 +32,8 @@ struct OrderPage {
     licenses: Vec<Delivered>,
     verify: Option<Verify>,
     state: Badge,
+    /// Where its invoice is.
+    invoice: Option<String>,
     lines: Vec<(String, String)>,
     /// What of it is tax; none when none was collected.
     tax: Option<String>,
@@ -197,6 +199,7 @@ impl OrderPage {
         let (tone, state, heading, lead) = words(order.state);
         let again = order.state == OrderState::Failed;
         let retry = format!("/orders/{}/pay{}", order.id, token.suffix());
+        let invoice = format!("/orders/{}/invoice{}", order.id, token.suffix());
         let line = |line: &Line| (line.title.clone(), page.format.money(line.split.charged));
         let placed = page.format.instant(order.placed_at);
         Self {
@@ -207,6 +210,7 @@ impl OrderPage {
             licenses,
             verify,
             state: Badge::new(tone, page.words.say(state)),
+            invoice: bought.invoiced.then_some(invoice),
             lines: order.lines.iter().map(line).collect(),
             tax: super::tax::order_text(&page, order),
             total: page.format.money(order.total),

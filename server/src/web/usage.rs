@@ -5,7 +5,8 @@ mod parts;
 use self::parts::{DimensionView, PastView, PeriodRow, Projection, QuotaView};
 use super::ask::{Answer, Ask, html};
 use super::page::{Page, Section};
-use super::parts::{Badge, Bar, Chart, ChartWords, Figure, Point, Tone};
+use super::papers;
+use super::parts::{Badge, Bar, Chart, ChartWords, Figure, Point};
 use super::product::{quota_text, tariff_text};
 use crate::app::ReadCx;
 use crate::domains::billing::{
@@ -13,15 +14,14 @@ use crate::domains::billing::{
     PeriodOfLicense, Plan, Preference, RatedLine, UsageOfLicense, WishReports,
 };
 use crate::domains::catalog;
-use crate::domains::invoicing::{self, Invoice, InvoiceLine, InvoiceQuery};
+use crate::domains::invoicing::Invoice;
 use crate::domains::metering::Day;
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Query};
 use askama::Template;
-use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect};
 use mintreu::Timestamp;
-use mintreu::id::{InvoiceId, LicenseId};
+use mintreu::id::LicenseId;
 use mintreu::price::Tariff;
 use serde::Deserialize;
 
@@ -375,137 +375,7 @@ fn invoice_row(page: &Page, invoice: &Invoice) -> InvoiceRow {
         address: format!("/invoices/{}", invoice.id),
         number: invoice.number_text(),
         date: page.format.date(invoice.finalized_at),
-        state: invoice_badge(page, invoice.state),
+        state: papers::invoice_badge(page, invoice.state),
         total: page.format.money(invoice.total),
-    }
-}
-
-fn invoice_badge(page: &Page, state: invoicing::State) -> Badge {
-    match state {
-        invoicing::State::Open => Badge::new(Tone::Wait, page.say("invoice-open")),
-        invoicing::State::Paid => Badge::new(Tone::Good, page.say("invoice-paid")),
-    }
-}
-
-#[derive(Template)]
-#[template(path = "invoice.html")]
-struct InvoicePage {
-    page: Page,
-    heading: String,
-    state: Badge,
-    period: String,
-    facts: Vec<(String, String)>,
-    lines: Vec<LineView>,
-    total: String,
-    /// The arithmetic of each line, as it was rated.
-    how: Vec<String>,
-    /// Each meter's name and the page of the segments behind it.
-    behind: Vec<(String, String)>,
-    back: String,
-}
-
-struct LineView {
-    what: String,
-    quantity: String,
-    unit: String,
-    amount: String,
-}
-
-/// `GET /invoices/{id}`.
-pub async fn invoice(ask: Ask, Path(id): Path<String>) -> Answer {
-    ask.account()?;
-    let missing = || Problem::not_found("There is no such invoice.");
-    let id = InvoiceId::parse(&id).map_err(|_| missing())?;
-    let query = InvoiceQuery { id };
-    let (invoice, lines) = ask
-        .app
-        .read(&ask.visitor.caller, query, invoicing::invoice)
-        .await?;
-    let page = ask.section_page("invoice", Section::Usage);
-    html(&InvoicePage::new(page, &invoice, &lines))
-}
-
-impl InvoicePage {
-    fn new(mut page: Page, invoice: &Invoice, lines: &[InvoiceLine]) -> Self {
-        let number = invoice.number_text();
-        let heading = page.say_one("invoice-heading", "number", number.as_str());
-        page.title.clone_from(&heading);
-        let date = |at| page.format.date(at);
-        let values = [
-            ("from", date(invoice.period.0).into()),
-            ("until", date(invoice.period.1).into()),
-        ];
-        let mut facts = vec![
-            (page.say("invoice-date"), date(invoice.finalized_at)),
-            (page.say("invoice-due"), date(invoice.due_at)),
-        ];
-        facts.extend(
-            invoice
-                .paid_at
-                .map(|at| (page.say("invoice-paid"), date(at))),
-        );
-        facts.extend(
-            invoice
-                .license
-                .map(|license| (page.say("invoice-license"), license.to_string())),
-        );
-        let back = invoice
-            .license
-            .map(|license| format!("/usage?license={license}"));
-        Self {
-            heading,
-            state: invoice_badge(&page, invoice.state),
-            period: page.words.say_with("usage-period", values),
-            facts,
-            lines: lines.iter().map(|line| line_view(&page, line)).collect(),
-            total: page.format.money(invoice.total),
-            how: lines.iter().map(|line| line.explanation.clone()).collect(),
-            behind: behind(invoice, lines),
-            back: back.unwrap_or_else(|| "/usage".to_owned()),
-            page,
-        }
-    }
-}
-
-/// The meters of an invoice of usage, each once.
-fn behind(invoice: &Invoice, lines: &[InvoiceLine]) -> Vec<(String, String)> {
-    let mut meters: Vec<&String> = lines
-        .iter()
-        .filter_map(|line| line.meter.as_ref())
-        .collect();
-    meters.dedup();
-    let link = |meter: &String| {
-        let address = format!("/invoices/{}/usage/{meter}", invoice.id);
-        (meter.clone(), address)
-    };
-    meters.into_iter().map(link).collect()
-}
-
-fn line_view(page: &Page, line: &InvoiceLine) -> LineView {
-    let meter = line.meter.clone().unwrap_or_default();
-    let key = match line.kind.as_str() {
-        "free" => "line-free",
-        "minimum" => "line-minimum",
-        "maximum" => "line-maximum",
-        "prepaid" => "line-prepaid",
-        "commitment" => "line-commitment",
-        "credit" => "line-credit",
-        "already_invoiced" => "line-already",
-        _ => "line-usage",
-    };
-    let quantity = u64::try_from(line.quantity).unwrap_or(0);
-    let currency = line.amount.currency();
-    let unit = line
-        .unit_price_nanos
-        .map(|nanos| page.format.unit_price(nanos, currency));
-    LineView {
-        what: page.words.say_one(key, "meter", meter),
-        quantity: if quantity == 0 {
-            String::new()
-        } else {
-            page.format.number(quantity)
-        },
-        unit: unit.unwrap_or_default(),
-        amount: page.format.money(line.amount),
     }
 }

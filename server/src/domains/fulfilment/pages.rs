@@ -7,6 +7,7 @@ use super::model::FulfilmentError;
 use super::sql;
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
+use crate::domains::invoicing;
 use crate::domains::licensing::{self, Code, License, LicenseView, LicensingError};
 use crate::domains::orders::{self, Order, OrderError};
 use crate::domains::payments::{self, Payable, Payment};
@@ -35,6 +36,8 @@ pub struct OrderPage {
     pub consents: Vec<Consent>,
     /// What went back, and what a bank asked.
     pub back: OfOrder,
+    /// Whether there is an invoice of it.
+    pub invoiced: bool,
 }
 
 /// The order, if the caller owns it or holds its token.
@@ -47,8 +50,10 @@ pub fn order_page(cx: &mut ReadCx<'_>, query: &ViewOrder) -> Result<OrderPage, F
         licenses.extend(licensing::by_source(cx.tx, tenant, &line.id.to_string())?);
     }
     let back = refunds::of_order(cx, order.id)?;
+    let invoiced = !invoicing::of_order(cx, order.id)?.is_empty();
     Ok(OrderPage {
         back,
+        invoiced,
         order,
         payment,
         licenses,

@@ -46,4 +46,4 @@ pub use ops::{
     CONTENDED, InvoiceQuery, ListInvoices, Sale, find, give, invoice, issue, issue_sale, issued,
     lines, list, mark_paid, of_license, of_order, take_number,
 };
-pub use parties::{KeepIssuer, Parties, Party, complete_buyer, keep_issuer, parties};
+pub use parties::{KeepIssuer, Parties, Party, complete_buyer, issuer_at, keep_issuer, parties};

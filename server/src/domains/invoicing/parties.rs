@@ -120,6 +120,11 @@ pub struct Parties {
     pub open: bool,
 }
 
+/// Who issued papers of the platform's at an instant.
+pub fn issuer_at(cx: &mut ReadCx<'_>, at: Timestamp) -> Result<Option<Party>, InvoiceError> {
+    Ok(sql::issuer(cx.tx, cx.caller.tenant, at)?)
+}
+
 /// Both parties of a paper about an invoice that was issued at an instant; whoever calls this knows
 /// who may see the buyer.
 pub fn parties(

@@ -47,5 +47,5 @@ pub use settle::{ReceivePayoutEvent, SETTLE_JOB, SettlePayload, receive_event, s
 pub use views::{
     BalanceView, MyPayouts, PayoutQuery, PreviewLine, PreviewQuery, RunQuery, RunView,
     SellerBalances, StatementPage, StatementQuery, balances, my_payouts, payout, preview, run,
-    runs as list_runs, statement,
+    runs as list_runs, statement, statement_parties,
 };

@@ -4,10 +4,13 @@ use super::model::{Payout, PayoutError, Run, SellerState, Setting, Skip, Verdict
 use super::{runs, sql};
 use crate::app::ReadCx;
 use crate::caller::Capability;
+use crate::domains::invoicing::{Parties, Party};
 use crate::domains::ledger::{
     self, AccountKind, After, Candidate, Closing, Held, LedgerError, Movement,
 };
 use crate::domains::orders;
+use crate::domains::{accounts, invoicing};
+use crate::store::StoreError;
 use mintreu::id::{AccountId, OrderLineId, PayoutId, PayoutRunId};
 use mintreu::{Currency, Money, Timestamp};
 
@@ -200,6 +203,24 @@ pub fn statement(
         closing,
         lines,
         next,
+    })
+}
+
+/// Who bills by a payout's statement, and for whom, as it stood when the statement was closed.
+pub fn statement_parties(cx: &mut ReadCx<'_>, query: &PayoutQuery) -> Result<Parties, PayoutError> {
+    let found = payout(cx, query)?;
+    let issuer = invoicing::issuer_at(cx, found.created_at)?;
+    let seller = accounts::find_account(cx, &found.seller);
+    let seller = seller.map_err(|error| StoreError::shape(error.to_string()))?;
+    let buyer = seller.map(|seller| Party {
+        name: seller.name,
+        email: seller.email.as_str().to_owned(),
+        ..Party::default()
+    });
+    Ok(Parties {
+        issuer,
+        buyer,
+        open: false,
     })
 }
 

@@ -320,6 +320,7 @@ struct PayoutPage {
     title: String,
     number: String,
     file: String,
+    pdf: String,
     amount: String,
     state: Badge,
     facts: Vec<(String, String)>,
@@ -366,6 +367,7 @@ fn view(page: Page, found: &StatementPage) -> PayoutPage {
     PayoutPage {
         crumbs: page.crumbs(steps, &title),
         file: format!("/sell/payouts/{}/statement.csv", payout.id),
+        pdf: format!("/sell/payouts/{}/statement.pdf", payout.id),
         amount: page.format.money(payout.amount),
         state: badge(&page, payout.state),
         facts: facts(&page, payout),
@@ -380,7 +382,7 @@ fn view(page: Page, found: &StatementPage) -> PayoutPage {
 }
 
 /// What moved, in words.
-fn kind_text(page: &Page, kind: &str) -> String {
+pub(super) fn kind_text(page: &Page, kind: &str) -> String {
     let key = match kind {
         "release" => "statement-kind-release",
         "payout" => "statement-kind-payout",
@@ -392,7 +394,7 @@ fn kind_text(page: &Page, kind: &str) -> String {
     page.say(key)
 }
 
-fn facts(page: &Page, payout: &Payout) -> Vec<(String, String)> {
+pub(super) fn facts(page: &Page, payout: &Payout) -> Vec<(String, String)> {
     let at = |instant: Timestamp| page.format.instant(instant);
     let mut facts = vec![
         (page.say("payouts-account"), payout.destination.clone()),

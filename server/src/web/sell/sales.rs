@@ -196,7 +196,7 @@ fn record(sale: &Sale) -> String {
     format!("{}\r\n", fields.join(","))
 }
 
-pub(super) fn amount(amount: Money) -> String {
+pub(in crate::web) fn amount(amount: Money) -> String {
     amount
         .to_string()
         .split(' ')
