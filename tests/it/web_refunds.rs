@@ -128,11 +128,8 @@ async fn a_seller_refunds_by_forms_and_the_buyer_reads_of_it() {
     }
     test.drain().await;
     let shown = page(&seller, &sale).await;
-    assert_eq!(
-        shown.matches("It doesn’t work</").count(),
-        1 + 1,
-        "a row and a choice: {shown}"
-    );
+    let rows = shown.matches("A word</span>").count();
+    assert_eq!(rows, 1, "one refund: {shown}");
     assert!(shown.contains("At most €70.00"), "{shown}");
     let list = page(&seller, "/sell/sales?state=partially_refunded").await;
     assert!(list.contains(&sale), "{list}");
