@@ -136,7 +136,7 @@ fn record(sale: &Sale) -> String {
     format!("{}\r\n", fields.join(","))
 }
 
-pub(super) fn amount(amount: Money) -> String {
+pub(in crate::web) fn amount(amount: Money) -> String {
     amount
         .to_string()
         .split(' ')
@@ -146,7 +146,7 @@ pub(super) fn amount(amount: Money) -> String {
 }
 
 /// A quoted cell that no spreadsheet takes for a formula.
-pub(super) fn cell(text: &str) -> String {
+pub(in crate::web) fn cell(text: &str) -> String {
     let risky = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let guard = if risky { "'" } else { "" };
     format!("\"{guard}{}\"", text.replace('"', "\"\""))

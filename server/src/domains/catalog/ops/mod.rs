@@ -7,8 +7,8 @@ mod search;
 pub(super) mod shop;
 
 pub use browse::{
-    Categories, Home, OwnProduct, ProductAt, SellerProducts, categories, home, listing,
-    own_product, product_at, seller_products,
+    Categories, Home, OwnProduct, ProductAt, SellerProducts, ShopNames, categories, home, listing,
+    own_product, product_at, seller_products, shop_names,
 };
 pub(super) use products::COUNTS;
 pub use products::{
