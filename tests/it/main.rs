@@ -40,6 +40,7 @@ mod shop;
 mod serve_loop;
 mod money_back;
 mod notify_mail;
+mod permissions;
 mod pricing;
 mod promotions;
 mod quotes;
