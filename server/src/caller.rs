@@ -21,6 +21,28 @@ pub enum Role {
     System,
 }
 
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 5] = [
+        Self::Guest,
+        Self::Customer,
+        Self::Developer,
+        Self::Admin,
+        Self::System,
+    ];
+
+    /// As in `docs/permissions.csv`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Guest => "guest",
+            Self::Customer => "customer",
+            Self::Developer => "developer",
+            Self::Admin => "admin",
+            Self::System => "system",
+        }
+    }
+}
+
 /// What a command needs its caller to be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Capability {
@@ -34,6 +56,28 @@ pub enum Capability {
     Administer,
     /// What only the house does: settle payments, close periods, deliver mail.
     Operate,
+}
+
+impl Capability {
+    /// Every capability.
+    pub const ALL: [Self; 5] = [
+        Self::Browse,
+        Self::Buy,
+        Self::Sell,
+        Self::Administer,
+        Self::Operate,
+    ];
+
+    /// As in `docs/permissions.csv` and `docs/permissions-routes.csv`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Browse => "browse",
+            Self::Buy => "buy",
+            Self::Sell => "sell",
+            Self::Administer => "administer",
+            Self::Operate => "operate",
+        }
+    }
 }
 
 /// Who calls, in which tenant.

@@ -114,8 +114,11 @@ async fn the_nearest_rule_counts_and_earlier_sales_keep_theirs() {
         for (paid, expected) in &sold {
             assert_eq!(share(&desk, paid.order).await.0, *expected);
         }
-        let page = test.app.read(&owner(test), RulesQuery::default(), rules);
-        let page = page.await.expect("rules");
+        let page = test
+            .app
+            .read(&owner(test), RulesQuery::default(), rules)
+            .await;
+        let page = page.expect("rules");
         let in_force = page.rules.iter().filter(|one| one.state == "in_force");
         assert_eq!((page.rules.len(), in_force.count()), (8, 4));
     })
@@ -266,7 +269,7 @@ async fn a_chargeback_costs_what_the_tariff_of_its_currency_says() {
         let usual = desk.buy(1).await;
         let before = desk.earned().await;
         assert!(desk.raise(&usual, ObjectState::Opened).await);
-        desk.settle().await;
+        desk.hand_over_all().await;
         let (held, releasable) = desk.earned().await;
         // The seller's part of one sale is gone from what is held, what the rest costs is owed.
         assert!(held < before.0);
@@ -274,13 +277,12 @@ async fn a_chargeback_costs_what_the_tariff_of_its_currency_says() {
             amount: Money::new(2_345, Currency::EUR),
             reason: "the provider's new tariff".to_owned(),
         };
-        let set = test
-            .app
-            .transact(&owner(test), wish.clone(), set_dispute_fee);
+        let runs = owner(test);
+        let set = test.app.transact(&runs, wish.clone(), set_dispute_fee);
         set.await.expect("is set");
         let dear = desk.buy(1).await;
         assert!(desk.raise(&dear, ObjectState::Opened).await);
-        desk.settle().await;
+        desk.hand_over_all().await;
         let (_, after) = desk.earned().await;
         assert_eq!(
             (after - releasable) - (releasable - before.1),

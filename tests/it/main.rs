@@ -43,6 +43,7 @@ mod money_back;
 mod money_model;
 mod notify_mail;
 mod offers_prices;
+mod permissions;
 mod pricing;
 mod promotions;
 mod quotes;

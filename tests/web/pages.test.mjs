@@ -22,8 +22,22 @@ const PAGES = [
   '/no-such-page',
 ];
 
+// Pages of whoever runs the platform.
+const OWNER_PAGES = [
+  '/owner',
+  '/owner/ledger',
+  '/owner/ledger/entries?of=ord_nothing',
+  '/owner/payouts',
+  '/owner/disputes',
+  '/owner/fees',
+];
+
 let shop;
-before(async () => { shop = await openShop(); });
+let owner;
+before(async () => {
+  shop = await openShop();
+  owner = await signedIn('ines@mintreu.example');
+});
 after(() => shop.close());
 
 async function visit(path, options) {
@@ -32,21 +46,44 @@ async function visit(path, options) {
   return page;
 }
 
-for (const path of PAGES) {
+/** What a browser keeps of somebody who signed in. */
+async function signedIn(email) {
+  const page = await visit('/sign-in');
+  await page.locator('#email').fill(email);
+  await page.locator('#password').fill('look around freely');
+  const button = page.locator('main form button.primary');
+  await Promise.all([page.waitForNavigation(), button.click()]);
+  const kept = await page.context().storageState();
+  await page.close();
+  return kept;
+}
+
+for (const path of [...PAGES, ...OWNER_PAGES]) {
+  const options = () => (OWNER_PAGES.includes(path) ? { storageState: owner } : {});
   for (const colorScheme of ['light', 'dark']) {
     test(`${path} in ${colorScheme}`, async () => {
-      const page = await visit(path, { colorScheme });
+      const page = await visit(path, { ...options(), colorScheme });
       assert.deepEqual(await violations(page), []);
       await page.close();
     });
   }
   test(`${path} at 320 pixels`, async () => {
-    const page = await visit(path, { viewport: { width: 320, height: 640 } });
+    const page = await visit(path, { ...options(), viewport: { width: 320, height: 640 } });
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(width <= 320, `${width} pixels wide`);
     await page.close();
   });
 }
+
+test('the owner finds the owner\'s pages', async () => {
+  for (const path of OWNER_PAGES) {
+    const page = await shop.browser.newPage({ storageState: owner });
+    const answer = await page.goto(shop.url + path);
+    assert.equal(answer.status(), 200, path);
+    assert.ok(page.url().includes('/owner'), path);
+    await page.close();
+  }
+});
 
 test('axe finds what is wrong', async () => {
   const page = await visit('/');

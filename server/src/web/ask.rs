@@ -86,9 +86,11 @@ impl Ask {
         page.in_cart = self.in_cart;
         if let Some(name) = &self.visitor.name {
             let sells = self.visitor.caller.may(Capability::Sell);
+            let owns = self.visitor.caller.may(Capability::Administer);
             page.person = Some(Person {
                 name: name.clone(),
                 sells,
+                owns,
             });
             page.csrf = self.visitor.csrf_token().to_owned();
         }

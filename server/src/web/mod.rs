@@ -31,6 +31,7 @@ pub mod listing;
 mod markdown;
 pub mod order;
 mod order_back;
+pub mod owner;
 pub mod page;
 pub mod papers;
 pub mod parts;
@@ -59,6 +60,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let pages = shop_pages()
         .merge(own_pages())
         .merge(sell_pages())
+        .merge(owner_pages())
         .merge(payment);
     pages
         .fallback(errors::missing)
@@ -137,6 +139,26 @@ fn own_pages() -> Router<Arc<App>> {
             get(account::sign_up_page).post(account::sign_up),
         )
         .route("/sign-out", post(account::sign_out))
+}
+
+fn owner_pages() -> Router<Arc<App>> {
+    Router::new()
+        .route("/owner", get(owner::overview))
+        .route("/owner/ledger", get(owner::ledger::show))
+        .route("/owner/ledger/entries", get(owner::ledger::list))
+        .route("/owner/ledger/entries.csv", get(owner::ledger::csv))
+        .route("/owner/ledger/transactions/{id}", get(owner::ledger::one))
+        .route("/owner/payouts", get(owner::payouts::list))
+        .route("/owner/payouts/start", post(owner::payouts::start))
+        .route("/owner/payouts/retry/{id}", post(owner::payouts::retry))
+        .route("/owner/payouts/{id}", get(owner::payouts::show))
+        .route("/owner/disputes", get(owner::disputes::list))
+        .route(
+            "/owner/disputes/{id}",
+            get(owner::disputes::show).post(owner::disputes::decide_one),
+        )
+        .route("/owner/fees", get(owner::fees::show).post(owner::fees::set))
+        .route("/owner/fees/disputes", post(owner::fees::set_dispute))
 }
 
 fn sell_pages() -> Router<Arc<App>> {

@@ -12,6 +12,8 @@ pub struct Person {
     pub name: String,
     /// Whether they sell.
     pub sells: bool,
+    /// Whether they run the platform.
+    pub owns: bool,
 }
 
 /// Where the visitor is, for the header's mark.
@@ -28,6 +30,8 @@ pub enum Section {
     Activate,
     /// Selling.
     Sell,
+    /// Running the platform.
+    Owner,
 }
 
 /// The frame around a page's own content.

@@ -144,6 +144,24 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 14] = [
+        Self::Sale,
+        Self::Invoice,
+        Self::InvoicePayment,
+        Self::Release,
+        Self::Payout,
+        Self::PayoutPaid,
+        Self::PayoutBack,
+        Self::WriteOff,
+        Self::Refund,
+        Self::Chargeback,
+        Self::DisputeFee,
+        Self::FeeReturn,
+        Self::Variance,
+        Self::Reversal,
+    ];
+
     /// As stored.
     pub const fn code(self) -> &'static str {
         match self {

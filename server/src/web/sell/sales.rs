@@ -206,7 +206,7 @@ pub(in crate::web) fn amount(amount: Money) -> String {
 }
 
 /// A quoted cell that no spreadsheet takes for a formula.
-pub(super) fn cell(text: &str) -> String {
+pub(in crate::web) fn cell(text: &str) -> String {
     let risky = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let guard = if risky { "'" } else { "" };
     format!("\"{guard}{}\"", text.replace('"', "\"\""))
