@@ -6,7 +6,7 @@ use axum_headers::signed;
 use mintreu::id::{OrderId, OrderLineId};
 use mintreu::{Currency, Money};
 use mintreu_server::app::{Command, Cx};
-use mintreu_server::caller::Capability;
+use mintreu_server::caller::{Caller, Capability};
 use mintreu_server::domains::fulfilment::{Item, Purchase, Wanted, start};
 use mintreu_server::domains::ledger::{AccountKind, Traffic, seller_balances};
 use mintreu_server::domains::payments::{ReceiveEvent, receive_event};
@@ -70,30 +70,46 @@ impl<'a> Desk<'a> {
         rows.expect("rows")
     }
 
-    /// Buys and pays; the shop has heard of it.
+    /// A guest buys and pays; the shop has heard of it.
     pub async fn buy(&self, quantity: i64) -> Paid {
-        self.buy_as(quantity, str::to_owned).await
+        let item = Item::new(self.shop.price, quantity);
+        let guest = self.test.guest();
+        self.buy_as(&guest, item, 4_900 * quantity, &[]).await
     }
 
     /// As [`Desk::buy`], but the provider tells of it in other words.
     pub async fn buy_told(&self, told: impl Fn(&str) -> String) -> Paid {
-        self.buy_as(1, told).await
+        let item = Item::new(self.shop.price, 1);
+        let guest = self.test.guest();
+        self.bought((&guest, item, 4_900), &[], told).await
     }
 
-    async fn buy_as(&self, quantity: i64, told: impl Fn(&str) -> String) -> Paid {
+    /// Somebody buys at so much in all, with codes, and pays; the shop has heard of it.
+    pub async fn buy_as(&self, who: &Caller, item: Item, minor: i64, codes: &[&str]) -> Paid {
+        self.bought((who, item, minor), codes, str::to_owned).await
+    }
+
+    async fn bought(
+        &self,
+        (who, item, minor): (&Caller, Item, i64),
+        codes: &[&str],
+        told: impl Fn(&str) -> String,
+    ) -> Paid {
+        let guest = who.account.is_none();
         let purchase = Purchase {
             wanted: Wanted {
-                items: vec![Item::new(self.shop.price, quantity)],
+                items: vec![item],
+                codes: codes.iter().map(|code| (*code).to_owned()).collect(),
                 ..Wanted::default()
             },
-            seen: Money::new(4_900 * quantity, Currency::EUR),
-            email: Some("guest@example.org".to_owned()),
+            seen: Money::new(minor, Currency::EUR),
+            email: guest.then(|| "guest@example.org".to_owned()),
             network: None,
             traffic: Traffic::Unknown,
             provider: None,
         };
-        let (app, guest) = (&self.test.app, self.test.guest());
-        let started = start(app, &guest, None, purchase).await.expect("starts");
+        let app = &self.test.app;
+        let started = start(app, who, None, purchase).await.expect("starts");
         let url = started.pay_url.expect("a page");
         let session = url.rsplit('/').next().expect("a session").to_owned();
         let pay = Choose {
@@ -101,7 +117,7 @@ impl<'a> Desk<'a> {
             choice: Choice::Succeed,
             country: None,
         };
-        app.transact(&guest, pay, choose).await.expect("pays");
+        app.transact(who, pay, choose).await.expect("pays");
         let paid = self.events().await;
         let newest = paid.last().expect("an event").1.clone();
         self.hand_over(&told(&newest)).await;
@@ -180,6 +196,7 @@ impl<'a> Desk<'a> {
             reason: Reason::RequestedByCustomer,
             note: String::new(),
             keeps_license: false,
+            ends_subscription: false,
             seen_left_minor: None,
         }
     }

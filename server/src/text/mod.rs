@@ -37,6 +37,7 @@ const ENGLISH: &[(&str, &str)] = &[
     ("offers", include_str!("../../locales/en/offers.ftl")),
     ("mail", include_str!("../../locales/en/mail.ftl")),
     ("owner", include_str!("../../locales/en/owner.ftl")),
+    ("facts", include_str!("../../locales/en/facts.ftl")),
     ("sandbox", include_str!("../../locales/en/sandbox.ftl")),
     ("tax", include_str!("../../locales/en/tax.ftl")),
     ("papers", include_str!("../../locales/en/papers.ftl")),

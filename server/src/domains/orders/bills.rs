@@ -27,6 +27,8 @@ pub struct PlaceBill<'a> {
     pub unit: Money,
     /// How many.
     pub quantity: i64,
+    /// Off all of it.
+    pub discount: Money,
     /// Who pays.
     pub account: Option<AccountId>,
     /// The first order, whose address a guest's bills go to.
@@ -76,7 +78,7 @@ fn line(cx: &mut Cx<'_>, new: &PlaceBill<'_>, buyer: &taxes::Buyer) -> Result<Li
     let tax = taxes::tax_for(cx.tx, cx.caller.tenant, cx.now, buyer)?;
     let sold = SplitLine {
         gross,
-        discount: Money::zero(gross.currency()),
+        discount: new.discount,
         tax: tax.clone(),
         platform_bps: new.platform_bps,
         affiliate_bps: 0,
