@@ -8,8 +8,7 @@ use mintreu_server::app::{Command, Cx};
 use mintreu_server::caller::{Caller, Capability, Role};
 use mintreu_server::domains::catalog;
 use mintreu_server::domains::catalog::ops::{
-    AddCategory, ChangePrice, CreateProduct, OpenShop, PublishProduct, add_category, change_price,
-    create_product, open_shop, publish_product,
+    ChangePrice, change_price,
 };
 use mintreu_server::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use mintreu_server::domains::licensing::{self, Activate, activate};

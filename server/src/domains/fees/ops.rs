@@ -6,9 +6,7 @@ use super::sql;
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::domains::catalog;
-use crate::domains::ledger::{
-    FeePolicy, PaymentTariff, Split, SplitLine, Traffic, split_sale,
-};
+use crate::domains::ledger::{FeePolicy, PaymentTariff, Split, SplitLine, Traffic, split_sale};
 use crate::domains::taxes::Tax;
 use crate::store::{StoreError, Tx};
 use mintreu::id::{AccountId, FeeRuleId, OrderId, OrderLineId, ProductId, TenantId};

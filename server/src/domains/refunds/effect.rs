@@ -12,9 +12,9 @@ use crate::domains::ledger::{
 };
 use crate::domains::licensing::{self, Unpaid};
 use crate::domains::orders::{self, Line, Order, OrderError, OrderEvent, OrderState, Step};
+use crate::domains::promotions;
 use crate::domains::taxes::{self, Movement, Way};
 use crate::store::Tx;
-use crate::domains::promotions;
 use mintreu::Money;
 use mintreu::id::{LedgerTransactionId, OrderId, OrderLineId, TenantId};
 

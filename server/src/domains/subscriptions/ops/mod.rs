@@ -17,8 +17,8 @@ pub use charge::{CHARGE_JOB, charge};
 pub use look::{
     Mine, MySubscription, OfProduct, SubscriptionPage, mine, my_subscription, of_product,
 };
-pub use moves::{KeepPrice, Reprice, keep_price, reprice};
 pub use money::{follow_dispute, on_fact};
+pub use moves::{KeepPrice, Reprice, keep_price, reprice};
 pub use renew::{
     CHECK_JOB, PeriodJob, REMIND_JOB, RENEW_JOB, RETRY_JOB, check_expired, process_renewal,
     retry_renewal, send_reminder,
