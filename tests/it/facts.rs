@@ -124,7 +124,6 @@ async fn eventful(test: &TestApp, desk: &Desk<'_>) {
 
 const FACTS: &str = "SELECT kind, COUNT(*) AS times FROM event GROUP BY kind";
 const MAILS: &str = "SELECT fact AS kind, COUNT(*) AS times FROM mail GROUP BY fact";
-const HOOKS: &str = "SELECT event AS kind, COUNT(*) AS times FROM webhook_delivery GROUP BY event";
 
 /// The names in the table of events of the documentation.
 fn documented() -> BTreeSet<String> {
@@ -213,19 +212,24 @@ async fn every_fact_of_money_is_told_once_to_those_it_concerns() {
         let mut told: BTreeSet<_> = TOLD.iter().map(|(name, _)| (*name).to_owned()).collect();
         told.insert(TEST.to_owned());
         assert_eq!(documented(), told);
-        let sent = counts(&desk, HOOKS).await;
+        // Deliveries are forgotten after 90 days; the seller's server forgets none.
+        let hooks = receiver.take();
+        let types = hooks.iter().map(|hook| hook.json()["type"].clone());
+        let sent: BTreeSet<_> = types
+            .filter_map(|kind| kind.as_str().map(str::to_owned))
+            .collect();
         for name in told
             .iter()
             .filter(|name| **name != TEST && **name != DISABLED)
         {
             assert!(is_recorded(name), "nothing records {name}");
             let of_money = heads.iter().any(|head| name.starts_with(head));
-            let here = sent.contains_key(name) || ELSEWHERE.contains(&name.as_str());
+            let here = sent.contains(name) || ELSEWHERE.contains(&name.as_str());
             assert!(here || !of_money, "no story tells {name}");
         }
         assert!(!is_recorded("order.eaten"), "the negative control");
         // What a seller is told names no buyer.
-        for hook in receiver.take() {
+        for hook in hooks {
             for private in ["buyer@", "guest@", &BUYER.to_string()] {
                 assert!(!hook.body.contains(private), "{}", hook.body);
             }

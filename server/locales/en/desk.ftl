@@ -76,6 +76,7 @@ refund-note = A word to the customer
 refund-note-hint = It stands on the page of their order.
 refund-note-long = A word has at most { $most } characters.
 refund-keep = Let the license work on, even when all of its price goes back
+refund-end = End the subscription that this pays for, when all of it goes back
 refund-preview = See what will happen
 refund-confirm-title = Refund { $amount }?
 refund-confirm = Refund { $amount }

@@ -313,6 +313,7 @@ impl Season<'_> {
             reason,
             note: note.to_owned(),
             keeps_license: false,
+            ends_subscription: false,
             seen_left_minor: None,
         });
         let seller = self.people.seller(seller)?;

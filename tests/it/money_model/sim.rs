@@ -613,6 +613,8 @@ impl Sim {
     /// Every webhook arrives, the newest first, and everything that waits is done; what happens at
     /// the provider meanwhile is told as well.
     fn tell_all(&mut self, cx: &mut Cx<'_>) -> Result<(), Stop> {
+        // What was looked at has its instant; what comes now has a later one.
+        self.pass(cx, 1);
         loop {
             for at in (0..self.bag.len()).rev() {
                 if !self.bag[at].heard {

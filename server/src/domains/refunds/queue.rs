@@ -186,6 +186,7 @@ pub fn decide(cx: &mut Cx<'_>, cmd: &Decide) -> Result<(), RefundError> {
             reason: Reason::Fraud,
             note: String::new(),
             keeps_license: false,
+            ends_subscription: true,
             seen_left_minor: None,
         };
         refund_order(cx, &RefundOrder(wanted))?;

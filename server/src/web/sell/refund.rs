@@ -28,6 +28,7 @@ pub struct RefundForm {
     reason: String,
     note: String,
     keep: String,
+    end: String,
     left: String,
     key: String,
     /// `confirm` or `change` on the second page; empty on the first.
@@ -48,6 +49,10 @@ impl RefundForm {
 
     pub(super) fn keeps(&self) -> bool {
         self.keep == "on"
+    }
+
+    pub(super) fn ends(&self) -> bool {
+        self.end == "on"
     }
 }
 
@@ -157,6 +162,7 @@ async fn carry_out(
         &form.reason,
         &form.note,
         &form.keep,
+        &form.end,
         &form.left,
     ];
     let promise = Idempotent::of("sale-refund", &form.key, &fields);
@@ -179,6 +185,7 @@ fn wish(page: &Page, form: &RefundForm, found: &OfLine) -> Result<AskRefund, Mis
         reason,
         note: form.note.clone(),
         keeps_license: form.keeps(),
+        ends_subscription: form.ends(),
         seen_left_minor: form.left.parse().ok(),
     })
 }

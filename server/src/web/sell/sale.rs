@@ -69,6 +69,7 @@ struct FormView {
     action: String,
     fields: Vec<Field>,
     keep: bool,
+    end: bool,
     left_minor: i64,
     problem: String,
 }
@@ -373,6 +374,7 @@ fn form_view(
         problem: problem.map(|(_, text)| text.clone()).unwrap_or_default(),
         fields: refund::fields(page, found, form, mistake),
         keep: form.keeps(),
+        end: form.ends(),
         left_minor: found.left.minor(),
     }
 }
