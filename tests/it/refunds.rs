@@ -210,3 +210,34 @@ async fn a_buyer_sees_the_refund_on_the_order_and_it_travels_by_webhooks() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_dispute_that_is_heard_before_a_refund_came_back_takes_what_the_bank_took() {
+    TestApp::both(async |test| {
+        let desk = Desk::open(test).await;
+        let paid = desk.buy(1).await;
+        desk.refund(Desk::wish(&paid, Some(4_000)))
+            .await
+            .expect("is asked");
+        desk.hand_over_all().await;
+        assert_eq!(desk.state(&paid).await, "partially_refunded");
+        desk.fail_refunds().await;
+        test.clock.advance(1);
+        assert!(desk.raise(&paid, ObjectState::Opened).await);
+        let events = desk.events().await;
+        // The newest, the bank's, comes first: only 9.00 are left of the 49.00 it took.
+        desk.hand_over(&events.last().expect("an event").1).await;
+        test.drain().await;
+        assert_eq!(desk.license(&paid).await.as_deref(), Some("dispute"));
+        desk.hand_over_all().await;
+        assert_eq!(desk.state(&paid).await, "paid");
+        assert_eq!(desk.license(&paid).await.as_deref(), Some("dispute"));
+        // 49.00 went, of which the platform keeps its 7.35, and 1.72 are the payment's; and 15.00.
+        assert_eq!(desk.earned().await, (0, -907 - 1_500));
+        test.clock.advance(1);
+        assert!(desk.decide(&paid, ObjectState::Lost).await);
+        desk.hand_over_all().await;
+        assert_eq!(desk.earned().await, (0, -172 - 1_500));
+    })
+    .await;
+}

@@ -4,7 +4,7 @@ use crate::audit;
 use crate::test_server::TestServer;
 use mintreu::id::TenantId;
 use mintreu::{FixedClock, Timestamp};
-use mintreu_server::app::App;
+use mintreu_server::app::{App, Entropy};
 use mintreu_server::caller::Caller;
 use mintreu_server::config::{Config, Secret};
 use mintreu_server::custody::Custody;
@@ -12,6 +12,7 @@ use mintreu_server::store::{Engine, Store, StoreOptions};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 
 /// 2027-01-15T08:00:00Z: where every test's clock starts.
@@ -68,10 +69,9 @@ impl TestApp {
     /// As [`TestApp::sqlite`], with other options of the store.
     pub async fn sqlite_with(change: impl FnOnce(&mut StoreOptions)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let file = folder.path().join("mintreu.db");
-        let mut options = StoreOptions::new(format!("sqlite:{}", file.display()));
+        let (mut options, database) = sqlite_in(folder);
         change(&mut options);
-        Self::open(options, Database::Sqlite(folder)).await
+        Self::open(options, database).await
     }
 
     /// An app in a PostgreSQL schema of its own; `None` when there is no PostgreSQL to test with.
@@ -81,20 +81,30 @@ impl TestApp {
 
     /// As [`TestApp::postgres`], with other options of the store.
     pub async fn postgres_with(change: impl FnOnce(&mut StoreOptions)) -> Option<Self> {
-        let url = std::env::var(POSTGRES_VARIABLE).ok()?;
-        let mut random = [0; 16];
-        mintreu_server::app::system_entropy(&mut random);
-        let schema = format!("test_{}", mintreu::id::encode(&random));
-        run_on(&url, &format!("CREATE SCHEMA {schema}")).await;
-        let joint = if url.contains('?') { '&' } else { '?' };
-        let mut options =
-            StoreOptions::new(format!("{url}{joint}options=-csearch_path%3D{schema}"));
-        options.connections = 8;
+        let (url, schema) = new_schema().await?;
+        let (mut options, database) = postgres_at(url, schema);
         change(&mut options);
-        Some(Self::open(options, Database::Postgres { url, schema }).await)
+        Some(Self::open(options, database).await)
+    }
+
+    /// An app whose ids, tokens and keys follow from a seed, so that what it does can be repeated;
+    /// `None` when there is no such engine to test with.
+    pub async fn seeded(engine: Engine, seed: u64) -> Option<Self> {
+        let (options, database) = match engine {
+            Engine::Sqlite => sqlite_in(tempfile::tempdir().expect("a temporary folder")),
+            Engine::Postgres => {
+                let (url, schema) = new_schema().await?;
+                postgres_at(url, schema)
+            }
+        };
+        Some(Self::open_with(options, database, Some(seed)).await)
     }
 
     async fn open(options: StoreOptions, database: Database) -> Self {
+        Self::open_with(options, database, None).await
+    }
+
+    async fn open_with(options: StoreOptions, database: Database, seed: Option<u64>) -> Self {
         let store = Store::open(options).await.expect("the store opens");
         let clock = Arc::new(FixedClock::at(START));
         let files = tempfile::tempdir().expect("a temporary folder");
@@ -104,6 +114,9 @@ impl TestApp {
         config.server.base_url = format!("http://{address}");
         let mut app = App::new(config, store, Custody::new([7; 32]));
         app.clock = clock.clone();
+        if let Some(seed) = seed {
+            app.entropy = entropy_of(seed);
+        }
         mintreu_server::prepare(&app)
             .await
             .expect("the house is prepared");
@@ -131,9 +144,8 @@ impl TestApp {
     pub async fn restored(backup: &TempDir) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         copy_files(backup, &folder);
-        let file = folder.path().join("mintreu.db");
-        let options = StoreOptions::new(format!("sqlite:{}", file.display()));
-        Self::open(options, Database::Sqlite(folder)).await
+        let (options, database) = sqlite_in(folder);
+        Self::open(options, database).await
     }
 
     /// Which engine this app runs on.
@@ -219,6 +231,44 @@ impl TestApp {
             }
         }
     }
+}
+
+fn sqlite_in(folder: TempDir) -> (StoreOptions, Database) {
+    let file = folder.path().join("mintreu.db");
+    let options = StoreOptions::new(format!("sqlite:{}", file.display()));
+    (options, Database::Sqlite(folder))
+}
+
+/// A PostgreSQL to test with, and the name of a schema that was made there.
+async fn new_schema() -> Option<(String, String)> {
+    let url = std::env::var(POSTGRES_VARIABLE).ok()?;
+    let mut random = [0; 16];
+    mintreu_server::app::system_entropy(&mut random);
+    let schema = format!("test_{}", mintreu::id::encode(&random));
+    run_on(&url, &format!("CREATE SCHEMA {schema}")).await;
+    Some((url, schema))
+}
+
+fn postgres_at(url: String, schema: String) -> (StoreOptions, Database) {
+    let joint = if url.contains('?') { '&' } else { '?' };
+    let mut options = StoreOptions::new(format!("{url}{joint}options=-csearch_path%3D{schema}"));
+    options.connections = 8;
+    (options, Database::Postgres { url, schema })
+}
+
+/// splitmix64: the same bytes for the same seed, in the order they are asked for.
+fn entropy_of(seed: u64) -> Entropy {
+    let state = AtomicU64::new(seed);
+    Arc::new(move |bytes| {
+        for chunk in bytes.chunks_mut(8) {
+            let step = 0x9e37_79b9_7f4a_7c15_u64;
+            let mut word = state.fetch_add(step, Ordering::Relaxed).wrapping_add(step);
+            word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            word ^= word >> 31;
+            chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
+        }
+    })
 }
 
 /// The settings of tests: sandbox money, mail to a folder, and webhooks to this machine.

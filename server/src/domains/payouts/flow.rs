@@ -11,7 +11,7 @@ use crate::caller::{Caller, Capability};
 use crate::gateways::{self, GatewayError, PayoutOrder};
 use crate::queue::JobError;
 use crate::store::StoreError;
-use mintreu::id::PayoutId;
+use mintreu::id::{PayoutId, TenantId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -38,7 +38,8 @@ pub(super) fn enqueue_send(cx: &mut Cx<'_>, payout: PayoutId) -> Result<(), Stor
 }
 
 /// Notes that the provider is about to be asked.
-struct BeginSending(PayoutId);
+#[derive(Debug, Clone, Copy)]
+pub struct BeginSending(pub PayoutId);
 
 impl Command for BeginSending {
     const NAME: &'static str = "payouts.begin_sending";
@@ -50,7 +51,7 @@ impl Command for BeginSending {
 }
 
 /// The payout, when there is still something to ask for.
-fn begin_sending(cx: &mut Cx<'_>, cmd: &BeginSending) -> Result<Option<Payout>, PayoutError> {
+pub fn begin_sending(cx: &mut Cx<'_>, cmd: &BeginSending) -> Result<Option<Payout>, PayoutError> {
     let tenant = cx.caller.tenant;
     let found = sql::payouts::find(cx.tx, tenant, cmd.0)?;
     let mut payout = found.ok_or(PayoutError::NotFound)?;
@@ -65,7 +66,8 @@ fn begin_sending(cx: &mut Cx<'_>, cmd: &BeginSending) -> Result<Option<Payout>, 
 }
 
 /// What the provider answered.
-struct RecordAnswer {
+#[derive(Debug, Clone)]
+pub struct RecordAnswer {
     payout: PayoutId,
     answer: Result<String, String>,
 }
@@ -81,7 +83,7 @@ impl Command for RecordAnswer {
 
 /// Keeps the provider's name of the payout, or gives the money back when it was refused. An event
 /// may have come before.
-fn record_answer(cx: &mut Cx<'_>, cmd: &RecordAnswer) -> Result<(), PayoutError> {
+pub fn record_answer(cx: &mut Cx<'_>, cmd: &RecordAnswer) -> Result<(), PayoutError> {
     let tenant = cx.caller.tenant;
     let found = sql::payouts::find(cx.tx, tenant, cmd.payout)?;
     let mut payout = found.ok_or(PayoutError::NotFound)?;
@@ -115,18 +117,31 @@ pub async fn send(app: Arc<App>, caller: Caller, job: SendPayload) -> Result<(),
             payout.provider
         ))
     })?;
-    let request = PayoutOrder {
-        tenant: caller.tenant,
-        payout: id,
+    let sent = gateway.pay_out(&app, &order(caller.tenant, &payout)).await;
+    let record = answer(id, sent)?;
+    app.transact(&caller, record, record_answer).await?;
+    Ok(())
+}
+
+/// What the provider is asked for.
+pub fn order(tenant: TenantId, payout: &Payout) -> PayoutOrder {
+    PayoutOrder {
+        tenant,
+        payout: payout.id,
         amount: payout.amount,
-        destination: payout.destination,
-    };
-    let answer = match gateway.pay_out(&app, &request).await {
+        destination: payout.destination.clone(),
+    }
+}
+
+/// What the provider answered; an error when it must be asked again.
+pub fn answer(
+    payout: PayoutId,
+    sent: Result<String, GatewayError>,
+) -> Result<RecordAnswer, JobError> {
+    let answer = match sent {
         Ok(reference) => Ok(reference),
         Err(GatewayError::Refused(why)) => Err(why),
         Err(error) => return Err(JobError::retry(error)),
     };
-    let record = RecordAnswer { payout: id, answer };
-    app.transact(&caller, record, record_answer).await?;
-    Ok(())
+    Ok(RecordAnswer { payout, answer })
 }

@@ -2,7 +2,8 @@
 
 use super::effect::{self, Book, Taking};
 use super::model::{
-    DISPUTE_FEE_MINOR, Dispute, DisputeEvent, DisputeState, LineReversal, RefundError, next_state,
+    DISPUTE_FEE_MINOR, Dispute, DisputeEvent, DisputeState, LineReversal, RefundError,
+    ReversalState, next_state,
 };
 use super::ops::Heard;
 use super::sql;
@@ -113,7 +114,11 @@ fn change(
     effect::thaw(cx, book)?;
     effect::follow(cx, book)?;
     tell(cx, &dispute)?;
-    Ok(Heard::Done(dispute.state.code()))
+    Ok(match missing(book, &dispute)?.minor() {
+        ..=0 => Heard::Done(dispute.state.code()),
+        // More than was left. A refund that fails later makes it good; otherwise somebody must.
+        _ => Heard::Attention("dispute_exceeds_payment"),
+    })
 }
 
 fn keep(
@@ -143,8 +148,7 @@ struct Keys {
 }
 
 impl Keys {
-    fn of(dispute: &Dispute) -> Self {
-        let cause = dispute.cause();
+    fn of(cause: &str) -> Self {
         Self {
             money: format!("dispute:{cause}"),
             cost: format!("dispute_cost:{cause}"),
@@ -154,24 +158,68 @@ impl Keys {
     }
 }
 
+/// What is taken for a dispute just now, by cause: mostly one, and one more for each time that
+/// something was missing before.
+fn taken<'a>(
+    book: &'a Book,
+    dispute: &'a Dispute,
+) -> impl Iterator<Item = &'a LineReversal> + use<'a> {
+    let of_dispute = book.reversals.iter().filter(|one| one.is_of(dispute));
+    of_dispute.filter(|one| one.state == ReversalState::Taken)
+}
+
+fn causes(book: &Book, dispute: &Dispute) -> Vec<String> {
+    let mut causes: Vec<_> = taken(book, dispute).map(|one| one.cause.clone()).collect();
+    causes.dedup();
+    causes
+}
+
+/// What the bank has and was not taken: a refund was under way when it took the money.
+fn missing(book: &Book, dispute: &Dispute) -> Result<Money, RefundError> {
+    let none = Money::zero(dispute.amount.currency());
+    if !dispute.state.has_money() {
+        return Ok(none);
+    }
+    taken(book, dispute).try_fold(dispute.amount, |missing, one| {
+        Ok(missing.checked_sub(one.parts.total()?)?)
+    })
+}
+
+/// A refund failed or a dispute was won, so that there is more left than when a bank took its
+/// money: what was missing then is taken now.
+pub(super) fn make_good(cx: &mut Cx<'_>, book: &mut Book) -> Result<(), RefundError> {
+    for mut dispute in book.disputes.clone() {
+        let left = book.left_of(&book.order.lines)?;
+        if missing(book, &dispute)?.minor() <= 0 || left.minor() <= 0 {
+            continue;
+        }
+        dispute.rounds += 1;
+        keep(cx, book, (&dispute, false))?;
+        take(cx, book, &dispute)?;
+        if dispute.state == DisputeState::Lost {
+            give_fee_back(cx, book, &dispute)?;
+        }
+    }
+    Ok(())
+}
+
 /// The bank took the money and the provider its fee: the seller bears both, and the platform keeps
 /// its own fee until the bank decides.
 fn take(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), RefundError> {
     let lines = book.order.lines.clone();
     let left = book.left_of(&lines)?;
-    let minor = dispute.amount.minor().min(left.minor());
+    let minor = missing(book, dispute)?.minor().min(left.minor());
     if minor <= 0 {
         return Ok(());
     }
     let currency = left.currency();
-    let amounts = (
-        Money::new(minor, currency),
-        Money::new(DISPUTE_FEE_MINOR, currency),
-    );
+    let charged = taken(book, dispute).next().is_some();
+    let cost = if charged { 0 } else { DISPUTE_FEE_MINOR };
+    let amounts = (Money::new(minor, currency), Money::new(cost, currency));
     let cause = dispute.cause();
     let planned = effect::plan(book, &lines, amounts, &cause)?;
     effect::reserve(cx, book, planned)?;
-    let keys = Keys::of(dispute);
+    let keys = Keys::of(&cause);
     let taking = Taking {
         cause: &cause,
         key: keys.money,
@@ -199,10 +247,17 @@ fn take(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), Refun
 /// The bank gave the money back: so does everybody. What the provider took for its work it keeps,
 /// and the platform bears it.
 fn give_back(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), RefundError> {
-    let (keys, cause) = (Keys::of(dispute), dispute.cause());
+    for cause in causes(book, dispute) {
+        give_cause_back(cx, book, &cause)?;
+    }
+    make_good(cx, book)
+}
+
+fn give_cause_back(cx: &mut Cx<'_>, book: &mut Book, cause: &str) -> Result<(), RefundError> {
+    let keys = Keys::of(cause);
     ledger::reverse_key(cx, &keys.fee, &book.order.id.to_string())?;
-    effect::undo(cx, book, (&cause, &keys.money))?;
-    let costs = sides(book, &cause, |one, seller| {
+    effect::undo(cx, book, (cause, &keys.money))?;
+    let costs = sides(book, cause, |one, seller| {
         let releasable = Account::of(AccountKind::SellerReleasable, seller);
         Ok((
             Account::platform(AccountKind::DisputeCost),
@@ -221,12 +276,19 @@ fn give_back(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), 
 
 /// The bank keeps the money: the platform gives its fee of the sale back to the seller.
 fn give_fee_back(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), RefundError> {
-    let (keys, cause) = (Keys::of(dispute), dispute.cause());
+    for cause in causes(book, dispute) {
+        give_fee_of(cx, book, &cause)?;
+    }
+    Ok(())
+}
+
+fn give_fee_of(cx: &mut Cx<'_>, book: &mut Book, cause: &str) -> Result<(), RefundError> {
+    let keys = Keys::of(cause);
     for one in book.reversals.iter_mut().filter(|one| one.cause == cause) {
         one.fee_returned = true;
         sql::update_reversal(cx.tx, cx.caller.tenant, one)?;
     }
-    let fees = sides(book, &cause, |one, seller| {
+    let fees = sides(book, cause, |one, seller| {
         let releasable = Account::of(AccountKind::SellerReleasable, seller);
         let fee = one.parts.get(Part::PlatformFee);
         Ok((Account::platform(AccountKind::PlatformFee), releasable, fee))

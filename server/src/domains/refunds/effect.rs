@@ -296,9 +296,8 @@ fn event_of(order: &Order, refunded: Money) -> Option<OrderEvent> {
 /// Why a line's license may not work, if it may not.
 fn unpaid(book: &Book, line: &Line) -> Result<Option<Unpaid>, RefundError> {
     let taken = |dispute: &&Dispute| {
-        let cause = dispute.cause();
         let mut of_line = book.reversals.iter().filter(|one| one.line == line.id);
-        of_line.any(|one| one.cause == cause && one.state == ReversalState::Taken)
+        of_line.any(|one| one.is_of(dispute) && one.state == ReversalState::Taken)
     };
     let disputes = book.disputes.iter().filter(taken);
     let states: Vec<_> = disputes.map(|dispute| dispute.state).collect();

@@ -6,9 +6,9 @@ use super::model::{Refund, RefundError, RefundState};
 use super::{ops, sql};
 use crate::app::{App, Command, Cx, ReadCx};
 use crate::caller::{Caller, Capability};
-use crate::gateways::{self, GatewayError, RefundRequest, SentState};
+use crate::gateways::{self, GatewayError, RefundRequest, Sent, SentState};
 use crate::queue::JobError;
-use mintreu::id::RefundId;
+use mintreu::id::{RefundId, TenantId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -30,49 +30,59 @@ pub async fn send_refund(
     payload: SendPayload,
 ) -> Result<(), JobError> {
     let id = RefundId::parse(&payload.refund).map_err(JobError::fail)?;
-    let refund = app.read(&caller, id, find).await.map_err(JobError::from)?;
-    if refund.state != RefundState::Requested {
+    let refund = app.read(&caller, id, to_send).await;
+    let Some(refund) = refund.map_err(JobError::from)? else {
         return Ok(());
-    }
+    };
     let gateway = gateways::find(&app, &refund.provider);
     let gateway = gateway.ok_or_else(|| JobError::retry("the provider isn't set up here"))?;
-    let request = RefundRequest {
-        tenant: caller.tenant,
-        refund: id,
-        payment: refund.payment,
-        amount: refund.amount,
-    };
-    let answer = match gateway.refund(&app, &request).await {
-        Ok(sent) => Answer {
-            refund: id,
-            name: Some(sent.id),
-            state: sent.state,
-        },
-        Err(GatewayError::Refused(code)) => Answer {
-            refund: id,
-            name: None,
-            state: SentState::Failed(code),
-        },
-        Err(error) => return Err(JobError::retry(error)),
-    };
+    let request = request(caller.tenant, &refund);
+    let answer = answer(id, gateway.refund(&app, &request).await)?;
     app.transact(&caller, answer, take_answer)
         .await
         .map_err(JobError::from)
 }
 
-fn find(cx: &mut ReadCx<'_>, id: &RefundId) -> Result<Refund, RefundError> {
+/// The refund, while the provider is still to be asked for it.
+pub fn to_send(cx: &mut ReadCx<'_>, id: &RefundId) -> Result<Option<Refund>, RefundError> {
     let found = sql::find_refund(cx.tx, cx.caller.tenant, *id)?;
-    found.ok_or(RefundError::NotFound)
+    let found = found.ok_or(RefundError::NotFound)?;
+    Ok(Some(found).filter(|refund| refund.state == RefundState::Requested))
 }
 
-/// What the provider said at once.
-struct Answer {
+/// What the provider is asked for.
+pub fn request(tenant: TenantId, refund: &Refund) -> RefundRequest {
+    RefundRequest {
+        tenant,
+        refund: refund.id,
+        payment: refund.payment,
+        amount: refund.amount,
+    }
+}
+
+/// What the provider said at once; an error when it must be asked again.
+pub fn answer(refund: RefundId, sent: Result<Sent, GatewayError>) -> Result<TakeAnswer, JobError> {
+    let (name, state) = match sent {
+        Ok(sent) => (Some(sent.id), sent.state),
+        Err(GatewayError::Refused(code)) => (None, SentState::Failed(code)),
+        Err(error) => return Err(JobError::retry(error)),
+    };
+    Ok(TakeAnswer {
+        refund,
+        name,
+        state,
+    })
+}
+
+/// Keeps what the provider said at once.
+#[derive(Debug, Clone)]
+pub struct TakeAnswer {
     refund: RefundId,
     name: Option<String>,
     state: SentState,
 }
 
-impl Command for Answer {
+impl Command for TakeAnswer {
     const NAME: &'static str = "refunds.take_answer";
     const CAPABILITY: Capability = Capability::Operate;
 
@@ -81,7 +91,8 @@ impl Command for Answer {
     }
 }
 
-fn take_answer(cx: &mut Cx<'_>, answer: &Answer) -> Result<(), RefundError> {
+/// What the answer makes of the refund.
+pub fn take_answer(cx: &mut Cx<'_>, answer: &TakeAnswer) -> Result<(), RefundError> {
     let tenant = cx.caller.tenant;
     if let Some(name) = &answer.name {
         sql::name_refund(cx.tx, tenant, answer.refund, name)?;

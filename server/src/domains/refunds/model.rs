@@ -362,6 +362,12 @@ impl LineReversal {
         self.cause.starts_with(RefundId::PREFIX)
     }
 
+    /// Whether that dispute took it, in any of its rounds.
+    pub fn is_of(&self, dispute: &Dispute) -> bool {
+        let round = self.cause.strip_prefix(&dispute.id.to_string());
+        round.is_some_and(|round| round.starts_with(':'))
+    }
+
     /// Whether it isn't there for others to take.
     pub fn counts(&self) -> bool {
         self.state != ReversalState::Undone

@@ -233,6 +233,7 @@ pub(super) fn fail(
     let mut book = Book::open(cx, refund.order)?;
     settle(cx, &mut book, refund, (RefundState::Failed, code))?;
     effect::undo(cx, &mut book, (&refund.id.to_string(), &key(refund.id)))?;
+    disputes::make_good(cx, &mut book)?;
     effect::follow(cx, &mut book)?;
     tell(cx, refund, ("refund.failed", code))?;
     Ok("refund_failed")

@@ -130,7 +130,12 @@ impl Gateway for Sandbox {
     }
 
     async fn pay_out(&self, app: &App, request: &PayoutOrder) -> Result<String, GatewayError> {
-        payouts::send(app, request).await
+        let caller = Caller::system(request.tenant);
+        let command = payouts::TakePayout {
+            request: request.clone(),
+        };
+        let taken = app.transact(&caller, command, payouts::take).await;
+        taken.map_err(refused)
     }
 
     fn verify_payout_webhook(
@@ -153,7 +158,8 @@ fn signed(app: &App, headers: &HeaderMap, raw: &[u8]) -> Result<(), GatewayError
     holds.then_some(()).ok_or(GatewayError::Signature)
 }
 
-fn refused(error: ops::SandboxError) -> GatewayError {
+/// What a use case's refusal is to the shop.
+pub fn refused(error: ops::SandboxError) -> GatewayError {
     match error {
         ops::SandboxError::Refused(code) => GatewayError::Refused(code.to_owned()),
         ops::SandboxError::NotFound => GatewayError::Refused("payment_unknown".to_owned()),

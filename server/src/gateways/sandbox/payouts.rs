@@ -4,8 +4,8 @@
 use super::deliver::{DELIVER_JOB, DeliverPayload};
 use super::ops::SandboxError;
 use super::sql::payouts as sql;
-use crate::app::{App, Command, Cx, ReadCx};
-use crate::caller::{Caller, Capability};
+use crate::app::{Command, Cx, ReadCx};
+use crate::caller::Capability;
 use crate::gateways::{GatewayError, PayoutEvent, PayoutEventKind, PayoutOrder};
 use crate::store::StoreError;
 use mintreu::id::PayoutId;
@@ -63,8 +63,10 @@ fn outcome(destination: &str) -> Option<&'static [Happening]> {
 }
 
 /// Takes a payout.
-struct TakePayout {
-    request: PayoutOrder,
+#[derive(Debug, Clone)]
+pub struct TakePayout {
+    /// What the shop asks for.
+    pub request: PayoutOrder,
 }
 
 impl Command for TakePayout {
@@ -81,26 +83,16 @@ impl Command for TakePayout {
 }
 
 /// Takes the payout once; asked for again, the same name is answered and nothing happens.
-pub(super) async fn send(app: &App, request: &PayoutOrder) -> Result<String, GatewayError> {
-    if outcome(&request.destination).is_none() {
-        return Err(GatewayError::Refused("destination_refused".to_owned()));
-    }
-    let caller = Caller::system(request.tenant);
-    let command = TakePayout {
-        request: request.clone(),
-    };
-    let taken = app.transact(&caller, command, take).await;
-    taken.map_err(|error| GatewayError::Unavailable(Box::new(error)))
-}
-
-fn take(cx: &mut Cx<'_>, cmd: &TakePayout) -> Result<String, SandboxError> {
+pub fn take(cx: &mut Cx<'_>, cmd: &TakePayout) -> Result<String, SandboxError> {
     let (tenant, request) = (cx.caller.tenant, &cmd.request);
+    let happenings = outcome(&request.destination);
+    let happenings = happenings.ok_or(SandboxError::Refused("destination_refused"))?;
     if let Some(known) = sql::ask_again(cx.tx, tenant, &request.payout.to_string())? {
         return Ok(known);
     }
     let payout = format!("spo_{}", mintreu::id::encode(&cx.random()));
     sql::insert(cx.tx, request, &payout, cx.now)?;
-    for happening in outcome(&request.destination).unwrap_or_default() {
+    for happening in happenings {
         tell(cx, request, &payout, happening)?;
     }
     Ok(payout)

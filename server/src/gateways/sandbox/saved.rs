@@ -35,7 +35,7 @@ impl Command for ChargeSaved {
 }
 
 /// Charges once: the same payment again answers what came of it.
-pub(super) fn charge_saved(cx: &mut Cx<'_>, cmd: &ChargeSaved) -> Result<Charged, SandboxError> {
+pub fn charge_saved(cx: &mut Cx<'_>, cmd: &ChargeSaved) -> Result<Charged, SandboxError> {
     let (tenant, key) = (cx.caller.tenant, cmd.charge.payment.to_string());
     let failure = failure(cx, &cmd.charge.method)?;
     if let Some(known) = session_of(cx, &key)? {

@@ -6,10 +6,11 @@ use crate::caller::Caller;
 use crate::domains::payments::{
     self, EventKind, Payment, PaymentError, ProviderEvent, ReceiveEvent, receive_event,
 };
-use crate::gateways::{self, Charged, SavedCharge};
+use crate::gateways::{self, Charged, GatewayError, SavedCharge};
 use crate::queue::JobError;
 use crate::store::StoreError;
-use mintreu::id::PaymentId;
+use mintreu::Timestamp;
+use mintreu::id::{PaymentId, TenantId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -19,9 +20,12 @@ pub const CHARGE_JOB: &str = "subscriptions.charge";
 /// The payload of [`CHARGE_JOB`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ChargePayload {
-    payment: String,
-    method: String,
-    subscription: String,
+    /// The payment's id.
+    pub payment: String,
+    /// The provider's name of the method.
+    pub method: String,
+    /// The subscription's id.
+    pub subscription: String,
 }
 
 pub(super) fn enqueue(
@@ -49,35 +53,50 @@ pub async fn charge(app: Arc<App>, caller: Caller, payload: ChargePayload) -> Re
     let payment = payment.map_err(JobError::retry)?;
     let gateway = gateways::find(&app, &payment.provider)
         .ok_or_else(|| JobError::retry(format!("no provider {:?}", payment.provider)))?;
-    let request = SavedCharge {
-        tenant: caller.tenant,
-        payment: id,
+    let request = request(caller.tenant, &payment, payload);
+    let charged = gateway.charge_saved(&app, &request).await;
+    let receive = told(gateway.name(), &payment, charged, app.now())?;
+    let told = app.transact(&caller, receive, receive_event).await;
+    told.map(drop).map_err(JobError::retry)
+}
+
+/// What the provider is asked for.
+pub fn request(tenant: TenantId, payment: &Payment, payload: ChargePayload) -> SavedCharge {
+    SavedCharge {
+        tenant,
+        payment: payment.id,
         method: payload.method,
         amount: payment.amount,
         description: payload.subscription,
-    };
-    let charged = gateway.charge_saved(&app, &request).await;
+    }
+}
+
+/// What came of it, for the inbox; an error when the provider must be asked again.
+pub fn told(
+    provider: &'static str,
+    payment: &Payment,
+    charged: Result<Charged, GatewayError>,
+    now: Timestamp,
+) -> Result<ReceiveEvent, JobError> {
     let charged = match charged {
-        Err(gateways::GatewayError::Refused(_)) => Charged::Refused("method_unknown"),
+        Err(GatewayError::Refused(_)) => Charged::Refused("method_unknown"),
         other => other.map_err(JobError::retry)?,
     };
     let (kind, failure) = match charged {
         Charged::Succeeded => (EventKind::Succeeded, None),
         Charged::Declined(code) | Charged::Refused(code) => (EventKind::Failed, Some(code)),
     };
-    let receive = ReceiveEvent {
-        provider: gateway.name(),
+    Ok(ReceiveEvent {
+        provider,
         event: ProviderEvent {
-            id: format!("saved {id}"),
+            id: format!("saved {}", payment.id),
             kind,
-            reference: id.to_string(),
+            reference: payment.id.to_string(),
             object: None,
             object_reference: None,
             amount: payment.amount,
             failure_code: failure.map(str::to_owned),
-            occurred_at: app.now(),
+            occurred_at: now,
         },
-    };
-    let told = app.transact(&caller, receive, receive_event).await;
-    told.map(drop).map_err(JobError::retry)
+    })
 }

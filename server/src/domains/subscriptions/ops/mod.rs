@@ -3,7 +3,7 @@
 mod act;
 mod begin;
 mod change;
-mod charge;
+pub mod charge;
 mod look;
 mod renew;
 mod settle;
