@@ -9,6 +9,7 @@
 use super::names;
 use super::tx::{Engine, Row, StoreError, Tx, Value};
 use super::{OpenError, StoreOptions, Vote, Work, migrate, run_guarded};
+use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, ffi};
 use std::cell::RefCell;
@@ -138,6 +139,9 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.busy_timeout(Duration::from_secs(5))?;
+    // A plan holds whatever is bound: otherwise SQLite reads and plans a kept statement anew for
+    // each value that a comparison is bound to.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if flags.contains(OpenFlags::SQLITE_OPEN_READ_ONLY) {
         connection.execute_batch("PRAGMA temp_store = MEMORY;")?;
     } else {
