@@ -6,7 +6,7 @@ use axum_headers::signed;
 use mintreu::id::{OrderId, OrderLineId};
 use mintreu::{Currency, Money};
 use mintreu_server::app::{Command, Cx};
-use mintreu_server::caller::Capability;
+use mintreu_server::caller::{Caller, Capability};
 use mintreu_server::domains::fulfilment::{Item, Purchase, Wanted, start};
 use mintreu_server::domains::ledger::{AccountKind, Traffic, seller_balances};
 use mintreu_server::domains::payments::{ReceiveEvent, receive_event};
@@ -70,27 +70,36 @@ impl<'a> Desk<'a> {
         rows.expect("rows")
     }
 
-    /// Buys and pays; the shop has heard of it.
+    /// A guest buys and pays; the shop has heard of it.
     pub async fn buy(&self, quantity: i64) -> Paid {
+        let item = Item::new(self.shop.price, quantity);
+        let guest = self.test.guest();
+        self.buy_as(&guest, item, 4_900 * quantity, &[]).await
+    }
+
+    /// Somebody buys at so much in all, with codes, and pays; the shop has heard of it.
+    pub async fn buy_as(&self, who: &Caller, item: Item, minor: i64, codes: &[&str]) -> Paid {
+        let guest = who.account.is_none();
         let purchase = Purchase {
             wanted: Wanted {
-                items: vec![Item::new(self.shop.price, quantity)],
+                items: vec![item],
+                codes: codes.iter().map(|code| (*code).to_owned()).collect(),
                 ..Wanted::default()
             },
-            seen: Money::new(4_900 * quantity, Currency::EUR),
-            email: Some("guest@example.org".to_owned()),
+            seen: Money::new(minor, Currency::EUR),
+            email: guest.then(|| "guest@example.org".to_owned()),
             traffic: Traffic::Unknown,
             provider: None,
         };
-        let (app, guest) = (&self.test.app, self.test.guest());
-        let started = start(app, &guest, None, purchase).await.expect("starts");
+        let app = &self.test.app;
+        let started = start(app, who, None, purchase).await.expect("starts");
         let url = started.pay_url.expect("a page");
         let session = url.rsplit('/').next().expect("a session").to_owned();
         let pay = Choose {
             session: session.clone(),
             choice: Choice::Succeed,
         };
-        app.transact(&guest, pay, choose).await.expect("pays");
+        app.transact(who, pay, choose).await.expect("pays");
         let paid = self.events().await;
         let newest = paid.last().expect("an event").1.clone();
         self.hand_over(&newest).await;
@@ -169,6 +178,7 @@ impl<'a> Desk<'a> {
             reason: Reason::RequestedByCustomer,
             note: String::new(),
             keeps_license: false,
+            ends_subscription: false,
             seen_left_minor: None,
         }
     }

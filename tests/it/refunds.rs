@@ -188,6 +188,7 @@ async fn a_buyer_sees_the_refund_on_the_order_and_it_travels_by_webhooks() {
             reason: mintreu_server::domains::refunds::Reason::Defective,
             note: "It crashed.".to_owned(),
             keeps_license: false,
+            ends_subscription: false,
             seen_left_minor: Some(4_900),
         };
         let asked = test

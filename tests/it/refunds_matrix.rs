@@ -150,6 +150,7 @@ const TABLE: &[Effects] = &[
             "dispute.warned",
             "order.refunded",
             "license.revoked",
+            "dispute.prevented",
             "refund.created",
         ],
     ),

@@ -5,11 +5,11 @@ use mintreu::document::SigningKey;
 use mintreu::id::{AccountId, PriceId};
 use mintreu::{Timestamp, id};
 use mintreu_server::caller::{Caller, Role};
-use mintreu_server::domains::catalog;
 use mintreu_server::domains::catalog::ops::{
     AddCategory, CreateProduct, OpenShop, PublishProduct, add_category, create_product, open_shop,
     publish_product,
 };
+use mintreu_server::domains::catalog::{self, Product};
 use mintreu_tests::{Browser, TestApp};
 use serde_json::{Value, json};
 
@@ -31,16 +31,39 @@ pub fn person(test: &TestApp, account: AccountId, role: Role) -> Caller {
     }
 }
 
-pub async fn shop(test: &TestApp) -> Shop {
+/// A seller with a shop, and a category to sell in.
+pub async fn stall(test: &TestApp, name: &str) -> Caller {
     let app = &test.app;
     let seller = person(test, SELLER, Role::Developer);
-    let open: OpenShop = serde_json::from_str(r#"{"name":"Acme"}"#).expect("a shop");
+    let open: OpenShop = serde_json::from_value(json!({"name": name})).expect("a shop");
     app.transact(&seller, open, open_shop).await.expect("opens");
     let tools: AddCategory =
         serde_json::from_str(r#"{"path":"tools","name":"Tools"}"#).expect("a category");
     let added = app.transact(&test.system(), tools, add_category).await;
     added.expect("is added");
-    let draft = serde_json::from_value(json!({
+    seller
+}
+
+/// Lists what a draft describes; answers it with its prices, in the draft's order.
+pub async fn listed(test: &TestApp, seller: &Caller, draft: Value) -> Product {
+    let app = &test.app;
+    let draft = serde_json::from_value(draft).expect("a draft");
+    let made = app.transact(seller, CreateProduct { draft }, create_product);
+    let product = made.await.expect("is written").id;
+    let publish = PublishProduct { product };
+    let published = app.transact(seller, publish, publish_product).await;
+    published.expect("is published");
+    let tenant = test.tenant();
+    let found = app
+        .store
+        .read(move |tx| catalog::product(tx, tenant, product));
+    let found = found.await.expect("reads").expect("reads");
+    found.expect("is there")
+}
+
+pub async fn shop(test: &TestApp) -> Shop {
+    let seller = stall(test, "Acme").await;
+    let draft = json!({
         "code": CODE, "kind": "download", "name": "Acme Editor", "summary": "Edits.",
         "categories": ["tools"],
         "prices": [
@@ -51,22 +74,8 @@ pub async fn shop(test: &TestApp) -> Shop {
             "seats": 2,
             "entitlements": [{"name": "export-4k", "value": true}, {"name": "gpus", "value": 4}],
         },
-    }));
-    let draft = draft.expect("a draft");
-    let made = app.transact(&seller, CreateProduct { draft }, create_product);
-    let product = made.await.expect("is written").id;
-    let publish = PublishProduct { product };
-    let published = app.transact(&seller, publish, publish_product).await;
-    published.expect("is published");
-    let tenant = test.tenant();
-    let found = app
-        .store
-        .read(move |tx| catalog::product(tx, tenant, product));
-    let found = found
-        .await
-        .expect("reads")
-        .expect("reads")
-        .expect("is there");
+    });
+    let found = listed(test, &seller, draft).await;
     Shop {
         seller,
         price: found.prices[0].id,

@@ -1,16 +1,11 @@
 //! Subscriptions: how they begin, renew, are declined, change, pause, end and come back; and races.
 
-use crate::shop::{SELLER, check_out, choose, device_key, person};
+use crate::shop::{check_out, choose, device_key, listed, person, stall};
 use mintreu::activation::{Fingerprint, Request, Wanted};
 use mintreu::id::{AccountId, LicenseId, PriceId, ProductId, SubscriptionId};
 use mintreu::{Currency, Money, Timestamp};
 use mintreu_server::app::{Command, Cx};
 use mintreu_server::caller::{Caller, Capability, Role};
-use mintreu_server::domains::catalog;
-use mintreu_server::domains::catalog::ops::{
-    AddCategory, CreateProduct, OpenShop, PublishProduct, add_category, create_product, open_shop,
-    publish_product,
-};
 use mintreu_server::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use mintreu_server::domains::licensing::{self, Activate, activate};
 use mintreu_server::domains::subscriptions::{
@@ -38,37 +33,16 @@ pub struct Club {
 
 pub async fn club(test: &TestApp) -> Club {
     let app = &test.app;
-    let seller = person(test, SELLER, Role::Developer);
-    let open: OpenShop = serde_json::from_str(r#"{"name":"Club"}"#).expect("a shop");
-    app.transact(&seller, open, open_shop).await.expect("opens");
-    let tools: AddCategory =
-        serde_json::from_str(r#"{"path":"tools","name":"Tools"}"#).expect("a category");
-    let added = app.transact(&test.system(), tools, add_category).await;
-    added.expect("is added");
+    let seller = stall(test, "Club").await;
     let recurring = |period: &str, minor: i64| json!({"model": "recurring", "period": period, "amount_minor": minor, "currency": "EUR"});
-    let draft = serde_json::from_value(json!({
+    let draft = json!({
         "code": CODE, "kind": "subscription", "name": "Club App", "summary": "Serves.",
         "categories": ["tools"],
         "prices": [recurring("monthly", 1000), recurring("monthly", 2000),
             recurring("yearly", 15000)],
         "terms": {"seats": 1, "entitlements": []},
-    }));
-    let create = CreateProduct {
-        draft: draft.expect("a draft"),
-    };
-    let made = app.transact(&seller, create, create_product).await;
-    let product = made.expect("is written").id;
-    let published = app.transact(&seller, PublishProduct { product }, publish_product);
-    published.await.expect("is published");
-    let tenant = test.tenant();
-    let found = app
-        .store
-        .read(move |tx| catalog::product(tx, tenant, product));
-    let found = found
-        .await
-        .expect("reads")
-        .expect("reads")
-        .expect("is there");
+    });
+    let found = listed(test, &seller, draft).await;
     let trial = SetTrial {
         price: found.prices[0].id,
         days: 14,
@@ -78,7 +52,7 @@ pub async fn club(test: &TestApp) -> Club {
     Club {
         seller,
         buyer: person(test, BUYER, Role::Customer),
-        product,
+        product: found.id,
         cheap: found.prices[0].id,
         dear: found.prices[1].id,
         yearly: found.prices[2].id,
@@ -149,7 +123,7 @@ async fn license(test: &TestApp, id: LicenseId) -> &'static str {
     found.state(test.app.now()).code()
 }
 
-async fn facts(test: &TestApp, kind: &'static str) -> i64 {
+pub async fn facts(test: &TestApp, kind: &'static str) -> i64 {
     let read = test.app.store.read(move |tx| {
         let sql = "SELECT COUNT(*) AS facts FROM event WHERE kind = :kind";
         let row = tx.query_one(sql, &[("kind", kind.into())])?;
@@ -158,7 +132,7 @@ async fn facts(test: &TestApp, kind: &'static str) -> i64 {
     read.await.expect("reads").expect("reads")
 }
 
-async fn do_it(
+pub async fn do_it(
     test: &TestApp,
     id: SubscriptionId,
     action: Action,
@@ -175,7 +149,7 @@ async fn do_it(
     done
 }
 
-async fn pay_with(test: &TestApp, id: SubscriptionId, method: &str) {
+pub async fn pay_with(test: &TestApp, id: SubscriptionId, method: &str) {
     let command = ChangeMethod {
         subscription: id,
         provider: "sandbox".to_owned(),

@@ -7,7 +7,7 @@
 //!
 //! # Invariants
 //! * Jobs hold ids; addresses are read when the mail is made and stored nowhere else.
-//! * A mail of one fact about one subject is sent once; should a crash fall between sending and
+//! * A mail of one fact about one subject is sent once, and so is one of a fact that recurs; should a crash fall between sending and
 //!   noting, the second copy has the first one's Message-ID.
 //! * Every sentence is a Fluent key; text and HTML say the same.
 //!
@@ -19,6 +19,7 @@
 
 pub mod hooks;
 pub mod letter;
+mod money;
 pub mod ops;
 pub mod send;
 pub mod sql;
@@ -26,6 +27,6 @@ pub mod transport;
 mod usage;
 
 pub use hooks::send_webhook;
-pub use ops::{MAIL_JOB, MailJob, on_fact};
+pub use ops::{MAIL_JOB, MailJob, is_told, on_fact};
 pub use send::send_mail;
 pub use transport::{MailOptions, Mailer, TransportError};

@@ -1,7 +1,7 @@
 //! From a fact to a letter.
 
 use super::letter::Letter;
-use super::{sql, usage};
+use super::{money, sql, usage};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::domains::accounts::{self, AccountError};
@@ -12,6 +12,7 @@ use crate::domains::fulfilment;
 use crate::domains::invoicing::{self, InvoiceError};
 use crate::domains::licensing::{self, LicensingError};
 use crate::domains::orders::{self, OrderError};
+use crate::domains::subscriptions::{self, SubscriptionError};
 use crate::domains::webhooks;
 use crate::events::{self, Event};
 use crate::queue::{self, JobError};
@@ -40,9 +41,27 @@ pub struct MailJob {
     pub event: String,
 }
 
+fn is_money(kind: &str) -> bool {
+    money::OF_SUBSCRIPTIONS.contains(&kind) || money::OF_MONEY.contains(&kind)
+}
+
+/// Whether facts of this kind are told by mail.
+pub fn is_told(kind: &str) -> bool {
+    TOLD.contains(&kind) || is_money(kind)
+}
+
+/// What a mail is kept under: what the fact is about, or, where the same happens to it again and
+/// again, the fact itself.
+fn sent_as(event: &Event) -> String {
+    match is_money(&event.kind) {
+        true => event.event_id.to_string(),
+        false => event.subject.clone(),
+    }
+}
+
 /// A subscriber of the outbox: queues a mail for facts that are told by mail.
 pub fn on_fact(cx: &mut Cx<'_>, event: &Event) -> Result<(), JobError> {
-    if !TOLD.contains(&event.kind.as_str()) {
+    if !is_told(&event.kind) {
         return Ok(());
     }
     let event = event.event_id.to_string();
@@ -107,6 +126,9 @@ pub enum NotifyError {
     /// Invoices.
     #[error(transparent)]
     Invoice(#[from] InvoiceError),
+    /// Subscriptions.
+    #[error(transparent)]
+    Subscription(#[from] SubscriptionError),
     /// Usage.
     #[error(transparent)]
     Billing(#[from] BillingError),
@@ -132,7 +154,8 @@ pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, N
     let id = EventId::parse(&command.event);
     let id = id.map_err(|e| NotifyError::Payload(e.to_string()))?;
     let event = events::find(cx, id)?.ok_or(NotifyError::Gone)?;
-    let about = (event.kind.as_str(), event.subject.as_str());
+    let subject = sent_as(&event);
+    let about = (event.kind.as_str(), subject.as_str());
     if sql::sent(cx.tx, cx.caller.tenant, about)? {
         return Ok(None);
     }
@@ -144,11 +167,12 @@ pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, N
         "order.paid" => receipt(cx, &event, base)?,
         billing::REPORT_FACT => usage::report(cx, &event, base)?,
         webhooks::DISABLED_FACT => endpoint_disabled(cx, &event, base)?,
+        kind if is_money(kind) => money::write(cx, &event, base)?,
         other => return Err(NotifyError::Payload(format!("{other} is not told by mail"))),
     };
     Ok(written.map(|(to, letter)| Mail {
         fact: event.kind.clone(),
-        subject: event.subject.clone(),
+        subject,
         reference: command.event.clone(),
         to,
         letter,
@@ -162,7 +186,7 @@ pub(super) fn letter(subject: impl FnOnce(&'static crate::text::Translator) -> S
     Letter::new(locale, subject(crate::text::Translator::of(locale)))
 }
 
-fn subject_id<T>(
+pub(super) fn subject_id<T>(
     event: &Event,
     parse: fn(&str) -> Result<T, mintreu::Error>,
 ) -> Result<T, NotifyError> {
@@ -175,7 +199,7 @@ pub(super) fn address(cx: &mut Cx<'_>, account: AccountId) -> Result<Option<Stri
 }
 
 /// Where mail about an order or its invoices goes: the account's address, or the guest's.
-fn buyer(
+pub(super) fn buyer(
     cx: &mut Cx<'_>,
     account: Option<AccountId>,
     order: Option<OrderId>,
@@ -263,13 +287,17 @@ pub(super) fn day(at: mintreu::Timestamp) -> String {
 }
 
 /// Where an order is looked at, with the secret that opens it.
-fn order_page(cx: &Cx<'_>, order: OrderId, base: &str) -> String {
+pub(super) fn order_page(cx: &Cx<'_>, order: OrderId, base: &str) -> String {
     let token = orders::access_token(cx.keys, cx.caller.tenant, order);
     format!("{base}/orders/{order}?t={}", token.reveal())
 }
 
 fn receipt(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
     let order = orders::by_id(cx, subject_id(event, OrderId::parse)?)?;
+    if subscriptions::of_order(cx, order.id)?.is_some() {
+        // The bill of a subscription, which has a receipt of its own.
+        return Ok(None);
+    }
     let Some(to) = buyer(cx, order.account, Some(order.id))? else {
         return Ok(None);
     };

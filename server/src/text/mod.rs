@@ -34,6 +34,7 @@ const ENGLISH: &[(&str, &str)] = &[
         include_str!("../../locales/en/subscriptions.ftl"),
     ),
     ("mail", include_str!("../../locales/en/mail.ftl")),
+    ("facts", include_str!("../../locales/en/facts.ftl")),
     ("sandbox", include_str!("../../locales/en/sandbox.ftl")),
 ];
 

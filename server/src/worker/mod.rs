@@ -39,7 +39,8 @@ use tokio::task::JoinSet;
 pub type Subscriber = fn(&mut Cx<'_>, &Event) -> Result<(), JobError>;
 
 /// Who hears of every fact, in this order.
-pub const SUBSCRIBERS: &[Subscriber] = &[notify::on_fact, webhooks::on_fact];
+pub const SUBSCRIBERS: &[Subscriber] =
+    &[subscriptions::on_fact, notify::on_fact, webhooks::on_fact];
 
 /// What runs which kind of job, one line each.
 pub fn table() -> Table {

@@ -173,6 +173,7 @@ async fn mistakes_made_on_purpose_are_found() {
         (Mistake::LostPayout, "instead of 0"),
         (Mistake::FalseEntry, "is off by 1"),
         (Mistake::RenewedForNothing, "is posted"),
+        (Mistake::ForgottenSubscription, "a bank has it"),
     ] {
         let test = TestApp::seeded(Engine::Sqlite, 3).await.expect("SQLite");
         let (wrong, _) = run(&test, 3, 1_000, mistake).await;

@@ -63,6 +63,11 @@ const DISPUTE: &str = "SELECT object FROM sandbox_object
     WHERE tenant_id = :tenant AND session = :session AND kind = 'dispute'";
 const SUBSCRIPTIONS: &str = "SELECT subscription_id, status, unit_minor, seats FROM subscription
     WHERE tenant_id = :tenant ORDER BY subscription_id DESC LIMIT 4";
+const SUBSCRIBED: &str = "SELECT status FROM subscription
+    WHERE tenant_id = :tenant AND order_id = :order
+    UNION ALL SELECT s.status FROM subscription_bill b
+    JOIN subscription s ON s.tenant_id = b.tenant_id AND s.subscription_id = b.subscription_id
+    WHERE b.tenant_id = :tenant AND b.order_id = :order";
 const LICENSE: &str = "SELECT revoked_at, revoked_for FROM license
     WHERE tenant_id = :tenant AND source = :source";
 const TAKEN: &str = "SELECT (SELECT CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT)
@@ -92,6 +97,8 @@ pub enum Mistake {
     FalseEntry,
     /// A renewal that was declined counts as paid.
     RenewedForNothing,
+    /// A subscription goes on although a bank has its money.
+    ForgottenSubscription,
 }
 
 impl Mistake {
@@ -121,6 +128,9 @@ impl Mistake {
             Self::FalseEntry => {
                 "UPDATE ledger_entry SET amount_minor = amount_minor + 1
                 WHERE amount_minor = 4900"
+            }
+            Self::ForgottenSubscription => {
+                "UPDATE subscription SET status = 'active' WHERE disputed IS NOT NULL"
             }
             Self::RenewedForNothing => {
                 "UPDATE customer_order SET state = 'paid', paid_at = placed_at
@@ -390,6 +400,7 @@ impl Sim {
                 .pick(&[Reason::RequestedByCustomer, Reason::Fraud]),
             note: String::new(),
             keeps_license: false,
+            ends_subscription: false,
             seen_left_minor: None,
         };
         let asked = if by_platform {
@@ -681,7 +692,7 @@ impl Sim {
             wrong.push(format!("{} is {found}, not {state}", sold.order));
         }
         if !sold.once {
-            return Ok(());
+            return of_subscription(cx, sold.order, taken, wrong);
         }
         let license = match taken {
             Some(lost) => Some(if lost { "chargeback" } else { "dispute" }),
@@ -729,6 +740,31 @@ fn back(cx: &mut Cx<'_>, session: &str) -> Result<(i64, Option<bool>), Stop> {
         }
     }
     Ok((refunded, taken))
+}
+
+/// A subscription isn't charged while a bank has money of it, and is over when the bank keeps it.
+fn of_subscription(
+    cx: &mut Cx<'_>,
+    order: OrderId,
+    taken: Option<bool>,
+    wrong: &mut Vec<String>,
+) -> Result<(), Stop> {
+    let params = [
+        ("tenant", cx.caller.tenant.as_bytes().into()),
+        ("order", order.as_bytes().into()),
+    ];
+    for row in cx.tx.query(SUBSCRIBED, &params)? {
+        let status = row.text("status")?;
+        let sound = match taken {
+            None => true,
+            Some(false) => !matches!(status.as_str(), "active" | "past_due"),
+            Some(true) => status == "canceled",
+        };
+        if !sound {
+            wrong.push(format!("{order}: a bank has it, and it is {status}"));
+        }
+    }
+    Ok(())
 }
 
 /// Why a license doesn't work; nothing when it does.

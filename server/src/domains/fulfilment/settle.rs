@@ -49,7 +49,9 @@ pub fn settle_payment(cx: &mut Cx<'_>, job: &SettlePayload) -> Result<(), Fulfil
 /// What came of the event, as it is kept with it.
 fn decide(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<&'static str, FulfilmentError> {
     if event.kind.is_about_money_back() {
-        return match refunds::hear(cx, event)? {
+        let heard = refunds::hear(cx, event)?;
+        follow_bank(cx, event)?;
+        return match heard {
             Heard::Done(outcome) => Ok(outcome),
             Heard::Attention(why) => refuse(cx, event, why),
         };
@@ -73,6 +75,23 @@ fn decide(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<&'static str, Fulfilm
         EventKind::Succeeded => paid(cx, event, &mut order),
         EventKind::Failed => failed(cx, &mut order, &payment),
         _ => Ok("noted"),
+    }
+}
+
+/// A subscription follows what a bank does with one of its payments.
+fn follow_bank(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<(), FulfilmentError> {
+    let of_bank = matches!(
+        event.kind,
+        EventKind::DisputeOpened | EventKind::DisputeWon | EventKind::DisputeLost
+    );
+    let payment = match of_bank {
+        true => payments::of_event(cx.tx, cx.caller.tenant, event)?,
+        false => None,
+    };
+    let order = payment.and_then(|payment| OrderId::parse(&payment.payable).ok());
+    match order {
+        Some(order) => Ok(subscriptions::follow_dispute(cx, order)?),
+        None => Ok(()),
     }
 }
 

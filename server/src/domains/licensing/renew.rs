@@ -30,10 +30,12 @@ pub enum Suspended {
     Unpaid,
     /// What it was paid by is over.
     Ended,
+    /// A bank has money that it was paid by, and hasn't decided.
+    Disputed,
 }
 
 impl Suspended {
-    const ALL: [Self; 3] = [Self::Paused, Self::Unpaid, Self::Ended];
+    const ALL: [Self; 4] = [Self::Paused, Self::Unpaid, Self::Ended, Self::Disputed];
 
     /// As stored, and shown to the customer.
     pub const fn reason(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Suspended {
             Self::Paused => "the subscription is paused",
             Self::Unpaid => "the subscription is not paid",
             Self::Ended => "the subscription has ended",
+            Self::Disputed => "a payment of the subscription is disputed",
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct PlaceBill<'a> {
     pub unit: Money,
     /// How many.
     pub quantity: i64,
+    /// Off all of it.
+    pub discount: Money,
     /// Who pays.
     pub account: Option<AccountId>,
     /// The first order, whose address a guest's bills go to.
@@ -64,7 +66,7 @@ fn line(cx: &mut Cx<'_>, new: &PlaceBill<'_>) -> Result<Line, OrderError> {
     let tax = Tax::zero("zero-rated: no tax rule applies to this sale");
     let sold = SplitLine {
         gross,
-        discount: Money::zero(gross.currency()),
+        discount: new.discount,
         tax: tax.clone(),
         platform_bps: new.platform_bps,
         affiliate_bps: 0,

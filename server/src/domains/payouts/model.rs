@@ -138,6 +138,18 @@ pub struct Payout {
     pub ended_at: Option<Timestamp>,
 }
 
+impl Payout {
+    /// What a fact says of it.
+    pub fn told(&self) -> serde_json::Value {
+        serde_json::json!({
+            "seller": self.seller.to_string(),
+            "amount_minor": self.amount.minor(),
+            "currency": self.amount.currency().code(),
+            "failure_code": self.failure_code,
+        })
+    }
+}
+
 /// `SB-000012`: the number of a self-billed statement, unique by seller.
 pub fn statement_number(number: i64) -> String {
     format!("SB-{number:06}")

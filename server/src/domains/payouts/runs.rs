@@ -205,7 +205,6 @@ fn make(
     ledger::close(cx, releasable, currency, &reference)?;
     sql::payouts::insert(cx.tx, cx.caller.tenant, &payout)?;
     flow::enqueue_send(cx, payout.id)?;
-    let about = serde_json::json!({ "seller": seller.to_string() });
-    crate::events::record(cx, "payout.created", &reference, &about)?;
+    crate::events::record(cx, "payout.created", &reference, &payout.told())?;
     Ok(())
 }

@@ -126,8 +126,7 @@ pub(super) fn apply(
         State::Reversed => "payout.reversed",
         _ => "payout.failed",
     };
-    let about = serde_json::json!({ "seller": payout.seller.to_string() });
-    crate::events::record(cx, kind, &payout.id.to_string(), &about)?;
+    crate::events::record(cx, kind, &payout.id.to_string(), &payout.told())?;
     Ok(Settled::Moved)
 }
 

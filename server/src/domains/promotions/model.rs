@@ -46,6 +46,17 @@ pub enum Lasts {
     Forever,
 }
 
+impl Lasts {
+    /// Whether the payment of this number has the discount; the first sale is number 1.
+    pub const fn covers(self, number: i64) -> bool {
+        match self {
+            Self::Once => number <= 1,
+            Self::Cycles(cycles) => number <= cycles,
+            Self::Forever => true,
+        }
+    }
+}
+
 fn one() -> i64 {
     1
 }

@@ -335,6 +335,7 @@ pub(super) fn prevent(cx: &mut Cx<'_>, book: &Book) -> Result<(), RefundError> {
                 ..dispute.clone()
             };
             sql::move_dispute(cx.tx, cx.caller.tenant, &prevented)?;
+            tell(cx, &prevented)?;
         }
     }
     Ok(())

@@ -2,15 +2,17 @@
 //! the holds, the order's state and the licenses, in one commit.
 
 use super::model::{
-    Dispute, DisputeState, LineReversal, Refund, RefundError, RefundState, ReversalState,
+    Dispute, DisputeState, LineReversal, Reason, Refund, RefundError, RefundState, ReversalState,
 };
 use super::sql;
 use crate::app::Cx;
+use crate::domains::catalog::PriceModel;
 use crate::domains::ledger::{
     self, Account, AccountKind, Balanced, Fees, Part, Parts, Posted, Posting,
 };
 use crate::domains::licensing::{self, Unpaid};
 use crate::domains::orders::{self, Line, Order, OrderError, OrderEvent, OrderState, Step};
+use crate::domains::promotions;
 use mintreu::Money;
 use mintreu::id::{LedgerTransactionId, OrderId, OrderLineId};
 
@@ -261,10 +263,15 @@ pub(super) fn follow(cx: &mut Cx<'_>, book: &mut Book) -> Result<(), RefundError
     if let Some(event) = event_of(&book.order, refunded) {
         match orders::apply(cx, &mut book.order, event)? {
             Step::Move(OrderState::Refunded) => {
+                if !for_fraud(book) {
+                    promotions::free_slot(cx, book.order.id)?;
+                }
                 let order = book.order.id.to_string();
                 crate::events::record(cx, "order.refunded", &order, &())?;
             }
-            Step::Move(_) | Step::Stay => {}
+            // Back from a refund that failed; an order that never was there has nothing to retake.
+            Step::Move(_) => promotions::retake_slot(cx, book.order.id)?,
+            Step::Stay => {}
             Step::Refuse => return Err(OrderError::WrongState(book.order.state).into()),
         }
     }
@@ -293,7 +300,16 @@ fn event_of(order: &Order, refunded: Money) -> Option<OrderEvent> {
     }
 }
 
-/// Why a line's license may not work, if it may not.
+/// Whether the newest refund that succeeded answers a fraud: its code isn't given to others.
+fn for_fraud(book: &Book) -> bool {
+    let succeeded = |refund: &&Refund| refund.state == RefundState::Succeeded;
+    let newest = book.refunds.iter().filter(succeeded);
+    let newest = newest.max_by_key(|refund| refund.id);
+    newest.is_some_and(|refund| refund.reason == Reason::Fraud)
+}
+
+/// Why a line's license may not work, if it may not. What renews by itself outlives the refund of
+/// one of its payments: whether it ends is its subscription's to say.
 fn unpaid(book: &Book, line: &Line) -> Result<Option<Unpaid>, RefundError> {
     let taken = |dispute: &&Dispute| {
         let mut of_line = book.reversals.iter().filter(|one| one.line == line.id);
@@ -307,7 +323,9 @@ fn unpaid(book: &Book, line: &Line) -> Result<Option<Unpaid>, RefundError> {
     if states.contains(&DisputeState::Chargeback) {
         return Ok(Some(Unpaid::Disputed));
     }
-    let whole = line.split.charged.minor() > 0 && book.refunded(line.id)? == line.split.charged;
+    let once = line.model != PriceModel::Recurring;
+    let whole =
+        once && line.split.charged.minor() > 0 && book.refunded(line.id)? == line.split.charged;
     Ok((whole && !keeps(book, line)).then_some(Unpaid::Refunded))
 }
 

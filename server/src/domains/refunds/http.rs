@@ -74,6 +74,9 @@ pub struct RefundIn {
     /// Let the license work on although all of its price goes back.
     #[serde(default)]
     keep_license: bool,
+    /// End the subscription that the order pays for, when all of its price goes back.
+    #[serde(default)]
+    end_subscription: bool,
     /// What was left when one looked; 409 `refund_changed` when it isn't any more.
     #[serde(default)]
     left_minor: Option<i64>,
@@ -112,6 +115,7 @@ async fn post_refund(
         reason: given.reason,
         note: given.note,
         keeps_license: given.keep_license,
+        ends_subscription: given.end_subscription,
         seen_left_minor: given.left_minor,
     };
     let caller = &visitor.caller;

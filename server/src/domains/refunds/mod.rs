@@ -33,7 +33,7 @@ pub mod sql;
 pub use flow::{SEND_JOB, SendPayload, send_refund};
 pub use model::{
     By, Dispute, DisputeState, LineReversal, Reason, Refund, RefundError, RefundState,
-    ReversalState,
+    ReversalState, Taken,
 };
 pub use ops::{AskRefund, Heard, RefundOrder, RefundSale, hear, refund_order, refund_sale};
-pub use pages::{OfLine, OfOrder, of_line, of_order};
+pub use pages::{OfLine, OfOrder, ends_subscription, of_line, of_order, taken_by_bank, taken_of};

@@ -148,6 +148,8 @@ pub struct Refund {
     pub asked_by: Option<AccountId>,
     /// Whether the license goes on working although all of its price went back.
     pub keeps_license: bool,
+    /// Whether the subscription that the order pays for ends when all of it went back.
+    pub ends_subscription: bool,
     /// Why it failed.
     pub failure_code: Option<String>,
     /// When it was asked for.
@@ -210,6 +212,15 @@ impl DisputeState {
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Inquiry | Self::Chargeback)
     }
+}
+
+/// What a bank has of an order's money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It took it and hasn't decided.
+    Undecided,
+    /// It keeps it.
+    Lost,
 }
 
 /// What can happen to a dispute.

@@ -30,6 +30,8 @@ pub struct AskRefund {
     pub note: String,
     /// Whether the license goes on working although all of its price went back.
     pub keeps_license: bool,
+    /// Whether the subscription that the order pays for ends when all of it went back.
+    pub ends_subscription: bool,
     /// What was left when the asker looked: refused when that has changed.
     pub seen_left_minor: Option<i64>,
 }
@@ -108,6 +110,7 @@ fn ask(cx: &mut Cx<'_>, wanted: &AskRefund, by: By) -> Result<String, RefundErro
         by,
         asked_by: cx.caller.account,
         keeps_license: wanted.keeps_license,
+        ends_subscription: wanted.ends_subscription,
         failure_code: None,
         requested_at: cx.now,
         settled_at: None,
@@ -362,6 +365,7 @@ fn mirror(
         by: By::Provider,
         asked_by: None,
         keeps_license: false,
+        ends_subscription: false,
         failure_code: None,
         requested_at: cx.now,
         settled_at: None,

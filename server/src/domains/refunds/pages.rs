@@ -1,12 +1,15 @@
 //! What people see of refunds and disputes: the buyer's whole order, a seller's own line.
 
-use super::model::{Dispute, LineReversal, Refund, RefundError, ReversalState};
+use super::model::{
+    Dispute, DisputeState, LineReversal, Refund, RefundError, RefundState, ReversalState, Taken,
+};
 use super::sql;
 use crate::app::ReadCx;
 use crate::caller::Capability;
 use crate::domains::orders::{self, Line, Order};
+use crate::store::{StoreError, Tx};
 use mintreu::Money;
-use mintreu::id::{OrderId, OrderLineId};
+use mintreu::id::{OrderId, OrderLineId, TenantId};
 
 /// What became of the money of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,6 +27,50 @@ pub fn of_order(cx: &mut ReadCx<'_>, order: OrderId) -> Result<OfOrder, RefundEr
         refunds: sql::refunds_of(cx.tx, tenant, order)?,
         disputes: sql::disputes_of(cx.tx, tenant, order)?,
     })
+}
+
+/// What a bank has of an order's money; what it keeps for good outweighs what it hasn't decided.
+pub fn taken_by_bank(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: OrderId,
+) -> Result<Option<Taken>, StoreError> {
+    let disputes = sql::disputes_of(tx, tenant, order)?;
+    let stands = |state| disputes.iter().any(|one| one.state == state);
+    Ok(
+        match (stands(DisputeState::Lost), stands(DisputeState::Chargeback)) {
+            (true, _) => Some(Taken::Lost),
+            (false, true) => Some(Taken::Undecided),
+            (false, false) => None,
+        },
+    )
+}
+
+/// Whether a refund of the order that succeeded ends the subscription that the order pays for.
+pub fn ends_subscription(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: OrderId,
+) -> Result<bool, StoreError> {
+    let refunds = sql::refunds_of(tx, tenant, order)?;
+    let ends = |refund: &Refund| refund.state == RefundState::Succeeded && refund.ends_subscription;
+    Ok(refunds.iter().any(ends))
+}
+
+/// What a refund or a dispute takes, or took, of each line of an order.
+pub fn taken_of(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    (order, cause): (OrderId, &str),
+) -> Result<Vec<(OrderLineId, Money)>, RefundError> {
+    let mut taken = Vec::new();
+    for one in sql::reversals_of(tx, tenant, order)? {
+        let rest = one.cause.strip_prefix(cause);
+        if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':')) {
+            taken.push((one.line, one.parts.total()?));
+        }
+    }
+    Ok(taken)
 }
 
 /// A sold line as its seller sees it.

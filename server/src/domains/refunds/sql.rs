@@ -12,10 +12,10 @@ use mintreu::{Currency, Money};
 
 const INSERT_REFUND: &str = "\
 INSERT INTO refund (tenant_id, refund_id, order_id, payment_id, provider, provider_refund_id,
-    amount_minor, currency, state, reason, note, source, asked_by, keeps_license, failure_code,
-    ledger_transaction_id, requested_at, settled_at)
+    amount_minor, currency, state, reason, note, source, asked_by, keeps_license,
+    ends_subscription, failure_code, ledger_transaction_id, requested_at, settled_at)
 VALUES (:tenant, :refund, :order, :payment, :provider, :provider_refund, :amount, :currency,
-    :state, :reason, :note, :source, :asked_by, :keeps, :failure, NULL, :requested, :settled)";
+    :state, :reason, :note, :source, :asked_by, :keeps, :ends, :failure, NULL, :requested, :settled)";
 
 const MOVE_REFUND: &str = "\
 UPDATE refund SET state = :state, failure_code = :failure, settled_at = :settled
@@ -31,18 +31,21 @@ WHERE tenant_id = :tenant AND refund_id = :refund";
 
 const FIND_REFUND: &str = "\
 SELECT refund_id, order_id, payment_id, provider, provider_refund_id, amount_minor, currency,
-    state, reason, note, source, asked_by, keeps_license, failure_code, requested_at, settled_at
+    state, reason, note, source, asked_by, keeps_license, ends_subscription, failure_code,
+    requested_at, settled_at
 FROM refund WHERE tenant_id = :tenant AND refund_id = :refund";
 
 const REFUND_AT_PROVIDER: &str = "\
 SELECT refund_id, order_id, payment_id, provider, provider_refund_id, amount_minor, currency,
-    state, reason, note, source, asked_by, keeps_license, failure_code, requested_at, settled_at
+    state, reason, note, source, asked_by, keeps_license, ends_subscription, failure_code,
+    requested_at, settled_at
 FROM refund
 WHERE tenant_id = :tenant AND provider = :provider AND provider_refund_id = :provider_refund";
 
 const REFUNDS_OF: &str = "\
 SELECT refund_id, order_id, payment_id, provider, provider_refund_id, amount_minor, currency,
-    state, reason, note, source, asked_by, keeps_license, failure_code, requested_at, settled_at
+    state, reason, note, source, asked_by, keeps_license, ends_subscription, failure_code,
+    requested_at, settled_at
 FROM refund WHERE tenant_id = :tenant AND order_id = :order ORDER BY refund_id";
 
 const INSERT_REVERSAL: &str = "\
@@ -126,6 +129,7 @@ fn refund(row: &Row) -> Result<Refund, StoreError> {
         by: named(row, "source", By::parse)?,
         asked_by: row.opt_id("asked_by", AccountId::from_bytes)?,
         keeps_license: row.int("keeps_license")? != 0,
+        ends_subscription: row.int("ends_subscription")? != 0,
         failure_code: row.opt_text("failure_code")?,
         requested_at: row.at("requested_at")?,
         settled_at: row.opt_at("settled_at")?,
@@ -192,6 +196,7 @@ pub(super) fn insert_refund(
             new.asked_by.as_ref().map(AccountId::as_bytes).into(),
         ),
         ("keeps", i64::from(new.keeps_license).into()),
+        ("ends", i64::from(new.ends_subscription).into()),
         ("failure", new.failure_code.clone().into()),
         ("requested", new.requested_at.into()),
         ("settled", new.settled_at.into()),

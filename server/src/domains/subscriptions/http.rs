@@ -46,6 +46,7 @@ impl From<SubscriptionError> for Problem {
             E::WrongStatus(_) => Self::new(409, "subscription_status", detail),
             E::AmountChanged(_) => Self::new(409, "amount_changed", detail),
             E::MethodMissing => Self::new(409, "method_missing", detail),
+            E::Disputed => Self::new(409, "subscription_disputed", detail),
             E::BillOpen => Self::new(409, "bill_open", detail),
             E::TrialUsed => Self::new(409, "trial_used", detail),
             E::TrialMissing => Self::new(422, "trial_missing", detail),
@@ -55,6 +56,7 @@ impl From<SubscriptionError> for Problem {
             E::Payment(error) => error.into(),
             E::Licensing(error) => error.into(),
             E::Billing(error) => error.into(),
+            E::Refund(error) => error.into(),
             E::Invoice(error) => error.into(),
             E::Payload(_) => {
                 tracing::error!(%detail, "subscriptions");

@@ -25,7 +25,7 @@ UPDATE subscription SET account_id = :account, price_id = :price, status = :stat
     period_end = :until, cancel_wished_at = :cancel, pause_wished_at = :pause, pending = :pending,
     notice_minor = :notice_minor, notice_from = :notice_from, provider = :provider,
     method = :method, failures = :failures, next_attempt_at = :next, past_due_at = :past_due,
-    ended_at = :ended, end_reason = :reason, updated_at = :now
+    ended_at = :ended, end_reason = :reason, disputed = :disputed, updated_at = :now
 WHERE tenant_id = :tenant AND subscription_id = :subscription";
 
 const FIND: &str = "\
@@ -33,6 +33,10 @@ SELECT * FROM subscription WHERE tenant_id = :tenant AND subscription_id = :subs
 
 const OF_LICENSE: &str = "\
 SELECT * FROM subscription WHERE tenant_id = :tenant AND license_id = :license";
+
+const OF_ORDER: &str = "\
+SELECT * FROM subscription WHERE tenant_id = :tenant AND order_id = :order
+ORDER BY subscription_id";
 
 const OF_ACCOUNT: &str = "\
 SELECT * FROM subscription WHERE tenant_id = :tenant AND account_id = :account
@@ -90,6 +94,7 @@ pub const ALL: &[&str] = &[
     UPDATE,
     FIND,
     OF_LICENSE,
+    OF_ORDER,
     OF_ACCOUNT,
     OF_PRODUCT,
     INSERT_BILL,
@@ -174,6 +179,7 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
         grace_days: row.int("grace_days")?,
         ended_at: row.opt_at("ended_at")?,
         end_reason: row.opt_text("end_reason")?,
+        disputed: row.opt_text("disputed")?.as_deref().and_then(Status::parse),
     })
 }
 
@@ -246,6 +252,7 @@ pub(super) fn update(
         ("past_due", moved.past_due_at.into()),
         ("ended", moved.ended_at.into()),
         ("reason", moved.end_reason.as_deref().into()),
+        ("disputed", moved.disputed.map(Status::code).into()),
         ("now", now.into()),
     ]);
     tx.execute(UPDATE, &params).map(drop)
@@ -277,6 +284,20 @@ pub(super) fn of_license(
     ];
     let row = tx.query_one(OF_LICENSE, &params)?;
     row.as_ref().map(subscription).transpose()
+}
+
+/// Those that an order began.
+pub(super) fn of_order(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: OrderId,
+) -> Result<Vec<Subscription>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("order", order.as_bytes().into()),
+    ];
+    let rows = tx.query(OF_ORDER, &params)?;
+    rows.iter().map(subscription).collect()
 }
 
 /// Whose subscriptions, and which page of them.

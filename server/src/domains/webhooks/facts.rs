@@ -12,11 +12,14 @@ use crate::domains::catalog;
 use crate::domains::invoicing::{self, InvoiceError};
 use crate::domains::licensing;
 use crate::domains::orders::{self, Line, Order};
+use crate::domains::refunds::{self, RefundError};
+use crate::domains::subscriptions;
 use crate::events::Event;
 use crate::store::StoreError;
 use mintreu::Timestamp;
 use mintreu::id::{
-    AccountId, InvoiceId, LicenseId, OrderId, OrderLineId, ProductId, WebhookEndpointId,
+    AccountId, InvoiceId, LicenseId, OrderId, OrderLineId, ProductId, SubscriptionId,
+    WebhookEndpointId,
 };
 use serde_json::{Value, json};
 
@@ -31,7 +34,11 @@ type Tell = fn(&mut Cx<'_>, &Event) -> Result<Told, StoreError>;
 
 /// What is told, by whom it is rendered. The fact's kind is the event's name.
 pub const TOLD: &[(&str, Tell)] = &[
-    (DISABLED, endpoint),
+    ("dispute.lost", dispute),
+    ("dispute.opened", dispute),
+    ("dispute.prevented", dispute),
+    ("dispute.warned", dispute),
+    ("dispute.won", dispute),
     ("invoice.finalized", invoice),
     ("invoice.paid", invoice),
     ("key_set.published", key_set),
@@ -40,15 +47,44 @@ pub const TOLD: &[(&str, Tell)] = &[
     ("license.delegated", license),
     ("license.issued", license),
     ("license.reinstated", license),
+    ("license.renewed", license),
     ("license.revoked", license),
+    ("license.suspended", license),
     ("order.expired", order),
     ("order.paid", order),
     ("order.placed", order),
+    ("order.refunded", order),
     ("payment.failed", payment),
+    ("payout.created", payout),
+    ("payout.failed", payout),
+    ("payout.paid", payout),
+    ("payout.returned", payout),
+    ("payout.reversed", payout),
     ("product.archived", product),
     ("product.created", product),
     ("product.published", product),
     ("product.updated", product),
+    ("refund.created", refund),
+    ("refund.failed", refund),
+    ("subscription.begun", subscription),
+    ("subscription.changed", subscription),
+    ("subscription.completed", subscription),
+    ("subscription.cycled", subscription),
+    ("subscription.disputed", subscription),
+    ("subscription.end_taken_back", subscription),
+    ("subscription.end_wished", subscription),
+    ("subscription.ended", subscription),
+    ("subscription.lapsed", subscription),
+    ("subscription.past_due", subscription),
+    ("subscription.paused", subscription),
+    ("subscription.payment_declined", subscription),
+    ("subscription.recovered", subscription),
+    ("subscription.renewed", subscription),
+    ("subscription.resubscribed", subscription),
+    ("subscription.resumed", subscription),
+    ("subscription.trial_begun", subscription),
+    ("subscription.undisputed", subscription),
+    (DISABLED, endpoint),
 ];
 
 /// Whether an endpoint may ask for events of this name.
@@ -225,6 +261,117 @@ fn invoice(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
         (invoice.seller, data)
     });
     Ok(told.into_iter().collect())
+}
+
+/// To each seller of the order: what went back, or is asked for, of their own lines.
+fn money_back(
+    cx: &mut Cx<'_>,
+    event: &Event,
+    more: impl Fn(&mut Value),
+) -> Result<Told, StoreError> {
+    let order = event.data["order"].as_str().map(OrderId::parse);
+    let Some(Ok(order)) = order else {
+        return Ok(Vec::new());
+    };
+    let tenant = cx.caller.tenant;
+    let Some(order) = orders::find(cx.tx, tenant, order)? else {
+        return Ok(Vec::new());
+    };
+    let taken = match refunds::taken_of(cx.tx, tenant, (order.id, event.subject.as_str())) {
+        Ok(taken) => taken,
+        Err(RefundError::Store(error)) => return Err(error),
+        Err(_) => Vec::new(),
+    };
+    let mut sellers: Vec<_> = order.lines.iter().map(|line| line.seller).collect();
+    sellers.sort();
+    sellers.dedup();
+    let tell = |seller| {
+        let own = order.lines.iter().filter(|line| line.seller == seller);
+        let lines: Vec<_> = own
+            .map(|line| {
+                let of_line = taken.iter().filter(|(id, _)| *id == line.id);
+                let minor: i64 = of_line.map(|(_, amount)| amount.minor()).sum();
+                json!({
+                    "order_line_id": line.id.to_string(),
+                    "product_id": line.product.to_string(),
+                    "amount_minor": minor,
+                })
+            })
+            .collect();
+        let mut data = json!({
+            "order_id": order.id.to_string(),
+            "currency": order.total.currency().code(),
+            "lines": lines,
+        });
+        more(&mut data);
+        (seller, data)
+    };
+    Ok(sellers.into_iter().map(tell).collect())
+}
+
+fn refund(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    money_back(cx, event, |data| {
+        data["refund_id"] = event.subject.as_str().into();
+        for field in ["reason", "by", "failure_code"] {
+            data[field] = event.data[field].clone();
+        }
+    })
+}
+
+fn dispute(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    money_back(cx, event, |data| {
+        data["dispute_id"] = event.subject.as_str().into();
+        for field in ["stage", "reason"] {
+            data[field] = event.data[field].clone();
+        }
+    })
+}
+
+/// To the seller whose money it is.
+fn payout(_: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    let seller = event.data["seller"].as_str().map(AccountId::parse);
+    let Some(Ok(seller)) = seller else {
+        return Ok(Vec::new());
+    };
+    let data = json!({
+        "payout_id": event.subject,
+        "amount_minor": event.data["amount_minor"],
+        "currency": event.data["currency"],
+        "failure_code": event.data["failure_code"],
+    });
+    Ok(vec![(seller, data)])
+}
+
+fn subscription(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    let Ok(id) = SubscriptionId::parse(&event.subject) else {
+        return Ok(Vec::new());
+    };
+    let Some(of) = subscriptions::by_id(cx.tx, cx.caller.tenant, id)? else {
+        return Ok(Vec::new());
+    };
+    let mut data = json!({
+        "subscription_id": of.id.to_string(),
+        "product_id": of.product.to_string(),
+        "price_id": of.price.to_string(),
+        "license_id": of.license.to_string(),
+        "seats": of.seats,
+    });
+    // As it was when this happened: facts may overtake each other.
+    let then = [
+        "status",
+        "period",
+        "from",
+        "until",
+        "amount_minor",
+        "currency",
+        "failures",
+        "next_attempt_at",
+        "end_reason",
+    ];
+    for field in then {
+        data[field] = event.data[field].clone();
+    }
+    Ok(vec![(of.seller, data)])
 }
 
 fn key_set(_: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {

@@ -73,11 +73,15 @@ pub enum Event {
     Resubscribe,
     /// Seats, plan or price change.
     Change,
+    /// A bank took the money of one of its payments, and hasn't decided.
+    Disputed,
+    /// No bank has money of its payments any more.
+    DisputeWon,
 }
 
 impl Event {
     /// Every event.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::PeriodEnded,
         Self::Paid,
         Self::PaymentFailed,
@@ -90,6 +94,8 @@ impl Event {
         Self::Resume,
         Self::Resubscribe,
         Self::Change,
+        Self::Disputed,
+        Self::DisputeWon,
     ];
 }
 
@@ -102,6 +108,8 @@ pub struct Flags {
     pub pause_at_end: bool,
     /// A payment method is known.
     pub chargeable: bool,
+    /// A bank has money of one of its payments.
+    pub disputed: bool,
 }
 
 /// What an event does.
@@ -119,24 +127,32 @@ pub enum Step {
 
 /// What `event` makes of a subscription in `status`: total.
 ///
-/// | state \ event | period ended | paid | failed | given up | cancel at end | cancel now | uncancel | pause at end | unpause | resume | resubscribe | change |
-/// |---|---|---|---|---|---|---|---|---|---|---|---|---|
-/// | incomplete | stay | active | do | canceled | canceled | canceled | refuse | refuse | refuse | refuse | refuse | refuse |
-/// | trialing | ends¹ | do | do | stay | do² | canceled | do³ | refuse | refuse | refuse | refuse | do |
-/// | active | ends¹ | do | past due | stay | do² | canceled | do³ | do² | do³ | refuse | refuse | do |
-/// | past due | stay | active | do | canceled | canceled | canceled | refuse | refuse | refuse | refuse | refuse | refuse |
-/// | paused | stay | active | do | stay | canceled | canceled | refuse | stay | refuse | do | refuse | refuse |
-/// | canceled | stay | active | stay | stay | stay | stay | refuse | refuse | refuse | refuse | do | refuse |
+/// | state \ event | period ended | paid⁴ | failed | given up | cancel at end | cancel now | uncancel | pause at end | unpause | resume⁵ | resubscribe⁵ | change | disputed | dispute won |
+/// |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
+/// | incomplete | stay | active | do | canceled | canceled | canceled | refuse | refuse | refuse | refuse | refuse | refuse | do | do |
+/// | trialing | ends¹ | do | do | stay | do² | canceled | do³ | refuse | refuse | refuse | refuse | do | do | do |
+/// | active | ends¹ | do | past due | stay | do² | canceled | do³ | do² | do³ | refuse | refuse | do | paused | do |
+/// | past due | stay | active | do | canceled | canceled | canceled | refuse | refuse | refuse | refuse | refuse | refuse | paused | do |
+/// | paused | stay | active | do | stay | canceled | canceled | refuse | stay | refuse | do | refuse | refuse | do | do |
+/// | canceled | stay | active | stay | stay | stay | stay | refuse | refuse | refuse | refuse | do | refuse | do | do |
 ///
 /// ¹ canceled or paused where that was wished; otherwise active when something can be charged, and
 /// incomplete when nothing can. ² stays where the wish is there already. ³ refused where there is
-/// no such wish. A pause is refused where the end is wished.
+/// no such wish. A pause is refused where the end is wished. ⁴ paused while a bank has money of it:
+/// money that was on its way then is kept. ⁵ refused while a bank has money of it.
 pub fn next_status(status: Status, flags: Flags, event: Event) -> Step {
     use Event as E;
     use Status as S;
     match (status, event) {
         (S::Trialing | S::Active, E::PeriodEnded) => ended(flags),
+        (S::Paused, E::Paid) if flags.disputed => Step::Do,
+        (S::Incomplete | S::PastDue | S::Canceled, E::Paid) if flags.disputed => {
+            Step::Move(S::Paused)
+        }
         (S::Incomplete | S::PastDue | S::Paused | S::Canceled, E::Paid) => Step::Move(S::Active),
+        (S::Active | S::PastDue, E::Disputed) => Step::Move(S::Paused),
+        (_, E::Disputed | E::DisputeWon) => Step::Do,
+        (S::Paused, E::Resume) | (S::Canceled, E::Resubscribe) if flags.disputed => Step::Refuse,
         (S::Active, E::PaymentFailed) => Step::Move(S::PastDue),
         (S::Incomplete | S::PastDue, E::GivenUp) => Step::Move(S::Canceled),
         (S::Trialing | S::Active, E::CancelAtEnd) => wish(flags.cancel_at_end),
@@ -195,43 +211,45 @@ mod tests {
 
     /// The table of the doc comment with a payment method and no wishes: `+` is done, `-` stays,
     /// `!` is refused.
-    const TABLE: [(Status, [&str; 12]); 6] = [
+    const TABLE: [(Status, [&str; 14]); 6] = [
         (
             Status::Incomplete,
             [
                 "-", "active", "+", "canceled", "canceled", "canceled", "!", "!", "!", "!", "!",
-                "!",
+                "!", "+", "+",
             ],
         ),
         (
             Status::Trialing,
             [
-                "active", "+", "+", "-", "+", "canceled", "!", "!", "!", "!", "!", "+",
+                "active", "+", "+", "-", "+", "canceled", "!", "!", "!", "!", "!", "+", "+", "+",
             ],
         ),
         (
             Status::Active,
             [
                 "active", "+", "past_due", "-", "+", "canceled", "!", "+", "!", "!", "!", "+",
+                "paused", "+",
             ],
         ),
         (
             Status::PastDue,
             [
                 "-", "active", "+", "canceled", "canceled", "canceled", "!", "!", "!", "!", "!",
-                "!",
+                "!", "paused", "+",
             ],
         ),
         (
             Status::Paused,
             [
-                "-", "active", "+", "-", "canceled", "canceled", "!", "-", "!", "+", "!", "!",
+                "-", "active", "+", "-", "canceled", "canceled", "!", "-", "!", "+", "!", "!", "+",
+                "+",
             ],
         ),
         (
             Status::Canceled,
             [
-                "-", "active", "-", "-", "-", "-", "!", "!", "!", "!", "+", "!",
+                "-", "active", "-", "-", "-", "-", "!", "!", "!", "!", "+", "!", "+", "+",
             ],
         ),
     ];
@@ -240,6 +258,7 @@ mod tests {
         cancel_at_end: false,
         pause_at_end: false,
         chargeable: true,
+        disputed: false,
     };
 
     fn every_flags() -> impl Iterator<Item = Flags> {
@@ -247,6 +266,7 @@ mod tests {
             cancel_at_end: bits & 1 != 0,
             pause_at_end: bits & 2 != 0,
             chargeable: bits & 4 != 0,
+            disputed: false,
         })
     }
 
@@ -322,6 +342,32 @@ mod tests {
                     assert_eq!(moved, event == Event::Paid, "only money ends an end");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn nothing_is_charged_or_taken_up_while_a_bank_has_money_of_it() {
+        let held = Flags {
+            disputed: true,
+            ..PLAIN
+        };
+        for (status, event, step) in [
+            (Status::Paused, Event::Resume, Step::Refuse),
+            (Status::Canceled, Event::Resubscribe, Step::Refuse),
+            (Status::Paused, Event::Paid, Step::Do),
+            (Status::PastDue, Event::Paid, Step::Move(Status::Paused)),
+            (Status::Canceled, Event::Paid, Step::Move(Status::Paused)),
+            (
+                Status::Paused,
+                Event::CancelNow,
+                Step::Move(Status::Canceled),
+            ),
+        ] {
+            assert_eq!(
+                next_status(status, held, event),
+                step,
+                "{status:?} {event:?}"
+            );
         }
     }
 

@@ -8,6 +8,7 @@ use crate::domains::ledger::{PaymentTariff, Traffic};
 use crate::domains::licensing::LicensingError;
 use crate::domains::orders::OrderError;
 use crate::domains::payments::PaymentError;
+use crate::domains::refunds::RefundError;
 use crate::queue::JobError;
 use crate::store::StoreError;
 use mintreu::id::{AccountId, LicenseId, OrderId, PriceId, ProductId, SubscriptionId};
@@ -105,8 +106,10 @@ pub struct Subscription {
     pub grace_days: i64,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Why: `canceled`, `unpaid`, `trial_over`.
+    /// Why: `canceled`, `unpaid`, `trial_over`, `chargeback`, `refunded`.
     pub end_reason: Option<String>,
+    /// Where it stood when a bank took money of one of its payments; `None` while no bank has any.
+    pub disputed: Option<Status>,
 }
 
 impl Subscription {
@@ -116,6 +119,7 @@ impl Subscription {
             cancel_at_end: self.cancel_wished_at.is_some(),
             pause_at_end: self.pause_wished_at.is_some(),
             chargeable: self.method.is_some(),
+            disputed: self.disputed.is_some(),
         }
     }
 
@@ -249,6 +253,11 @@ pub enum SubscriptionError {
     /// There is nothing to charge.
     #[error("the subscription has no payment method")]
     MethodMissing,
+    /// A bank has money of one of its payments.
+    #[error(
+        "a bank asks about a payment of this subscription; nothing is charged until it decides"
+    )]
+    Disputed,
     /// A bill is on its way.
     #[error("a payment of this subscription is on its way; try again when it is settled")]
     BillOpen,
@@ -273,6 +282,9 @@ pub enum SubscriptionError {
     /// Usage.
     #[error(transparent)]
     Billing(#[from] BillingError),
+    /// Refunds and disputes.
+    #[error(transparent)]
+    Refund(#[from] RefundError),
     /// Invoices.
     #[error(transparent)]
     Invoice(#[from] InvoiceError),

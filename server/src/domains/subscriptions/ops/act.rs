@@ -99,6 +99,7 @@ impl Command for Act {
 pub fn act(cx: &mut Cx<'_>, cmd: &Act) -> Done {
     let mut of = own(cx, cmd.subscription)?;
     match next_status(of.status, of.flags(), cmd.action.event()) {
+        Step::Refuse if of.disputed.is_some() => return Err(SubscriptionError::Disputed),
         Step::Refuse => return Err(SubscriptionError::WrongStatus(of.status)),
         Step::Stay => return Ok(()),
         Step::Move(Status::Canceled) => return end(cx, &mut of, "canceled"),
@@ -167,6 +168,7 @@ pub fn change_method(cx: &mut Cx<'_>, cmd: &ChangeMethod) -> Done {
     tell(cx, "subscription.method_changed", &of)?;
     match of.status {
         Status::PastDue => renew::retry_now(cx, &mut of),
+        Status::Incomplete if of.disputed.is_some() => Ok(()),
         Status::Incomplete if super::open_bill(cx, &of)?.is_none() => renew::come_back(cx, &of),
         _ => Ok(()),
     }

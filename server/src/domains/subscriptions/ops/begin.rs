@@ -97,6 +97,7 @@ pub fn begin(cx: &mut Cx<'_>, new: &Begin<'_>) -> Done {
         grace_days: GRACE_DAYS,
         ended_at: None,
         end_reason: None,
+        disputed: None,
     };
     sql::insert(cx.tx, tenant, &begun, cx.now)?;
     renew::plan(cx, &begun)?;
@@ -238,6 +239,7 @@ pub fn start_trial(cx: &mut Cx<'_>, cmd: &StartTrial) -> Done<SubscriptionId> {
         grace_days: GRACE_DAYS,
         ended_at: None,
         end_reason: None,
+        disputed: None,
     };
     sql::insert(cx.tx, tenant, &begun, cx.now)?;
     renew::plan(cx, &begun)?;

@@ -164,6 +164,7 @@ pub fn change_plan(cx: &mut Cx<'_>, cmd: &ChangePlan) -> Done<ChangeQuote> {
             kind: BillKind::Change,
             unit: quoted.quote.due,
             quantity: 1,
+            discount: Money::zero(of.currency()),
             period: (cx.now, until),
             change: Some(quoted.change.clone()),
         };

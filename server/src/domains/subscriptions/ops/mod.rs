@@ -5,6 +5,7 @@ mod begin;
 mod change;
 pub mod charge;
 mod look;
+mod money;
 mod renew;
 mod settle;
 
@@ -15,20 +16,22 @@ pub use charge::{CHARGE_JOB, charge};
 pub use look::{
     Mine, MySubscription, OfProduct, SubscriptionPage, mine, my_subscription, of_product,
 };
+pub use money::{follow_dispute, on_fact};
 pub use renew::{
     CHECK_JOB, PeriodJob, REMIND_JOB, RENEW_JOB, RETRY_JOB, check_expired, process_renewal,
     retry_renewal, send_reminder,
 };
 pub use settle::{declined, of_order, paid};
 
-use super::model::{Bill, BillKind, Change, Cycle, Subscription, SubscriptionError, Unit};
+use super::model::{Bill, BillKind, Change, Cycle, Status, Subscription, SubscriptionError, Unit};
 use super::sql;
 use crate::app::Cx;
 use crate::domains::licensing;
 use crate::domains::orders::{self, Order, PlaceBill};
 use crate::domains::payments::{self, NewPayment, Payable};
 use crate::domains::{billing, catalog};
-use mintreu::id::{PriceId, SubscriptionId};
+use crate::store::{StoreError, Tx};
+use mintreu::id::{PriceId, SubscriptionId, TenantId};
 use mintreu::{Money, Timestamp};
 
 type Done<T = ()> = Result<T, SubscriptionError>;
@@ -37,6 +40,15 @@ type Done<T = ()> = Result<T, SubscriptionError>;
 fn known(cx: &mut Cx<'_>, id: SubscriptionId) -> Done<Subscription> {
     let found = sql::find(cx.tx, cx.caller.tenant, id)?;
     found.ok_or(SubscriptionError::NotFound)
+}
+
+/// A subscription, for those who tell of it.
+pub fn by_id(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    id: SubscriptionId,
+) -> Result<Option<Subscription>, StoreError> {
+    sql::find(tx, tenant, id)
 }
 
 /// The subscription, for who pays or owns its license.
@@ -67,6 +79,10 @@ fn tell(cx: &mut Cx<'_>, kind: &'static str, of: &Subscription) -> Done {
         "until": of.until.ms(),
         "amount_minor": of.amount()?.minor(),
         "currency": of.currency().code(),
+        "failures": of.failures,
+        "next_attempt_at": of.next_attempt_at.map(Timestamp::ms),
+        "end_reason": of.end_reason,
+        "new_price": of.notice.map(|(unit, from)| (unit, from.ms())),
     });
     crate::events::record(cx, kind, &of.id.to_string(), &about)?;
     Ok(())
@@ -93,6 +109,8 @@ struct NewBill {
     /// For one.
     unit: Money,
     quantity: i64,
+    /// Off all of it, by the code it was bought with.
+    discount: Money,
     period: (Timestamp, Timestamp),
     change: Option<Change>,
 }
@@ -114,6 +132,7 @@ fn bill(cx: &mut Cx<'_>, of: &Subscription, new: NewBill) -> Done<Order> {
         terms: &license.terms,
         unit: new.unit,
         quantity: new.quantity,
+        discount: new.discount,
         account: of.account,
         first: of.order,
         traffic: of.traffic,
@@ -130,8 +149,19 @@ fn bill(cx: &mut Cx<'_>, of: &Subscription, new: NewBill) -> Done<Order> {
         settled: false,
     };
     sql::insert_bill(cx.tx, tenant, &bill, cx.now)?;
-    expect(cx, of, &order)?;
-    Ok(order)
+    match order.total.minor() {
+        // Its code takes all of it off, for ever.
+        0 => {
+            let mut order = order;
+            orders::apply(cx, &mut order, orders::OrderEvent::PaymentSucceeded)?;
+            settle::paid(cx, &order, &bill)?;
+            Ok(order)
+        }
+        _ => {
+            expect(cx, of, &order)?;
+            Ok(order)
+        }
+    }
 }
 
 /// Expects a payment of the order and has it charged.
@@ -156,7 +186,9 @@ fn extend(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
     let tenant = cx.caller.tenant;
     let license = licensing::by_id(cx.tx, tenant, of.license)?;
     let license = license.ok_or(SubscriptionError::NotFound)?;
-    licensing::restore(cx, of.license)?;
+    if of.disputed.is_none() {
+        licensing::restore(cx, of.license)?;
+    }
     let each = license.terms.seats.max(1);
     let renewal = licensing::Renewal {
         license: of.license,
@@ -183,7 +215,7 @@ fn bill_usage(cx: &mut Cx<'_>, of: &Subscription) -> Done {
 fn end(cx: &mut Cx<'_>, of: &mut Subscription, reason: &str) -> Done {
     bill_usage(cx, of)?;
     give_up_bill(cx, of)?;
-    of.status = super::model::Status::Canceled;
+    of.status = Status::Canceled;
     (of.ended_at, of.end_reason) = (Some(cx.now), Some(reason.to_owned()));
     (of.cancel_wished_at, of.pause_wished_at) = (None, None);
     (of.pending, of.next_attempt_at, of.past_due_at) = (None, None, None);

@@ -8,6 +8,7 @@ use super::{Done, NewBill, bill, bill_usage, end, expect, keep, known, take_over
 use crate::app::Cx;
 use crate::domains::licensing::{self, Suspended};
 use crate::domains::orders::{self, OrderEvent, OrderState};
+use crate::domains::promotions;
 use crate::queue;
 use mintreu::id::SubscriptionId;
 use mintreu::{Money, Timestamp};
@@ -162,10 +163,36 @@ fn cycle(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
         kind: BillKind::Renewal,
         unit: of.unit,
         quantity: of.seats,
+        discount: lasting(cx, of)?,
         period: (of.from, of.until),
         change: None,
     };
     bill(cx, of, new).map(drop)
+}
+
+/// What the code of the first sale takes off this period: the same part of its price, for as many
+/// payments as it lasts.
+fn lasting(cx: &mut Cx<'_>, of: &Subscription) -> Done<Money> {
+    let none = Money::zero(of.currency());
+    let Some(order) = of.order else {
+        return Ok(none);
+    };
+    let first = orders::by_id(cx, order)?;
+    let license = licensing::by_id(cx.tx, cx.caller.tenant, of.license)?;
+    let source = license.map(|license| license.source);
+    let line = first.lines.iter();
+    let mut line = line.filter(|line| Some(line.id.to_string()) == source);
+    let Some(line) = line.next().filter(|line| line.split.gross.minor() > 0) else {
+        return Ok(none);
+    };
+    let lasts = promotions::lasting_of(cx.tx, cx.caller.tenant, line.id)?;
+    if !lasts.is_some_and(|lasts| lasts.covers(of.period + 1)) {
+        return Ok(none);
+    }
+    let (off, gross) = (line.split.discount, line.split.gross);
+    let weights = [off.minor(), gross.minor() - off.minor()].map(i64::unsigned_abs);
+    let parts = of.amount()?.split(&weights)?;
+    Ok(parts.first().copied().unwrap_or(none))
 }
 
 /// Begins a new period from now on, at its full price, once it is paid: after a pause, after the
@@ -180,6 +207,7 @@ pub(super) fn come_back(cx: &mut Cx<'_>, of: &Subscription) -> Done {
         kind: BillKind::Return,
         unit: of.unit,
         quantity: of.seats,
+        discount: Money::zero(of.currency()),
         period: (cx.now, until),
         change: Some(change),
     };
@@ -200,7 +228,7 @@ pub(super) fn note_decline(cx: &mut Cx<'_>, of: &mut Subscription, days: Option<
         plan_check(cx, of)?;
         tell(cx, "subscription.past_due", of)?;
     }
-    Ok(())
+    tell(cx, "subscription.payment_declined", of)
 }
 
 /// Tries a declined renewal again, unless that happened meanwhile.
@@ -260,6 +288,9 @@ pub(super) fn recovered(of: &mut Subscription) {
 
 /// Whether a bill that changes the subscription is on its way.
 pub(super) fn refuse_while_open(cx: &mut Cx<'_>, of: &Subscription) -> Done {
+    if of.disputed.is_some() {
+        return Err(SubscriptionError::Disputed);
+    }
     let tenant = cx.caller.tenant;
     let open = sql::bills(cx.tx, tenant, of.id)?;
     match open.iter().any(|bill| !bill.settled) {

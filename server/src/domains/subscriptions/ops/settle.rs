@@ -24,6 +24,10 @@ pub fn paid(cx: &mut Cx<'_>, order: &Order, bill: &Bill) -> Done {
     if let Step::Move(status) = next_status(of.status, of.flags(), Event::Paid) {
         of.status = status;
     }
+    if of.disputed.is_some() {
+        // Paid for after all: it goes on from there when the bank gives back what it took.
+        of.disputed = Some(Status::Active);
+    }
     renew::recovered(&mut of);
     (of.ended_at, of.end_reason) = (None, None);
     let began = match (bill.kind, &bill.change) {

@@ -1,0 +1,57 @@
+# Mail about money that moves by itself or goes back: one sentence a key.
+
+fact-product = Product
+fact-amount = Amount
+fact-until = Paid until (UTC)
+fact-charged-on = Charged on (UTC)
+fact-next-try = Tried again on (UTC)
+fact-works-until = License works until (UTC)
+fact-reason = Reason
+fact-order = Order
+fact-deadline = Answer by (UTC)
+fact-from = From (UTC)
+fact-before = Before
+fact-open-subscription = Look at the subscription
+fact-open-order = Open the order
+fact-open-sale = Look at your sales
+fact-open-payouts = Look at your payouts
+
+fact-renews-subject = { $product } renews soon
+fact-renews-intro = Your subscription goes on by itself, and the amount below is charged then. To end it, take it back before.
+fact-trial-subject = Your trial of { $product } ends soon
+fact-trial-intro = The trial is free until its end. If a payment method is saved, the first period is charged then; without one, nothing is.
+fact-receipt-subject = Receipt for { $product }
+fact-receipt-intro = Thank you: your payment has arrived, and your license is extended. The invoice is kept with the subscription.
+fact-declined-subject = A payment for { $product } was declined
+fact-declined-again = Nothing is lost yet: the payment is tried again on the day below. Another payment method is tried at once.
+fact-declined-last = It isn't tried again by itself. Choose another payment method, or the subscription ends.
+fact-change-declined = The change was not paid, so nothing has changed.
+fact-ended-subject = Your subscription to { $product } has ended
+fact-ended-canceled = It ended as you wished. You can take it up again, with the same license.
+fact-ended-unpaid = It ended because it was not paid. You can take it up again with another payment method.
+fact-ended-trial = The trial is over, and nothing was charged.
+fact-ended-chargeback = It ended because your bank took back a payment for it.
+fact-ended-refunded = It ended because its payment was refunded to you.
+fact-paused-subject = Your subscription to { $product } is paused
+fact-paused-intro = It is paused as you wished: nothing is charged and the license rests until you go on.
+fact-disputed-intro = Your bank took back a payment for it and hasn't decided yet. Nothing is charged and the license rests until then.
+fact-resumed-subject = Your subscription to { $product } goes on
+fact-resumed-intro = Your bank gave the payment back, so the subscription goes on.
+fact-price-subject = The price of { $product } changes
+fact-price-intro = From the day below on, each period costs the new amount. Until then nothing changes, and you can end the subscription before.
+
+fact-refund-subject = A refund of { $amount } is on its way
+fact-refund-intro = The money was sent back to the method you paid with. Depending on your bank it takes some days to appear.
+fact-refund-failed-subject = A refund of { $amount } came back
+fact-refund-failed-intro = Your bank could not take the money, so it came back to us. Your order stands as before; answer this mail if you can be paid otherwise.
+
+fact-dispute-subject = A buyer's bank disputes a payment
+fact-dispute-inquiry = The bank asks about the payment and has not taken it. Until it decides, the money is frozen and nothing can be refunded.
+fact-dispute-chargeback = The bank took the money back for now. If you can show that the buyer got what they paid for, send it to the operator of this shop before the day below.
+
+fact-payout-subject = Your payout of { $amount } was sent
+fact-payout-intro = The money has left for your account. Its statement lists every sale in it.
+fact-payout-failed-subject = Your payout of { $amount } did not arrive
+fact-payout-failed-intro = The money could not be sent and is in your balance again. Check the account that you gave; the next run tries it anew.
+fact-payout-returned-subject = Your payout of { $amount } was sent back
+fact-payout-returned-intro = The money had left and came back from your account, so it is in your balance again. Check the account that you gave.

@@ -1,0 +1,252 @@
+//! Letters about money that moves by itself or goes back: subscriptions and refunds to who pays,
+//! disputes and payouts to who earns.
+
+use super::letter::Letter;
+use super::ops::{NotifyError, Written, address, buyer, day, letter, order_page, subject_id};
+use crate::app::Cx;
+use crate::domains::catalog;
+use crate::domains::orders;
+use crate::domains::subscriptions::{self, Subscription};
+use crate::events::Event;
+use mintreu::id::{AccountId, OrderId, ProductId, SubscriptionId};
+use mintreu::{Currency, Money, Timestamp};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// How long a seller has to answer a bank, counted from when it is told.
+const ANSWER_DAYS: i64 = 3;
+
+/// What is told of subscriptions.
+pub(super) const OF_SUBSCRIPTIONS: &[&str] = &[
+    "subscription.completed",
+    "subscription.disputed",
+    "subscription.ended",
+    "subscription.paused",
+    "subscription.payment_declined",
+    "subscription.payment_failed",
+    "subscription.price_announced",
+    "subscription.price_will_change",
+    "subscription.recovered",
+    "subscription.renewed",
+    "subscription.renews_soon",
+    "subscription.resubscribed",
+    "subscription.resumed",
+    "subscription.trial_ends_soon",
+    "subscription.undisputed",
+];
+
+/// What is told of money that goes back, and of payouts.
+pub(super) const OF_MONEY: &[&str] = &[
+    "dispute.opened",
+    "payout.failed",
+    "payout.paid",
+    "payout.returned",
+    "payout.reversed",
+    "refund.created",
+    "refund.failed",
+];
+
+/// The letter of one of [`OF_SUBSCRIPTIONS`] or [`OF_MONEY`].
+pub(super) fn write(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    match event.kind.split('.').next() {
+        Some("subscription") => subscription(cx, event, base),
+        Some("refund") => refund(cx, event, base),
+        Some("dispute") => dispute(cx, event, base),
+        _ => payout(cx, event, base),
+    }
+}
+
+/// The keys of subject and first sentence; nothing for what needs no letter.
+fn keys(event: &Event) -> Option<(&'static str, &'static str)> {
+    Some(match event.kind.as_str() {
+        "subscription.renews_soon" => ("fact-renews-subject", "fact-renews-intro"),
+        "subscription.trial_ends_soon" => ("fact-trial-subject", "fact-trial-intro"),
+        "subscription.payment_declined" => match event.data["next_attempt_at"].as_i64() {
+            Some(_) => ("fact-declined-subject", "fact-declined-again"),
+            None => ("fact-declined-subject", "fact-declined-last"),
+        },
+        "subscription.payment_failed" => ("fact-declined-subject", "fact-change-declined"),
+        "subscription.ended" => ("fact-ended-subject", ended(event)),
+        "subscription.paused" => ("fact-paused-subject", "fact-paused-intro"),
+        "subscription.disputed" => ("fact-paused-subject", "fact-disputed-intro"),
+        "subscription.undisputed" => match event.data["status"].as_str() {
+            // What is charged again has a receipt; what is over stays over.
+            Some("active") => ("fact-resumed-subject", "fact-resumed-intro"),
+            _ => return None,
+        },
+        "subscription.price_announced" | "subscription.price_will_change" => {
+            ("fact-price-subject", "fact-price-intro")
+        }
+        _ => ("fact-receipt-subject", "fact-receipt-intro"),
+    })
+}
+
+fn ended(event: &Event) -> &'static str {
+    match event.data["end_reason"].as_str() {
+        Some("unpaid") => "fact-ended-unpaid",
+        Some("trial_over") => "fact-ended-trial",
+        Some("chargeback") => "fact-ended-chargeback",
+        Some("refunded") => "fact-ended-refunded",
+        _ => "fact-ended-canceled",
+    }
+}
+
+fn subscription(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    let id = subject_id(event, SubscriptionId::parse)?;
+    let found = subscriptions::by_id(cx.tx, cx.caller.tenant, id)?;
+    let of = found.ok_or(NotifyError::Gone)?;
+    let Some((subject, intro)) = keys(event) else {
+        return Ok(None);
+    };
+    let Some(to) = buyer(cx, of.account, of.order)? else {
+        return Ok(None);
+    };
+    let product = product(cx, of.product)?;
+    let mut letter = letter(|words| words.say_one(subject, "product", &*product));
+    let words = letter.words();
+    letter.intro.push(words.say(intro));
+    letter.fact(words.say("fact-product"), &product);
+    figures(&mut letter, event, &of);
+    letter.action(
+        words.say("fact-open-subscription"),
+        format!("{base}/subscriptions/{id}"),
+    );
+    Ok(Some((to, letter)))
+}
+
+/// As they were when it happened, where the fact says so.
+fn figures(letter: &mut Letter, event: &Event, of: &Subscription) {
+    let words = letter.words();
+    let at = |field: &str| event.data[field].as_i64().map(Timestamp::from_ms);
+    let until = at("until").unwrap_or(of.until);
+    let amount = event.data["amount_minor"].as_i64();
+    let amount = amount.map(|minor| Money::new(minor, of.currency()));
+    match event.kind.as_str() {
+        "subscription.price_announced" | "subscription.price_will_change" => {
+            if let Some((unit, from)) = of.notice {
+                let unit = Money::new(unit, of.currency());
+                if let Ok(each) = unit.checked_mul(of.seats) {
+                    letter.fact(words.say("fact-amount"), each);
+                }
+                if let Some(before) = amount {
+                    letter.fact(words.say("fact-before"), before);
+                }
+                letter.fact(words.say("fact-from"), day(from));
+            }
+            return;
+        }
+        "subscription.renews_soon" | "subscription.trial_ends_soon" => {
+            letter.fact(words.say("fact-charged-on"), day(until));
+        }
+        "subscription.payment_declined" => {
+            if let Some(next) = at("next_attempt_at") {
+                letter.fact(words.say("fact-next-try"), day(next));
+            }
+            if let Some(since) = of.past_due_at {
+                let ends = since.plus_ms(of.grace_days.saturating_mul(DAY_MS));
+                letter.fact(words.say("fact-works-until"), day(ends));
+            }
+        }
+        "subscription.ended" | "subscription.paused" | "subscription.disputed" => return,
+        _ => letter.fact(words.say("fact-until"), day(until)),
+    }
+    if let Some(amount) = amount {
+        letter.fact(words.say("fact-amount"), amount);
+    }
+}
+
+fn product(cx: &mut Cx<'_>, id: ProductId) -> Result<String, NotifyError> {
+    let found = catalog::product(cx.tx, cx.caller.tenant, id)?;
+    Ok(found.map_or_else(|| id.to_string(), |product| product.name))
+}
+
+/// The amount that a fact names.
+fn amount(event: &Event) -> Result<Money, NotifyError> {
+    let minor = event.data["amount_minor"].as_i64();
+    let currency = event.data["currency"].as_str().map(Currency::parse);
+    match (minor, currency) {
+        (Some(minor), Some(Ok(currency))) => Ok(Money::new(minor, currency)),
+        _ => Err(NotifyError::Payload(event.subject.clone())),
+    }
+}
+
+fn order_of(cx: &mut Cx<'_>, event: &Event) -> Result<orders::Order, NotifyError> {
+    let id = event.data["order"].as_str().unwrap_or_default();
+    let id = OrderId::parse(id).map_err(|error| NotifyError::Payload(error.to_string()))?;
+    Ok(orders::by_id(cx, id)?)
+}
+
+fn refund(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    let order = order_of(cx, event)?;
+    let Some(to) = buyer(cx, order.account, Some(order.id))? else {
+        return Ok(None);
+    };
+    let (subject, intro) = match event.kind.as_str() {
+        "refund.failed" => ("fact-refund-failed-subject", "fact-refund-failed-intro"),
+        _ => ("fact-refund-subject", "fact-refund-intro"),
+    };
+    let amount = amount(event)?.to_string();
+    let mut letter = letter(|words| words.say_one(subject, "amount", &*amount));
+    let words = letter.words();
+    letter.intro.push(words.say(intro));
+    letter.fact(words.say("fact-amount"), &amount);
+    letter.fact(words.say("fact-order"), order.id);
+    let page = order_page(cx, order.id, base);
+    letter.action(words.say("fact-open-order"), page);
+    Ok(Some((to, letter)))
+}
+
+/// To the seller of the order's first line: an order of several sellers is the platform's to answer
+/// for, and each is told by webhook.
+fn dispute(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    let order = order_of(cx, event)?;
+    let Some(line) = order.lines.first() else {
+        return Ok(None);
+    };
+    let Some(to) = address(cx, line.seller)? else {
+        return Ok(None);
+    };
+    let mut letter = letter(|words| words.say("fact-dispute-subject"));
+    let words = letter.words();
+    letter
+        .intro
+        .push(words.say(match event.data["stage"].as_str() {
+            Some("chargeback") => "fact-dispute-chargeback",
+            _ => "fact-dispute-inquiry",
+        }));
+    letter.fact(words.say("fact-product"), &line.title);
+    letter.fact(words.say("fact-order"), order.id);
+    letter.fact(words.say("fact-amount"), amount(event)?);
+    if let Some(reason) = event.data["reason"].as_str() {
+        letter.fact(words.say("fact-reason"), reason);
+    }
+    let deadline = event.happened_at.plus_ms(ANSWER_DAYS * DAY_MS);
+    letter.fact(words.say("fact-deadline"), day(deadline));
+    letter.action(words.say("fact-open-sale"), format!("{base}/sell/sales"));
+    Ok(Some((to, letter)))
+}
+
+fn payout(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    let seller = event.data["seller"].as_str().unwrap_or_default();
+    let seller = AccountId::parse(seller).map_err(|e| NotifyError::Payload(e.to_string()))?;
+    let Some(to) = address(cx, seller)? else {
+        return Ok(None);
+    };
+    let (subject, intro) = match event.kind.as_str() {
+        "payout.paid" => ("fact-payout-subject", "fact-payout-intro"),
+        "payout.failed" => ("fact-payout-failed-subject", "fact-payout-failed-intro"),
+        _ => ("fact-payout-returned-subject", "fact-payout-returned-intro"),
+    };
+    let amount = amount(event)?.to_string();
+    let mut letter = letter(|words| words.say_one(subject, "amount", &*amount));
+    let words = letter.words();
+    letter.intro.push(words.say(intro));
+    letter.fact(words.say("fact-amount"), &amount);
+    if let Some(code) = event.data["failure_code"].as_str() {
+        letter.fact(words.say("fact-reason"), code);
+    }
+    letter.action(
+        words.say("fact-open-payouts"),
+        format!("{base}/sell/payouts"),
+    );
+    Ok(Some((to, letter)))
+}

@@ -1,0 +1,241 @@
+//! What happens to money is told: by mail once a fact, and by webhook under a documented name.
+
+use crate::money_back::Desk;
+use crate::payouts::settle_in;
+use crate::shop::SELLER;
+use crate::subscriptions::{BUYER, club, do_it, facts, pay_with, travel, tried};
+use crate::webhook_receiver::Receiver;
+use mintreu::id::{AccountId, SubscriptionId};
+use mintreu_server::domains::fulfilment::Item;
+use mintreu_server::domains::subscriptions::Action;
+use mintreu_server::domains::webhooks::facts::{DISABLED, TEST, TOLD};
+use mintreu_server::domains::webhooks::{CreateEndpoint, create_endpoint};
+use mintreu_server::gateways::sandbox::objects::ObjectState;
+use mintreu_server::net::Reach;
+use mintreu_server::notify;
+use mintreu_server::store::{Attempt, StoreError};
+use mintreu_tests::{TestApp, source};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Somebody with an address.
+async fn sign_up(test: &TestApp, account: AccountId, name: &'static str) {
+    let tenant = test.tenant();
+    let written = test.app.store.write(Vec::new(), move |tx| {
+        let sql = "INSERT INTO account (account_id, tenant_id, email, email_key, name,
+                password_hash, created_at)
+            VALUES (:account, :tenant, :email, :email, :name, '-', 0)";
+        let params = [
+            ("account", account.as_bytes().into()),
+            ("tenant", tenant.as_bytes().into()),
+            ("email", format!("{name}@example.org").into()),
+            ("name", name.into()),
+        ];
+        match tx.execute(sql, &params) {
+            Ok(_) => Attempt::Commit(Ok::<_, StoreError>(())),
+            Err(error) => Attempt::Rollback(Err(error)),
+        }
+    });
+    written.await.expect("writes").expect("writes");
+}
+
+async fn counts(desk: &Desk<'_>, sql: &'static str) -> BTreeMap<String, i64> {
+    let rows = desk.rows(sql).await;
+    let count = |row: &mintreu_server::store::Row| {
+        (
+            row.text("kind").expect("a kind"),
+            row.int("times").expect("times"),
+        )
+    };
+    rows.iter().map(count).collect()
+}
+
+/// A year with a seller, as eventful as it can be.
+async fn eventful(test: &TestApp, desk: &Desk<'_>) {
+    let club = club(test).await;
+    settle_in(test, SELLER, "acct_returns").await;
+    let item = Item::new(club.cheap, 1);
+    let paid = desk.buy_as(&club.buyer, item, 1_000, &[]).await;
+    let rows = desk.rows("SELECT subscription_id FROM subscription").await;
+    let id = rows[0].id("subscription_id", SubscriptionId::from_bytes);
+    let id = id.expect("an id");
+    let sold = desk.buy(3).await;
+    desk.refund(Desk::wish(&sold, Some(100)))
+        .await
+        .expect("is asked");
+    desk.hand_over_all().await;
+    desk.fail_refunds().await;
+    desk.hand_over_all().await;
+    desk.refund(Desk::wish(&sold, None))
+        .await
+        .expect("is asked");
+    desk.hand_over_all().await;
+    for state in [ObjectState::Opened, ObjectState::Won] {
+        test.clock.advance(1);
+        let done = match state {
+            ObjectState::Opened => desk.raise(&paid, state).await,
+            _ => desk.decide(&paid, state).await,
+        };
+        assert!(done, "{state:?}");
+        desk.hand_over_all().await;
+    }
+    let warned = desk.buy(1).await;
+    assert!(desk.raise(&warned, ObjectState::Warned).await);
+    desk.hand_over_all().await;
+    desk.refund(Desk::wish(&warned, None))
+        .await
+        .expect("is asked");
+    desk.hand_over_all().await;
+    let lost = desk.buy(1).await;
+    for state in [ObjectState::Opened, ObjectState::Lost] {
+        test.clock.advance(1);
+        let done = match state {
+            ObjectState::Opened => desk.raise(&lost, state).await,
+            _ => desk.decide(&lost, state).await,
+        };
+        assert!(done, "{state:?}");
+        desk.hand_over_all().await;
+    }
+    // Enough for a payout.
+    for _ in 0..3 {
+        desk.buy(3).await;
+    }
+    travel(test, "2027-02-10").await;
+    tried(test, &club, Some("sbm_pays")).await;
+    for day in ["2027-02-13", "2027-02-16", "2027-02-22", "2027-02-25"] {
+        travel(test, day).await;
+    }
+    pay_with(test, id, "sbm_insufficient_funds").await;
+    for day in ["2027-03-16", "2027-03-18"] {
+        travel(test, day).await;
+    }
+    pay_with(test, id, "sbm_pays").await;
+    for action in [Action::Cancel, Action::Uncancel, Action::Pause] {
+        do_it(test, id, action, None).await.expect("is wished");
+    }
+    travel(test, "2027-04-16").await;
+    for (action, seen) in [
+        (Action::Resume, Some(1_000)),
+        (Action::CancelNow, None),
+        (Action::Resubscribe, Some(1_000)),
+    ] {
+        do_it(test, id, action, seen).await.expect("is done");
+    }
+}
+
+const FACTS: &str = "SELECT kind, COUNT(*) AS times FROM event GROUP BY kind";
+const MAILS: &str = "SELECT fact AS kind, COUNT(*) AS times FROM mail GROUP BY fact";
+
+/// The names in the table of events of the documentation.
+fn documented() -> BTreeSet<String> {
+    let docs = include_str!("../../docs/webhooks.md");
+    let table = docs.split("## Events").nth(1).expect("the events");
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    let names = rows.flat_map(|row| row.split('|').nth(1).unwrap_or_default().split('`'));
+    let names = names.filter(|name| name.contains('.'));
+    names.map(str::to_owned).collect()
+}
+
+/// What other stories bring about: accounts that are closed or recall a payout, changes of plan, trials
+/// without a method, and grace that runs out.
+const ELSEWHERE: [&str; 5] = [
+    "payout.failed",
+    "payout.reversed",
+    "subscription.changed",
+    "subscription.completed",
+    "subscription.lapsed",
+];
+
+/// Whether the server ever records such a fact.
+fn is_recorded(name: &str) -> bool {
+    let quoted = format!("\"{name}\"");
+    source::server_files().any(|file| {
+        let tells = file.path.ends_with("webhooks/facts.rs") || file.path.contains("/notify/");
+        !tells && file.text.contains(&quoted)
+    })
+}
+
+#[tokio::test]
+async fn every_fact_of_money_is_told_once_to_those_it_concerns() {
+    TestApp::both(async |test| {
+        sign_up(test, SELLER, "seller").await;
+        sign_up(test, BUYER, "buyer").await;
+        let (desk, receiver) = (Desk::open(test).await, Receiver::start().await);
+        let server = test.serve().await;
+        let listen = CreateEndpoint {
+            url: format!("http://{}/hooks", receiver.address),
+            description: String::new(),
+            events: Vec::new(),
+            scheme: "v1".to_owned(),
+            reach: Reach::ThisMachine,
+        };
+        let seller = &desk.shop.seller;
+        let made = test.app.transact(seller, listen, create_endpoint).await;
+        made.expect("is made");
+        eventful(test, &desk).await;
+        let happened = counts(&desk, FACTS).await;
+        let before = counts(&desk, MAILS).await;
+        let files = test.mails();
+        test.drain().await;
+        assert_eq!(counts(&desk, MAILS).await, before, "none is sent twice");
+        // Each once a fact; what isn't charged again by a dispute that was won has no receipt.
+        let heads = ["subscription.", "refund.", "dispute.", "payout."];
+        for (kind, times) in &happened {
+            let of_money = heads.iter().any(|head| kind.starts_with(head));
+            if of_money && notify::is_told(kind) {
+                assert_eq!(before.get(kind), Some(times), "{kind}");
+            }
+        }
+        for (subject, to) in [
+            ("A payment for Club App was declined", "buyer"),
+            ("A refund of 1.00 EUR came back", "guest"),
+            ("A refund of 1.00 EUR is on its way", "guest"),
+            ("A buyer's bank disputes a payment", "seller"),
+            ("Receipt for Club App", "buyer"),
+            ("Your subscription to Club App has ended", "buyer"),
+            ("Your subscription to Club App goes on", "buyer"),
+            ("Your subscription to Club App is paused", "buyer"),
+            ("Your trial of Club App ends soon", "buyer"),
+        ] {
+            let line = format!("Subject: {subject}\r\n");
+            let about: Vec<_> = files.iter().filter(|mail| mail.contains(&line)).collect();
+            assert!(!about.is_empty(), "{subject}");
+            for mail in about {
+                assert!(mail.contains(&format!("To: {to}@example.org")), "{mail}");
+                assert!(mail.contains("text/plain") && mail.contains("text/html"));
+            }
+        }
+        for subject in ["Subject: Your payout of", "was sent back"] {
+            let found = files.iter().any(|mail| mail.contains(subject));
+            assert!(found, "{subject}");
+        }
+        // No key without a name, and no name without a story.
+        let mut told: BTreeSet<_> = TOLD.iter().map(|(name, _)| (*name).to_owned()).collect();
+        told.insert(TEST.to_owned());
+        assert_eq!(documented(), told);
+        // Deliveries are forgotten after 90 days; the seller's server forgets none.
+        let hooks = receiver.take();
+        let types = hooks.iter().map(|hook| hook.json()["type"].clone());
+        let sent: BTreeSet<_> = types
+            .filter_map(|kind| kind.as_str().map(str::to_owned))
+            .collect();
+        for name in told
+            .iter()
+            .filter(|name| **name != TEST && **name != DISABLED)
+        {
+            assert!(is_recorded(name), "nothing records {name}");
+            let of_money = heads.iter().any(|head| name.starts_with(head));
+            let here = sent.contains(name) || ELSEWHERE.contains(&name.as_str());
+            assert!(here || !of_money, "no story tells {name}");
+        }
+        assert!(!is_recorded("order.eaten"), "the negative control");
+        // What a seller is told names no buyer.
+        for hook in hooks {
+            for private in ["buyer@", "guest@", &BUYER.to_string()] {
+                assert!(!hook.body.contains(private), "{}", hook.body);
+            }
+        }
+        assert_eq!(facts(test, "payment.needs_attention").await, 0);
+        server.stop().await;
+    })
+    .await;
+}
