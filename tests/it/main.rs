@@ -37,6 +37,7 @@ mod metering_evidence;
 mod metering_segments;
 mod metering_units;
 mod shop;
+mod secrets;
 mod serve_loop;
 mod money_back;
 mod money_model;

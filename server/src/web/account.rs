@@ -38,7 +38,7 @@ pub struct Then {
 }
 
 /// What the door's forms send.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct DoorForm {
     email: String,

@@ -504,7 +504,7 @@ pub fn document_file(name: &str, stem: &str, document: &[u8]) -> Answer {
 }
 
 /// What the form to redeem sends, or the link to it brings along.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct RedeemForm {
     code: String,

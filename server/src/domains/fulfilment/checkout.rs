@@ -154,7 +154,7 @@ fn new_payment(order: &Order, provider: &str) -> NewPayment {
 }
 
 /// Tries again to pay an order whose last attempt failed.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RetryPayment {
     /// Which order; whether the caller may is asked by `orders::may_see`.
     pub order: OrderId,

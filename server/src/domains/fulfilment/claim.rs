@@ -12,7 +12,7 @@ use crate::store::{StoreError, Tx};
 use mintreu::id::{OrderId, TenantId};
 
 /// Puts a guest's order into the caller's account.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ClaimOrder {
     /// Which.
     pub order: OrderId,

@@ -14,7 +14,7 @@ use crate::domains::refunds::{self, OfOrder};
 use mintreu::id::{LicenseId, OrderId, OrderLineId};
 
 /// Asks for an order.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ViewOrder {
     /// Which.
     pub order: OrderId,
@@ -57,7 +57,7 @@ pub fn order_page(cx: &mut ReadCx<'_>, query: &ViewOrder) -> Result<OrderPage, F
 }
 
 /// Asks for a license.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ViewLicense {
     /// Which.
     pub license: LicenseId,
@@ -97,7 +97,7 @@ pub fn license_page(
 }
 
 /// Asks for the code of a license in the clear.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RevealCode {
     /// Which license.
     pub license: LicenseId,
