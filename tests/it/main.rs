@@ -39,6 +39,7 @@ mod shop;
 mod serve_loop;
 mod money_back;
 mod notify_mail;
+mod offers_free;
 mod offers_prices;
 mod pricing;
 mod promotions;

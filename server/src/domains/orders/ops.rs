@@ -221,7 +221,7 @@ fn agreed(id: OrderLineId, new: &NewLine, split: SplitAmounts) -> Line {
         unit: new.unit,
         tax: (0, NO_TAX.to_owned()),
         split,
-        terms: product.terms.clone(),
+        terms: new.offer.terms().clone(),
     }
 }
 
