@@ -44,6 +44,7 @@ mod serve_loop;
 mod money_back;
 mod money_model;
 mod notify_mail;
+mod offers_free;
 mod offers_prices;
 mod permissions;
 mod pricing;

@@ -14,6 +14,7 @@ use crate::domains::fulfilment::{self, FulfilmentError, RevealCode, ViewLicense}
 use crate::domains::licensing::{
     self, Activation, Deactivate, License, LicenseState, LicenseView, Licenses, LicensingError,
 };
+use crate::domains::subscriptions::{UpgradesOf, upgrades_of};
 use crate::problem::{PageProblem, Problem};
 use crate::wire::{CsrfForm, Query};
 use askama::Template;
@@ -62,6 +63,8 @@ struct LicensePage {
     grants: Vec<String>,
     qr: Vec<Qr>,
     metered: bool,
+    /// Where a free license is upgraded.
+    upgrade: Option<String>,
     usage_address: String,
     hosts: Option<Hosts>,
     api_keys: Option<ApiKeys>,
@@ -250,7 +253,16 @@ pub async fn show(
         }
         false => None,
     };
+    let upgrade = match owner {
+        true => {
+            let query = UpgradesOf { license };
+            let read = ask.app.read(&ask.visitor.caller, query, upgrades_of);
+            read.await?.is_some()
+        }
+        false => false,
+    };
     let shown = Shown {
+        upgrade,
         hosts,
         api_keys,
         metered,
@@ -265,6 +277,8 @@ pub async fn show(
 
 /// What one license's page is made from.
 struct Shown<'a> {
+    /// Whether the visitor can upgrade it.
+    upgrade: bool,
     /// Where its seats can be handed to a host.
     hosts: Option<Hosts>,
     /// Its owner's keys, where usage is counted.
@@ -284,6 +298,7 @@ struct Shown<'a> {
 impl LicensePage {
     fn new(mut page: Page, shown: Shown<'_>, now: Timestamp) -> Self {
         let Shown {
+            upgrade,
             hosts,
             api_keys,
             metered,
@@ -327,6 +342,7 @@ impl LicensePage {
                 .unwrap_or_default(),
             qr: Qr::parts(&license.document),
             metered,
+            upgrade: upgrade.then(|| format!("{base}/upgrade")),
             api_keys,
             usage_address: format!("/usage?license={}", license.id),
             hosts,

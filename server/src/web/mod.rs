@@ -43,6 +43,7 @@ pub mod shelf;
 pub mod shop;
 pub mod subscriptions;
 mod tax;
+pub mod upgrade;
 pub mod usage;
 pub mod verify;
 
@@ -101,6 +102,10 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/orders/{id}/claim", post(order::claim))
         .route("/licenses", get(license::list))
         .route("/licenses/{id}", get(license::show))
+        .route(
+            "/licenses/{id}/upgrade",
+            get(upgrade::show).post(upgrade::wish),
+        )
         .route("/licenses/{id}/move", post(license::move_device))
         .route("/licenses/{id}/api-keys", post(api_keys::create))
         .route("/licenses/{id}/api-keys/{key}", post(api_keys::act))

@@ -45,6 +45,8 @@ struct PriceChoice {
     id: String,
     amount: String,
     meaning: String,
+    /// What it grants, where that isn't what the product says.
+    grants: Vec<String>,
 }
 
 struct MeterRow {
@@ -84,7 +86,7 @@ impl ProductPage {
             choices: product
                 .prices
                 .iter()
-                .map(|price| choice(&page, price))
+                .map(|price| choice(&page, product, price))
                 .collect(),
             regional: !product.regional.is_empty(),
             buy: page.say(if free { "product-get" } else { "product-buy" }),
@@ -117,11 +119,17 @@ pub fn state_badge(page: &Page, state: State) -> Option<Badge> {
     }
 }
 
-fn choice(page: &Page, price: &Price) -> PriceChoice {
+fn choice(page: &Page, product: &Product, price: &Price) -> PriceChoice {
+    let own = price.terms.clone().map(|terms| Product {
+        terms,
+        prices: vec![price.clone()],
+        ..product.clone()
+    });
     PriceChoice {
         id: price.id.to_string(),
         amount: price_text(page, price),
         meaning: price_meaning(page, price),
+        grants: own.map_or_else(Vec::new, |own| grants(page, &own)),
     }
 }
 

@@ -82,6 +82,9 @@ pub struct PriceOut {
     countries: Vec<String>,
     /// The plan that it is a version of: the id of the first.
     plan_id: String,
+    /// What a license at this price grants; absent for what the product says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terms: Option<LicenseTerms>,
 }
 
 /// A meter.
@@ -198,6 +201,7 @@ fn price_out(price: &Price) -> PriceOut {
         most: price.bounds.most,
         countries: price.bounds.countries.clone(),
         plan_id: price.plan.to_string(),
+        terms: price.terms.clone(),
     }
 }
 

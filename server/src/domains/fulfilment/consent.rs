@@ -78,7 +78,7 @@ pub fn texts(quoted: &Quoted, locale: Locale) -> Vec<ConsentText> {
     for line in &quoted.lines {
         let product = &line.offer.product;
         // Terms are plain data of our own; what can't be written is told by its absence.
-        let terms = serde_json::to_string(&product.terms).unwrap_or_default();
+        let terms = serde_json::to_string(line.offer.terms()).unwrap_or_default();
         text.push_str(&format!("\n{} ({}): {terms}", product.name, product.code));
     }
     texts.push(ConsentText {

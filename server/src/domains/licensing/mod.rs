@@ -62,6 +62,6 @@ pub use ops::{
     reinstate, reveal_code, revoke, view,
 };
 pub use receipts::{receipt, receipt_of};
-pub use renew::{Renewal, Suspended, renew, restore, suspend};
+pub use renew::{Renewal, Revision, Suspended, renew, restore, revise, suspend};
 pub use seats::{AskTime, Carried, GiveBack, answer_time, give_back};
 pub use unpaid::{Unpaid, follow_money};

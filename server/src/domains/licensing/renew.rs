@@ -5,6 +5,7 @@ use super::model::{Grant, License, LicensingError};
 use super::ops::{Revoke, changed};
 use super::{custody, documents, sql};
 use crate::app::Cx;
+use crate::domains::catalog::model::LicenseTerms;
 use mintreu::Timestamp;
 use mintreu::id::LicenseId;
 
@@ -19,6 +20,21 @@ pub struct Renewal {
     pub grace_secs: u32,
     /// Seats of the whole license; never fewer than the highest seat that a device holds.
     pub seats: i64,
+}
+
+/// What a license becomes under the same id: its devices and what was counted stay.
+#[derive(Debug, Clone)]
+pub struct Revision {
+    /// Which license.
+    pub license: LicenseId,
+    /// What it grants from now on.
+    pub terms: LicenseTerms,
+    /// Seats of the whole license; never fewer than the highest seat that a device holds.
+    pub seats: i64,
+    /// When it ends; `None` for never.
+    pub expires_at: Option<Timestamp>,
+    /// Seconds after the end during which it still works, with a warning.
+    pub grace_secs: u32,
 }
 
 /// Why a license is suspended; only these are taken back by [`restore`].
@@ -51,22 +67,46 @@ impl Suspended {
 /// Signs the license again with a new end and number of seats, under the same id. It answers the
 /// seats that it has now.
 pub fn renew(cx: &mut Cx<'_>, renewal: &Renewal) -> Result<i64, LicensingError> {
-    let mut license = known(cx, renewal.license)?;
+    let license = License {
+        seats: renewal.seats,
+        expires_at: Some(renewal.expires_at),
+        ..known(cx, renewal.license)?
+    };
+    sign_again(cx, license, renewal.grace_secs, "license.renewed")
+}
+
+/// Signs the license again with what it grants now, under the same id. It answers the seats that it
+/// has.
+pub fn revise(cx: &mut Cx<'_>, revision: Revision) -> Result<i64, LicensingError> {
+    let license = License {
+        terms: revision.terms,
+        seats: revision.seats,
+        expires_at: revision.expires_at,
+        ..known(cx, revision.license)?
+    };
+    sign_again(cx, license, revision.grace_secs, "license.revised")
+}
+
+fn sign_again(
+    cx: &mut Cx<'_>,
+    mut license: License,
+    grace_secs: u32,
+    fact: &'static str,
+) -> Result<i64, LicensingError> {
     let tenant = cx.caller.tenant;
     let taken = sql::renew::highest_seat(cx.tx, tenant, license.id)?;
-    license.seats = renewal.seats.max(taken).max(1);
-    license.expires_at = Some(renewal.expires_at);
+    license.seats = license.seats.max(taken).max(1);
     let place = match sql::renew::place(cx.tx, tenant, license.id)? {
         Some(place) => place,
         None => super::lists::draw(cx, license.product)?,
     };
     let key = custody::product_key(cx, license.seller, &license.product_code)?;
-    let grant = grant(&license, renewal.grace_secs);
+    let grant = grant(&license, grace_secs);
     license.document = documents::license(&grant, license.id, place, cx.now, &key)?;
     sql::renew::renew(cx.tx, tenant, (&license, key.id), cx.now)?;
     let logged = (license.product_code.as_str(), license.id, cx.now);
     documents::log(cx, license.seller, logged, &license.document)?;
-    crate::events::record(cx, "license.renewed", &license.id.to_string(), &())?;
+    crate::events::record(cx, fact, &license.id.to_string(), &())?;
     Ok(license.seats)
 }
 

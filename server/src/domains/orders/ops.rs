@@ -235,7 +235,7 @@ fn agreed(id: OrderLineId, (new, split, tax): (&NewLine, SplitAmounts, &Tax)) ->
         unit: new.unit,
         tax: tax.clone(),
         split,
-        terms: product.terms.clone(),
+        terms: new.offer.terms().clone(),
     }
 }
 

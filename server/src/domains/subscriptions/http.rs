@@ -1,5 +1,7 @@
 //! Routes of subscriptions: for who pays, and for who sells.
 
+pub mod upgrades;
+
 use super::model::{Bill, ChangeQuote, Subscription, SubscriptionError};
 use super::ops::{
     Act, Action, AskChange, ChangeMethod, ChangePlan, KeepPrice, Mine, MySubscription, OfProduct,
@@ -37,6 +39,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(list_subscribers))
         .routes(routes!(post_price))
         .routes(routes!(delete_price_move))
+        .merge(upgrades::routes())
 }
 
 impl From<SubscriptionError> for Problem {

@@ -1,6 +1,7 @@
 //! SQL of the subscriptions' tables.
 
 use super::model::{Bill, BillKind, Change, Cycle, Status, Subscription, Unit};
+use crate::domains::catalog::model::LicenseTerms;
 use crate::domains::ledger::{PaymentTariff, Traffic};
 use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::id::{
@@ -12,11 +13,12 @@ const INSERT: &str = "\
 INSERT INTO subscription (tenant_id, subscription_id, account_id, order_id, license_id, seller_id,
     product_id, price_id, status, currency, unit_minor, seats, cycle_unit, cycle_count, zone,
     anchor_at, period, period_start, period_end, traffic, platform_bps, payment_bps,
-    payment_fixed_minor, provider, method, failures, grace_days, created_at, updated_at)
+    payment_fixed_minor, provider, method, failures, grace_days, created_at, updated_at,
+    granted_price_id, free_terms, ended_at, end_reason)
 VALUES (:tenant, :subscription, :account, :order, :license, :seller, :product, :price, :status,
     :currency, :unit, :seats, :cycle_unit, :cycle_count, :zone, :anchor, :period, :from, :until,
     :traffic, :platform_bps, :payment_bps, :payment_fixed, :provider, :method, 0, :grace, :now,
-    :now)";
+    :now, :granted, :free, :ended, :reason)";
 
 const UPDATE: &str = "\
 UPDATE subscription SET account_id = :account, price_id = :price, status = :status,
@@ -24,7 +26,8 @@ UPDATE subscription SET account_id = :account, price_id = :price, status = :stat
     zone = :zone, anchor_at = :anchor, period = :period, period_start = :from,
     period_end = :until, cancel_wished_at = :cancel, pause_wished_at = :pause, pending = :pending,
     notice_minor = :notice_minor, notice_from = :notice_from,
-    notice_price_id = :notice_price, provider = :provider,
+    notice_price_id = :notice_price,
+    granted_price_id = :granted, provider = :provider,
     method = :method, failures = :failures, next_attempt_at = :next, past_due_at = :past_due,
     ended_at = :ended, end_reason = :reason, disputed = :disputed, updated_at = :now
 WHERE tenant_id = :tenant AND subscription_id = :subscription";
@@ -145,6 +148,18 @@ fn tariff(row: &Row) -> Result<PaymentTariff, StoreError> {
     })
 }
 
+fn free_terms(row: &Row) -> Result<Option<LicenseTerms>, StoreError> {
+    let text = row.opt_text("free_terms")?;
+    text.map(|text| serde_json::from_str(&text).map_err(shape))
+        .transpose()
+}
+
+fn free_text(terms: Option<&LicenseTerms>) -> Result<Option<String>, StoreError> {
+    terms
+        .map(|terms| serde_json::to_string(terms).map_err(shape))
+        .transpose()
+}
+
 fn subscription(row: &Row) -> Result<Subscription, StoreError> {
     let currency = Currency::parse(&row.text("currency")?).map_err(shape)?;
     let status = row.text("status")?;
@@ -170,6 +185,8 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
         pending: change(row, "pending")?,
         notice: row.opt_int("notice_minor")?.zip(row.opt_at("notice_from")?),
         notice_price: row.opt_id("notice_price_id", PriceId::from_bytes)?,
+        granted: row.opt_id("granted_price_id", PriceId::from_bytes)?,
+        free_terms: free_terms(row)?,
         traffic: Traffic::parse(&row.text("traffic")?),
         platform_bps: bps(row, "platform_bps")?,
         tariff: tariff(row)?,
@@ -206,6 +223,9 @@ fn movable(of: &Subscription) -> Result<Params, StoreError> {
         ("until", of.until.into()),
         ("provider", of.provider.as_str().into()),
         ("method", of.method.as_deref().into()),
+        ("granted", of.granted.as_ref().map(PriceId::as_bytes).into()),
+        ("ended", of.ended_at.into()),
+        ("reason", of.end_reason.as_deref().into()),
     ])
 }
 
@@ -229,6 +249,7 @@ pub(super) fn insert(
         ("payment_bps", i64::from(new.tariff.bps).into()),
         ("payment_fixed", new.tariff.fixed_minor.into()),
         ("grace", new.grace_days.into()),
+        ("free", free_text(new.free_terms.as_ref())?.into()),
         ("now", now.into()),
     ]);
     tx.execute(INSERT, &params).map(drop)
@@ -256,8 +277,6 @@ pub(super) fn update(
         ("failures", moved.failures.into()),
         ("next", moved.next_attempt_at.into()),
         ("past_due", moved.past_due_at.into()),
-        ("ended", moved.ended_at.into()),
-        ("reason", moved.end_reason.as_deref().into()),
         ("disputed", moved.disputed.map(Status::code).into()),
         ("now", now.into()),
     ]);

@@ -347,6 +347,13 @@ impl ProductForm {
                     .filter(|code| !code.is_empty())
                     .map(str::to_owned)
                     .collect(),
+                // The form has no inputs for them; the page of prices has.
+                terms: before.and_then(|product| {
+                    let at = usize::from(input == "price2_amount");
+                    let kept = product.prices.get(at);
+                    let kept = kept.filter(|kept| (kept.model, kept.period) == (model, period));
+                    kept.and_then(|kept| kept.terms.clone())
+                }),
             });
         }
         let further = before
@@ -360,6 +367,7 @@ impl ProductForm {
             minimum_minor: price.bounds.minimum_minor,
             most: price.bounds.most,
             countries: price.bounds.countries.clone(),
+            terms: price.terms.clone(),
         }));
         prices
     }
@@ -448,7 +456,7 @@ pub fn read_model(name: &str) -> Option<(PriceModel, Option<Period>)> {
     }
 }
 
-fn entitlement_lines(terms: &LicenseTerms) -> String {
+pub fn entitlement_lines(terms: &LicenseTerms) -> String {
     let line = |entitlement: &Entitlement| match &entitlement.value {
         EntitlementValue::Flag(true) => entitlement.name.clone(),
         EntitlementValue::Flag(false) => format!("{} = off", entitlement.name),
@@ -464,7 +472,7 @@ fn entitlement_lines(terms: &LicenseTerms) -> String {
 }
 
 /// One a line: `export`, `projects = 10`, `tier = gold`.
-fn read_entitlements(text: &str) -> Vec<Entitlement> {
+pub fn read_entitlements(text: &str) -> Vec<Entitlement> {
     let read = |line: &str| {
         let (name, value) = line.split_once('=').unwrap_or((line, "on"));
         let value = value.trim();
@@ -485,7 +493,7 @@ fn read_entitlements(text: &str) -> Vec<Entitlement> {
         .collect()
 }
 
-fn quota_lines(terms: &LicenseTerms) -> String {
+pub fn quota_lines(terms: &LicenseTerms) -> String {
     let line = |quota: &Quota| {
         format!(
             "{} = {} / {}{}",
@@ -499,7 +507,7 @@ fn quota_lines(terms: &LicenseTerms) -> String {
 }
 
 /// One a line: `api.calls = 1000 / month`, with `, shared` behind where devices share it.
-fn read_quotas(text: &str, wrong: &mut Vec<Mistake>) -> Vec<Quota> {
+pub fn read_quotas(text: &str, wrong: &mut Vec<Mistake>) -> Vec<Quota> {
     let read = |line: &str| {
         let (meter, rest) = line.split_once('=')?;
         let (rest, shared) = match rest.trim_end().strip_suffix(", shared") {

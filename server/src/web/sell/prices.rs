@@ -5,9 +5,11 @@ use super::super::ask::{Answer, Ask, go_to, html, refused};
 use super::super::page::{Page, Section};
 use super::super::parts::{Choice, Crumbs, Field};
 use super::super::shelf::price_text;
-use super::form::{MODELS, error_key, read_model};
+use super::form::{
+    MODELS, entitlement_lines, error_key, quota_lines, read_entitlements, read_model, read_quotas,
+};
 use super::must_sell;
-use crate::domains::catalog::model::{FieldError, PriceBook, PriceDraft, Version};
+use crate::domains::catalog::model::{FieldError, LicenseTerms, PriceBook, PriceDraft, Version};
 use crate::domains::catalog::ops::{
     AddPrice, CatalogError, ChangePrice, PriceVersions, SwitchPrice, add_price, change_price,
     price_versions, switch_price,
@@ -88,6 +90,9 @@ pub struct PriceForm {
     most: String,
     countries: String,
     region_of: String,
+    seats: String,
+    entitlements: String,
+    quotas: String,
 }
 
 /// What the button of a row sends.
@@ -132,6 +137,7 @@ impl PriceForm {
     fn of(price: &Price) -> Self {
         let currency = price.amount.currency();
         let least = price.bounds.minimum_minor;
+        let terms = price.terms.as_ref();
         Self {
             price: price.id.to_string(),
             model: super::form::model_name(price.model, price.period).to_owned(),
@@ -141,11 +147,39 @@ impl PriceForm {
             most: (price.bounds.most).map_or(String::new(), |most| most.to_string()),
             countries: price.bounds.countries.join(" "),
             region_of: String::new(),
+            seats: terms.map_or(String::new(), |terms| terms.seats.to_string()),
+            entitlements: terms.map_or(String::new(), entitlement_lines),
+            quotas: terms.map_or(String::new(), quota_lines),
         }
     }
 
+    /// What the form says that a license grants; nothing where it says nothing.
+    fn terms(
+        &self,
+        product: &Product,
+        wrong: &mut Vec<(&'static str, &'static str)>,
+    ) -> Option<LicenseTerms> {
+        let said = [&self.seats, &self.entitlements, &self.quotas];
+        if said.iter().all(|text| text.trim().is_empty()) {
+            return None;
+        }
+        let seats = match self.seats.trim() {
+            "" => product.terms.seats,
+            text => text.parse().unwrap_or_else(|_| {
+                wrong.push(("seats", "field-number"));
+                1
+            }),
+        };
+        Some(LicenseTerms {
+            seats,
+            entitlements: read_entitlements(&self.entitlements),
+            quotas: read_quotas(&self.quotas, wrong),
+            ..product.terms.clone()
+        })
+    }
+
     /// The draft that the form says, or the inputs that can't be read.
-    fn draft(&self) -> Result<PriceDraft, Vec<(&'static str, &'static str)>> {
+    fn draft(&self, product: &Product) -> Result<PriceDraft, Vec<(&'static str, &'static str)>> {
         let mut wrong = Vec::new();
         let Some((model, period)) = read_model(&self.model) else {
             return Err(vec![("model", "field-required")]);
@@ -183,6 +217,7 @@ impl PriceForm {
                 }
             },
         };
+        let terms = self.terms(product, &mut wrong);
         let places = self.countries.split([' ', ',', ';', '\n', '\r']);
         let draft = PriceDraft {
             model,
@@ -195,6 +230,7 @@ impl PriceForm {
                 .filter(|place| !place.is_empty())
                 .map(str::to_owned)
                 .collect(),
+            terms,
         };
         match wrong.is_empty() {
             true => Ok(draft),
@@ -212,6 +248,7 @@ fn input_of(field: &str) -> &'static str {
         "countries" => "countries",
         "currency" => "currency",
         "region_of" => "region_of",
+        "terms" => "entitlements",
         _ => "model",
     }
 }
@@ -298,6 +335,22 @@ fn fields(page: &Page, product: &Product, form: &PriceForm, wrong: &[Mistake]) -
         .max_length(800)
         .full(),
     ];
+    let area = |input: &'static str, label: &str, hint: &str, value: &str| {
+        let field = Field::area(input, page.words.say(label)).hint(page.words.say(hint));
+        field.value(value).error(error(input)).full()
+    };
+    fields.extend([
+        text("seats", "edit-seats", "prices-terms-hint", &form.seats)
+            .input_mode("numeric")
+            .max_length(7),
+        area(
+            "entitlements",
+            "edit-entitlements",
+            "edit-entitlements-hint",
+            &form.entitlements,
+        ),
+        area("quotas", "edit-quotas", "edit-quotas-hint", &form.quotas),
+    ]);
     if form.price.is_empty() && !product.prices.is_empty() {
         let mut of = vec![choice("", page.say("prices-by-itself"))];
         let plans = product.prices.iter();
@@ -515,7 +568,7 @@ pub async fn save(
     let book = book(&ask, &id).await?;
     let page = ask.page("prices-title");
     let both = (&form, &MoveForm::default());
-    let draft = match form.draft() {
+    let draft = match form.draft(&book.product) {
         Ok(draft) => draft,
         Err(wrong) => {
             let wrong = wrong.iter().map(|(at, key)| (*at, page.words.say(key)));

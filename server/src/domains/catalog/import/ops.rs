@@ -243,6 +243,7 @@ fn create(
             id,
             plan: id,
             regional: false,
+            terms: None,
             model: wanted.model,
             period: wanted.period,
             amount: wanted.amount,

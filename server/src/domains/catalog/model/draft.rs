@@ -50,6 +50,9 @@ pub struct PriceDraft {
     /// `AFRICA`, `LATIN-AMERICA`, `SOUTH-ASIA`, `SOUTHEAST-ASIA`) only; everywhere when none is named.
     #[serde(default)]
     pub countries: Vec<String>,
+    /// What a license at this price grants; what the product says when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<LicenseTerms>,
 }
 
 impl PriceDraft {
@@ -63,6 +66,7 @@ impl PriceDraft {
             minimum_minor: None,
             most: None,
             countries: Vec::new(),
+            terms: None,
         }
     }
 }
@@ -137,6 +141,7 @@ pub fn draft_of(product: &Product) -> ProductDraft {
         minimum_minor: price.bounds.minimum_minor,
         most: price.bounds.most,
         countries: price.bounds.countries.clone(),
+        terms: price.terms.clone(),
     };
     let meter = |meter: &Meter| MeterDraft {
         name: meter.name.clone(),
@@ -183,6 +188,7 @@ pub struct CheckedPrice {
     pub(crate) period: Option<Period>,
     pub(crate) amount: Money,
     pub(crate) bounds: Bounds,
+    pub(crate) terms: Option<LicenseTerms>,
 }
 
 /// A checked meter; it has no id yet.
@@ -312,7 +318,7 @@ pub fn check(draft: &ProductDraft) -> Result<CheckedDraft, Vec<FieldError>> {
         homepage: check_homepage(&mut found, draft.homepage.as_deref()),
         spdx: check_spdx(&mut found, draft.spdx.as_deref()),
         categories: check_categories(&mut found, &draft.categories),
-        prices: check_prices(&mut found, &draft.prices),
+        prices: check_prices(&mut found, &draft.prices, &draft.meters),
         meters: check_meters(&mut found, &draft.meters),
         terms: check_terms(&mut found, &draft.terms, &draft.meters),
         name,
@@ -504,7 +510,11 @@ fn check_meters(found: &mut Mistakes, meters: &[MeterDraft]) -> Vec<CheckedMeter
     kept
 }
 
-fn check_terms(found: &mut Mistakes, terms: &LicenseTerms, meters: &[MeterDraft]) -> LicenseTerms {
+pub(super) fn check_terms(
+    found: &mut Mistakes,
+    terms: &LicenseTerms,
+    meters: &[MeterDraft],
+) -> LicenseTerms {
     found.at_most("terms", terms.entitlements.len());
     found.at_most("terms", terms.quotas.len());
     found.within("terms", "the number of devices", terms.seats, 1_000_000);

@@ -321,6 +321,7 @@ mod tests {
             bounds: Bounds::default(),
             plan: PriceId::from_bytes([0; 16]),
             regional: false,
+            terms: None,
         }
     }
 

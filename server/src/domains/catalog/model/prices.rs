@@ -1,6 +1,8 @@
 //! Prices as written, checked: by themselves, and among the others of their product.
 
-use super::draft::{CheckedPrice, FieldError, MAX_PARTS, Mistakes, PriceDraft};
+use super::draft::{
+    CheckedPrice, FieldError, MAX_PARTS, MeterDraft, Mistakes, PriceDraft, check_terms,
+};
 use super::product::{Bounds, Price, PriceModel, Product};
 use super::regions;
 use mintreu::{Currency, Money, Timestamp};
@@ -32,8 +34,8 @@ pub struct PriceBook {
     pub versions: Vec<Version>,
 }
 
-/// Checks one price; each mistake is at its field of [`PriceDraft`].
-pub fn check_price(draft: &PriceDraft) -> Result<CheckedPrice, Vec<FieldError>> {
+/// Checks one price of a product; each mistake is at its field of [`PriceDraft`].
+pub fn check_price(product: &Product, draft: &PriceDraft) -> Result<CheckedPrice, Vec<FieldError>> {
     let mut found = Mistakes::default();
     let Ok(currency) = Currency::parse(draft.currency.trim()) else {
         let detail = format!("{:?} is no currency here", draft.currency);
@@ -44,6 +46,9 @@ pub fn check_price(draft: &PriceDraft) -> Result<CheckedPrice, Vec<FieldError>> 
     for (field, detail) in mistakes(&price) {
         found.add(field, "out_of_range", detail);
     }
+    if let Some(terms) = &draft.terms {
+        check_terms(&mut found, terms, &super::draft_of(product).meters);
+    }
     match found.0.is_empty() {
         true => Ok(price),
         false => Err(found.0),
@@ -51,7 +56,11 @@ pub fn check_price(draft: &PriceDraft) -> Result<CheckedPrice, Vec<FieldError>> 
 }
 
 /// Checks the prices of a product's draft; mistakes are at `prices`.
-pub(super) fn check_prices(found: &mut Mistakes, prices: &[PriceDraft]) -> Vec<CheckedPrice> {
+pub(super) fn check_prices(
+    found: &mut Mistakes,
+    prices: &[PriceDraft],
+    meters: &[MeterDraft],
+) -> Vec<CheckedPrice> {
     found.at_most("prices", prices.len());
     let mut kept = Vec::new();
     for (index, draft) in prices.iter().enumerate() {
@@ -65,9 +74,16 @@ pub(super) fn check_prices(found: &mut Mistakes, prices: &[PriceDraft]) -> Vec<C
             continue;
         };
         let price = checked(draft, currency);
+        let mut terms = Mistakes::default();
+        if let Some(own) = &draft.terms {
+            check_terms(&mut terms, own, meters);
+        }
         if let Some((_, detail)) = mistakes(&price).first() {
             let detail = format!("price {}: {detail}", index + 1);
             found.add("prices", "out_of_range", detail);
+        } else if let Some(error) = terms.0.first() {
+            let detail = format!("price {}: {}", index + 1, error.detail);
+            found.add("prices", error.code, detail);
         } else if kept.contains(&price) {
             let detail = format!("price {} is there twice", index + 1);
             found.add("prices", "duplicate", detail);
@@ -84,6 +100,7 @@ fn checked(draft: &PriceDraft, currency: Currency) -> CheckedPrice {
         period: draft.period,
         amount: Money::new(draft.amount_minor, currency),
         bounds: bounds_of(draft),
+        terms: draft.terms.clone(),
     }
 }
 
@@ -179,8 +196,17 @@ pub fn check_among(
 }
 
 fn usual(found: &mut Mistakes, price: &Price, others: &[Price]) {
-    let says = |one: &Price| (one.model, one.period, one.amount, one.bounds.clone());
-    if others.iter().any(|other| says(other) == says(price)) {
+    let same = |one: &Price| {
+        (one.model, one.period, one.amount, &one.bounds, &one.terms)
+            == (
+                price.model,
+                price.period,
+                price.amount,
+                &price.bounds,
+                &price.terms,
+            )
+    };
+    if others.iter().any(same) {
         found.add("amount_minor", "duplicate", "this price is there already");
     }
     if others.len() >= MAX_PARTS {

@@ -305,6 +305,8 @@ pub struct Price {
     pub plan: PriceId,
     /// Whether it stands in for its plan's usual price in its countries.
     pub regional: bool,
+    /// What a license at this price grants; `None` for what the product says.
+    pub terms: Option<LicenseTerms>,
 }
 
 /// What a price is bound to; by itself, nothing.
@@ -449,6 +451,13 @@ pub struct Offer {
     pub product: Product,
     /// One of its current prices.
     pub price: Price,
+}
+
+impl Offer {
+    /// What a license at this price grants.
+    pub fn terms(&self) -> &LicenseTerms {
+        self.price.terms.as_ref().unwrap_or(&self.product.terms)
+    }
 }
 
 #[cfg(test)]

@@ -106,13 +106,14 @@ fn priced(id: PriceId, checked: CheckedPrice, (plan, regional): (PriceId, bool))
         bounds: checked.bounds,
         plan,
         regional,
+        terms: checked.terms,
     }
 }
 
 /// See [`AddPrice`]: answers the product with the price, and the price's id.
 pub fn add_price(cx: &mut Cx<'_>, cmd: &AddPrice) -> Result<(Product, PriceId), CatalogError> {
-    let checked = check_price(&cmd.draft).map_err(CatalogError::Invalid)?;
     let mut product = own(cx, cmd.product)?;
+    let checked = check_price(&product, &cmd.draft).map_err(CatalogError::Invalid)?;
     let id = cx.make_id(PriceId::from_bytes);
     let plan = match cmd.region_of {
         None => (id, false),
@@ -135,8 +136,8 @@ pub fn change_price(
     cx: &mut Cx<'_>,
     cmd: &ChangePrice,
 ) -> Result<(Product, PriceId), CatalogError> {
-    let checked = check_price(&cmd.draft).map_err(CatalogError::Invalid)?;
     let (mut product, before) = owned(cx, cmd.price)?;
+    let checked = check_price(&product, &cmd.draft).map_err(CatalogError::Invalid)?;
     if product.price(before.id).is_none() {
         return Err(CatalogError::NotFound("price"));
     }
@@ -152,7 +153,8 @@ pub fn change_price(
         let detail = "this stays as it is; add another price instead";
         return Err(CatalogError::field(field, "fixed", detail));
     }
-    if (checked.amount, &checked.bounds) == (before.amount, &before.bounds) {
+    let says = (checked.amount, &checked.bounds, &checked.terms);
+    if says == (before.amount, &before.bounds, &before.terms) {
         return Ok((product, before.id));
     }
     let id = cx.make_id(PriceId::from_bytes);

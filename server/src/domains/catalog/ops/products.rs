@@ -292,8 +292,14 @@ fn put_prices(
     let mut later = Vec::new();
     for (position, wanted) in (0_i64..).zip(&draft.prices) {
         let same = |price: &Price| {
-            (price.model, price.period, price.amount, &price.bounds)
-                == (wanted.model, wanted.period, wanted.amount, &wanted.bounds)
+            let (bounds, terms) = (&wanted.bounds, &wanted.terms);
+            (
+                price.model,
+                price.period,
+                price.amount,
+                &price.bounds,
+                &price.terms,
+            ) == (wanted.model, wanted.period, wanted.amount, bounds, terms)
         };
         if let Some(at) = old.iter().position(same) {
             let price = old.remove(at);
@@ -324,6 +330,7 @@ fn put_prices(
             bounds: wanted.bounds.clone(),
             plan,
             regional: false,
+            terms: wanted.terms.clone(),
         };
         new.push((product.id, position, price));
     }

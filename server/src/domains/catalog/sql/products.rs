@@ -57,16 +57,16 @@ const OF_PRICE: &str = "SELECT product_id FROM price
     WHERE tenant_id = :tenant AND price_id = :price AND archived_at IS NULL";
 
 const PRICES: &str = "SELECT price_id, model, period, amount_minor, currency, minimum_minor, most,
-    countries, plan_id, regional FROM price
+    countries, plan_id, regional, terms FROM price
     WHERE tenant_id = :tenant AND product_id = :product AND archived_at IS NULL
     ORDER BY position, price_id";
 
 const PRICE: &str = "SELECT price_id, product_id, model, period, amount_minor, currency,
-    minimum_minor, most, countries, plan_id, regional FROM price
+    minimum_minor, most, countries, plan_id, regional, terms FROM price
     WHERE tenant_id = :tenant AND price_id = :price";
 
 const VERSIONS: &str = "SELECT price_id, model, period, amount_minor, currency, minimum_minor,
-    most, countries, plan_id, regional, created_at, archived_at FROM price
+    most, countries, plan_id, regional, terms, created_at, archived_at FROM price
     WHERE tenant_id = :tenant AND product_id = :product
     ORDER BY created_at DESC, price_id DESC LIMIT 500";
 
@@ -74,7 +74,8 @@ const RESTORE_PRICE: &str = "UPDATE price SET archived_at = NULL, position = :po
     WHERE tenant_id = :tenant AND price_id = :price";
 
 const INSERT_PRICES: &str = "INSERT INTO price (price_id, tenant_id, product_id, position, model,
-    period, amount_minor, currency, created_at, minimum_minor, most, countries, plan_id, regional)";
+    period, amount_minor, currency, created_at, minimum_minor, most, countries, plan_id, regional,
+    terms)";
 
 const MOVE_PRICE: &str = "UPDATE price SET position = :position
     WHERE tenant_id = :tenant AND price_id = :price";
@@ -152,6 +153,10 @@ fn price_from_row(row: &Row) -> Result<Price, StoreError> {
         // A price from before there were plans is the first of its own.
         plan: row.opt_id("plan_id", PriceId::from_bytes)?.unwrap_or(id),
         regional: row.int("regional")? != 0,
+        terms: match row.opt_text("terms")? {
+            Some(text) => Some(serde_json::from_str(&text).map_err(|_| unknown("terms", &text))?),
+            None => None,
+        },
         model: PriceModel::parse(&model).ok_or_else(|| unknown("model", &model))?,
         period: match period {
             Some(text) => Some(Period::parse(&text).ok_or_else(|| unknown("period", &text))?),
@@ -455,7 +460,9 @@ pub(crate) fn insert_prices(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let row = |(product, position, price): &(ProductId, i64, Price)| {
-        [
+        let terms = price.terms.as_ref().map(serde_json::to_string).transpose();
+        let terms = terms.map_err(|error| StoreError::shape(error.to_string()))?;
+        Ok([
             price.id.as_bytes().into(),
             tenant.as_bytes().into(),
             product.as_bytes().into(),
@@ -470,9 +477,11 @@ pub(crate) fn insert_prices(
             countries(&price.bounds).into(),
             price.plan.as_bytes().into(),
             Value::Int(i64::from(price.regional)),
-        ]
+            terms.into(),
+        ])
     };
-    insert_rows(tx, INSERT_PRICES, prices.iter().map(row).collect())
+    let rows = prices.iter().map(row).collect::<Result<_, StoreError>>()?;
+    insert_rows(tx, INSERT_PRICES, rows)
 }
 
 /// Moves a price to another place in the seller's order.

@@ -15,7 +15,7 @@ WHERE tenant_id = :tenant AND license_id = :license";
 
 const RENEW: &str = "\
 UPDATE license SET document = :document, key_id = :key, seats = :seats, expires_at = :expires,
-    signed_again_at = :now
+    terms = :terms, signed_again_at = :now
 WHERE tenant_id = :tenant AND license_id = :license";
 
 /// Every statement here, for the test that prepares them.
@@ -70,9 +70,11 @@ pub(in super::super) fn renew(
     (license, key): (&License, KeyId),
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let terms = serde_json::to_string(&license.terms).map_err(shape)?;
     let params = [
         ("tenant", tenant.as_bytes().into()),
         ("license", license.id.as_bytes().into()),
+        ("terms", terms.into()),
         ("document", license.document.as_slice().into()),
         ("key", key.as_bytes().into()),
         ("seats", license.seats.into()),

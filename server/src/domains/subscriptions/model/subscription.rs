@@ -3,6 +3,7 @@
 use super::{Cycle, Flags, Paid, Quote, Status, zone_named};
 use crate::caller::Denied;
 use crate::domains::billing::BillingError;
+use crate::domains::catalog::model::LicenseTerms;
 use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::{PaymentTariff, Traffic};
 use crate::domains::licensing::LicensingError;
@@ -88,6 +89,10 @@ pub struct Subscription {
     pub notice: Option<(i64, Timestamp)>,
     /// Which price that is.
     pub notice_price: Option<PriceId>,
+    /// The price whose terms the license has; `None` for those that it was sold or given with.
+    pub granted: Option<PriceId>,
+    /// What the license grants by itself, free of charge, whenever nothing is paid for it.
+    pub free_terms: Option<LicenseTerms>,
     /// Who found the buyer.
     pub traffic: Traffic,
     /// The platform's share, kept from the start.
@@ -108,7 +113,8 @@ pub struct Subscription {
     pub grace_days: i64,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Why: `canceled`, `unpaid`, `trial_over`, `chargeback`, `refunded`.
+    /// Why: `canceled`, `unpaid`, `trial_over`, `chargeback`, `refunded`; `not_begun` until a free
+    /// license's upgrade is paid.
     pub end_reason: Option<String>,
     /// Where it stood when a bank took money of one of its payments; `None` while no bank has any.
     pub disputed: Option<Status>,

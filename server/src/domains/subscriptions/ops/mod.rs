@@ -9,6 +9,7 @@ mod moves;
 mod money;
 mod renew;
 mod settle;
+mod upgrade;
 
 pub use act::{Act, Action, ChangeMethod, act, change_method};
 pub use begin::{Begin, SetTrial, StartTrial, begin, note_fees, set_trial, start_trial};
@@ -24,6 +25,7 @@ pub use renew::{
     retry_renewal, send_reminder,
 };
 pub use settle::{declined, of_order, paid};
+pub use upgrade::{Upgrade, UpgradeOffer, UpgradesOf, upgrade, upgrades_of};
 
 use super::model::{Bill, BillKind, Change, Cycle, Status, Subscription, SubscriptionError, Unit};
 use super::sql;
@@ -207,13 +209,29 @@ fn open_bill(cx: &mut Cx<'_>, of: &Subscription) -> Done<Option<Bill>> {
     Ok(bills.into_iter().find(|bill| !bill.settled))
 }
 
-/// Signs the license anew: paid for until the end of the period.
+/// Signs the license anew: paid for until the end of the period, with what its plan grants.
 fn extend(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
     let tenant = cx.caller.tenant;
     let license = licensing::by_id(cx.tx, tenant, of.license)?;
     let license = license.ok_or(SubscriptionError::NotFound)?;
     if of.disputed.is_none() {
         licensing::restore(cx, of.license)?;
+    }
+    let terms = upgrade::granted(cx, of)?;
+    if of.granted != Some(of.price) {
+        of.granted = Some(of.price);
+        keep(cx, of)?;
+    }
+    if let Some(terms) = terms {
+        let revision = licensing::Revision {
+            license: of.license,
+            seats: terms.seats.max(1).saturating_mul(of.seats),
+            terms,
+            expires_at: Some(of.until),
+            grace_secs: of.grace_secs(),
+        };
+        licensing::revise(cx, revision)?;
+        return Ok(());
     }
     let each = license.terms.seats.max(1);
     let renewal = licensing::Renewal {
@@ -247,7 +265,7 @@ fn end(cx: &mut Cx<'_>, of: &mut Subscription, reason: &str) -> Done {
     (of.pending, of.next_attempt_at, of.past_due_at) = (None, None, None);
     of.failures = 0;
     keep(cx, of)?;
-    licensing::suspend(cx, of.license, licensing::Suspended::Ended)?;
+    upgrade::stop(cx, of, licensing::Suspended::Ended)?;
     tell(cx, "subscription.ended", of)
 }
 

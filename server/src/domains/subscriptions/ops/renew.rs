@@ -4,9 +4,9 @@ use super::super::model::{
     BillKind, Change, DAY_MS, Event, Status, Step, Subscription, SubscriptionError, next_status,
 };
 use super::super::sql;
-use super::{Done, NewBill, bill, bill_usage, end, expect, keep, known, take_over, tell};
+use super::{Done, NewBill, bill, bill_usage, end, expect, keep, known, take_over, tell, upgrade};
 use crate::app::Cx;
-use crate::domains::licensing::{self, Suspended};
+use crate::domains::licensing::Suspended;
 use crate::domains::orders::{self, OrderEvent, OrderState};
 use crate::domains::promotions;
 use crate::queue;
@@ -127,7 +127,7 @@ fn pause(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
     of.status = Status::Paused;
     of.pause_wished_at = None;
     keep(cx, of)?;
-    licensing::suspend(cx, of.license, Suspended::Paused)?;
+    upgrade::stop(cx, of, Suspended::Paused)?;
     tell(cx, "subscription.paused", of)
 }
 
@@ -284,7 +284,7 @@ pub fn check_expired(cx: &mut Cx<'_>, job: &PeriodJob) -> Done {
     if of.next_attempt_at.is_none() && !charging {
         return end(cx, &mut of, "unpaid");
     }
-    licensing::suspend(cx, of.license, Suspended::Unpaid)?;
+    upgrade::stop(cx, &mut of, Suspended::Unpaid)?;
     tell(cx, "subscription.lapsed", &of)
 }
 

@@ -4,7 +4,7 @@ use super::super::model::{
     Bill, BillKind, Event, RETRY_DAYS, Status, Step, Subscription, next_status,
 };
 use super::super::sql;
-use super::{Done, end, extend, give_up_bill, keep, known, renew, take_over, tell};
+use super::{Done, end, extend, give_up_bill, keep, known, renew, take_over, tell, upgrade};
 use crate::app::Cx;
 use crate::domains::orders::{self, Invoiced, Order};
 use crate::domains::payments::{self, Payable};
@@ -20,6 +20,7 @@ pub fn of_order(cx: &mut Cx<'_>, order: OrderId) -> Done<Option<Bill>> {
 pub fn paid(cx: &mut Cx<'_>, order: &Order, bill: &Bill) -> Done {
     let mut of = known(cx, bill.subscription)?;
     let before = of.status;
+    let first = of.end_reason.as_deref() == Some(upgrade::NOT_BEGUN);
     if let Step::Move(status) = next_status(of.status, of.flags(), Event::Paid) {
         of.status = status;
     }
@@ -48,7 +49,10 @@ pub fn paid(cx: &mut Cx<'_>, order: &Order, bill: &Bill) -> Done {
     extend(cx, &mut of)?;
     let invoice = invoice(cx, &of, order, bill)?;
     sql::settle_bill(cx.tx, (cx.caller.tenant, order.id), invoice, cx.now)?;
-    tell(cx, fact(before, bill.kind), &of)
+    match first {
+        true => tell(cx, "subscription.upgraded", &of),
+        false => tell(cx, fact(before, bill.kind), &of),
+    }
 }
 
 const fn fact(before: Status, kind: BillKind) -> &'static str {
