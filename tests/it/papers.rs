@@ -393,6 +393,8 @@ async fn credit_notes_are_seen_by_who_sees_the_invoice() {
     TestApp::both(async |test| {
         let desk = Desk::open(test).await;
         let paid = desk.buy(1).await;
+        // A moment later, so that the list has an order.
+        test.clock.advance(1_000);
         desk.refund(Desk::wish(&paid, Some(900)))
             .await
             .expect("is asked");
