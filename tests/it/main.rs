@@ -41,6 +41,7 @@ mod serve_loop;
 mod money_back;
 mod notify_mail;
 mod permissions;
+mod permissions_walk;
 mod pricing;
 mod promotions;
 mod quotes;
