@@ -47,6 +47,7 @@ mod notify_mail;
 mod offers_free;
 mod offers_prices;
 mod permissions;
+mod permissions_walk;
 mod pricing;
 mod promotions;
 mod quotes;
