@@ -86,6 +86,7 @@ async fn taken(test: &TestApp, notes: &Notes) -> LicenseId {
         seen: Money::zero(Currency::EUR),
         email: None,
         traffic: Traffic::Seller,
+        network: None,
         provider: None,
     };
     let started = start(&test.app, &notes.buyer, None, purchase).await;

@@ -275,7 +275,6 @@ async fn many_sales_settled_at_once_are_numbered_without_gaps() {
                 order,
                 line: mintreu::id::OrderLineId::from_bytes([0; 16]),
                 session: String::new(),
-                total: 4_900,
             };
             desk.refund(Desk::wish(&paid, Some(100)))
                 .await

@@ -1,15 +1,12 @@
 //! Subscriptions: how they begin, renew, are declined, change, pause, end and come back; and races.
 
-use crate::shop::{check_out, choose, device_key, listed, person, stall};
+use crate::shop::{SELLER, check_out, choose, device_key, listed, person, stall};
 use mintreu::activation::{Fingerprint, Request, Wanted};
 use mintreu::id::{AccountId, LicenseId, PriceId, ProductId, SubscriptionId};
 use mintreu::{Currency, Money, Timestamp};
 use mintreu_server::app::{Command, Cx};
 use mintreu_server::caller::{Caller, Capability, Role};
-use mintreu_server::domains::catalog;
-use mintreu_server::domains::catalog::ops::{
-    ChangePrice, change_price,
-};
+use mintreu_server::domains::catalog::ops::{ChangePrice, change_price};
 use mintreu_server::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use mintreu_server::domains::licensing::{self, Activate, activate};
 use mintreu_server::domains::subscriptions::{

@@ -171,6 +171,7 @@ async fn lists_and_files_hold_what_was_paid_and_credited_by_year() {
             reason: Reason::Defective,
             note: "It crashed.".to_owned(),
             keeps_license: false,
+            ends_subscription: false,
             seen_left_minor: None,
         };
         let asked = test.app.transact(&seller, RefundSale(wish), refund_sale);

@@ -30,6 +30,7 @@ async fn buy(test: &TestApp, people: &People) -> (OrderId, String) {
         seen: Money::new(7_900, Currency::EUR),
         email: None,
         traffic: Traffic::Marketplace,
+        network: None,
         provider: None,
     };
     let started = start(&test.app, &buyer, None, purchase)
@@ -40,6 +41,7 @@ async fn buy(test: &TestApp, people: &People) -> (OrderId, String) {
     let pay = Choose {
         session: session.clone(),
         choice: Choice::Succeed,
+        country: None,
     };
     test.app.transact(&buyer, pay, choose).await.expect("pays");
     test.drain().await;

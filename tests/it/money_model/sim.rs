@@ -302,6 +302,7 @@ impl Sim {
             },
             seen: Money::new(each * quantity, Currency::EUR),
             email,
+            network: None,
             provider: "sandbox".to_owned(),
             basis: Basis {
                 traffic: Traffic::Unknown,

@@ -6,7 +6,7 @@ use super::super::model::{
 use super::super::sql;
 use super::{Done, NewBill, bill, bill_usage, end, expect, keep, known, take_over, tell, upgrade};
 use crate::app::Cx;
-use crate::domains::licensing::Suspended;
+use crate::domains::licensing::{self, Suspended};
 use crate::domains::orders::{self, OrderEvent, OrderState};
 use crate::domains::promotions;
 use crate::queue;

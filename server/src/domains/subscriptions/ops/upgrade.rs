@@ -142,6 +142,7 @@ fn not_begun(cx: &mut Cx<'_>, cmd: &Upgrade, (license, offer): (&License, &Offer
         id: cx.make_id(SubscriptionId::from_bytes),
         account: cx.caller.account,
         order: None,
+        disputed: None,
         license: license.id,
         seller: license.seller,
         product: license.product,
