@@ -15,7 +15,7 @@ use mintreu::Timestamp;
 use mintreu::id::{CreditNoteId, InvoiceId, OrderId};
 
 /// Asks for an invoice as it is printed.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ViewInvoice {
     /// Which.
     pub invoice: InvoiceId,
@@ -112,7 +112,7 @@ fn buys(caller: &Caller, invoice: &Invoice) -> bool {
 }
 
 /// Asks for the invoices of an order.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ViewInvoices {
     /// Which order.
     pub order: OrderId,
@@ -130,7 +130,7 @@ pub fn invoices_of_order(
 }
 
 /// Asks for a credit note as it is printed.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ViewCredit {
     /// Which.
     pub credit: CreditNoteId,
@@ -165,7 +165,7 @@ pub fn credit_paper(
 }
 
 /// Adds the buyer's details to an invoice, once: an invoice is never edited.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AddBuyer {
     /// Which invoice.
     pub invoice: InvoiceId,
