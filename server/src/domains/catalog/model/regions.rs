@@ -78,7 +78,7 @@ mod tests {
             assert_eq!(sorted, *members, "{name}");
             let is_country =
                 |code: &&str| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
-            assert!(members.iter().copied().all(is_country), "{name}");
+            assert!(members.iter().all(is_country), "{name}");
         }
         assert_eq!(
             (
