@@ -115,7 +115,7 @@ async fn run_many(engine: Engine, first: u64, steps: usize) {
 
 fn steps() -> usize {
     let wanted = std::env::var("MINTREU_TEST_MONEY_STEPS").ok();
-    wanted.and_then(|text| text.parse().ok()).unwrap_or(50_000)
+    wanted.and_then(|text| text.parse().ok()).unwrap_or(1_000)
 }
 
 fn is_there(engine: Engine) -> bool {

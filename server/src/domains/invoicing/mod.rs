@@ -23,7 +23,7 @@
 //! `invoice_series`, `invoice`, `invoice_line`, `invoice_sale`, `invoice_party`, `invoice_issuer`,
 //! `credit_note`, `credit_note_line`.
 //!
-//! Start reading at [`ops::issue`], then [`credits::credit`] and [`parties`].
+//! Start reading at [`ops::issue`], then [`credits::credit`] and [`parties()`].
 
 pub mod credits;
 pub mod http;
