@@ -10,6 +10,7 @@ use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
 use crate::store::{Store, StoreError, Tx};
 use mintreu::id::TenantId;
+use mintreu::time::Running;
 use mintreu::{Clock, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -56,6 +57,16 @@ impl SandboxClock {
 impl Clock for SandboxClock {
     fn now(&self) -> Timestamp {
         self.base.now().plus_ms(self.ahead_ms())
+    }
+
+    /// A move ahead is time that the machine ran, so that devices of the demo see no jump.
+    fn running(&self) -> Option<Running> {
+        let running = self.base.running()?;
+        let ahead = self.ahead_ms().max(0);
+        Some(Running {
+            ms: running.ms.saturating_add(ahead),
+            ..running
+        })
     }
 }
 
@@ -108,5 +119,15 @@ mod tests {
         base.advance(1_000);
         assert_eq!(clock.now(), Timestamp::from_secs(1_501));
         assert_eq!(clock.ahead_ms(), 500_000);
+    }
+
+    #[test]
+    fn a_move_is_time_that_the_machine_ran() {
+        let clock = SandboxClock::new(Arc::new(mintreu::SystemClock), -1_000_000);
+        let before = clock.running().expect("the machine's running time");
+        clock.reach(clock.machine().plus_ms(86_400_000));
+        let after = clock.running().expect("the machine's running time");
+        assert_eq!(after.boot, before.boot);
+        assert!(after.ms >= before.ms + 86_400_000 - 1_000);
     }
 }
