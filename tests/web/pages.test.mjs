@@ -75,6 +75,23 @@ for (const path of [...PAGES, ...OWNER_PAGES]) {
   });
 }
 
+test('a name without a break widens no page', async () => {
+  const page = await visit('/', { viewport: { width: 320, height: 640 } });
+  const width = () => page.evaluate(() => document.documentElement.scrollWidth);
+  const named = (tag) => page.evaluate((tag) => {
+    const box = document.querySelector('main .wrap') ?? document.querySelector('main');
+    box.insertAdjacentHTML('beforeend', `<div class="row apart"><${tag}>${'w'.repeat(80)}</${tag}></div>`);
+  }, tag);
+  for (const tag of ['h1', 'h2', 'h3']) {
+    await named(tag);
+    assert.ok(await width() <= 320, `${tag}: ${await width()} pixels wide`);
+  }
+  // What the rule is for: without it the same name is wider than the phone.
+  await named('h3 style="overflow-wrap: normal"');
+  assert.ok(await width() > 320);
+  await page.close();
+});
+
 test('the owner finds the owner\'s pages', async () => {
   for (const path of OWNER_PAGES) {
     const page = await shop.browser.newPage({ storageState: owner });
