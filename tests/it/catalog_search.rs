@@ -10,6 +10,7 @@ use mintreu_server::domains::catalog::ops::{
     UpdateProduct, add_category, archive_product, create_product, listing, open_shop, product_at,
     publish_product, search, update_product,
 };
+use mintreu_server::store::{Attempt, Tx};
 use mintreu_tests::TestApp;
 
 fn developer(test: &TestApp, number: u8) -> Caller {
@@ -341,6 +342,99 @@ async fn a_product_lives_from_draft_to_archive_and_keeps_its_prices() {
                 .is_err()
         );
         assert!(test.app.read(&seller, at, product_at).await.is_ok());
+    })
+    .await;
+}
+
+/// Rows of the counts and of the search that the placements don't bear out, or the other way round.
+const ASTRAY: &str = "SELECT (SELECT COUNT(*) FROM (
+        SELECT tenant_id, category_id, kind, price_band, products FROM placement_count
+        WHERE products <> 0
+        EXCEPT SELECT tenant_id, category_id, kind, price_band, COUNT(*) FROM placement
+        WHERE listed = 1 GROUP BY tenant_id, category_id, kind, price_band) a)
+    + (SELECT COUNT(*) FROM (
+        SELECT tenant_id, category_id, kind, price_band, COUNT(*) FROM placement
+        WHERE listed = 1 GROUP BY tenant_id, category_id, kind, price_band
+        EXCEPT SELECT tenant_id, category_id, kind, price_band, products FROM placement_count) b)
+    + (SELECT COUNT(*) FROM (
+        SELECT doc_id, product_id, category_id, kind, price_band, name_key FROM search_row
+        EXCEPT SELECT doc_id, product_id, category_id, kind, price_band, name_key FROM placement
+        WHERE listed = 1 AND chosen = 1) c)
+    + (SELECT COUNT(*) FROM (
+        SELECT doc_id, product_id, category_id, kind, price_band, name_key FROM placement
+        WHERE listed = 1 AND chosen = 1
+        EXCEPT SELECT doc_id, product_id, category_id, kind, price_band, name_key
+        FROM search_row) d) AS astray";
+
+async fn astray(test: &TestApp) -> i64 {
+    let row = test
+        .app
+        .store
+        .read(|tx: &mut dyn Tx| tx.query_one(ASTRAY, &[]))
+        .await;
+    let row = row.expect("a read").expect("a row").expect("a figure");
+    row.int("astray").expect("a number")
+}
+
+#[tokio::test]
+async fn what_is_counted_and_found_follows_every_change() {
+    TestApp::both(async |test| {
+        tree(test).await;
+        let seller = shop(test, 1).await;
+        let mut products = Vec::new();
+        for name in ["Editor", "Viewer", "Printer"] {
+            products.push(publish(test, &seller, draft(name, "Edits", "")).await);
+        }
+        assert_eq!(astray(test).await, 0);
+        // Another kind, another band, another category, another name.
+        let mut changed = draft("Editor", "Edits", "");
+        changed.name = "Editor as a service".into();
+        changed.kind = Kind::Subscription;
+        changed.categories = vec!["data".into(), "design".into()];
+        changed.prices[0].amount_minor = 900;
+        let command = UpdateProduct {
+            product: products[0].id,
+            draft: changed,
+        };
+        let updated = test.app.transact(&seller, command, update_product).await;
+        updated.expect("updated");
+        assert_eq!(astray(test).await, 0);
+        let product = products[1].id;
+        let archived = test
+            .app
+            .transact(&seller, ArchiveProduct { product }, archive_product)
+            .await;
+        archived.expect("archived");
+        assert_eq!(astray(test).await, 0);
+        let page = test
+            .app
+            .read(&test.guest(), Listing::default(), listing)
+            .await
+            .expect("a page");
+        let kinds: Vec<_> = page
+            .facets
+            .kinds
+            .iter()
+            .map(|of| (of.kind, of.count))
+            .collect();
+        assert_eq!(kinds, [(Kind::Download, 1), (Kind::Subscription, 1)]);
+        let again = test
+            .app
+            .transact(&seller, PublishProduct { product }, publish_product)
+            .await;
+        again.expect("published");
+        assert_eq!(astray(test).await, 0);
+        // The check sees a count that strays and a product that the search doesn't know.
+        for sql in [
+            "UPDATE placement_count SET products = products + 1",
+            "DELETE FROM search_row WHERE name_key = 'printer'",
+        ] {
+            let before = astray(test).await;
+            let stray = move |tx: &mut dyn Tx| Attempt::Commit(tx.execute(sql, &[]));
+            let strayed = test.app.store.write(Vec::new(), stray).await;
+            strayed.expect("a commit").expect("written");
+            assert!(astray(test).await > before, "{sql}");
+        }
     })
     .await;
 }

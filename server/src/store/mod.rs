@@ -16,6 +16,7 @@
 mod migrate;
 mod names;
 mod postgres;
+pub mod rows;
 mod sqlite;
 pub mod tx;
 
@@ -210,9 +211,9 @@ impl Store {
                 });
             }
         }
-        answered
-            .await
-            .unwrap_or_else(|_| Err(StoreError::shape("the store is shutting down".to_owned())))
+        let ended = |_| StoreError::shape("the store is shutting down".to_owned());
+        let (outcome, _body) = answered.await.map_err(ended)?;
+        outcome
     }
 
     /// Runs `body` on a read-only snapshot.
@@ -294,7 +295,9 @@ impl Drop for OwnRuntime {
 struct Pending<T, F> {
     body: F,
     outcome: Option<T>,
-    answer: tokio::sync::oneshot::Sender<Result<T, StoreError>>,
+    /// The body goes along: what it holds is taken apart by its caller, not by the writer that
+    /// everybody waits for.
+    answer: tokio::sync::oneshot::Sender<(Result<T, StoreError>, F)>,
     forced_retries: u8,
     _permit: OwnedSemaphorePermit,
 }
@@ -319,12 +322,15 @@ impl<T: Send, F: FnMut(&mut dyn Tx) -> Attempt<T> + Send> Work for Pending<T, F>
 
     fn answer(self: Box<Self>, end: Result<(), StoreError>) {
         let Pending {
-            outcome, answer, ..
+            body,
+            outcome,
+            answer,
+            ..
         } = *self;
         let missing = || StoreError::shape("a body ended without an outcome".to_owned());
         let outcome = end.and_then(|()| outcome.ok_or_else(missing));
         // Nobody listens any more when the caller went away: what was committed stays committed.
-        answer.send(outcome).ok();
+        answer.send((outcome, body)).ok();
     }
 }
 

@@ -13,14 +13,15 @@
 //! * A plan is a price with its versions, and with those that stand in for it in some countries. One
 //!   usual version is for sale at a time, and one for each country or group that is named.
 //! * A meter keeps its id for as long as the product keeps a meter of its name.
-//! * `category.product_count` is the number of listed placements in it, in every commit.
-//! * A product is in the word index exactly when it is published.
+//! * `category.product_count` is the number of listed placements in it, in every commit, and
+//!   `placement_count` is that number by kind and price band.
+//! * A product is in the word index, and in `search_row`, exactly when it is published.
 //! * Only the seller changes a product: ownership is part of the WHERE clause.
 //! * An import can be killed at any point and run again: its cursor moves in the commit of the
 //!   rows before it, and a row's origin names its product.
 //!
-//! Tables: `seller`, `category`, `product`, `price`, `meter`, `placement`, `product_words`,
-//! `import_run`, `import_item`, `import_refusal`.
+//! Tables: `seller`, `category`, `product`, `price`, `meter`, `placement`, `placement_count`,
+//! `product_words`, `search_row`, `import_run`, `import_item`, `import_refusal`.
 //!
 //! Start with [`ops`]; the search is in `ops/search.rs`, the import in [`import`].
 

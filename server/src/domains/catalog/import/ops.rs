@@ -375,7 +375,7 @@ fn write(cx: &mut Cx<'_>, mut batch: Batch, import: ImportId) -> Result<(), Cata
     let (mut prices, mut tokens, mut items) = (Vec::new(), Vec::new(), Vec::new());
     for (origin, product, digest) in batch.fresh {
         for placement in batch.tree.placements(cx.tx, tenant, &product)? {
-            deltas.add(placement.category, 1);
+            deltas.add(placement.shelved(), 1);
             placements.push(placement);
         }
         prices.extend(
@@ -389,6 +389,7 @@ fn write(cx: &mut Cx<'_>, mut batch: Batch, import: ImportId) -> Result<(), Cata
     products::insert_prices(cx.tx, tenant, &prices, now)?;
     listing::insert(cx.tx, tenant, &placements)?;
     products::insert_words(cx.tx, tokens)?;
+    listing::insert_found(cx.tx, tenant, &placements)?;
     imports::insert_items(cx.tx, (tenant, import), items)?;
     imports::insert_refusals(cx.tx, import, batch.refusals)?;
     Ok(deltas.write(cx.tx, tenant)?)

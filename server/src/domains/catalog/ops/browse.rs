@@ -3,10 +3,10 @@
 use super::CatalogError;
 use crate::app::ReadCx;
 use crate::domains::catalog::model::{
-    CategoryCount, CategoryRef, CategoryView, Facets, Kind, Listing, ListingPage, PriceBand,
-    Product, ProductCard, Shelves, Sort, State,
+    CategoryCount, CategoryRef, CategoryView, Facets, Kind, KindCount, Listing, ListingPage,
+    PriceBand, Product, ProductCard, Shelves, Sort, State,
 };
-use crate::domains::catalog::sql::{categories, listing as sql, products, sellers};
+use crate::domains::catalog::sql::{categories, counts, listing as sql, products, sellers};
 use crate::store::StoreError;
 use mintreu::id::{AccountId, CategoryId, ProductId};
 use std::collections::BTreeMap;
@@ -112,12 +112,8 @@ fn view(cx: &mut ReadCx<'_>, found: CategoryCount) -> Result<CategoryView, Catal
 pub(super) fn cards(
     cx: &mut ReadCx<'_>,
     ids: &[ProductId],
-) -> Result<Vec<ProductCard>, CatalogError> {
-    let mut cards = Vec::with_capacity(ids.len());
-    for id in ids {
-        cards.extend(sql::card(cx.tx, cx.caller.tenant, *id)?);
-    }
-    Ok(cards)
+) -> Result<Vec<ProductCard>, StoreError> {
+    sql::cards(cx.tx, cx.caller.tenant, ids)
 }
 
 /// A page of a category with its facets.
@@ -160,11 +156,11 @@ fn facets(
     let place = (cx.caller.tenant, category);
     let categories = match (kind, band) {
         (None, None) => categories::children(cx.tx, place.0, category)?,
-        _ => sql::children(cx.tx, place, kind, band)?,
+        _ => counts::children(cx.tx, place, kind, band)?,
     };
     Ok(Facets {
-        kinds: sql::kinds(cx.tx, place, band)?,
-        bands: sql::bands(cx.tx, place, kind)?,
+        kinds: counts::kinds(cx.tx, place, band)?,
+        bands: counts::bands(cx.tx, place, kind)?,
         categories,
     })
 }
@@ -186,15 +182,13 @@ pub fn home(cx: &mut ReadCx<'_>, _query: &Home) -> Result<Shelves, CatalogError>
         kinds: Vec::new(),
         total: root.count,
     };
-    for kind in Kind::ALL {
+    for KindCount { kind, .. } in counts::kinds(cx.tx, place, None)? {
         let of_kind = Listing {
-            kind: Some(*kind),
+            kind: Some(kind),
             ..Listing::default()
         };
         let ids = sql::page(cx.tx, place, &of_kind, (&start, i64::from(SHELF)))?;
-        if !ids.is_empty() {
-            shelves.kinds.push((*kind, cards(cx, &ids)?));
-        }
+        shelves.kinds.push((kind, cards(cx, &ids)?));
     }
     Ok(shelves)
 }

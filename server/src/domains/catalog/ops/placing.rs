@@ -1,8 +1,9 @@
 //! Puts products into categories and into the word index, and keeps the counts.
 
 use crate::domains::catalog::model::{CategoryRef, PriceBand, Product, State};
+use crate::domains::catalog::sql::counts::Shelved;
 use crate::domains::catalog::sql::listing::Placement;
-use crate::domains::catalog::sql::{categories, listing, products};
+use crate::domains::catalog::sql::{categories, counts, listing, products};
 use crate::domains::catalog::tokens::{Tokenizer, fold};
 use crate::store::{StoreError, Tx};
 use mintreu::id::{CategoryId, TenantId};
@@ -68,17 +69,24 @@ impl Tree {
 
 /// How the counts of categories change in one commit.
 #[derive(Debug, Default)]
-pub(crate) struct Deltas(BTreeMap<[u8; 16], i64>);
+pub(crate) struct Deltas(BTreeMap<Shelved, i64>);
 
 impl Deltas {
-    pub(crate) fn add(&mut self, category: CategoryId, delta: i64) {
-        *self.0.entry(*category.as_bytes()).or_default() += delta;
+    pub(crate) fn add(&mut self, of: Shelved, delta: i64) {
+        *self.0.entry(of).or_default() += delta;
     }
 
     /// Writes what isn't zero, in the order of ids, so that two commits wait and don't deadlock.
     pub(crate) fn write(self, tx: &mut dyn Tx, tenant: TenantId) -> Result<(), StoreError> {
-        for (category, delta) in self.0.into_iter().filter(|(_, delta)| *delta != 0) {
-            categories::add_count(tx, tenant, CategoryId::from_bytes(category), delta)?;
+        let mut categories: BTreeMap<CategoryId, i64> = BTreeMap::new();
+        for (of, delta) in &self.0 {
+            *categories.entry(of.category).or_default() += delta;
+        }
+        for (category, delta) in categories.into_iter().filter(|(_, delta)| *delta != 0) {
+            categories::add_count(tx, tenant, category, delta)?;
+        }
+        for (of, delta) in self.0.into_iter().filter(|(_, delta)| *delta != 0) {
+            counts::add(tx, tenant, of, delta)?;
         }
         Ok(())
     }
@@ -97,17 +105,19 @@ pub(crate) fn place(
     product: &Product,
 ) -> Result<(), StoreError> {
     let mut deltas = Deltas::default();
-    for category in listing::take_out(tx, tenant, product.id)? {
-        deltas.add(category, -1);
+    for shelved in listing::take_out(tx, tenant, product.id)? {
+        deltas.add(shelved, -1);
     }
     let placements = Tree::default().placements(tx, tenant, product)?;
     listing::insert(tx, tenant, &placements)?;
     products::drop_words(tx, product.id)?;
+    listing::drop_found(tx, product.id)?;
     if product.state == State::Published {
         for placement in &placements {
-            deltas.add(placement.category, 1);
+            deltas.add(placement.shelved(), 1);
         }
         products::insert_words(tx, vec![(product.id, words(product))])?;
+        listing::insert_found(tx, tenant, &placements)?;
     }
     deltas.write(tx, tenant)
 }

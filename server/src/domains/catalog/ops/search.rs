@@ -61,7 +61,9 @@ fn ranked(
     query: &SearchQuery,
     text: &str,
 ) -> Result<(Vec<Found>, bool), CatalogError> {
-    let category = category_at(cx, &query.category)?.category.id;
+    let category = category_at(cx, &query.category)?.category;
+    // Everything stands in the root, so that it need not be looked up.
+    let category = (!category.path.is_empty()).then_some(category.id);
     let terms = Tokenizer::new(&query.language).terms(text);
     let (mut ranked, mut seen) = (Vec::new(), HashSet::new());
     if terms.is_empty() {

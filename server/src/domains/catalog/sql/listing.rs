@@ -1,74 +1,76 @@
-//! Placements of products in categories, pages of them, facets and the search.
+//! Placements of products in categories, pages of them and the search.
 
+use super::counts::{Shelved, band_of, kind_of};
 use super::insert_rows;
 use crate::domains::catalog::model::{
-    CategoryCount, CategoryRef, Kind, KindCount, Listing, PriceBand, PriceBandCount, ProductCard,
-    Sort,
+    CategoryRef, Kind, Listing, Price, PriceBand, ProductCard, Sort,
 };
+use crate::store::rows::{self, CHUNK};
 use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::Timestamp;
 use mintreu::id::{CategoryId, ProductId, TenantId};
+use std::collections::HashMap;
 
 const INSERT: &str = "INSERT INTO placement (tenant_id, category_id, doc_id, product_id, chosen,
     listed, kind, price_band, name_key, published_at)";
 
-const OF_PRODUCT: &str = "SELECT category_id, listed FROM placement
-    WHERE tenant_id = :tenant AND product_id = :product";
+const OF_PRODUCT: &str = "SELECT category_id, kind, price_band FROM placement
+    WHERE tenant_id = :tenant AND product_id = :product AND listed = 1";
 
 const DROP: &str = "DELETE FROM placement WHERE tenant_id = :tenant AND product_id = :product";
-
-const KINDS: &str = "SELECT kind, COUNT(*) AS products FROM placement
-    WHERE tenant_id = :tenant AND category_id = :category AND listed = 1
-    AND (CAST(:band AS BIGINT) < 0 OR price_band = :band)
-    GROUP BY kind";
-
-const BANDS: &str = "SELECT price_band, COUNT(*) AS products FROM placement
-    WHERE tenant_id = :tenant AND category_id = :category AND listed = 1
-    AND (CAST(:kind AS TEXT) = '' OR kind = :kind)
-    GROUP BY price_band";
-
-const CHILDREN: &str = "SELECT c.category_id, c.path, c.name, COUNT(*) AS products
-    FROM category c JOIN placement l
-    ON l.tenant_id = c.tenant_id AND l.category_id = c.category_id AND l.listed = 1
-    WHERE c.tenant_id = :tenant AND c.parent_id = :category
-    AND (CAST(:kind AS TEXT) = '' OR l.kind = :kind)
-    AND (CAST(:band AS BIGINT) < 0 OR l.price_band = :band)
-    GROUP BY c.category_id, c.path, c.name ORDER BY c.name, c.category_id LIMIT 500";
 
 const BY_NAME: &str = "SELECT product_id FROM placement
     WHERE tenant_id = :tenant AND category_id = :category AND listed = 1
     AND (name_key, product_id) > (:name, :after)
-    AND (CAST(:kind AS TEXT) = '' OR kind = :kind)
+    AND (CAST(:band AS BIGINT) < 0 OR price_band = :band)
+    ORDER BY name_key, product_id LIMIT :limit";
+
+const OF_KIND_BY_NAME: &str = "SELECT product_id FROM placement
+    WHERE tenant_id = :tenant AND category_id = :category AND listed = 1 AND kind = :kind
+    AND (name_key, product_id) > (:name, :after)
     AND (CAST(:band AS BIGINT) < 0 OR price_band = :band)
     ORDER BY name_key, product_id LIMIT :limit";
 
 const BY_AGE: &str = "SELECT product_id FROM placement
     WHERE tenant_id = :tenant AND category_id = :category AND listed = 1
     AND (published_at, product_id) < (:at, :after)
-    AND (CAST(:kind AS TEXT) = '' OR kind = :kind)
+    AND (CAST(:band AS BIGINT) < 0 OR price_band = :band)
+    ORDER BY published_at DESC, product_id DESC LIMIT :limit";
+
+const OF_KIND_BY_AGE: &str = "SELECT product_id FROM placement
+    WHERE tenant_id = :tenant AND category_id = :category AND listed = 1 AND kind = :kind
+    AND (published_at, product_id) < (:at, :after)
     AND (CAST(:band AS BIGINT) < 0 OR price_band = :band)
     ORDER BY published_at DESC, product_id DESC LIMIT :limit";
 
 const SORT_KEYS: &str = "SELECT name_key, published_at FROM placement
     WHERE tenant_id = :tenant AND category_id = :category AND doc_id = :doc";
 
-const FOUND: &str = "SELECT f.product_id, f.kind, f.price_band, p.category_id FROM (
-        SELECT l.product_id, l.kind, l.price_band, l.name_key
-        FROM product_words(CAST(:question AS TEXT)) w JOIN placement l
-        ON l.tenant_id = :tenant AND l.category_id = :category AND l.doc_id = w.rowid
-        WHERE l.listed = 1
-        ORDER BY CASE WHEN l.name_key = :exact THEN 0 ELSE 1 END,
-        LENGTH(l.name_key), l.name_key, l.product_id LIMIT :limit
-    ) f JOIN product p ON p.product_id = f.product_id
-    ORDER BY CASE WHEN f.name_key = :exact THEN 0 ELSE 1 END,
-    LENGTH(f.name_key), f.name_key, f.product_id";
+const FOUND: &str = "SELECT s.product_id, s.kind, s.price_band, s.category_id
+    FROM product_words(CAST(:question AS TEXT)) w JOIN search_row s ON s.doc_id = w.rowid
+    WHERE s.tenant_id = :tenant
+    ORDER BY CASE WHEN s.name_key = :exact THEN 0 ELSE 1 END,
+    LENGTH(s.name_key), s.name_key, s.product_id LIMIT :limit";
 
-const CARD: &str = "SELECT p.slug, p.name, p.summary, p.kind, p.version,
+const FOUND_WITHIN: &str = "SELECT s.product_id, s.kind, s.price_band, s.category_id
+    FROM product_words(CAST(:question AS TEXT)) w JOIN search_row s ON s.doc_id = w.rowid
+    JOIN placement l ON l.tenant_id = s.tenant_id AND l.category_id = :category
+    AND l.doc_id = s.doc_id
+    WHERE s.tenant_id = :tenant
+    ORDER BY CASE WHEN s.name_key = :exact THEN 0 ELSE 1 END,
+    LENGTH(s.name_key), s.name_key, s.product_id LIMIT :limit";
+
+const DROP_FOUND: &str = "DELETE FROM search_row WHERE doc_id = :doc";
+
+const INSERT_FOUND: &str = "INSERT INTO search_row
+    (doc_id, tenant_id, product_id, category_id, kind, price_band, name_key)";
+
+const CARDS: &str = "SELECT p.product_id, p.slug, p.name, p.summary, p.kind, p.version,
     s.slug AS seller_slug, s.name AS seller_name,
     c.category_id, c.path, c.name AS category_name
     FROM product p JOIN seller s ON s.account_id = p.seller_id
     JOIN category c ON c.category_id = p.category_id
-    WHERE p.tenant_id = :tenant AND p.product_id = :product";
+    WHERE p.tenant_id = :tenant AND p.product_id IN (:product)";
 
 /// One product in one category, with what lists read.
 #[derive(Debug, Clone)]
@@ -82,6 +84,17 @@ pub(crate) struct Placement {
     pub band: PriceBand,
     pub name_key: String,
     pub published_at: Timestamp,
+}
+
+impl Placement {
+    /// What it is counted under.
+    pub(crate) const fn shelved(&self) -> Shelved {
+        Shelved {
+            category: self.category,
+            kind: self.kind,
+            band: self.band,
+        }
+    }
 }
 
 /// Inserts placements.
@@ -107,115 +120,19 @@ pub(crate) fn insert(
     insert_rows(tx, INSERT, placements.iter().map(row).collect())
 }
 
-/// Takes a product out of all its categories; answers those in which it was listed.
+/// Takes a product out of all its categories; answers where it was listed.
 pub(crate) fn take_out(
     tx: &mut dyn Tx,
     tenant: TenantId,
     product: ProductId,
-) -> Result<Vec<CategoryId>, StoreError> {
+) -> Result<Vec<Shelved>, StoreError> {
     let params = [
         ("tenant", tenant.as_bytes().into()),
         ("product", product.as_bytes().into()),
     ];
     let rows = tx.query(OF_PRODUCT, &params)?;
     tx.execute(DROP, &params)?;
-    let mut listed = Vec::new();
-    for row in rows {
-        if row.int("listed")? == 1 {
-            listed.push(row.id("category_id", CategoryId::from_bytes)?);
-        }
-    }
-    Ok(listed)
-}
-
-/// The parameters that narrow a list: an absent one is empty or negative.
-fn narrowed(kind: Option<Kind>, band: Option<PriceBand>) -> [(&'static str, Value); 2] {
-    [
-        ("kind", kind.map_or("", Kind::name).into()),
-        ("band", band.map_or(-1, PriceBand::number).into()),
-    ]
-}
-
-fn count(row: &Row) -> Result<u64, StoreError> {
-    Ok(u64::try_from(row.int("products")?).unwrap_or(0))
-}
-
-/// Listed products of a category by kind, in the kinds' order.
-pub(crate) fn kinds(
-    tx: &mut dyn Tx,
-    (tenant, category): (TenantId, CategoryId),
-    band: Option<PriceBand>,
-) -> Result<Vec<KindCount>, StoreError> {
-    let [_, band] = narrowed(None, band);
-    let params = [
-        ("tenant", tenant.as_bytes().into()),
-        ("category", category.as_bytes().into()),
-        band,
-    ];
-    let mut counts = Vec::new();
-    for row in tx.query(KINDS, &params)? {
-        if let Some(kind) = Kind::parse(&row.text("kind")?) {
-            counts.push(KindCount {
-                kind,
-                count: count(&row)?,
-            });
-        }
-    }
-    counts.sort_by_key(|entry| Kind::ALL.iter().position(|kind| *kind == entry.kind));
-    Ok(counts)
-}
-
-/// Listed products of a category by price band, cheapest first.
-pub(crate) fn bands(
-    tx: &mut dyn Tx,
-    (tenant, category): (TenantId, CategoryId),
-    kind: Option<Kind>,
-) -> Result<Vec<PriceBandCount>, StoreError> {
-    let [kind, _] = narrowed(kind, None);
-    let params = [
-        ("tenant", tenant.as_bytes().into()),
-        ("category", category.as_bytes().into()),
-        kind,
-    ];
-    let mut counts = Vec::new();
-    for row in tx.query(BANDS, &params)? {
-        if let Some(band) = PriceBand::from_number(row.int("price_band")?) {
-            counts.push(PriceBandCount {
-                band,
-                count: count(&row)?,
-            });
-        }
-    }
-    counts.sort_by_key(|entry| entry.band.number());
-    Ok(counts)
-}
-
-/// How a narrowed list spreads over the categories right below.
-pub(crate) fn children(
-    tx: &mut dyn Tx,
-    (tenant, category): (TenantId, CategoryId),
-    kind: Option<Kind>,
-    band: Option<PriceBand>,
-) -> Result<Vec<CategoryCount>, StoreError> {
-    let [kind, band] = narrowed(kind, band);
-    let params = [
-        ("tenant", tenant.as_bytes().into()),
-        ("category", category.as_bytes().into()),
-        kind,
-        band,
-    ];
-    let rows = tx.query(CHILDREN, &params)?;
-    let entry = |row: &Row| {
-        Ok(CategoryCount {
-            category: CategoryRef {
-                id: row.id("category_id", CategoryId::from_bytes)?,
-                path: row.text("path")?,
-                name: row.text("name")?,
-            },
-            count: count(row)?,
-        })
-    };
-    rows.iter().map(entry).collect()
+    rows.iter().map(Shelved::from_row).collect()
 }
 
 /// Where a page starts: the sort keys and the id of the product before it.
@@ -267,20 +184,25 @@ pub(crate) fn page(
     listing: &Listing,
     (after, limit): (&After, i64),
 ) -> Result<Vec<ProductId>, StoreError> {
-    let (sql, key) = match listing.sort {
-        Sort::Name => (BY_NAME, ("name", after.name_key.as_str().into())),
-        Sort::Newest => (BY_AGE, ("at", after.published_at.into())),
+    let key = match listing.sort {
+        Sort::Name => ("name", after.name_key.as_str().into()),
+        Sort::Newest => ("at", after.published_at.into()),
     };
-    let [kind, band] = narrowed(listing.kind, listing.band);
-    let params = [
+    let mut params = vec![
         ("tenant", tenant.as_bytes().into()),
         ("category", category.as_bytes().into()),
         ("after", (&after.product).into()),
         ("limit", limit.into()),
+        ("band", listing.band.map_or(-1, PriceBand::number).into()),
         key,
-        kind,
-        band,
     ];
+    params.extend(listing.kind.map(|kind| ("kind", kind.name().into())));
+    let sql = match (listing.sort, listing.kind) {
+        (Sort::Name, None) => BY_NAME,
+        (Sort::Name, Some(_)) => OF_KIND_BY_NAME,
+        (Sort::Newest, None) => BY_AGE,
+        (Sort::Newest, Some(_)) => OF_KIND_BY_AGE,
+    };
     let rows = tx.query(sql, &params)?;
     rows.iter()
         .map(|row| row.id("product_id", ProductId::from_bytes))
@@ -303,8 +225,8 @@ pub(crate) struct Question<'a> {
     pub tokens: &'a str,
     /// The folded name that comes first.
     pub exact: &'a str,
-    /// Only products of this category.
-    pub category: CategoryId,
+    /// Only products of this category; of all without one.
+    pub category: Option<CategoryId>,
 }
 
 /// Listed products with all tokens: the exact name, then shorter names, then by name.
@@ -314,48 +236,86 @@ pub(crate) fn found(
     question: Question<'_>,
     limit: usize,
 ) -> Result<Vec<Found>, StoreError> {
-    let params = [
+    let mut params = vec![
         ("question", question.tokens.into()),
         ("tenant", tenant.as_bytes().into()),
-        ("category", question.category.as_bytes().into()),
         ("exact", question.exact.into()),
         ("limit", i64::try_from(limit).unwrap_or(i64::MAX).into()),
     ];
-    let mut found = Vec::new();
-    for row in tx.query(FOUND, &params)? {
-        let (kind, band) = (row.text("kind")?, row.int("price_band")?);
-        found.push(Found {
+    let within = question.category.as_ref().map(CategoryId::as_bytes);
+    params.extend(within.map(|category| ("category", category.into())));
+    let sql = if within.is_some() {
+        FOUND_WITHIN
+    } else {
+        FOUND
+    };
+    let rows = tx.query(sql, &params)?;
+    let entry = |row: &Row| {
+        Ok(Found {
             product: row.id("product_id", ProductId::from_bytes)?,
-            kind: Kind::parse(&kind).ok_or_else(|| StoreError::shape(format!("kind {kind:?}")))?,
-            band: PriceBand::from_number(band)
-                .ok_or_else(|| StoreError::shape(format!("price band {band}")))?,
+            kind: kind_of(row)?,
+            band: band_of(row)?,
             category: row.id("category_id", CategoryId::from_bytes)?,
-        });
-    }
-    Ok(found)
+        })
+    };
+    rows.iter().map(entry).collect()
 }
 
-/// What a list shows of a product.
-pub(crate) fn card(
+/// Lets the search know products whose words are in the index, each by the first of its places.
+pub(crate) fn insert_found(
     tx: &mut dyn Tx,
     tenant: TenantId,
-    id: ProductId,
-) -> Result<Option<ProductCard>, StoreError> {
-    let params = [
-        ("tenant", tenant.as_bytes().into()),
-        ("product", id.as_bytes().into()),
-    ];
-    let Some(row) = tx.query_one(CARD, &params)? else {
-        return Ok(None);
+    placements: &[Placement],
+) -> Result<(), StoreError> {
+    let first = placements
+        .iter()
+        .filter(|place| place.chosen == 1 && place.listed);
+    let row = |placement: &Placement| {
+        [
+            super::products::doc_id(placement.product).into(),
+            tenant.as_bytes().into(),
+            placement.product.as_bytes().into(),
+            placement.category.as_bytes().into(),
+            placement.kind.name().into(),
+            placement.band.number().into(),
+            placement.name_key.as_str().into(),
+        ]
     };
-    let prices = super::products::prices(tx, tenant, id)?;
-    let kind = row.text("kind")?;
-    Ok(Some(ProductCard {
-        id,
+    insert_rows(tx, INSERT_FOUND, first.map(row).collect())
+}
+
+/// Lets the search forget a product.
+pub(crate) fn drop_found(tx: &mut dyn Tx, product: ProductId) -> Result<(), StoreError> {
+    let doc = super::products::doc_id(product);
+    tx.execute(DROP_FOUND, &[("doc", doc.into())]).map(drop)
+}
+
+/// What a list shows of products, in the order of `ids`.
+pub(crate) fn cards(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    ids: &[ProductId],
+) -> Result<Vec<ProductCard>, StoreError> {
+    let mut prices = super::products::prices_of(tx, tenant, ids)?;
+    let mut cards: HashMap<ProductId, ProductCard> = HashMap::with_capacity(ids.len());
+    let shared = [("tenant", tenant.as_bytes().into())];
+    for chunk in ids.chunks(CHUNK) {
+        let among = chunk.iter().map(|id| id.as_bytes().into());
+        for row in rows::any_of(tx, CARDS, &shared, among)? {
+            let id = row.id("product_id", ProductId::from_bytes)?;
+            cards.insert(id, card(&row, &prices.remove(&id).unwrap_or_default())?);
+        }
+    }
+    Ok(ids.iter().filter_map(|id| cards.remove(id)).collect())
+}
+
+fn card(row: &Row, prices: &[Price]) -> Result<ProductCard, StoreError> {
+    Ok(ProductCard {
+        id: row.id("product_id", ProductId::from_bytes)?,
         slug: row.text("slug")?,
         name: row.text("name")?,
         summary: row.text("summary")?,
-        kind: Kind::parse(&kind).ok_or_else(|| StoreError::shape(format!("kind {kind:?}")))?,
+        kind: kind_of(row)?,
         version: row.text("version")?,
         seller: (row.text("seller_slug")?, row.text("seller_name")?),
         category: CategoryRef {
@@ -363,7 +323,7 @@ pub(crate) fn card(
             path: row.text("path")?,
             name: row.text("category_name")?,
         },
-        price: crate::domains::catalog::model::cheapest(&prices).cloned(),
+        price: crate::domains::catalog::model::cheapest(prices).cloned(),
         more_prices: prices.len() > 1,
-    }))
+    })
 }

@@ -4,6 +4,7 @@
 //! of parameters as there are.
 
 pub(super) mod categories;
+pub(super) mod counts;
 pub(super) mod imports;
 pub(super) mod listing;
 pub(super) mod products;

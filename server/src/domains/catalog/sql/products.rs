@@ -5,9 +5,11 @@ use crate::domains::catalog::model::{
     Aggregation, Bounds, CategoryRef, Kind, Meter, Period, Price, PriceModel, Product, Seller,
     State, Version,
 };
+use crate::store::rows::{self, CHUNK};
 use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::id::{AccountId, CategoryId, MeterId, PriceId, ProductId, TenantId};
 use mintreu::{Currency, Money, Timestamp};
+use std::collections::HashMap;
 
 macro_rules! insert {
     () => {
@@ -59,6 +61,11 @@ const OF_PRICE: &str = "SELECT product_id FROM price
 const PRICES: &str = "SELECT price_id, model, period, amount_minor, currency, minimum_minor, most,
     countries, plan_id, regional, terms FROM price
     WHERE tenant_id = :tenant AND product_id = :product AND archived_at IS NULL
+    ORDER BY position, price_id";
+
+const PRICES_OF: &str = "SELECT product_id, price_id, model, period, amount_minor, currency,
+    minimum_minor, most, countries, plan_id, regional, terms FROM price
+    WHERE tenant_id = :tenant AND product_id IN (:product) AND archived_at IS NULL
     ORDER BY position, price_id";
 
 const PRICE: &str = "SELECT price_id, product_id, model, period, amount_minor, currency,
@@ -297,16 +304,30 @@ fn of_product(tenant: TenantId, id: ProductId) -> [(&'static str, Value); 2] {
     ]
 }
 
-/// The current prices of a product, in the seller's order.
-pub(crate) fn prices(
+/// The current prices of each product, in its seller's order, without those that stand in for them
+/// in some countries.
+pub(crate) fn prices_of(
     tx: &mut dyn Tx,
     tenant: TenantId,
-    id: ProductId,
-) -> Result<Vec<Price>, StoreError> {
-    Ok(for_sale(tx, tenant, id)?.0)
+    ids: &[ProductId],
+) -> Result<HashMap<ProductId, Vec<Price>>, StoreError> {
+    let mut prices: HashMap<ProductId, Vec<Price>> = HashMap::with_capacity(ids.len());
+    let shared = [("tenant", tenant.as_bytes().into())];
+    for chunk in ids.chunks(CHUNK) {
+        let among = chunk.iter().map(|id| id.as_bytes().into());
+        for row in rows::any_of(tx, PRICES_OF, &shared, among)? {
+            let price = price_from_row(&row)?;
+            if !price.regional {
+                let product = row.id("product_id", ProductId::from_bytes)?;
+                prices.entry(product).or_default().push(price);
+            }
+        }
+    }
+    Ok(prices)
 }
 
-/// As [`prices`], and what stands in for them in some countries.
+/// The current prices of a product, in the seller's order, and what stands in for them in some
+/// countries.
 pub(crate) fn for_sale(
     tx: &mut dyn Tx,
     tenant: TenantId,

@@ -2,7 +2,7 @@
 
 use super::super::model::waiting::GroupKey;
 use super::super::model::window::{Grain, Stretch};
-use super::rows::{self, CHUNK};
+use crate::store::rows::{self, CHUNK};
 use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::id::{LicenseId, MeterId};
 use std::collections::{BTreeMap, HashSet};

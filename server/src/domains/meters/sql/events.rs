@@ -2,8 +2,8 @@
 
 use super::super::model::block::{self, Kept, MAX_SPAN};
 use super::super::model::event::Event;
-use super::rows::{self, CHUNK};
 use crate::app::Cx;
+use crate::store::rows::{self, CHUNK};
 use crate::store::{Row, StoreError, Tx};
 use mintreu::Timestamp;
 use mintreu::id::AccountId;

@@ -4,7 +4,6 @@ mod cells;
 mod events;
 mod lago;
 mod meters;
-mod rows;
 mod waiting;
 
 pub(super) use cells::{
