@@ -16,7 +16,7 @@ use mintreu_server::domains::meters::model::event::{CloudEvent, Event};
 use mintreu_server::domains::meters::model::meter::DraftIn;
 use mintreu_server::domains::meters::model::window::{Step, zone};
 use mintreu_server::domains::meters::ops::{
-    ByMeter, CreateMeter, IngestEvents, Outcome, UsageQuery, create_meter, ingest_events, usage,
+    ByMeter, CreateMeter, IngestEvents, Outcome, UsageQuery, create_meter, ingest, usage,
 };
 use mintreu_tests::TestApp;
 use tokio::runtime::Runtime;
@@ -167,7 +167,7 @@ async fn ingest(app: &Arc<App>, caller: &Caller, (events, stretch): (usize, i64)
                     seller: caller.account.expect("a seller"),
                     events: batch,
                 };
-                let outcomes = app.transact(&caller, command, ingest_events).await;
+                let outcomes = ingest(&app, &caller, command).await;
                 let accepted = outcomes.expect("a commit");
                 let all = accepted
                     .iter()

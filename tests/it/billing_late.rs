@@ -16,9 +16,7 @@ use mintreu_server::domains::metering::evidence::{BehindInvoice, BehindPeriod};
 use mintreu_server::domains::metering::evidence::{behind_invoice, behind_period};
 use mintreu_server::domains::meters::model::event::CloudEvent;
 use mintreu_server::domains::meters::model::meter::DraftIn;
-use mintreu_server::domains::meters::ops::{
-    CreateMeter, IngestEvents, create_meter, ingest_events,
-};
+use mintreu_server::domains::meters::ops::{CreateMeter, IngestEvents, create_meter, ingest};
 use mintreu_server::store::{Attempt, Tx};
 use mintreu_tests::TestApp;
 use serde_json::json;
@@ -225,12 +223,12 @@ async fn send(test: &TestApp, sold: &Sold, events: &[(&str, &str, Timestamp)]) {
         event.at = Some(*at);
         event
     };
-    let ingest = IngestEvents {
+    let command = IngestEvents {
         seller: sold.seller.account.expect("an account"),
         events: events.iter().map(read).collect(),
     };
-    let sent = test.app.transact(&sold.seller, ingest, ingest_events);
-    sent.await.expect("are taken");
+    let sent = ingest(&test.app, &sold.seller, command).await;
+    sent.expect("are taken");
 }
 
 #[tokio::test]

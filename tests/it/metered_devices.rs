@@ -9,7 +9,7 @@ use mintreu_server::domains::meters::model::event::CloudEvent;
 use mintreu_server::domains::meters::model::meter::DraftIn;
 use mintreu_server::domains::meters::model::window::{Step, zone};
 use mintreu_server::domains::meters::ops::{
-    ByMeter, CreateMeter, IngestEvents, UsageQuery, UsageRow, create_meter, ingest_events, usage,
+    ByMeter, CreateMeter, IngestEvents, UsageQuery, UsageRow, create_meter, ingest, usage,
 };
 use mintreu_server::store::StoreError;
 use mintreu_tests::TestApp;
@@ -84,12 +84,12 @@ async fn send(test: &TestApp, sold: &Sold, events: &[Value]) {
         let event: CloudEvent<'_> = serde_json::from_str(&text).expect("an event");
         event.read(test.app.now()).expect("reads")
     };
-    let ingest = IngestEvents {
+    let command = IngestEvents {
         seller: sold.seller.account.expect("an account"),
         events: events.iter().map(read).collect(),
     };
-    let sent = test.app.transact(&sold.seller, ingest, ingest_events);
-    sent.await.expect("are taken");
+    let sent = ingest(&test.app, &sold.seller, command).await;
+    sent.expect("are taken");
 }
 
 fn event(sold: &Sold, id: &str, kind: &str, data: Value) -> Value {

@@ -383,7 +383,7 @@ async fn billed(test: &TestApp, sold: &Sold) -> i64 {
 async fn a_license_is_billed_by_whole_units_of_its_running_total() {
     use mintreu_server::domains::meters::model::meter::DraftIn;
     use mintreu_server::domains::meters::ops::{
-        CreateMeter, IngestEvents, Outcome, create_meter, ingest_events,
+        CreateMeter, IngestEvents, Outcome, create_meter, ingest,
     };
     TestApp::both(async |test| {
         let sold = sold(test, TARIFFS).await;
@@ -406,10 +406,8 @@ async fn a_license_is_billed_by_whole_units_of_its_running_total() {
             let event: mintreu_server::domains::meters::model::event::CloudEvent<'_> =
                 serde_json::from_str(&json).expect("an event");
             let events = vec![event.read(test.app.now()).expect("reads")];
-            let sent = test
-                .app
-                .transact(&sold.seller, IngestEvents { seller, events }, ingest_events)
-                .await;
+            let command = IngestEvents { seller, events };
+            let sent = ingest(&test.app, &sold.seller, command).await;
             sent.expect("taken").remove(0)
         };
         for (id, expected) in [("1", 0), ("2", 1), ("3", 1), ("4", 2), ("5", 3)] {
@@ -423,6 +421,49 @@ async fn a_license_is_billed_by_whole_units_of_its_running_total() {
         assert_eq!(billed(test, &sold).await, 3);
         send("back", "0", Some("1")).await;
         assert_eq!(billed(test, &sold).await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_meter_that_was_made_after_events_were_looked_at_counts_them() {
+    use mintreu_server::domains::meters::model::event::CloudEvent;
+    use mintreu_server::domains::meters::model::meter::DraftIn;
+    use mintreu_server::domains::meters::ops::{
+        CreateMeter, IngestEvents, Outcome, StoreEvents, create_meter, store_events,
+    };
+    TestApp::both(async |test| {
+        let sold = sold(test, TARIFFS).await;
+        let seller = sold.seller.account.expect("an account");
+        let draft: DraftIn = serde_json::from_value(json!({"slug": "calls", "eventType": "call",
+            "aggregation": "SUM", "valueProperty": "$.n", "productId": sold.product.to_string()}))
+        .expect("a draft");
+        let look = |id: &str, meters| {
+            let json = json!({"id": id, "source": "s", "specversion": "1.0", "type": "call",
+                "subject": sold.license.to_string(), "data": {"n": 3}})
+            .to_string();
+            let event: CloudEvent<'_> = serde_json::from_str(&json).expect("an event");
+            let events = vec![event.read(test.app.now()).expect("reads")];
+            StoreEvents::new(IngestEvents { seller, events }, meters, test.app.now())
+        };
+        let store = async |events| {
+            let stored = test.app.transact(&sold.seller, events, store_events).await;
+            assert_eq!(
+                stored.expect("taken"),
+                [Outcome::Accepted { problem: None }]
+            );
+        };
+        let early = look("early", Vec::new());
+        let create = CreateMeter {
+            seller,
+            draft: draft.read().expect("a meter"),
+        };
+        let meter = test.app.transact(&sold.seller, create, create_meter).await;
+        let meter = meter.expect("made");
+        store(early).await;
+        assert_eq!(billed(test, &sold).await, 3);
+        store(look("late", vec![meter])).await;
+        assert_eq!(billed(test, &sold).await, 6);
     })
     .await;
 }

@@ -6,7 +6,7 @@ use crate::caller::Caller;
 use crate::domains::meters::MeterError;
 use crate::domains::meters::model::event::Event;
 use crate::domains::meters::model::meter::DraftIn;
-use crate::domains::meters::ops::{CreateMeter, IngestEvents, create_meter, ingest_events};
+use crate::domains::meters::ops::{CreateMeter, IngestEvents, create_meter, ingest};
 use mintreu::Timestamp;
 use serde_json::json;
 use serde_json::value::to_raw_value;
@@ -29,8 +29,7 @@ pub(super) async fn measure(app: &App, people: &People) -> Result<(), SeedError>
         send(app, &caller, CreateMeter { seller, draft }).await?;
     }
     let events = events(app.now())?;
-    app.transact(&caller, IngestEvents { seller, events }, ingest_events)
-        .await?;
+    ingest(app, &caller, IngestEvents { seller, events }).await?;
     Ok(())
 }
 

@@ -23,7 +23,7 @@
 //! `usage_meter`, `usage_event_key`, `usage_block`, `usage_reversal`, `usage_group`,
 //! `usage_waiting`, `usage_rollup`, `usage_license_sum`, `lago_object`.
 //!
-//! Start reading at [`ops::ingest_events`], then [`ops::usage`].
+//! Start reading at [`ops::ingest`], then [`ops::usage`].
 
 pub mod http;
 pub mod model;

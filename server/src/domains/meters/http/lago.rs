@@ -9,7 +9,7 @@ use super::super::model::event::Event;
 use super::super::model::meter::DraftIn;
 use super::super::ops::{
     CreateMeter, CurrentUsage, DescribeLago, EventQuery, IngestEvents, Outcome, PeriodUsage,
-    create_meter, current_usage, describe, find_event, ingest_events, metrics_of_plan,
+    create_meter, current_usage, describe, find_event, ingest, metrics_of_plan,
 };
 use super::super::sql::{EventRow, Filter, LagoObject};
 use super::{FUTURE_MS, Seller, rfc3339};
@@ -192,7 +192,7 @@ async fn take(
         seller: seller.id,
         events: good.iter().map(|(_, event)| event.clone()).collect(),
     };
-    let outcomes = app.transact(&seller.caller, command, ingest_events).await?;
+    let outcomes = ingest(&app, &seller.caller, command).await?;
     let mut out = Vec::new();
     for ((place, event), outcome) in good.iter().zip(outcomes) {
         match outcome {

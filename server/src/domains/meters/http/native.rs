@@ -5,8 +5,8 @@ use super::super::model::event::MAX_EVENTS;
 use super::super::model::meter::{DraftIn, Meter};
 use super::super::ops::{
     Answer, ByMeter, CreateMeter, DeleteMeter, EventQuery, FindMeter, GroupValues, IngestEvents,
-    ListMeters, Outcome, UpdateMeter, create_meter, delete_meter, find_meter, group_values,
-    ingest_events, list_events, list_meters, update_meter, usage,
+    ListMeters, Outcome, UpdateMeter, create_meter, delete_meter, find_meter, group_values, ingest,
+    list_events, list_meters, update_meter, usage,
 };
 use super::super::sql::{EventRow, Filter};
 use super::question::{QuestionIn, csv, csv_field};
@@ -378,7 +378,7 @@ async fn post_events(
         seller: seller.id,
         events,
     };
-    let outcomes = app.transact(&seller.caller, command, ingest_events).await?;
+    let outcomes = ingest(&app, &seller.caller, command).await?;
     let mut outcomes = outcomes.into_iter().map(ResultOut::of);
     let results: Vec<_> = results
         .into_iter()

@@ -9,7 +9,7 @@ use super::super::model::meter::{DraftIn, Meter};
 use super::super::ops::{
     Answer, ByMeter, CreateMeter, DeleteMeter, EventQuery, FindMeter, GroupValues, IngestEvents,
     ListMeters, Outcome, UpdateMeter, UsageRow, create_meter, delete_meter, find_meter,
-    group_values, ingest_events, list_events, list_meters, update_meter, usage,
+    group_values, ingest, list_events, list_meters, update_meter, usage,
 };
 use super::super::sql::{EventRow, Filter};
 use super::native::{as_csv, wants_csv};
@@ -112,7 +112,7 @@ async fn post_events(
         seller: seller.id,
         events,
     };
-    let outcomes = app.transact(&seller.caller, command, ingest_events).await?;
+    let outcomes = ingest(&app, &seller.caller, command).await?;
     let refused = ids
         .iter()
         .zip(&outcomes)

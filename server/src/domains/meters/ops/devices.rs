@@ -9,7 +9,7 @@ use super::super::model::event::Event;
 use super::super::model::meter::{Aggregation, Draft, Meter};
 use super::super::sql::{self, Group};
 use super::ingest::device_group_key;
-use super::tally::Tally;
+use super::tally::{ByKind, Groups, Tally};
 use crate::app::Cx;
 use crate::domains::metering::{self, AcceptSegment, Answer, Carried, MeteringError};
 use mintreu::Timestamp;
@@ -60,7 +60,7 @@ fn count(cx: &mut Cx<'_>, carried: &Carried) -> Result<(), MeterError> {
         return Ok(());
     }
     let meters = sql::meters(cx.tx, cx.caller.tenant, carried.seller)?;
-    let mut tally = Tally::new(carried.seller, &meters, cx.now);
+    let mut tally = Tally::new(carried.seller, &meters, Groups::default(), cx.now);
     for (key, units) in &carried.units {
         let measure = |(_, meter): &(usize, &Meter)| measures(&meter.draft, carried, key.meter());
         for (place, meter) in meters.iter().enumerate().filter(measure) {
@@ -78,19 +78,17 @@ fn count(cx: &mut Cx<'_>, carried: &Carried) -> Result<(), MeterError> {
         .filter(|(_, event)| ids.insert(event.id()))
         .filter_map(|(at, event)| as_event(carried, *at, event))
         .collect();
-    let looked = events.iter().map(|event| (event, tally.look(event)));
-    let looked: Vec<_> = looked.collect();
-    let rows: Vec<_> = looked
+    let by_kind = ByKind::new(&meters);
+    let says = tally.look_all(&by_kind, &events);
+    let rows = events.iter().zip(&says);
+    let rows = rows.map(|(event, said)| (event, said.problem.as_deref()));
+    let before = sql::insert_events(cx, carried.seller, &rows.collect::<Vec<_>>())?;
+    for (said, _) in says
         .iter()
-        .map(|(event, (_, problem))| (*event, problem.clone()))
-        .collect();
-    let before = sql::insert_events(cx, carried.seller, &rows)?;
-    for ((_, (says, _)), before) in looked.into_iter().zip(before) {
-        if before.is_none() {
-            for said in &says {
-                tally.count(said)?;
-            }
-        }
+        .zip(before)
+        .filter(|(_, before)| before.is_none())
+    {
+        tally.count(said)?;
     }
     tally.drop_overfull(cx)?;
     tally.store(cx)

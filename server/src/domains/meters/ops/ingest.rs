@@ -7,10 +7,10 @@ use super::super::model::event::{Event, MAX_EVENTS};
 use super::super::model::meter::{Draft, Meter};
 use super::super::model::waiting::GroupKey;
 use super::super::sql::{self, EventRow, Group};
-use super::tally::Tally;
+use super::tally::{ByKind, Groups, Said, Tally};
 use super::{reverse, rollup};
-use crate::app::{Command, Cx};
-use crate::caller::Capability;
+use crate::app::{App, Command, Cx, ReadCx};
+use crate::caller::{Caller, Capability};
 use crate::domains::{licensing, metering};
 use crate::store::StoreError;
 use mintreu::Timestamp;
@@ -32,17 +32,6 @@ pub struct IngestEvents {
     pub events: Vec<Event>,
 }
 
-impl Command for IngestEvents {
-    const NAME: &'static str = "meters.ingest";
-    const CAPABILITY: Capability = Capability::Sell;
-    /// The stored events say more than an audit row could.
-    const AUDITED: bool = false;
-
-    fn contention_keys(&self) -> Vec<String> {
-        vec![contended(self.seller)]
-    }
-}
-
 /// What became of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -62,102 +51,197 @@ pub enum Outcome {
 }
 
 /// Takes each event on its own: what becomes of one is nothing to the others.
-pub fn ingest_events(cx: &mut Cx<'_>, command: &IngestEvents) -> Result<Vec<Outcome>, MeterError> {
+///
+/// What they say to the meters is looked up before the transaction, as all sellers wait for one
+/// writer; the transaction looks again only when a meter was changed in between.
+pub async fn ingest(
+    app: &App,
+    caller: &Caller,
+    command: IngestEvents,
+) -> Result<Vec<Outcome>, MeterError> {
     if command.events.len() > MAX_EVENTS {
         return Err(MeterError::TooManyEvents);
     }
-    let seller = command.seller;
-    let meters = sql::meters(cx.tx, cx.caller.tenant, seller)?;
-    let mut tally = Tally::new(seller, &meters, cx.now);
-    let (first, repeats) = by_key(&command.events);
-    let mut fresh = Vec::with_capacity(first.len());
-    let mut said = Vec::with_capacity(first.len());
-    for event in first
-        .iter()
-        .copied()
-        .filter(|event| event.reverses.is_none())
-    {
-        let (says, problem) = tally.look(event);
-        fresh.push((event, problem));
-        said.push(says);
+    let meters = app.read(caller, command.seller, meters_of).await?;
+    let store = StoreEvents::new(command, meters, app.now());
+    app.transact(caller, store, store_events).await
+}
+
+fn meters_of(cx: &mut ReadCx<'_>, seller: &AccountId) -> Result<Vec<Meter>, MeterError> {
+    Ok(sql::meters(cx.tx, cx.caller.tenant, *seller)?)
+}
+
+/// A request's events with what they say to the meters as these were a moment ago.
+pub struct StoreEvents {
+    seller: AccountId,
+    events: Vec<Event>,
+    /// The places of those whose key no earlier one has.
+    first: Vec<usize>,
+    repeats: Vec<Repeat>,
+    looked: Looked,
+}
+
+/// What the first event of each key says to each of these meters.
+struct Looked {
+    meters: Vec<Meter>,
+    groups: Groups,
+    says: Vec<Said>,
+}
+
+impl Looked {
+    fn new(meters: Vec<Meter>, events: &[Event], first: &[usize]) -> Self {
+        let mut groups = Groups::default();
+        let by_kind = ByKind::new(&meters);
+        let look = |place: &usize| match &events[*place] {
+            event if event.reverses.is_some() => Said::default(),
+            event => by_kind.look(&meters, &mut groups, event),
+        };
+        let says = first.iter().map(look).collect();
+        Self {
+            meters,
+            groups,
+            says,
+        }
     }
-    let before = sql::insert_events(cx, seller, &fresh)?;
+}
+
+impl StoreEvents {
+    /// Looks what each event says to `meters`; what has no time of its own happens `now`.
+    pub fn new(command: IngestEvents, meters: Vec<Meter>, now: Timestamp) -> Self {
+        let IngestEvents { seller, mut events } = command;
+        for event in &mut events {
+            event.at.get_or_insert(now);
+        }
+        let (first, repeats) = by_key(&events);
+        Self {
+            looked: Looked::new(meters, &events, &first),
+            seller,
+            events,
+            first,
+            repeats,
+        }
+    }
+}
+
+impl Command for StoreEvents {
+    const NAME: &'static str = "meters.ingest";
+    const CAPABILITY: Capability = Capability::Sell;
+    /// The stored events say more than an audit row could.
+    const AUDITED: bool = false;
+
+    fn contention_keys(&self) -> Vec<String> {
+        vec![contended(self.seller)]
+    }
+}
+
+/// Stores and counts in one commit, by the meters as they are now.
+pub fn store_events(cx: &mut Cx<'_>, command: &StoreEvents) -> Result<Vec<Outcome>, MeterError> {
+    let StoreEvents {
+        seller,
+        events,
+        first,
+        ..
+    } = command;
+    let meters = sql::meters(cx.tx, cx.caller.tenant, *seller)?;
+    let anew;
+    let looked = match meters == command.looked.meters {
+        true => &command.looked,
+        false => {
+            anew = Looked::new(meters, events, first);
+            &anew
+        }
+    };
+    let mut outcomes = store_first(cx, command, looked)?;
+    let reversals = |at: &usize| events[first[*at]].reverses.is_some();
+    let reversals: Vec<usize> = (0..first.len()).filter(reversals).collect();
+    if !reversals.is_empty() {
+        // What is taken back is counted anew in place, so nothing of it may still wait.
+        rollup::roll_up(cx, *seller, &looked.meters)?;
+    }
+    for at in reversals {
+        outcomes[at] = reverse::take_back(cx, *seller, &looked.meters, &events[first[at]])?;
+    }
+    let outcome_of = |repeat: &Repeat| match repeat {
+        Repeat::First(at) => outcomes[*at].clone(),
+        Repeat::Same(at) => match &outcomes[*at] {
+            Outcome::Accepted { .. } => Outcome::Duplicate,
+            outcome => outcome.clone(),
+        },
+        Repeat::Other => Outcome::Conflict,
+    };
+    Ok(command.repeats.iter().map(outcome_of).collect())
+}
+
+/// Stores and counts the first event of each key; those that take others back are left as they are.
+fn store_first(
+    cx: &mut Cx<'_>,
+    StoreEvents {
+        seller,
+        events,
+        first,
+        ..
+    }: &StoreEvents,
+    looked: &Looked,
+) -> Result<Vec<Outcome>, MeterError> {
+    let mut tally = Tally::new(*seller, &looked.meters, looked.groups.clone(), cx.now);
+    let mut outcomes = vec![Outcome::NothingToReverse; first.len()];
+    let news = |at: &usize| events[first[*at]].reverses.is_none();
+    let news: Vec<usize> = (0..first.len()).filter(news).collect();
+    let rows = news
+        .iter()
+        .map(|at| (&events[first[*at]], looked.says[*at].problem.as_deref()));
+    let before = sql::insert_events(cx, *seller, &rows.collect::<Vec<_>>())?;
     let mut blocks = sql::Blocks::default();
-    let mut outcomes: HashMap<(&str, &str), Outcome> = HashMap::with_capacity(first.len());
-    for (((event, problem), says), before) in fresh.into_iter().zip(said).zip(before) {
-        let outcome = match before {
+    for (at, before) in news.into_iter().zip(before) {
+        let event = &events[first[at]];
+        outcomes[at] = match before {
             None => {
-                for said in &says {
-                    tally.count(said)?;
-                }
+                tally.count(&looked.says[at])?;
+                let problem = looked.says[at].problem.clone();
                 Outcome::Accepted { problem }
             }
             Some(block) => {
                 let key = (event.source.as_str(), event.id.as_str());
-                let stored = blocks.event(cx.tx, (seller, block), key)?;
+                let stored = blocks.event(cx.tx, (*seller, block), key)?;
                 stored_before(event, stored.ok_or_else(broken)?)
             }
         };
-        outcomes.insert((&event.source, &event.id), outcome);
     }
     tally.store(cx)?;
-    let reversals: Vec<_> = first
-        .into_iter()
-        .filter(|event| event.reverses.is_some())
-        .collect();
-    if !reversals.is_empty() {
-        // What is taken back is counted anew in place, so nothing of it may still wait.
-        rollup::roll_up(cx, seller, &meters)?;
-    }
-    for event in reversals {
-        let outcome = reverse::take_back(cx, seller, &meters, event)?;
-        outcomes.insert((&event.source, &event.id), outcome);
-    }
-    let outcome_of = |(event, repeat): (&Event, &Repeat)| match repeat {
-        Repeat::Other => Outcome::Conflict,
-        Repeat::First | Repeat::Same => {
-            let outcome = outcomes.get(&(event.source.as_str(), event.id.as_str()));
-            match (repeat, outcome) {
-                (Repeat::Same, Some(Outcome::Accepted { .. })) | (_, None) => Outcome::Duplicate,
-                (_, Some(outcome)) => outcome.clone(),
-            }
-        }
-    };
-    Ok(command
-        .events
-        .iter()
-        .zip(&repeats)
-        .map(outcome_of)
-        .collect())
+    Ok(outcomes)
 }
 
-/// Whether an event's key was in the same request before.
+/// What an event of a request is to those before it. Places are those among the first of each key.
 enum Repeat {
-    First,
-    Same,
+    First(usize),
+    Same(usize),
     Other,
 }
 
-/// The first event of each key, and what each event of the request is to it.
-fn by_key(events: &[Event]) -> (Vec<&Event>, Vec<Repeat>) {
-    let mut seen: HashMap<(&str, &str), &Event> = HashMap::with_capacity(events.len());
-    let mut first = Vec::with_capacity(events.len());
-    let repeats = events
-        .iter()
-        .map(|event| match seen.entry((&event.source, &event.id)) {
-            std::collections::hash_map::Entry::Vacant(free) => {
-                free.insert(event);
-                first.push(event);
-                Repeat::First
+/// The places of the first event of each key, and what each event of the request is to it.
+fn by_key(events: &[Event]) -> (Vec<usize>, Vec<Repeat>) {
+    let mut seen: HashMap<(&str, &str), usize> = HashMap::with_capacity(events.len());
+    let mut first: Vec<usize> = Vec::with_capacity(events.len());
+    let mut repeats = Vec::with_capacity(events.len());
+    for (place, event) in events.iter().enumerate() {
+        let at = seen.entry((&event.source, &event.id));
+        let at = *at.or_insert(first.len());
+        repeats.push(match first.get(at).map(|first| &events[*first]) {
+            None => {
+                first.push(place);
+                Repeat::First(at)
             }
-            std::collections::hash_map::Entry::Occupied(taken) => {
-                let other = taken.get();
+            Some(other) => {
                 let same = other.says(&event.kind, &event.subject, &event.data)
                     && other.reverses == event.reverses;
-                if same { Repeat::Same } else { Repeat::Other }
+                if same {
+                    Repeat::Same(at)
+                } else {
+                    Repeat::Other
+                }
             }
         });
-    let repeats = repeats.collect();
+    }
     (first, repeats)
 }
 

@@ -10,7 +10,7 @@ mod rollup;
 mod tally;
 
 pub use devices::accept_segment;
-pub use ingest::{IngestEvents, Outcome, ingest_events};
+pub use ingest::{IngestEvents, Outcome, StoreEvents, ingest, store_events};
 pub use lago::{
     CurrentUsage, DescribeLago, MetricUsage, PeriodUsage, current_usage, describe, metrics_of_plan,
 };

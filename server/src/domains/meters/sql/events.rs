@@ -130,7 +130,7 @@ fn take(
 pub fn insert_events(
     cx: &mut Cx<'_>,
     seller: AccountId,
-    events: &[(&Event, Option<String>)],
+    events: &[(&Event, Option<&str>)],
 ) -> Result<Vec<Option<i64>>, StoreError> {
     let mut before = vec![None; events.len()];
     if events.is_empty() {
@@ -180,12 +180,12 @@ fn insert_block(
     cx: &mut Cx<'_>,
     seller: AccountId,
     block: i64,
-    events: &[&(&Event, Option<String>)],
+    events: &[&(&Event, Option<&str>)],
 ) -> Result<(), StoreError> {
     let at = |event: &Event| event.at.unwrap_or(cx.now).ms();
     let kept: Result<Vec<Kept<'_>>, _> = events
         .iter()
-        .map(|(event, problem)| Kept::new(event, at(event), problem.as_deref()))
+        .map(|(event, problem)| Kept::new(event, at(event), *problem))
         .collect();
     let kept = kept.map_err(|_| broken())?;
     let (Some(first), Some(last)) = (kept.first(), kept.last()) else {
