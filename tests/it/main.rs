@@ -22,6 +22,7 @@ mod facts;
 mod ledger_explorer;
 mod embed;
 mod fees;
+mod gifts;
 mod licensing_custody;
 mod licensing_hosts;
 mod licensing_key_sets;

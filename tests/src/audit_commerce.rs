@@ -12,7 +12,9 @@ const ORDERS: &str = "SELECT order_id, state, total_minor, paid_at FROM customer
 const LINES: &str = "SELECT l.order_line_id, o.paid_at FROM order_line l
     JOIN customer_order o ON o.tenant_id = l.tenant_id AND o.order_id = l.order_id
     WHERE NOT EXISTS (SELECT 1 FROM subscription_bill b
-        WHERE b.tenant_id = o.tenant_id AND b.order_id = o.order_id)";
+        WHERE b.tenant_id = o.tenant_id AND b.order_id = o.order_id)
+    AND NOT EXISTS (SELECT 1 FROM gift g
+        WHERE g.tenant_id = o.tenant_id AND g.order_id = o.order_id AND g.claimed_at IS NULL)";
 const RENEWED_TWICE: &str = "SELECT COUNT(*) AS bills FROM subscription_bill
     WHERE kind = 'renewal' GROUP BY tenant_id, subscription_id, period_start
     HAVING COUNT(*) > 1";
@@ -151,7 +153,8 @@ fn sales(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreError
     Ok(())
 }
 
-/// Every line of a paid order has its license, and no license came of an unpaid one.
+/// Every line of a paid order has its license, and no license came of an unpaid one, or of a gift that
+/// nobody claimed.
 fn licenses(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreError> {
     let sources = tx.query(LICENSES, &[])?;
     let sources = sources.iter().map(|row| row.text("source"));

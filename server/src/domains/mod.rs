@@ -6,6 +6,7 @@ pub mod fulfilment;
 pub mod subscriptions;
 pub mod refunds;
 pub mod billing;
+pub mod gifts;
 pub mod orders;
 pub mod carts;
 pub mod meters;

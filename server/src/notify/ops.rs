@@ -1,7 +1,7 @@
 //! From a fact to a letter.
 
 use super::letter::Letter;
-use super::{money, sql, usage};
+use super::{gifts, money, sql, usage};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::domains::accounts::{self, AccountError};
@@ -9,6 +9,7 @@ use crate::domains::billing::{self, BillingError};
 use crate::domains::carts;
 use crate::domains::catalog;
 use crate::domains::fulfilment;
+use crate::domains::gifts as given;
 use crate::domains::invoicing::{self, InvoiceError};
 use crate::domains::licensing::{self, LicensingError};
 use crate::domains::orders::{self, OrderError};
@@ -28,6 +29,7 @@ pub const MAIL_JOB: &str = "notify.mail";
 const TOLD: &[&str] = &[
     "account.created",
     "cart.abandoned",
+    gifts::CLAIMED,
     "invoice.finalized",
     "order.paid",
     billing::REPORT_FACT,
@@ -45,15 +47,20 @@ fn is_money(kind: &str) -> bool {
     money::OF_SUBSCRIPTIONS.contains(&kind) || money::OF_MONEY.contains(&kind)
 }
 
+/// Whether the same may happen to the same thing again, and is told again.
+fn recurs(kind: &str) -> bool {
+    is_money(kind) || kind == gifts::SENT
+}
+
 /// Whether facts of this kind are told by mail.
 pub fn is_told(kind: &str) -> bool {
-    TOLD.contains(&kind) || is_money(kind)
+    TOLD.contains(&kind) || recurs(kind)
 }
 
 /// What a mail is kept under: what the fact is about, or, where the same happens to it again and
 /// again, the fact itself.
 fn sent_as(event: &Event) -> String {
-    match is_money(&event.kind) {
+    match recurs(&event.kind) {
         true => event.event_id.to_string(),
         false => event.subject.clone(),
     }
@@ -163,6 +170,8 @@ pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, N
     let written = match about.0 {
         "account.created" => welcome(cx, &event, base)?,
         "cart.abandoned" => forgotten_cart(cx, &event, base)?,
+        gifts::CLAIMED => gifts::claimed(cx, &event, base)?,
+        gifts::SENT => gifts::sent(cx, &event, base)?,
         "invoice.finalized" => invoice(cx, &event, base)?,
         "order.paid" => receipt(cx, &event, base)?,
         billing::REPORT_FACT => usage::report(cx, &event, base)?,
@@ -304,12 +313,17 @@ fn receipt(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, Notify
     let number = order.id.to_string();
     let mut letter = letter(|words| words.say_one("mail-order-subject", "order", &*number));
     let words = letter.words();
-    letter.intro.push(words.say("mail-order-intro"));
+    let gift = gift_of(cx, order.id)?;
+    letter.intro.push(match &gift {
+        Some(recipient) => words.say_one("mail-order-gift", "email", recipient.as_str()),
+        None => words.say("mail-order-intro"),
+    });
     for line in &order.lines {
         letter.fact(words.say("mail-order-product"), &line.title);
         let source = line.id.to_string();
         let license = licensing::by_source(cx.tx, cx.caller.tenant, &source)?;
-        if let Some(license) = license {
+        // What was given is claimed by now, perhaps; its keys are its recipient's alone.
+        if let Some(license) = license.filter(|_| gift.is_none()) {
             let code = licensing::reveal_code(cx, license.id)?;
             letter.code(words.say("mail-order-key"), code.reveal());
         }
@@ -317,7 +331,10 @@ fn receipt(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, Notify
     letter.fact(words.say("mail-order-total"), order.total);
     let page = order_page(cx, order.id, base);
     letter.action(words.say("mail-order-open"), page);
-    letter.outro.push(words.say("mail-order-outro"));
+    letter.outro.push(words.say(match gift {
+        Some(_) => "mail-order-gift-outro",
+        None => "mail-order-outro",
+    }));
     if let Some(waiver) = fulfilment::waiver_of(cx.tx, cx.caller.tenant, order.id)? {
         let when = crate::web::format::rfc3339(waiver.agreed_at);
         let values = [
@@ -330,6 +347,16 @@ fn receipt(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, Notify
             .push(words.say_with("mail-order-waiver", values));
     }
     Ok(Some((to, letter)))
+}
+
+/// Whom an order was given to, if it was; an address that was erased is nobody's.
+fn gift_of(cx: &mut Cx<'_>, order: OrderId) -> Result<Option<String>, NotifyError> {
+    let tenant = cx.caller.tenant;
+    let Some(gift) = given::of_order(cx.tx, tenant, order)? else {
+        return Ok(None);
+    };
+    let recipient = given::recipient(cx.tx, tenant, gift.id)?;
+    Ok(Some(recipient.map(|one| one.email).unwrap_or_default()))
 }
 
 fn endpoint_disabled(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {

@@ -1,6 +1,7 @@
 //! Checkout: what it costs in all, where the key goes, one button.
 
 use super::ask::{Answer, Ask, go_to, html, refused};
+use super::gift::{GiftForm, GiftPart, GiftWrong};
 use super::license::Token;
 use super::page::{Page, Section};
 use super::parts::{Badge, Choice, Field, Notice, Tone};
@@ -50,6 +51,8 @@ struct CheckoutPage {
     vat_id: Option<Field>,
     code: Field,
     email: Option<Field>,
+    /// Whom it is for, where it can be given.
+    gift: Option<GiftPart>,
     /// The sentence to tick where something is supplied at once, and whether it was.
     waiver: Option<(String, bool)>,
     waiver_missing: bool,
@@ -102,6 +105,8 @@ pub struct BuyForm {
     waiver: String,
     /// `apply` when the form shall only be drawn again.
     act: String,
+    #[serde(flatten)]
+    gift: GiftForm,
 }
 
 impl BuyForm {
@@ -231,6 +236,7 @@ impl Basket {
                 None => None,
             },
             country,
+            gift: None,
         }
     }
 }
@@ -244,6 +250,7 @@ struct Wrong {
     quantity: Option<String>,
     vat_id: Option<String>,
     waiver: bool,
+    gift: GiftWrong,
     over: Option<String>,
 }
 
@@ -432,11 +439,12 @@ impl CheckoutPage {
                 .max_length(200)
                 .error(wrong.code.clone()),
             email: name.is_none().then(|| email_field(&page, form, wrong)),
+            gift: (!free).then(|| GiftPart::new(&page, &form.gift, &wrong.gift)),
             signed_in: page.say_one("checkout-signed-in", "name", name.unwrap_or_default()),
-            next_step: page.say(if free {
-                "checkout-next-free"
-            } else {
-                "checkout-next-pay"
+            next_step: page.say(match (free, form.gift.is_wished()) {
+                (true, _) => "checkout-next-free",
+                (false, true) => "gift-next",
+                (false, false) => "checkout-next-pay",
             }),
             action: match free {
                 true => page.say("checkout-get"),
@@ -572,6 +580,7 @@ async fn bid(ask: &Ask, basket: &Basket, form: &BuyForm) -> Answer {
         provider: None,
         cart: basket.cart,
         waived: !form.waiver.is_empty(),
+        gift: form.gift.wish(),
     };
     match flow::confirm_quote(&ask.app, caller, bid).await {
         Ok(started) => go_to(&next_of(&started)),
@@ -606,6 +615,10 @@ fn explained(
         }
         FulfilmentError::ConsentMissing => {
             wrong.waiver = true;
+            Ok((422, wrong))
+        }
+        FulfilmentError::Gift(error) => {
+            wrong.gift = GiftWrong::of(&page, error)?;
             Ok((422, wrong))
         }
         FulfilmentError::QuoteChanged(quoted) => {

@@ -24,6 +24,7 @@ pub mod checkout;
 pub mod embed;
 pub mod errors;
 pub mod format;
+pub mod gift;
 pub mod api_keys;
 pub mod hosts;
 pub mod license;
@@ -100,6 +101,8 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/orders/{id}/pay", post(checkout::retry))
         .route("/orders/{id}/invoice", get(papers::of_order))
         .route("/orders/{id}/claim", post(order::claim))
+        .route("/orders/{id}/gift", post(gift::send))
+        .route("/gifts/{id}", get(gift::show).post(gift::claim))
         .route("/licenses", get(license::list))
         .route("/licenses/{id}", get(license::show))
         .route(

@@ -1,6 +1,7 @@
 //! An order: it waits for its money, then shows what was bought and how to use it.
 
 use super::ask::{Answer, Ask, go_to, html};
+use super::gift::OrderGift;
 use super::license::{Token, key_box};
 use super::listing::encoded;
 use super::order_back::{self, Happening};
@@ -29,6 +30,8 @@ struct OrderPage {
     retry: Option<String>,
     /// Where to send the wish to put a guest's order into one's account.
     claim: Option<String>,
+    /// Whom it was given to, if it was.
+    gift: Option<OrderGift>,
     licenses: Vec<Delivered>,
     verify: Option<Verify>,
     state: Badge,
@@ -45,13 +48,13 @@ struct OrderPage {
 }
 
 /// A license as the order shows it.
-struct Delivered {
-    name: String,
-    address: String,
-    base: String,
-    suffix: String,
-    code: Option<KeyBox>,
-    qr: Vec<Qr>,
+pub(super) struct Delivered {
+    pub name: String,
+    pub address: String,
+    pub base: String,
+    pub suffix: String,
+    pub code: Option<KeyBox>,
+    pub qr: Vec<Qr>,
 }
 
 /// How a program checks the license, ready to paste.
@@ -62,13 +65,23 @@ struct Verify {
     command: String,
 }
 
+/// What an order's address says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Looked {
+    t: Option<String>,
+    /// What was wrong with the address of a gift: `email` or `often`.
+    gift: Option<String>,
+}
+
 /// `GET /orders/{id}?t=…`.
 pub async fn show(
     ask: Ask,
     Path(id): Path<String>,
-    token: Result<Query<Token>, Problem>,
+    looked: Result<Query<Looked>, Problem>,
 ) -> Answer {
-    let Query(token) = token?;
+    let Query(Looked { t, gift: wrong }) = looked?;
+    let token = Token { t };
     let missing = || Problem::not_found("There is no such order.");
     let id = OrderId::parse(&id).map_err(|_| missing())?;
     if token.t.is_none() {
@@ -86,25 +99,12 @@ pub async fn show(
     if bought.order.state == OrderState::AwaitingPayment {
         page.refresh = LOOK_AGAIN;
     }
-    let mut licenses = Vec::new();
-    for (index, license) in bought.licenses.iter().enumerate() {
-        let reveal = RevealCode {
-            license: license.id,
-            token: token.t.clone(),
-        };
-        let code = ask
-            .app
-            .transact(&ask.visitor.caller, reveal, fulfilment::reveal_code)
-            .await?;
-        let id = format!("key-{}", index + 1);
-        let line = bought
-            .order
-            .lines
-            .iter()
-            .find(|line| line.id.to_string() == license.source);
-        let code = key_box(&page, id, code.reveal().to_owned());
-        licenses.push(delivered(license, line, code, &token));
-    }
+    let named = |license: &License| {
+        let mut lines = bought.order.lines.iter();
+        let line = lines.find(|line| line.id.to_string() == license.source);
+        line.map(|line| line.title.clone())
+    };
+    let licenses = deliver(&ask, &page, (&bought.licenses, &token), named).await?;
     let verify = match bought.order.lines.first().filter(|_| !licenses.is_empty()) {
         Some(line) => {
             let command = TrustText {
@@ -120,9 +120,14 @@ pub async fn show(
     };
     let claimable = bought.order.account.is_none() && ask.visitor.is_signed_in();
     let claim = format!("/orders/{id}/claim{}", token.suffix());
+    let gift = bought.gift.as_ref().map(|gift| {
+        let action = format!("/orders/{id}/gift{}", token.suffix());
+        OrderGift::new(&page, gift, (action, wrong.as_deref()))
+    });
     let view = OrderPage::new(page, &bought, (licenses, verify), &token);
     html(&OrderPage {
         claim: claimable.then_some(claim),
+        gift,
         ..view
     })
 }
@@ -149,24 +154,39 @@ pub async fn claim(
     go_to(&format!("/orders/{order}"))
 }
 
+/// What came of an order or a gift, with the keys in the clear.
+pub(super) async fn deliver(
+    ask: &Ask,
+    page: &Page,
+    (licenses, token): (&[License], &Token),
+    named: impl Fn(&License) -> Option<String>,
+) -> Result<Vec<Delivered>, Problem> {
+    let mut delivered = Vec::with_capacity(licenses.len());
+    for (index, license) in licenses.iter().enumerate() {
+        let reveal = RevealCode {
+            license: license.id,
+            token: token.t.clone(),
+        };
+        let caller = &ask.visitor.caller;
+        let code = ask.app.transact(caller, reveal, fulfilment::reveal_code);
+        let code = code.await?.reveal().to_owned();
+        let base = format!("/licenses/{}", license.id);
+        let suffix = token.suffix();
+        delivered.push(Delivered {
+            name: named(license).unwrap_or_else(|| license.product_code.clone()),
+            address: format!("{base}{suffix}"),
+            base,
+            suffix,
+            code: Some(key_box(page, format!("key-{}", index + 1), code)),
+            qr: Qr::parts(&license.document),
+        });
+    }
+    Ok(delivered)
+}
+
 /// A form without fields.
 #[derive(Debug, Default, Deserialize)]
 pub struct Nothing {}
-
-fn delivered(license: &License, line: Option<&Line>, code: KeyBox, token: &Token) -> Delivered {
-    let base = format!("/licenses/{}", license.id);
-    let suffix = token.suffix();
-    Delivered {
-        name: line
-            .map_or(&license.product_code, |line| &line.title)
-            .clone(),
-        address: format!("{base}{suffix}"),
-        base,
-        suffix,
-        code: Some(code),
-        qr: Qr::parts(&license.document),
-    }
-}
 
 impl Verify {
     fn of(trust: &str) -> Self {
@@ -196,7 +216,10 @@ impl OrderPage {
         token: &Token,
     ) -> Self {
         let order = &bought.order;
-        let (tone, state, heading, lead) = words(order.state);
+        let (tone, state, mut heading, mut lead) = words(order.state);
+        if bought.gift.is_some() && order.state == OrderState::Paid {
+            (heading, lead) = ("gift-order-title", "gift-order-text");
+        }
         let again = order.state == OrderState::Failed;
         let retry = format!("/orders/{}/pay{}", order.id, token.suffix());
         let invoice = format!("/orders/{}/invoice{}", order.id, token.suffix());
@@ -206,6 +229,7 @@ impl OrderPage {
             heading: page.words.say(heading),
             lead: page.words.say(lead),
             claim: None,
+            gift: None,
             retry: again.then_some(retry),
             licenses,
             verify,

@@ -18,8 +18,8 @@ use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
 use crate::domains::licensing::{self, batches};
 use crate::domains::{
-    billing, carts, fulfilment, invoicing, ledger, payments, payouts, refunds, subscriptions,
-    transparency, webhooks,
+    billing, carts, fulfilment, gifts, invoicing, ledger, payments, payouts, refunds,
+    subscriptions, transparency, webhooks,
 };
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
@@ -54,6 +54,7 @@ pub fn table() -> Table {
         .job(carts::REMIND_JOB, carts::remind)
         .job(fulfilment::EXPIRE_JOB, fulfilment::expire)
         .job_numbered(payments::SETTLE_JOB, fulfilment::settle_payment)
+        .job(gifts::SEND_JOB, fulfilment::send_gift)
         .job(ledger::RELEASE_JOB, ledger::release)
         .job(payouts::WEEKLY_JOB, payouts::weekly)
         .job_alone(payouts::CONSIDER_JOB, payouts::consider)

@@ -1,11 +1,12 @@
 //! Checkout: from a price that somebody saw to an order that awaits its payment.
 
 use super::model::FulfilmentError;
-use super::quote::{Basis, Wanted, known_buyer, price};
+use super::quote::{Basis, Wanted, givable, known_buyer, price};
 use super::settle::{Cause, fulfil};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::fees;
+use crate::domains::gifts::{self, NewGift};
 use crate::domains::orders::{
     self, Buyer, NewLine, Order, OrderError, OrderEvent, OrderState, PlaceOrder,
 };
@@ -71,8 +72,12 @@ pub fn checkout(cx: &mut Cx<'_>, cmd: &Checkout) -> Result<CheckoutPlaced, Fulfi
         now,
         (&cmd.wanted, &known, &cmd.basis),
     )?;
-    if let Some((code, refusal)) = quoted.refused.into_iter().next() {
+    if let Some((code, refusal)) = quoted.refused.first().cloned() {
         return Err(PromotionError::Refused { code, refusal }.into());
+    }
+    let gift = cmd.wanted.gift.as_ref();
+    if gift.is_some() {
+        givable(&quoted)?;
     }
     let place = Place {
         evidence: Evidence {
@@ -88,6 +93,7 @@ pub fn checkout(cx: &mut Cx<'_>, cmd: &Checkout) -> Result<CheckoutPlaced, Fulfi
         known: &known,
         provider: &cmd.provider,
         basis: &cmd.basis,
+        gift,
     };
     place_priced(cx, place)
 }
@@ -105,6 +111,8 @@ pub(super) struct Place<'a> {
     pub known: &'a promotions::Buyer,
     pub provider: &'a str,
     pub basis: &'a Basis,
+    /// Whom it is for, if not for the buyer.
+    pub gift: Option<&'a NewGift>,
 }
 
 /// Places what was priced, takes its discounts' units, and expects the payment.
@@ -133,6 +141,9 @@ pub(super) fn place_priced(
     };
     promotions::take(cx, &taken)?;
     keep_fees(cx, &order, &new)?;
+    if let Some(gift) = place.gift {
+        gifts::keep(cx, order.id, gift)?;
+    }
     let payment = if order.total.minor() == 0 {
         fulfil(cx, &mut order, Cause::Free)?;
         None

@@ -7,9 +7,9 @@ use super::sql;
 use crate::app::{Command, Cx};
 use crate::caller::{Capability, Denied};
 use crate::domains::orders;
-use crate::domains::{accounts, billing, invoicing, licensing};
+use crate::domains::{accounts, billing, gifts, invoicing, licensing};
 use crate::store::{StoreError, Tx};
-use mintreu::id::{OrderId, TenantId};
+use mintreu::id::{AccountId, OrderId, TenantId};
 
 /// Puts a guest's order into the caller's account.
 #[derive(Clone)]
@@ -50,14 +50,28 @@ pub fn claim(cx: &mut Cx<'_>, cmd: &ClaimOrder) -> Result<(), FulfilmentError> {
         return Err(FulfilmentError::AddressDiffers);
     }
     orders::give(cx, order.id, account)?;
-    for line in &order.lines {
-        if let Some(license) = licensing::by_source(cx.tx, tenant, &line.id.to_string())? {
-            licensing::claim(cx, license.id, account)?;
-        }
+    // What was given is its recipient's, whoever paid for it.
+    if !gifts::is_given(cx.tx, tenant, order.id)? {
+        own_licenses(cx, &order, account)?;
     }
     billing::give_plans(cx, order.id, account)?;
     invoicing::give(cx, order.id, account)?;
     crate::events::record(cx, "order.claimed", &order.id.to_string(), &())?;
+    Ok(())
+}
+
+/// Makes `account` the owner of what came of an order, as far as nobody is.
+pub(super) fn own_licenses(
+    cx: &mut Cx<'_>,
+    order: &orders::Order,
+    account: AccountId,
+) -> Result<(), FulfilmentError> {
+    for line in &order.lines {
+        let source = line.id.to_string();
+        if let Some(license) = licensing::by_source(cx.tx, cx.caller.tenant, &source)? {
+            licensing::claim(cx, license.id, account)?;
+        }
+    }
     Ok(())
 }
 

@@ -4,11 +4,12 @@ use super::checkout::{CheckoutPlaced, Place, place_priced};
 use super::consent::{self, ConsentKind};
 use super::model::FulfilmentError;
 use super::promise::Promise;
-use super::quote::{Basis, known_buyer, price};
+use super::quote::{Basis, givable, known_buyer, price};
 use super::sql;
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::carts::{self, Owner};
+use crate::domains::gifts::NewGift;
 use crate::domains::orders;
 use crate::domains::payments::{self, Payable};
 use crate::domains::promotions;
@@ -32,6 +33,8 @@ pub struct Confirm {
     pub cart: Option<Owner>,
     /// Whether the buyer agreed to lose the right to withdraw, where that is asked.
     pub waived: bool,
+    /// Whom it is for, if not for the buyer.
+    pub gift: Option<NewGift>,
 }
 
 impl Command for Confirm {
@@ -63,6 +66,9 @@ pub fn confirm(cx: &mut Cx<'_>, cmd: &Confirm) -> Result<CheckoutPlaced, Fulfilm
     if !cmd.promise.holds(&quoted, now) {
         return Err(FulfilmentError::QuoteChanged(Box::new(quoted)));
     }
+    if cmd.gift.is_some() {
+        givable(&quoted)?;
+    }
     let texts = consent::texts(&quoted, cmd.promise.locale());
     let asked = texts.iter().any(|text| text.kind == ConsentKind::Waiver);
     if asked && !cmd.waived {
@@ -82,6 +88,7 @@ pub fn confirm(cx: &mut Cx<'_>, cmd: &Confirm) -> Result<CheckoutPlaced, Fulfilm
         known: &known,
         provider: &cmd.provider,
         basis: &cmd.basis,
+        gift: cmd.gift.as_ref(),
     };
     let placed = place_priced(cx, place)?;
     let order = OrderId::parse(&placed.order).map_err(FulfilmentError::Payload)?;

@@ -12,6 +12,7 @@ use crate::app::{App, Idempotency, ReadCx};
 use crate::caller::Caller;
 use crate::domains::carts::Owner;
 use crate::domains::fees::http as fees;
+use crate::domains::gifts::NewGift;
 use crate::domains::ledger::{Split, SplitLine, Traffic, split_sale};
 use crate::domains::orders::{self, AccessToken, OrderError};
 use crate::domains::payments::{self, AttachSession, Payment, PaymentError, attach_session};
@@ -188,6 +189,8 @@ pub struct Bid {
     pub cart: Option<Owner>,
     /// Whether the buyer agreed to lose the right to withdraw.
     pub waived: bool,
+    /// Whom it is for, if not for the buyer.
+    pub gift: Option<NewGift>,
 }
 
 /// Buys what was quoted and opens its payment page; confirming again answers the same ones.
@@ -208,6 +211,7 @@ pub async fn confirm_quote(
         network: bid.network,
         cart: bid.cart,
         waived: bid.waived,
+        gift: bid.gift,
     };
     let placed = app.transact(caller, command, confirm).await?;
     started(app, caller, &placed).await

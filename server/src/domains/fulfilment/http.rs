@@ -1,7 +1,9 @@
 //! Routes of checkouts and orders, as their buyer sees them.
 
+mod gifts;
 mod quotes;
 
+use self::gifts::{GiftIn, GiftOut, gift_out};
 use super::{
     ClaimOrder, Consent, FulfilmentError, Item, OrderPage, Purchase, Started, ViewOrder, Wanted,
     claim, limit_confirms, order_page, pay_again, start, whereabouts,
@@ -30,6 +32,7 @@ use utoipa_axum::routes;
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(post_checkout))
+        .merge(gifts::routes())
         .merge(quotes::routes())
         .routes(routes!(list_orders))
         .routes(routes!(show_order))
@@ -49,6 +52,7 @@ impl From<FulfilmentError> for Problem {
             E::Billing(error) => error.into(),
             E::Invoice(error) => error.into(),
             E::Cart(error) => error.into(),
+            E::Gift(error) => error.into(),
             E::Promotion(error) => error.into(),
             E::Subscription(error) => error.into(),
             E::Tax(error) => error.into(),
@@ -114,6 +118,9 @@ pub struct CheckoutIn {
     /// The payment provider; the shop's usual one when absent.
     #[serde(default)]
     provider: Option<String>,
+    /// Whom it is for, if not for the buyer.
+    #[serde(default)]
+    gift: Option<GiftIn>,
 }
 
 /// An order on its way.
@@ -164,6 +171,7 @@ async fn post_checkout(
         country: given.country,
         region: given.region,
         vat_id: given.vat_id,
+        gift: given.gift.map(GiftIn::into),
     };
     let languages = quotes::languages(&headers);
     let wanted = whereabouts(&app, &visitor.caller, languages, wanted).await?;
@@ -221,6 +229,8 @@ pub struct OrderPageOut {
     consents: Vec<ConsentOut>,
     /// What went back to the buyer, or is about to.
     refunds: Vec<RefundOut>,
+    /// Whom it was given to, if it was; its licenses are the recipient's to see.
+    gift: Option<GiftOut>,
 }
 
 /// A text that a buyer agreed to.
@@ -262,6 +272,7 @@ fn page_out(page: &OrderPage, now: Timestamp) -> OrderPageOut {
             .map(|one| license_out(one, now))
             .collect(),
         consents: page.consents.iter().map(consent_out).collect(),
+        gift: page.gift.as_ref().map(gift_out),
         refunds: page
             .back
             .refunds

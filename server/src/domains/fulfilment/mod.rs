@@ -9,6 +9,7 @@
 //! * An order is paid, its sale is posted and its licenses exist in the same commit, or none is.
 //! * A payment event is settled once; replays, reorderings and double deliveries change nothing.
 //! * What can't happen is recorded as a fact and left for a person, never guessed.
+//! * What is given is handed over when it is claimed, once, and its keys are never the buyer's to see.
 //! * A quote is charged as it was shown, for one order, or it is refused with what changed.
 //!
 //! # Tables
@@ -21,6 +22,7 @@ pub mod claim;
 pub mod confirm;
 pub mod consent;
 pub mod flow;
+pub mod gifts;
 pub mod http;
 pub mod model;
 pub mod pages;
@@ -41,6 +43,10 @@ pub use consent::{Consent, ConsentKind, ConsentText};
 pub use flow::{
     Bid, Purchase, Started, confirm_quote, limit_confirms, order_path, pay_again, promise_of,
     quote_of, start, whereabouts,
+};
+pub use gifts::{
+    ClaimGift, CorrectGift, GiftPage, GiftView, ViewGift, claim_gift, correct_gift, gift_page,
+    send_gift,
 };
 pub use model::FulfilmentError;
 pub use pages::{

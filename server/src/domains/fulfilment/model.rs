@@ -4,6 +4,7 @@ use super::quote::Quoted;
 use crate::caller::Denied;
 use crate::domains::billing::BillingError;
 use crate::domains::carts::CartError;
+use crate::domains::gifts::GiftError;
 use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::LedgerError;
 use crate::domains::licensing::LicensingError;
@@ -43,6 +44,9 @@ pub enum FulfilmentError {
     /// Carts.
     #[error(transparent)]
     Cart(#[from] CartError),
+    /// Gifts.
+    #[error(transparent)]
+    Gift(#[from] GiftError),
     /// Coupons.
     #[error(transparent)]
     Promotion(#[from] PromotionError),

@@ -1,12 +1,15 @@
 //! What a buyer sees: an order with its payment and licenses, and a license with its devices.
 //!
-//! A guest shows an order's token; the same token opens the licenses that came of the order.
+//! A guest shows an order's token; the same token opens the licenses that came of the order. What was
+//! given is its recipient's: the buyer's token and account open none of its licenses.
 
 use super::consent::Consent;
+use super::gifts::{GiftView, view_of};
 use super::model::FulfilmentError;
 use super::sql;
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
+use crate::domains::gifts;
 use crate::domains::invoicing;
 use crate::domains::licensing::{self, Code, License, LicenseView, LicensingError};
 use crate::domains::orders::{self, Order, OrderError};
@@ -38,6 +41,8 @@ pub struct OrderPage {
     pub back: OfOrder,
     /// Whether there is an invoice of it.
     pub invoiced: bool,
+    /// Whom it was given to, if it was.
+    pub gift: Option<GiftView>,
 }
 
 /// The order, if the caller owns it or holds its token.
@@ -45,15 +50,17 @@ pub fn order_page(cx: &mut ReadCx<'_>, query: &ViewOrder) -> Result<OrderPage, F
     let tenant = cx.caller.tenant;
     let order = orders::view(cx, query.order, query.token.as_deref())?;
     let payment = payments::latest(cx.tx, tenant, &Payable::new(order.id))?;
-    let mut licenses = Vec::new();
-    for line in &order.lines {
-        licenses.extend(licensing::by_source(cx.tx, tenant, &line.id.to_string())?);
-    }
+    let gift = view_of(cx, &order)?;
+    let licenses = match gift {
+        Some(_) => Vec::new(),
+        None => licenses_of(cx, &order)?,
+    };
     let back = refunds::of_order(cx, order.id)?;
     let invoiced = !invoicing::of_order(cx, order.id)?.is_empty();
     Ok(OrderPage {
         back,
         invoiced,
+        gift,
         order,
         payment,
         licenses,
@@ -61,12 +68,25 @@ pub fn order_page(cx: &mut ReadCx<'_>, query: &ViewOrder) -> Result<OrderPage, F
     })
 }
 
+/// What came of each line of an order.
+pub(super) fn licenses_of(
+    cx: &mut ReadCx<'_>,
+    order: &Order,
+) -> Result<Vec<License>, FulfilmentError> {
+    let mut licenses = Vec::new();
+    for line in &order.lines {
+        let source = line.id.to_string();
+        licenses.extend(licensing::by_source(cx.tx, cx.caller.tenant, &source)?);
+    }
+    Ok(licenses)
+}
+
 /// Asks for a license.
 #[derive(Clone)]
 pub struct ViewLicense {
     /// Which.
     pub license: LicenseId,
-    /// The token of the order it came of, for a guest.
+    /// The token of the order it came of, or of the gift that it was, for a guest.
     pub token: Option<String>,
 }
 
@@ -91,8 +111,10 @@ pub fn license_page(
         Ok(line) => orders::of_line(cx.tx, tenant, line)?,
         Err(_) => None,
     };
-    let by_token = query.token.is_some()
-        && order.is_some_and(|order| orders::view(cx, order, query.token.as_deref()).is_ok());
+    let by_token = match order {
+        Some(order) => is_opened(cx, order, query.token.as_deref())?,
+        None => false,
+    };
     let view = if by_token {
         licensing::ops::with_devices(cx, license)?
     } else {
@@ -101,12 +123,31 @@ pub fn license_page(
     Ok(LicensePage { view, order })
 }
 
+/// Whether a token opens the licenses that came of an order: its own, or its gift's.
+fn is_opened(
+    cx: &mut ReadCx<'_>,
+    order: OrderId,
+    token: Option<&str>,
+) -> Result<bool, FulfilmentError> {
+    if token.is_none() {
+        return Ok(false);
+    }
+    if let Some(gift) = gifts::of_order(cx.tx, cx.caller.tenant, order)? {
+        return Ok(gift.shows(token));
+    }
+    match orders::view(cx, order, token) {
+        Ok(_) => Ok(true),
+        Err(OrderError::NotFound) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Asks for the code of a license in the clear.
 #[derive(Clone)]
 pub struct RevealCode {
     /// Which license.
     pub license: LicenseId,
-    /// The token of the order it came of, for a guest.
+    /// The token of the order it came of, or of the gift that it was, for a guest.
     pub token: Option<String>,
 }
 
@@ -128,7 +169,11 @@ pub fn reveal_code(cx: &mut Cx<'_>, cmd: &RevealCode) -> Result<Code, Fulfilment
     if !owned {
         let line = OrderLineId::parse(&license.source).map_err(|_| LicensingError::NotFound)?;
         let order = orders::of_line(cx.tx, tenant, line)?.ok_or(OrderError::NotFound)?;
-        orders::seen_by(cx, order, cmd.token.as_deref())?;
+        match gifts::of_order(cx.tx, tenant, order)? {
+            None => drop(orders::seen_by(cx, order, cmd.token.as_deref())?),
+            Some(gift) if gift.shows(cmd.token.as_deref()) => {}
+            Some(_) => return Err(LicensingError::NotFound.into()),
+        }
     }
     Ok(licensing::reveal_code(cx, cmd.license)?)
 }

@@ -224,6 +224,7 @@ impl Promise {
             country: self.country.clone(),
             region: self.region.clone(),
             vat_id: self.vat_id.clone(),
+            gift: None,
         })
     }
 

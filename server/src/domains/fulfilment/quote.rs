@@ -8,6 +8,7 @@ use crate::custody::Custody;
 use crate::domains::accounts;
 use crate::domains::catalog::{self, Offer, Price, PriceModel};
 use crate::domains::fees::Resolver;
+use crate::domains::gifts::{GiftError, NewGift};
 use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use crate::domains::orders::{self, MAX_LINES, MAX_QUANTITY, NewLine, OrderError, SplitAmounts};
 use crate::domains::promotions::{self, Asked, Buyer, Candidate, Discount, Refusal};
@@ -53,6 +54,8 @@ pub struct Wanted {
     pub region: Option<String>,
     /// The VAT id of a business.
     pub vat_id: Option<String>,
+    /// Whom all of it is for, if not for the buyer. It changes no price, and no quote carries it.
+    pub gift: Option<NewGift>,
 }
 
 impl Wanted {
@@ -128,6 +131,18 @@ pub(super) fn price(
         refused,
         total,
     })
+}
+
+/// Whether what was priced can be given: something is paid for it, and nothing of it is billed later.
+pub(super) fn givable(quoted: &Quoted) -> Result<(), GiftError> {
+    if quoted.total.minor() == 0 {
+        return Err(GiftError::Free);
+    }
+    let mut products = quoted.lines.iter().map(|line| &line.offer.product);
+    match products.find(|product| product.is_billed_by_usage()) {
+        Some(metered) => Err(GiftError::Metered(metered.name.clone())),
+        None => Ok(()),
+    }
 }
 
 /// The lines at their full prices, all in one currency.

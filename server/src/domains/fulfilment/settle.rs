@@ -4,7 +4,8 @@ use super::model::FulfilmentError;
 use super::variance;
 use crate::app::Cx;
 use crate::domains::billing::{self, BillingError, StartPlan};
-use crate::domains::catalog::{Period, PriceModel};
+use crate::domains::catalog::{self, Period, PriceModel};
+use crate::domains::gifts;
 use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::{
     self, Account, AccountKind, Balanced, Hold, LedgerError, Posting, Reason,
@@ -18,7 +19,7 @@ use crate::domains::promotions;
 use crate::domains::refunds::{self, Heard};
 use crate::domains::subscriptions;
 use crate::domains::taxes::{self, Movement, Way};
-use mintreu::id::{InvoiceId, LicenseId, OrderId, PaymentEventId};
+use mintreu::id::{AccountId, InvoiceId, LicenseId, OrderId, PaymentEventId};
 use mintreu::{Money, Timestamp};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -183,8 +184,9 @@ pub(super) fn fulfil(
     match subscriptions::of_order(cx, order.id)? {
         Some(bill) => subscriptions::paid(cx, order, &bill)?,
         None => {
-            for line in &order.lines {
-                hand_over(cx, order, line)?;
+            match gifts::of_order(cx.tx, cx.caller.tenant, order.id)? {
+                Some(gift) => gifts::give(cx, &gift)?,
+                None => hand_over_all(cx, order)?,
             }
             invoice(cx, order)?;
         }
@@ -275,6 +277,43 @@ fn invoice(cx: &mut Cx<'_>, order: &Order) -> Result<(), FulfilmentError> {
         payment: payment.map(|payment| payment.id),
     };
     orders::invoice_order(cx, order, &what)?;
+    Ok(())
+}
+
+/// Gives the buyer what was bought.
+fn hand_over_all(cx: &mut Cx<'_>, order: &Order) -> Result<(), FulfilmentError> {
+    for line in &order.lines {
+        hand_over(cx, order, line)?;
+    }
+    Ok(())
+}
+
+/// Gives what was bought to who claimed it. What renews by itself for a buyer is given for the one
+/// period that was paid, from now on: nobody agreed to pay the next.
+pub(super) fn hand_over_gift(
+    cx: &mut Cx<'_>,
+    order: &Order,
+    owner: Option<AccountId>,
+) -> Result<(), FulfilmentError> {
+    for line in &order.lines {
+        let grant = Grant {
+            owner,
+            grace_secs: 0,
+            ..grant(order, line, cx.now)
+        };
+        let issued = licensing::issue(cx, &grant)?;
+        let product = catalog::product(cx.tx, cx.caller.tenant, line.product)?;
+        // A product that has come to be billed by its usage since it was given is so for others.
+        if product.is_some_and(|product| !product.is_billed_by_usage()) {
+            let plan = StartPlan {
+                license: issued.license.id,
+                customer: owner,
+                order: None,
+                product: line.product,
+            };
+            billing::start_plan(cx, &plan)?;
+        }
+    }
     Ok(())
 }
 

@@ -151,7 +151,7 @@ fn check(new: &PlaceOrder) -> Result<(), OrderError> {
 
 /// Whether mail could be sent there: one `@` with something on both sides, and nothing that a
 /// header would trip over. Whether it arrives is known only by sending.
-fn is_address(text: &str) -> bool {
+pub fn is_address(text: &str) -> bool {
     let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>(),;:\"\\[]".contains(c);
     let Some((local, host)) = text.split_once('@') else {
         return false;

@@ -7,6 +7,7 @@ use super::model::{
 use super::sql;
 use crate::app::Cx;
 use crate::domains::catalog::PriceModel;
+use crate::domains::gifts;
 use crate::domains::ledger::{
     self, Account, AccountKind, Balanced, Fees, Part, Parts, Posted, Posting,
 };
@@ -24,6 +25,8 @@ pub(super) struct Book {
     pub refunds: Vec<Refund>,
     pub disputes: Vec<Dispute>,
     pub reversals: Vec<LineReversal>,
+    /// Whether somebody else than the buyer gets what was bought: nothing of it renews by itself.
+    pub is_gift: bool,
 }
 
 impl Book {
@@ -43,6 +46,7 @@ impl Book {
             refunds: sql::refunds_of(tx, tenant, order)?,
             disputes: sql::disputes_of(tx, tenant, order)?,
             reversals: sql::reversals_of(tx, tenant, order)?,
+            is_gift: gifts::is_given(tx, tenant, order)?,
         })
     }
 
@@ -314,6 +318,10 @@ pub(super) fn follow(cx: &mut Cx<'_>, book: &mut Book) -> Result<(), RefundError
             Step::Refuse => return Err(OrderError::WrongState(book.order.state).into()),
         }
     }
+    follow_licenses(cx, book)
+}
+
+fn follow_licenses(cx: &mut Cx<'_>, book: &Book) -> Result<(), RefundError> {
     for line in &book.order.lines {
         let source = line.id.to_string();
         if let Some(license) = licensing::by_source(cx.tx, cx.caller.tenant, &source)? {
@@ -321,6 +329,19 @@ pub(super) fn follow(cx: &mut Cx<'_>, book: &mut Book) -> Result<(), RefundError
         }
     }
     Ok(())
+}
+
+/// Whether all that was paid for an order went back, or is about to.
+pub fn is_gone(tx: &mut dyn Tx, tenant: TenantId, order: OrderId) -> Result<bool, RefundError> {
+    let book = Book::read(tx, tenant, order)?;
+    let left = book.left_of(&book.order.lines)?;
+    Ok(book.order.total.minor() > 0 && left.minor() == 0)
+}
+
+/// Lets licenses that were issued long after the sale follow what became of its money until then.
+pub fn catch_up(cx: &mut Cx<'_>, order: OrderId) -> Result<(), RefundError> {
+    let book = Book::open(cx, order)?;
+    follow_licenses(cx, &book)
 }
 
 fn event_of(order: &Order, refunded: Money) -> Option<OrderEvent> {
@@ -362,7 +383,7 @@ fn unpaid(book: &Book, line: &Line) -> Result<Option<Unpaid>, RefundError> {
     if states.contains(&DisputeState::Chargeback) {
         return Ok(Some(Unpaid::Disputed));
     }
-    let once = line.model != PriceModel::Recurring;
+    let once = book.is_gift || line.model != PriceModel::Recurring;
     let whole =
         once && line.split.charged.minor() > 0 && book.refunded(line.id)? == line.split.charged;
     Ok((whole && !keeps(book, line)).then_some(Unpaid::Refunded))

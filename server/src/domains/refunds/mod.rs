@@ -33,6 +33,7 @@ pub mod preview;
 pub mod queue;
 pub mod sql;
 
+pub use effect::{catch_up, is_gone};
 pub use flow::{SEND_JOB, SendPayload, send_refund};
 pub use model::{
     By, Dispute, DisputeState, LineReversal, Reason, Refund, RefundError, RefundState,

@@ -39,6 +39,8 @@ pub const TOLD: &[(&str, Tell)] = &[
     ("dispute.prevented", dispute),
     ("dispute.warned", dispute),
     ("dispute.won", dispute),
+    ("gift.claimed", order),
+    ("gift.given", order),
     ("invoice.finalized", invoice),
     ("invoice.paid", invoice),
     ("key_set.published", key_set),

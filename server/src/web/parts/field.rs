@@ -61,6 +61,11 @@ impl Field {
         Self::of("email", name, label).autocomplete("email")
     }
 
+    /// A day of the calendar.
+    pub fn date(name: &'static str, label: String) -> Self {
+        Self::of("date", name, label)
+    }
+
     /// A password; its value is never sent back.
     pub fn password(name: &'static str, label: String) -> Self {
         Self::of("password", name, label)

@@ -408,6 +408,11 @@ pub struct Product {
 }
 
 impl Product {
+    /// Whether what a license counts is billed.
+    pub fn is_billed_by_usage(&self) -> bool {
+        self.meters.iter().any(|meter| meter.tariff.is_some())
+    }
+
     /// The price of that id, if it is for sale.
     pub fn price(&self, id: PriceId) -> Option<&Price> {
         let mut all = self.prices.iter().chain(&self.regional);

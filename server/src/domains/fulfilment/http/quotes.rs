@@ -1,6 +1,7 @@
 //! Routes of quotes: what something costs, sealed, and its confirmation.
 
 use super::CheckoutOut;
+use super::gifts::GiftIn;
 use crate::app::App;
 use crate::domains::carts::http::owner_of;
 use crate::domains::catalog::{Place, Price};
@@ -246,6 +247,7 @@ async fn post_quote(
         country: given.country,
         region: given.region,
         vat_id: given.vat_id,
+        gift: None,
     };
     let languages = languages(&headers);
     let wanted = whereabouts(&app, &visitor.caller, languages, wanted).await?;
@@ -280,6 +282,9 @@ pub struct ConfirmationIn {
     /// Whether it was the caller's cart, which then ends with the order.
     #[serde(default)]
     is_cart: bool,
+    /// Whom all of it is for, if not for the buyer.
+    #[serde(default)]
+    gift: Option<GiftIn>,
 }
 
 /// Buy what was quoted.
@@ -307,6 +312,7 @@ async fn post_confirmation(
         provider: given.provider,
         cart: given.is_cart.then(|| owner_of(&app, &visitor, &headers)),
         waived: (given.accepted.iter()).any(|kind| kind == ConsentKind::Waiver.name()),
+        gift: given.gift.map(GiftIn::into),
     };
     match confirm_quote(&app, &visitor.caller, bid).await {
         Ok(started) => Ok((StatusCode::CREATED, Json(CheckoutOut::from(started))).into_response()),
