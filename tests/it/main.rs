@@ -54,6 +54,7 @@ mod quotes;
 mod papers;
 mod payouts;
 mod payouts_books;
+mod races;
 mod refunds;
 mod refunds_matrix;
 mod store_jobs;
