@@ -1,4 +1,4 @@
-//! Licenses after the sale: codes, seats taken at the same time, and who sees what.
+//! Licenses after the sale: codes, one seat for one device, and who sees what.
 
 use crate::shop::{Shop, bought, device_key, of_license, order_of, person, request, shop};
 use mintreu::activation::{Activation, RedeemCode, Wanted};
@@ -51,29 +51,6 @@ async fn ask(test: &TestApp, device: u8, license: LicenseId) -> Result<Activated
     let bytes = request(device, of_license(&license.to_string()));
     let command = Activate::from_bytes(&bytes).expect("a request");
     test.app.transact(&test.guest(), command, activate).await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn exactly_as_many_devices_win_as_there_are_seats() {
-    TestApp::both(async |test| {
-        let shop = shop(test).await;
-        let (license, _) = licensed(test, &shop).await;
-        let mut devices = JoinSet::new();
-        for device in 1..=12 {
-            let (app, guest) = (test.app.clone(), test.guest());
-            let bytes = request(device, of_license(&license.to_string()));
-            let command = Activate::from_bytes(&bytes).expect("a request");
-            devices.spawn(async move { app.transact(&guest, command, activate).await });
-        }
-        let outcomes = devices.join_all().await;
-        let won = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-        let full = |outcome: &&Result<_, _>| {
-            matches!(outcome, Err(LicensingError::SeatsExhausted { seats: 2 }))
-        };
-        assert_eq!(won, 2, "{outcomes:?}");
-        assert_eq!(outcomes.iter().filter(full).count(), 10, "{outcomes:?}");
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -242,6 +242,16 @@ impl<'a> Desk<'a> {
         decided.await.is_ok()
     }
 
+    /// What the provider gave back of a payment, refund by refund.
+    pub async fn sent_back(&self, paid: &Paid) -> Vec<i64> {
+        const SENT: &str = "SELECT session, amount_minor FROM sandbox_object
+            WHERE kind = 'refund' AND state = 'succeeded' ORDER BY created_at";
+        let rows = self.rows(SENT).await;
+        let of = |row: &&Row| row.text("session").expect("a session") == paid.session;
+        let amount = |row: &Row| row.int("amount_minor").expect("an amount");
+        rows.iter().filter(of).map(amount).collect()
+    }
+
     /// The state of an order.
     pub async fn state(&self, paid: &Paid) -> String {
         let orders = self

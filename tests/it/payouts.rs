@@ -17,7 +17,6 @@ use mintreu_server::domains::payouts::{
 use mintreu_server::gateways::{self, PayoutOrder};
 use mintreu_server::store::{Attempt, StoreError, Tx, Value};
 use mintreu_tests::TestApp;
-use std::sync::Arc;
 
 pub const DAY: u32 = 24 * 60 * 60 * 1000;
 
@@ -42,10 +41,10 @@ pub fn owner(test: &TestApp) -> Caller {
 }
 
 /// Money that comes to a seller's releasable balance, or is taken from it when below zero.
-struct Earn {
-    key: String,
-    seller: AccountId,
-    amount: Money,
+pub struct Earn {
+    pub key: String,
+    pub seller: AccountId,
+    pub amount: Money,
 }
 
 impl Command for Earn {
@@ -53,7 +52,7 @@ impl Command for Earn {
     const CAPABILITY: Capability = Capability::Operate;
 }
 
-fn earned(cx: &mut Cx<'_>, earn: &Earn) -> Result<(), PayoutError> {
+pub fn earned(cx: &mut Cx<'_>, earn: &Earn) -> Result<(), PayoutError> {
     let postings = vec![
         Posting {
             account: Account::platform(AccountKind::PspClearing),
@@ -110,7 +109,7 @@ async fn say(test: &TestApp, seller: AccountId, verified: Option<bool>, pause: O
 }
 
 /// A run by the owner, begun and not yet worked off.
-async fn begin(test: &TestApp) -> PayoutRunId {
+pub async fn begin(test: &TestApp) -> PayoutRunId {
     let begun = test.app.transact(&owner(test), StartRun, start_run).await;
     PayoutRunId::parse(&begun.expect("begins")).expect("an id")
 }
@@ -128,7 +127,7 @@ pub async fn pay(test: &TestApp) -> RunView {
     result(test, id).await
 }
 
-async fn payouts_of(test: &TestApp, account: AccountId) -> Vec<Payout> {
+pub async fn payouts_of(test: &TestApp, account: AccountId) -> Vec<Payout> {
     let seller = caller(test, account, Role::Developer);
     let query = MyPayouts {
         before: None,
@@ -139,7 +138,7 @@ async fn payouts_of(test: &TestApp, account: AccountId) -> Vec<Payout> {
 }
 
 /// Available and on the way, in minor units.
-async fn balance(test: &TestApp, account: AccountId) -> (i64, i64) {
+pub async fn balance(test: &TestApp, account: AccountId) -> (i64, i64) {
     let seller = caller(test, account, Role::Developer);
     let found = test.app.read(&seller, (), balances).await;
     let found = found.expect("balances").balances;
@@ -315,48 +314,9 @@ async fn forget(test: &TestApp, sql: &'static str, id: AccountId) {
     done.expect("is forgotten");
 }
 
-#[tokio::test]
-async fn runs_and_workers_at_once_pay_everybody_once() {
-    TestApp::both(async |test| {
-        let server = test.serve().await;
-        for number in 1..=60 {
-            settle_in(test, seller(number), "acct_ok").await;
-            earn(test, "sale", seller(number), euros(2_000)).await;
-        }
-        test.clock.advance(1);
-        for _ in 0..4 {
-            begin(test).await;
-        }
-        let table = Arc::new(mintreu_server::worker::table());
-        let workers = (0..6).map(|_| {
-            let (app, table) = (test.app.clone(), table.clone());
-            tokio::spawn(async move { mintreu_server::worker::drain(&app, &table).await })
-        });
-        for worker in workers.collect::<Vec<_>>() {
-            worker.await.expect("no panic").expect("drains");
-        }
-        // What lost a race is put back for a few seconds.
-        for _ in 0..5 {
-            test.clock.advance(60_000);
-            test.drain().await;
-        }
-        for number in 1..=60 {
-            let payouts = payouts_of(test, seller(number)).await;
-            assert_eq!(payouts.len(), 1, "seller {number}");
-            assert_eq!(
-                (payouts[0].state, payouts[0].statement_number),
-                (State::Paid, 1)
-            );
-            assert_eq!(balance(test, seller(number)).await, (0, 0));
-        }
-        server.stop().await;
-    })
-    .await;
-}
-
 const ASKED: &str = "SELECT asked FROM sandbox_payout WHERE idempotency_key = :key";
 
-async fn asked(test: &TestApp, payout: PayoutId) -> Vec<i64> {
+pub async fn asked(test: &TestApp, payout: PayoutId) -> Vec<i64> {
     let key = payout.to_string();
     let body = move |tx: &mut dyn Tx| {
         let rows = tx.query(ASKED, &[("key", Value::from(key.as_str()))])?;

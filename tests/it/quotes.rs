@@ -103,47 +103,6 @@ async fn what_was_shown_is_charged_or_the_answer_says_what_changed() {
 }
 
 #[tokio::test]
-async fn one_quote_makes_one_order_however_often_it_is_confirmed_at_once() {
-    TestApp::both(async |test| {
-        let (shop, server) = (shop(test).await, test.serve().await);
-        spring(test, &shop).await;
-        let guest = server.browser();
-        let quoted = quote(&guest, &shop).await;
-        let mut racing = Vec::new();
-        for _ in 0..8 {
-            let (guest, quoted) = (guest.clone(), quoted.clone());
-            racing.push(tokio::spawn(async move {
-                loop {
-                    let (status, answer) = confirm(&guest, &quoted, "a@example.org").await;
-                    if status != 503 {
-                        return (status.as_u16(), answer["order_id"].clone());
-                    }
-                }
-            }));
-        }
-        let mut orders = Vec::new();
-        for one in racing {
-            let (status, order) = one.await.expect("no panic");
-            assert_eq!(status, 201, "{order}");
-            orders.push(order.as_str().expect("an id").to_owned());
-        }
-        orders.dedup();
-        assert_eq!(orders.len(), 1, "{orders:?}");
-        let (status, problem) = confirm(&guest, &quoted, "b@example.org").await;
-        assert_eq!(
-            (status.as_u16(), &problem["code"]),
-            (409, &json!("quote_used"))
-        );
-        // The control: another quote of the same is another order.
-        let second = quote(&guest, &shop).await;
-        let (_, started) = confirm(&guest, &second, "a@example.org").await;
-        assert_ne!(started["order_id"], orders[0]);
-        server.stop().await;
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn who_tries_too_often_waits() {
     let test = TestApp::sqlite().await;
     let server = test.serve().await;

@@ -1,4 +1,4 @@
-//! Refunds: who may, how much, twice at once, and what is said over HTTP.
+//! Refunds: who may, how much, and what is said over HTTP.
 
 use crate::money_back::Desk;
 use crate::shop::{check_out, choose, person, shop};
@@ -7,33 +7,6 @@ use mintreu_server::caller::Role;
 use mintreu_server::domains::refunds::{AskRefund, RefundError, RefundSale, refund_sale};
 use mintreu_server::gateways::sandbox::objects::ObjectState;
 use mintreu_tests::TestApp;
-
-#[tokio::test]
-async fn of_many_refunds_at_once_exactly_one_wins() {
-    TestApp::both(async |test| {
-        let desk = Desk::open(test).await;
-        let paid = desk.buy(1).await;
-        let mut asking = tokio::task::JoinSet::new();
-        for _ in 0..8 {
-            let (app, seller) = (test.app.clone(), desk.shop.seller.clone());
-            let wish = RefundSale(Desk::wish(&paid, Some(4_900)));
-            asking.spawn(async move { app.transact(&seller, wish, refund_sale).await });
-        }
-        let (mut won, mut refused) = (0, 0);
-        while let Some(asked) = asking.join_next().await {
-            match asked.expect("no panic") {
-                Ok(_) => won += 1,
-                Err(RefundError::OutOfRange { left }) if left.minor() == 0 => refused += 1,
-                Err(error) => panic!("{error}"),
-            }
-        }
-        assert_eq!((won, refused), (1, 7));
-        desk.hand_over_all().await;
-        assert_eq!(desk.state(&paid).await, "refunded");
-        assert_eq!(desk.earned().await, (0, -907));
-    })
-    .await;
-}
 
 #[tokio::test]
 async fn a_refund_after_the_release_takes_from_what_is_releasable() {

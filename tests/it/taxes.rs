@@ -26,14 +26,14 @@ use serde_json::{Value, json};
 const PASSWORD: &str = "a tame raven sings";
 
 /// What is for sale here, once: 49.00 EUR, 20.00 USD, 1100 JPY; and 10.00 EUR a month.
-struct Market {
-    eur: PriceId,
-    usd: PriceId,
-    jpy: PriceId,
-    monthly: PriceId,
+pub struct Market {
+    pub eur: PriceId,
+    pub usd: PriceId,
+    pub jpy: PriceId,
+    pub monthly: PriceId,
 }
 
-async fn market(test: &TestApp) -> Market {
+pub async fn market(test: &TestApp) -> Market {
     let app = &test.app;
     let seller = person(test, SELLER, Role::Developer);
     let open: OpenShop = serde_json::from_str(r#"{"name":"Acme"}"#).expect("a shop");
@@ -79,7 +79,7 @@ async fn put(browser: &Browser, path: &str, body: &Value) -> (StatusCode, Value)
     mintreu_tests::test_server::answer(sent.expect("an answer")).await
 }
 
-async fn signed_in(server: &TestServer, email: &str) -> Browser {
+pub async fn signed_in(server: &TestServer, email: &str) -> Browser {
     let browser = server.browser();
     let account = json!({ "email": email, "name": "Ada", "password": PASSWORD });
     assert_eq!(browser.post_json("/v1/accounts", &account).await.0, 201);
@@ -89,7 +89,7 @@ async fn signed_in(server: &TestServer, email: &str) -> Browser {
 }
 
 /// Somebody who runs the platform, and says that it is registered in Germany.
-async fn owner(test: &TestApp, server: &TestServer, inclusive: bool) -> Browser {
+pub async fn owner(test: &TestApp, server: &TestServer, inclusive: bool) -> Browser {
     let owner = signed_in(server, "owner@example.org").await;
     let house = test.system();
     let made = test.app.transact(&house, MakeAdminLink, make_admin_link);
@@ -101,7 +101,7 @@ async fn owner(test: &TestApp, server: &TestServer, inclusive: bool) -> Browser 
     owner
 }
 
-async fn quote(browser: &Browser, price: PriceId, more: Value) -> Value {
+pub async fn quote(browser: &Browser, price: PriceId, more: Value) -> Value {
     let mut body = json!({ "items": [{ "price_id": price.to_string() }] });
     for (name, value) in more.as_object().expect("fields") {
         body[name] = value.clone();

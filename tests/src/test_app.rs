@@ -49,10 +49,24 @@ impl TestApp {
     /// Runs `story` on SQLite and, when `MINTREU_TEST_POSTGRES` is set, on PostgreSQL; each app is
     /// audited at the end.
     pub async fn both(story: impl AsyncFn(&TestApp)) {
-        let app = Self::sqlite().await;
+        Self::both_with(|_| {}, story).await;
+    }
+
+    /// As [`TestApp::both`], with other settings.
+    pub async fn both_with(change: fn(&mut Config), story: impl AsyncFn(&TestApp)) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (options, database) = sqlite_in(folder);
+        let app = Self::open_with(options, database, None, change).await;
         story(&app).await;
         app.finish().await;
-        match Self::postgres().await {
+        let postgres = match new_schema().await {
+            None => None,
+            Some((url, schema)) => {
+                let (options, database) = postgres_at(url, schema);
+                Some(Self::open_with(options, database, None, change).await)
+            }
+        };
+        match postgres {
             Some(app) => {
                 story(&app).await;
                 app.finish().await;
@@ -97,14 +111,19 @@ impl TestApp {
                 postgres_at(url, schema)
             }
         };
-        Some(Self::open_with(options, database, Some(seed)).await)
+        Some(Self::open_with(options, database, Some(seed), |_| {}).await)
     }
 
     async fn open(options: StoreOptions, database: Database) -> Self {
-        Self::open_with(options, database, None).await
+        Self::open_with(options, database, None, |_| {}).await
     }
 
-    async fn open_with(options: StoreOptions, database: Database, seed: Option<u64>) -> Self {
+    async fn open_with(
+        options: StoreOptions,
+        database: Database,
+        seed: Option<u64>,
+        change: fn(&mut Config),
+    ) -> Self {
         let store = Store::open(options).await.expect("the store opens");
         let clock = Arc::new(FixedClock::at(START));
         let files = tempfile::tempdir().expect("a temporary folder");
@@ -112,6 +131,7 @@ impl TestApp {
         let mut config = settings(files.path());
         let address = listener.local_addr().expect("an address");
         config.server.base_url = format!("http://{address}");
+        change(&mut config);
         let mut app = App::new(config, store, Custody::new([7; 32]));
         app.clock = clock.clone();
         if let Some(seed) = seed {
