@@ -42,6 +42,7 @@ mod metering_segments;
 mod metering_units;
 mod shop;
 mod secrets;
+mod secrets_kept;
 mod serve_loop;
 mod money_back;
 mod money_model;

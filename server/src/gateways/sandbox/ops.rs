@@ -6,8 +6,11 @@ use super::sql::{self, StoredSession};
 use super::tell;
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
+use crate::custody::Custody;
 use crate::gateways::SessionRequest;
 use crate::store::StoreError;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// Why the sandbox refused.
 #[derive(Debug, thiserror::Error)]
@@ -53,13 +56,29 @@ pub fn open_session(cx: &mut Cx<'_>, cmd: &OpenSession) -> Result<String, Sandbo
         reference: key,
         description: cmd.request.description.clone(),
         amount: cmd.request.amount,
-        return_url: cmd.request.return_url.clone(),
+        return_url: sealed(cx, &cmd.request.return_url),
         state: SessionState::Open,
         card: String::new(),
         card_country: String::new(),
     };
     sql::insert_session(cx.tx, tenant, &new, cx.now)?;
     Ok(new.session)
+}
+
+/// What the way back is sealed for: it may hold the token of a guest's order, which opens that.
+const WAY_BACK: &str = "sandbox.way_back";
+
+fn sealed(cx: &mut Cx<'_>, url: &str) -> String {
+    let nonce = cx.random();
+    URL_SAFE_NO_PAD.encode(cx.keys.seal(WAY_BACK, url.as_bytes(), nonce))
+}
+
+/// Where the buyer goes from the provider's page; the shop's front when the key was changed since.
+pub fn way_back(keys: &Custody, stored: &StoredSession) -> String {
+    let sealed = URL_SAFE_NO_PAD.decode(&stored.return_url).ok();
+    let url = sealed.and_then(|sealed| keys.unseal(WAY_BACK, &sealed));
+    let url = url.and_then(|url| String::from_utf8(url.to_vec()).ok());
+    url.unwrap_or_else(|| "/".to_owned())
 }
 
 /// The session behind a page's address.

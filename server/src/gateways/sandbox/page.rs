@@ -1,7 +1,7 @@
 //! The hosted payment page: test cards to choose from. It needs no JavaScript.
 
 use super::model::{Choice, SessionState};
-use super::ops::{Choose, SandboxError, choose, session};
+use super::ops::{Choose, SandboxError, choose, session, way_back};
 use super::sql::StoredSession;
 use crate::app::App;
 use crate::problem::Problem;
@@ -99,11 +99,11 @@ async fn show(
     allowed(&app)?;
     let stored = app.read(&visitor.caller, id, session).await?;
     let locale = locale.map(|Extension(locale)| locale).unwrap_or_default();
-    answer(locale, &stored)
+    answer(&app, locale, &stored)
 }
 
 /// The page while there is something to choose; afterwards the way back to the shop.
-fn answer(locale: Locale, stored: &StoredSession) -> Result<Response, Problem> {
+fn answer(app: &App, locale: Locale, stored: &StoredSession) -> Result<Response, Problem> {
     match stored.state {
         SessionState::Open | SessionState::Challenge => {
             let page = PayPage::new(locale, stored).render().map_err(|error| {
@@ -113,7 +113,7 @@ fn answer(locale: Locale, stored: &StoredSession) -> Result<Response, Problem> {
             Ok(Html(page).into_response())
         }
         SessionState::Succeeded | SessionState::Failed => {
-            Ok(Redirect::to(&stored.return_url).into_response())
+            Ok(Redirect::to(&way_back(&app.keys, stored)).into_response())
         }
     }
 }
@@ -144,7 +144,9 @@ async fn choose_card(
     let stored = app.transact(&visitor.caller, command, choose).await?;
     Ok(match stored.state {
         SessionState::Open | SessionState::Challenge => Redirect::to(&page),
-        SessionState::Succeeded | SessionState::Failed => Redirect::to(&stored.return_url),
+        SessionState::Succeeded | SessionState::Failed => {
+            Redirect::to(&way_back(&app.keys, &stored))
+        }
     })
 }
 

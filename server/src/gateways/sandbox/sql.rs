@@ -73,7 +73,7 @@ pub struct StoredSession {
     pub description: String,
     /// How much.
     pub amount: Money,
-    /// Where the buyer goes afterwards.
+    /// Where the buyer goes afterwards, sealed; [`super::ops::way_back`] reads it.
     pub return_url: String,
     /// Where it stands.
     pub state: SessionState,
