@@ -9,6 +9,7 @@ mod batch_seller;
 mod billing_late;
 mod billing_periods;
 mod billing_terms;
+mod bundles;
 mod carts;
 mod catalog_import;
 mod catalog_search;

@@ -16,9 +16,9 @@ pub use visit::{Visits, visit};
 
 use crate::app::App;
 use crate::domains::{
-    access, accounts, billing, carts, catalog, fees, fulfilment, invoicing, ledger, licensing,
-    metering, meters, orders, payments, payouts, promotions, refunds, subscriptions, taxes,
-    transparency, webhooks,
+    access, accounts, billing, bundles, carts, catalog, fees, fulfilment, invoicing, ledger,
+    licensing, metering, meters, orders, payments, payouts, promotions, refunds, subscriptions,
+    taxes, transparency, webhooks,
 };
 use crate::problem::Problem;
 use axum::extract::State;
@@ -42,6 +42,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(access::http::routes())
         .merge(accounts::http::routes())
         .merge(billing::http::routes())
+        .merge(bundles::http::routes())
         .merge(carts::http::routes())
         .merge(catalog::http::routes())
         .merge(fees::http::routes())

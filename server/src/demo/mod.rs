@@ -26,6 +26,8 @@ use crate::domains::accounts::{
     make_admin_link, sign_up, use_admin_link,
 };
 use crate::domains::billing::BillingError;
+use crate::domains::bundles::{self, BundleError, SaveBundle, save_bundle};
+use crate::domains::catalog;
 use crate::domains::catalog::model::ProductDraft;
 use crate::domains::catalog::ops::{
     AddCategory, CatalogError, CreateProduct, OpenShop, PublishProduct, add_category,
@@ -100,6 +102,9 @@ struct Seller {
     name: String,
     about: String,
     products: Vec<ProductDraft>,
+    /// What is sold together; its products by their codes.
+    #[serde(default)]
+    bundles: Vec<bundles::Draft>,
 }
 
 /// Why a demo could not be filled.
@@ -111,6 +116,9 @@ pub enum SeedError {
     /// The catalog refused something.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// A bundle was refused.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// An account was refused.
     #[error(transparent)]
     Account(#[from] AccountError),
@@ -282,6 +290,23 @@ fn fill_shop(cx: &mut Cx<'_>, account: AccountId, seller: &Seller) -> Result<(),
         let draft = draft.clone();
         let product = create_product(cx, &CreateProduct { draft })?.id;
         publish_product(cx, &PublishProduct { product })?;
+    }
+    for draft in &seller.bundles {
+        let mut draft = draft.clone();
+        for code in &mut draft.products {
+            let known = catalog::product_by_code(cx.tx, cx.caller.tenant, code)?;
+            *code = known
+                .ok_or(SeedError::Incomplete("a product"))?
+                .id
+                .to_string();
+        }
+        save_bundle(
+            cx,
+            &SaveBundle {
+                bundle: None,
+                draft,
+            },
+        )?;
     }
     Ok(())
 }

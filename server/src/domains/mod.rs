@@ -18,6 +18,7 @@ pub mod invoicing;
 pub mod promotions;
 pub mod fees;
 pub mod ledger;
+pub mod bundles;
 pub mod catalog;
 pub mod payments;
 pub mod taxes;

@@ -1,6 +1,7 @@
 //! The cart: what is in it, of whom, what it costs, and the way to the checkout.
 
 use super::ask::{Answer, Ask, go_to, html};
+use super::bundle::gone_text;
 use super::checkout::{Basket, BuyForm, buy_all, draw_all};
 use super::page::{Page, Section};
 use super::parts::{Notice, Tone};
@@ -12,12 +13,14 @@ use crate::domains::carts::{
 };
 use crate::domains::catalog::Offer;
 use crate::domains::fulfilment::Item;
+use crate::domains::{bundles, catalog};
 use crate::problem::Problem;
+use crate::store::StoreError;
 use crate::wire::{CsrfForm, Query};
 use askama::Template;
 use axum::http::{HeaderMap, header};
 use mintreu::Money;
-use mintreu::id::PriceId;
+use mintreu::id::{AccountId, PriceId};
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -46,7 +49,7 @@ struct Group {
 
 struct Row {
     price: String,
-    slug: String,
+    address: String,
     name: String,
     each: String,
     amount: String,
@@ -56,6 +59,7 @@ struct Row {
 /// A line that is no longer for sale.
 struct Gone {
     price: String,
+    text: String,
 }
 
 /// What the cart's forms send.
@@ -118,9 +122,13 @@ async fn drawn(
 ) -> Result<CartPage, Problem> {
     let mut page = ask.section_page("cart-title", Section::Shop);
     let lines = cart.map_or(&[][..], |cart| &cart.lines);
-    let gone = lines.iter().filter(|line| line.offer.is_none());
+    let gone = lines.iter().filter(|line| line.unit().is_none());
     let gone = gone.map(|line| Gone {
         price: line.price.to_string(),
+        text: match line.bundle.as_ref().and_then(|one| one.gone.as_ref()) {
+            Some(gone) => gone_text(&page, gone),
+            None => page.say("cart-gone"),
+        },
     });
     let gone: Vec<_> = gone.collect();
     let wrong = match told.wrong.as_str() {
@@ -163,12 +171,15 @@ async fn apart(ask: &Ask, price: &str) -> Result<Option<String>, Problem> {
         return Ok(None);
     };
     let tenant = ask.visitor.caller.tenant;
-    let found = ask
-        .app
-        .store
-        .read(move |tx| crate::domains::catalog::offer(tx, tenant, price))
-        .await??;
-    Ok(found.map(|offer| format!("/checkout/{}?price={price}", offer.product.slug)))
+    let found = ask.app.store.read(move |tx| {
+        let offer = catalog::offer(tx, tenant, price)?;
+        Ok::<_, StoreError>((offer, bundles::offer(tx, tenant, price)?))
+    });
+    Ok(match found.await?? {
+        (Some(offer), _) => Some(format!("/checkout/{}?price={price}", offer.product.slug)),
+        (None, Some(one)) => Some(format!("/b/{}/checkout?price={price}", one.bundle.slug)),
+        (None, None) => None,
+    })
 }
 
 fn sum<'a>(lines: impl Iterator<Item = &'a CartLine>) -> Option<Money> {
@@ -179,17 +190,17 @@ fn sum<'a>(lines: impl Iterator<Item = &'a CartLine>) -> Option<Money> {
 
 /// The lines by seller, sellers in the order in which their first line was put in.
 fn groups(page: &Page, lines: &[CartLine]) -> Vec<Group> {
-    let mut sellers = Vec::new();
-    let offers = lines.iter().filter_map(|line| line.offer.as_ref());
-    for seller in offers.map(|offer| &offer.product.seller) {
-        if sellers.iter().all(|(known, _)| *known != seller.account) {
-            sellers.push((seller.account, seller.name.as_str()));
+    let mut sellers: Vec<(AccountId, &str)> = Vec::new();
+    let sold = lines.iter().filter(|line| line.unit().is_some());
+    for (seller, name) in sold.filter_map(CartLine::seller) {
+        if sellers.iter().all(|(known, _)| *known != seller) {
+            sellers.push((seller, name));
         }
     }
     let group = |(account, name): &(_, &str)| {
         let own = |line: &&CartLine| {
-            let offer = line.offer.as_ref();
-            offer.is_some_and(|offer| offer.product.seller.account == *account)
+            let seller = line.seller().filter(|_| line.unit().is_some());
+            seller.is_some_and(|(seller, _)| seller == *account)
         };
         let total = sum(lines.iter().filter(own)).map(|total| page.format.money(total));
         Group {
@@ -206,12 +217,21 @@ fn groups(page: &Page, lines: &[CartLine]) -> Vec<Group> {
 }
 
 fn row(page: &Page, line: &CartLine) -> Option<Row> {
-    let Offer { price, product } = line.offer.as_ref()?;
+    let (address, each) = match (&line.offer, &line.bundle) {
+        (Some(Offer { price, product }), _) => {
+            (format!("/p/{}", product.slug), price_text(page, price))
+        }
+        (None, Some(one)) => {
+            let address = format!("/b/{}", one.bundle.slug);
+            (address, page.format.money(one.price.amount))
+        }
+        (None, None) => return None,
+    };
     Some(Row {
         price: line.price.to_string(),
-        slug: product.slug.clone(),
-        name: product.name.clone(),
-        each: price_text(page, price),
+        address,
+        name: line.name()?.to_owned(),
+        each,
         amount: page.format.money(line.amount()?),
         quantity: line.quantity.to_string(),
     })
@@ -302,7 +322,7 @@ pub async fn remind(ask: Ask, form: Result<CsrfForm<LineForm>, Problem>) -> Answ
 /// What of the cart can be bought.
 fn basket(owner: Owner, cart: Option<&Cart>) -> Basket {
     let lines = cart.map_or(&[][..], |cart| &cart.lines);
-    let for_sale = lines.iter().filter(|line| line.offer.is_some());
+    let for_sale = lines.iter().filter(|line| line.unit().is_some());
     let item = |line: &CartLine| Item::new(line.price, line.quantity);
     let offers = lines.iter().filter_map(|line| line.offer.as_ref());
     let places = |offer: &Offer| offer.product.places_of(&offer.price);

@@ -67,6 +67,8 @@ struct LineRow {
     badge: Badge,
     price_meaning: String,
     price_text: String,
+    /// The bundle that it is sold in.
+    bundle: Option<String>,
     /// Why this price, where it is one of some countries.
     place: Option<String>,
     /// What a code takes off.
@@ -376,7 +378,7 @@ fn line_row(
     country: Option<&str>,
 ) -> LineRow {
     let product = &line.offer.product;
-    let price = match line.named {
+    let price = match line.named || line.bundle.is_some() {
         true => page.format.money(line.unit),
         false => price_text(page, &line.offer.price),
     };
@@ -391,6 +393,8 @@ fn line_row(
         badge: kind_badge(page, product.kind),
         price_meaning: price_meaning(page, &line.offer.price),
         place: place_text(page, &line.offer.price, country),
+        bundle: (line.bundle.as_ref())
+            .map(|bundle| page.say_one("bundle-line", "bundle", bundle.title.as_str())),
         price_text: match line.quantity {
             1 => price,
             count => format!("{} × {price}", page.format.signed(count)),

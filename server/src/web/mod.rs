@@ -19,6 +19,7 @@ pub mod activate;
 pub mod ask;
 pub mod assets;
 pub mod behind;
+pub mod bundle;
 pub mod cart;
 pub mod checkout;
 pub mod embed;
@@ -79,6 +80,12 @@ fn shop_pages() -> Router<Arc<App>> {
         .route(
             "/checkout/{slug}",
             get(checkout::show).post(checkout::place),
+        )
+        .route("/bundles", get(bundle::list))
+        .route("/b/{slug}", get(bundle::show))
+        .route(
+            "/b/{slug}/checkout",
+            get(bundle::checkout).post(bundle::place),
         )
         .route("/buy/{slug}", get(embed::buy))
         .route("/embed/{slug}", get(embed::button))
@@ -224,6 +231,15 @@ fn sell_pages() -> Router<Arc<App>> {
             get(sell::coupons::edit).post(sell::coupons::save),
         )
         .route("/sell/coupons/{id}/switch", post(sell::coupons::switch))
+        .route(
+            "/sell/bundles",
+            get(sell::bundles::list).post(sell::bundles::create),
+        )
+        .route(
+            "/sell/bundles/{id}",
+            get(sell::bundles::edit).post(sell::bundles::save),
+        )
+        .route("/sell/bundles/{id}/switch", post(sell::bundles::switch))
         .route("/sell/embed", get(embed::hosts).post(embed::save))
         .route("/sell/sales", get(sell::sales::list))
         .route("/sell/sales.csv", get(sell::sales::csv))

@@ -37,7 +37,8 @@ struct OrderPage {
     state: Badge,
     /// Where its invoice is.
     invoice: Option<String>,
-    lines: Vec<(String, String)>,
+    /// Each line's title, the bundle that it was bought in, and what it cost.
+    lines: Vec<(String, Option<String>, String)>,
     /// What of it is tax; none when none was collected.
     tax: Option<String>,
     total: String,
@@ -223,7 +224,14 @@ impl OrderPage {
         let again = order.state == OrderState::Failed;
         let retry = format!("/orders/{}/pay{}", order.id, token.suffix());
         let invoice = format!("/orders/{}/invoice{}", order.id, token.suffix());
-        let line = |line: &Line| (line.title.clone(), page.format.money(line.split.charged));
+        let bundle = |line: &Line| {
+            let bundle = line.bundle.as_ref()?;
+            Some(page.say_one("bundle-line", "bundle", bundle.title.as_str()))
+        };
+        let line = |line: &Line| {
+            let charged = page.format.money(line.split.charged);
+            (line.title.clone(), bundle(line), charged)
+        };
         let placed = page.format.instant(order.placed_at);
         Self {
             heading: page.words.say(heading),

@@ -1,5 +1,6 @@
 //! One product's page: what it is on one side, what buying it means on the other.
 
+use super::bundle::Named;
 use super::listing::category_address;
 use super::markdown;
 use super::page::{Page, script_safe};
@@ -39,6 +40,8 @@ pub struct ProductPage {
     meters: Vec<MeterRow>,
     facts: Vec<(String, String)>,
     cover: Cover,
+    /// Bundles that hold it.
+    bundles: Vec<Named>,
 }
 
 struct PriceChoice {
@@ -57,7 +60,12 @@ struct MeterRow {
 
 impl ProductPage {
     /// The page of `product`; `viewer` is who is signed in, `base` the shop's address.
-    pub fn new(mut page: Page, product: &Product, viewer: Option<AccountId>, base: &str) -> Self {
+    pub(super) fn new(
+        mut page: Page,
+        (product, bundles): (&Product, Vec<Named>),
+        viewer: Option<AccountId>,
+        base: &str,
+    ) -> Self {
         let own = viewer == Some(product.seller.account);
         if product.state == State::Published {
             page.canonical = format!("{base}/p/{}", product.slug);
@@ -98,6 +106,7 @@ impl ProductPage {
                 .collect(),
             facts: facts(&page, product),
             cover: Cover::of(&product.slug, product.kind),
+            bundles,
             page,
         }
     }

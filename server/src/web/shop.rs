@@ -1,6 +1,7 @@
 //! Browsing: the front page, categories, search and products.
 
 use super::ask::{Answer, Ask, html};
+use super::bundle;
 use super::listing::{HomePage, ListPage, Narrow, category_address};
 use super::product::ProductPage;
 use crate::domains::catalog::ops::{
@@ -69,9 +70,10 @@ pub async fn product(ask: Ask, Path(slug): Path<String>) -> Answer {
     let query = ProductAt { slug };
     let found = ask.app.read(&ask.visitor.caller, query, product_at).await?;
     let page = ask.form_page("home");
+    let bundles = bundle::of_product(&ask, &page, found.id).await?;
     html(&ProductPage::new(
         page,
-        &found,
+        (&found, bundles),
         ask.visitor.caller.account,
         ask.base(),
     ))

@@ -125,6 +125,8 @@ pub struct CartLineOut {
     /// Whether it can still be bought.
     for_sale: bool,
     product_id: Option<String>,
+    /// The bundle, when it is one's price.
+    bundle_id: Option<String>,
     title: Option<String>,
     seller: Option<String>,
     unit_minor: Option<i64>,
@@ -133,19 +135,19 @@ pub struct CartLineOut {
 
 fn cart_out(cart: Option<&Cart>) -> CartOut {
     let lines = cart.map_or(&[][..], |cart| &cart.lines);
-    let line = |line: &super::CartLine| {
-        let offer = line.offer.as_ref();
-        let product = offer.map(|offer| &offer.product);
-        CartLineOut {
-            price_id: line.price.to_string(),
-            quantity: line.quantity,
-            for_sale: offer.is_some(),
-            product_id: product.map(|product| product.id.to_string()),
-            title: product.map(|product| product.name.clone()),
-            seller: product.map(|product| product.seller.name.clone()),
-            unit_minor: offer.map(|offer| offer.price.amount.minor()),
-            amount_minor: line.amount().map(|amount| amount.minor()),
-        }
+    let line = |line: &super::CartLine| CartLineOut {
+        price_id: line.price.to_string(),
+        quantity: line.quantity,
+        for_sale: line.unit().is_some(),
+        product_id: line
+            .offer
+            .as_ref()
+            .map(|offer| offer.product.id.to_string()),
+        bundle_id: line.bundle.as_ref().map(|one| one.bundle.id.to_string()),
+        title: line.name().map(str::to_owned),
+        seller: line.seller().map(|(_, name)| name.to_owned()),
+        unit_minor: line.unit().map(|unit| unit.minor()),
+        amount_minor: line.amount().map(|amount| amount.minor()),
     };
     let amounts = lines.iter().filter_map(super::CartLine::amount);
     CartOut {

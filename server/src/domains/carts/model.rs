@@ -1,6 +1,7 @@
 //! A cart. Pure.
 
 use crate::caller::Denied;
+use crate::domains::bundles::Offered;
 use crate::domains::catalog::Offer;
 use crate::store::StoreError;
 use mintreu::id::{AccountId, CartId, PriceId};
@@ -24,15 +25,44 @@ pub struct CartLine {
     pub price: PriceId,
     /// How many.
     pub quantity: i64,
-    /// What it is now; `None` when it is no longer for sale.
+    /// What it is now; `None` when it is no longer for sale, or a bundle's price.
     pub offer: Option<Offer>,
+    /// The bundle whose price it is, sold or not.
+    pub bundle: Option<Offered>,
 }
 
 impl CartLine {
+    /// What one costs, before codes; `None` when it is no longer for sale.
+    pub fn unit(&self) -> Option<Money> {
+        let bundle = self.bundle.as_ref().filter(|bundle| bundle.is_for_sale());
+        let offer = self.offer.as_ref().map(|offer| offer.price.amount);
+        offer.or(bundle.map(|bundle| bundle.price.amount))
+    }
+
     /// What it costs, before codes; `None` when it is no longer for sale.
     pub fn amount(&self) -> Option<Money> {
-        let offer = self.offer.as_ref()?;
-        offer.price.amount.checked_mul(self.quantity).ok()
+        self.unit()?.checked_mul(self.quantity).ok()
+    }
+
+    /// What it is called, for as long as that is known.
+    pub fn name(&self) -> Option<&str> {
+        let offer = self.offer.as_ref().map(|offer| offer.product.name.as_str());
+        offer.or(self
+            .bundle
+            .as_ref()
+            .map(|bundle| bundle.bundle.name.as_str()))
+    }
+
+    /// Who sells it, and how they are called.
+    pub fn seller(&self) -> Option<(AccountId, &str)> {
+        match (&self.offer, &self.bundle) {
+            (Some(offer), _) => {
+                let seller = &offer.product.seller;
+                Some((seller.account, seller.name.as_str()))
+            }
+            (None, Some(bundle)) => Some((bundle.bundle.seller, bundle.seller.as_str())),
+            (None, None) => None,
+        }
     }
 }
 
@@ -54,8 +84,8 @@ pub struct Cart {
 impl Cart {
     /// The currency of what is for sale in it.
     pub fn currency(&self) -> Option<Currency> {
-        let mut offers = self.lines.iter().filter_map(|line| line.offer.as_ref());
-        offers.next().map(|offer| offer.price.amount.currency())
+        let mut units = self.lines.iter().filter_map(CartLine::unit);
+        units.next().map(|unit| unit.currency())
     }
 
     /// The line of that price.

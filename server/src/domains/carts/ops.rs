@@ -1,9 +1,10 @@
 //! Use cases of carts.
 
-use super::model::{Cart, CartError, Owner};
+use super::model::{Cart, CartError, CartLine, Owner};
 use super::sql;
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
+use crate::domains::bundles;
 use crate::domains::catalog;
 use crate::queue::JobError;
 use crate::store::{StoreError, Tx};
@@ -94,15 +95,22 @@ fn new_cart(cx: &mut Cx<'_>) -> Result<Cart, CartError> {
 
 /// Whether a price may be put into the cart.
 fn fits(cx: &mut Cx<'_>, cart: &Cart, price: PriceId) -> Result<(), CartError> {
-    let offer = catalog::offer(cx.tx, cx.caller.tenant, price)?;
-    let offer = offer.ok_or(CartError::OfferGone)?;
-    if Some(offer.product.seller.account) == cx.caller.account {
+    let mut wanted = CartLine {
+        price,
+        quantity: 1,
+        offer: None,
+        bundle: None,
+    };
+    fill(cx.tx, cx.caller.tenant, &mut wanted)?;
+    let unit = wanted.unit().ok_or(CartError::OfferGone)?;
+    let seller = wanted.seller().map(|(account, _)| account);
+    if seller.is_some() && seller == cx.caller.account {
         return Err(CartError::OwnProduct);
     }
     if cart.line(price).is_none() && cart.lines.len() >= MAX_LINES {
         return Err(CartError::Full);
     }
-    let wanted = offer.price.amount.currency();
+    let wanted = unit.currency();
     match cart.currency() {
         Some(cart) if cart != wanted => Err(CartError::Currency { cart, wanted }),
         _ => Ok(()),
@@ -120,9 +128,18 @@ fn touched(cx: &mut Cx<'_>, cart: &Cart) -> Result<CartId, CartError> {
 
 fn with_offers(tx: &mut dyn Tx, tenant: TenantId, mut cart: Cart) -> Result<Cart, StoreError> {
     for line in &mut cart.lines {
-        line.offer = catalog::offer(tx, tenant, line.price)?;
+        fill(tx, tenant, line)?;
     }
     Ok(cart)
+}
+
+/// Looks up what a line's price sells: a product, or a bundle.
+fn fill(tx: &mut dyn Tx, tenant: TenantId, line: &mut CartLine) -> Result<(), StoreError> {
+    line.offer = catalog::offer(tx, tenant, line.price)?;
+    if line.offer.is_none() {
+        line.bundle = bundles::offer(tx, tenant, line.price)?;
+    }
+    Ok(())
 }
 
 /// The owner's cart as it stands now; `None` when there is none.

@@ -112,6 +112,7 @@ fn with_lines(tx: &mut dyn Tx, tenant: TenantId, row: &Row) -> Result<Cart, Stor
             price: row.id("price_id", PriceId::from_bytes)?,
             quantity: row.int("quantity")?,
             offer: None,
+            bundle: None,
         })
     };
     let lines = tx.query(LINES, &of(tenant, id))?;

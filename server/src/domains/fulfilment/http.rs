@@ -52,6 +52,7 @@ impl From<FulfilmentError> for Problem {
             E::Billing(error) => error.into(),
             E::Invoice(error) => error.into(),
             E::Cart(error) => error.into(),
+            E::Bundle(error) => error.into(),
             E::Gift(error) => error.into(),
             E::Promotion(error) => error.into(),
             E::Subscription(error) => error.into(),

@@ -3,6 +3,7 @@
 use super::quote::Quoted;
 use crate::caller::Denied;
 use crate::domains::billing::BillingError;
+use crate::domains::bundles::BundleError;
 use crate::domains::carts::CartError;
 use crate::domains::gifts::GiftError;
 use crate::domains::invoicing::InvoiceError;
@@ -44,6 +45,9 @@ pub enum FulfilmentError {
     /// Carts.
     #[error(transparent)]
     Cart(#[from] CartError),
+    /// Bundles.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// Gifts.
     #[error(transparent)]
     Gift(#[from] GiftError),

@@ -62,9 +62,18 @@ pub struct Promise {
     /// Versions and hashes of what is agreed to.
     texts: Vec<(String, String)>,
     lines: Vec<Shown>,
-    /// Which price each line was asked for; the line itself names what is charged, which may be
-    /// its stand-in for the buyer's country.
-    asked: Vec<String>,
+    /// What was asked for. A line names what is charged, which may be a price's stand-in for the
+    /// buyer's country, or one of a bundle's parts.
+    asked: Vec<Asked>,
+}
+
+/// One thing that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Asked {
+    price: String,
+    quantity: i64,
+    #[serde(default)]
+    named: Option<i64>,
 }
 
 /// Which figure of a line changed.
@@ -150,7 +159,11 @@ impl Promise {
             asked: wanted
                 .items
                 .iter()
-                .map(|item| item.price.to_string())
+                .map(|item| Asked {
+                    price: item.price.to_string(),
+                    quantity: item.quantity,
+                    named: item.named,
+                })
                 .collect(),
         }
     }
@@ -210,12 +223,12 @@ impl Promise {
 
     /// What was asked for.
     pub fn wanted(&self) -> Result<Wanted, FulfilmentError> {
-        let items = self.lines.iter().zip(&self.asked).map(|(line, asked)| {
-            let price = PriceId::parse(asked);
+        let items = self.asked.iter().map(|asked| {
+            let price = PriceId::parse(&asked.price);
             Ok(Item {
                 price: price.map_err(|_| FulfilmentError::QuoteMalformed)?,
-                quantity: line.quantity,
-                named: line.named.then_some(line.unit),
+                quantity: asked.quantity,
+                named: asked.named,
             })
         });
         Ok(Wanted {

@@ -6,11 +6,14 @@ use crate::app::ReadCx;
 use crate::caller::Caller;
 use crate::custody::Custody;
 use crate::domains::accounts;
+use crate::domains::bundles::{self, BundleError, Gone, Offered, Part};
 use crate::domains::catalog::{self, Offer, Price, PriceModel};
-use crate::domains::fees::Resolver;
+use crate::domains::fees::{Agreed, Resolver};
 use crate::domains::gifts::{GiftError, NewGift};
 use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
-use crate::domains::orders::{self, MAX_LINES, MAX_QUANTITY, NewLine, OrderError, SplitAmounts};
+use crate::domains::orders::{
+    self, InBundle, MAX_LINES, MAX_QUANTITY, NewLine, OrderError, SplitAmounts,
+};
 use crate::domains::promotions::{self, Asked, Buyer, Candidate, Discount, Refusal};
 use crate::domains::taxes::{self, Tax};
 use crate::store::{StoreError, Tx};
@@ -161,11 +164,17 @@ fn offered(
         if !(1..=MAX_QUANTITY).contains(&item.quantity) {
             return Err(OrderError::Quantity.into());
         }
-        let offer = catalog::offer(tx, tenant, item.price)?;
-        let offer = at_home(
-            offer.ok_or(OrderError::OfferGone)?,
-            wanted.country.as_deref(),
-        );
+        let Some(offer) = catalog::offer(tx, tenant, item.price)? else {
+            let found = bundles::offer(tx, tenant, item.price)?;
+            let bundle = sold(found.ok_or(OrderError::OfferGone)?)?;
+            same_currency(&lines, bundle.price.amount)?;
+            for part in &bundle.parts {
+                let fee = fees.product(tx, &part.offer.product)?;
+                lines.push(of_bundle((&bundle, part), item.quantity, fee)?);
+            }
+            continue;
+        };
+        let offer = at_home(offer, wanted.country.as_deref());
         let price = &offer.price;
         if !price.serves(wanted.country.as_deref()) {
             let countries = price.bounds.countries.clone();
@@ -176,10 +185,7 @@ fn offered(
         }
         let unit = unit(price, item.named)?;
         let named = price.minimum().is_some();
-        let first = lines.first().map(|line| line.unit.currency());
-        if first.is_some_and(|currency| currency != unit.currency()) {
-            return Err(OrderError::CurrencyMixed.into());
-        }
+        same_currency(&lines, unit)?;
         lines.push(NewLine {
             fee: fees.product(tx, &offer.product)?,
             offer,
@@ -188,9 +194,59 @@ fn offered(
             named,
             discount: Money::zero(unit.currency()),
             discount_why: String::new(),
+            bundle: None,
         });
     }
+    if lines.len() > MAX_LINES {
+        return Err(OrderError::Lines.into());
+    }
     Ok(lines)
+}
+
+fn same_currency(lines: &[NewLine], unit: Money) -> Result<(), OrderError> {
+    let first = lines.first().map(|line| line.unit.currency());
+    match first {
+        Some(currency) if currency != unit.currency() => Err(OrderError::CurrencyMixed),
+        _ => Ok(()),
+    }
+}
+
+/// The bundle, if it is sold; else which product keeps it from being.
+fn sold(bundle: Offered) -> Result<Offered, BundleError> {
+    let name = bundle.bundle.name.clone();
+    match &bundle.gone {
+        None => Ok(bundle),
+        Some(Gone::Withdrawn) => Err(BundleError::Withdrawn(name)),
+        Some(Gone::Product(product)) => Err(BundleError::Incomplete {
+            bundle: name,
+            product: product.clone(),
+        }),
+    }
+}
+
+/// One product's line of a bundle, at its share.
+fn of_bundle(
+    (bundle, part): (&Offered, &Part),
+    quantity: i64,
+    fee: Agreed,
+) -> Result<NewLine, OrderError> {
+    let bounds = &part.offer.price.bounds;
+    if let Some(most) = bounds.most.filter(|most| *most < quantity) {
+        return Err(OrderError::TooMany(most));
+    }
+    Ok(NewLine {
+        offer: part.offer.clone(),
+        quantity,
+        unit: part.share,
+        named: false,
+        discount: Money::zero(part.share.currency()),
+        discount_why: String::new(),
+        fee,
+        bundle: Some(InBundle {
+            id: bundle.bundle.id,
+            title: bundle.bundle.name.clone(),
+        }),
+    })
 }
 
 /// The offer at what a buyer there pays for it.

@@ -106,5 +106,6 @@ fn line(cx: &mut Cx<'_>, new: &PlaceBill<'_>, buyer: &taxes::Buyer) -> Result<Li
         tax,
         split,
         terms: new.terms.clone(),
+        bundle: None,
     })
 }

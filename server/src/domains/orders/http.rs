@@ -111,6 +111,9 @@ pub struct LineOut {
     /// What was taxed.
     tax_base_minor: i64,
     amount_minor: i64,
+    /// The bundle that it was sold in, at its share of the bundle's price.
+    bundle_id: Option<String>,
+    bundle_title: Option<String>,
 }
 
 impl From<&Order> for OrderOut {
@@ -145,6 +148,8 @@ impl From<&Line> for LineOut {
             tax_inclusive: line.tax.inclusive,
             tax_base_minor: line.split.tax_base().minor(),
             amount_minor: line.split.charged.minor(),
+            bundle_id: line.bundle.as_ref().map(|bundle| bundle.id.to_string()),
+            bundle_title: line.bundle.as_ref().map(|bundle| bundle.title.clone()),
         }
     }
 }

@@ -27,8 +27,8 @@ pub mod sql;
 pub use bills::{PlaceBill, place_bill};
 pub use invoices::{Invoiced, invoice_order};
 pub use model::{
-    AccessToken, Line, Order, OrderError, OrderEvent, OrderState, Quote, SplitAmounts, Step,
-    next_state,
+    AccessToken, InBundle, Line, Order, OrderError, OrderEvent, OrderState, Quote, SplitAmounts,
+    Step, next_state,
 };
 pub use ops::{
     Buyer, History, MAX_LINES, MAX_QUANTITY, NewLine, PlaceOrder, Sale, SalesPage, SalesQuery,

@@ -5,7 +5,7 @@ use crate::domains::catalog::model::{Kind, LicenseTerms, Period, PriceModel};
 use crate::domains::ledger::{Parts, Split, SplitError, Traffic};
 use crate::domains::taxes::Tax;
 use crate::store::StoreError;
-use mintreu::id::{AccountId, OrderId, OrderLineId, PriceId, ProductId};
+use mintreu::id::{AccountId, BundleId, OrderId, OrderLineId, PriceId, ProductId};
 use mintreu::{Money, Timestamp};
 use std::fmt;
 
@@ -209,6 +209,17 @@ pub struct Line {
     pub split: SplitAmounts,
     /// What a license grants, as it was sold.
     pub terms: LicenseTerms,
+    /// The bundle that it was sold in, if it was.
+    pub bundle: Option<InBundle>,
+}
+
+/// The bundle that a line was sold in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InBundle {
+    /// Which.
+    pub id: BundleId,
+    /// What it was called at the sale.
+    pub title: String,
 }
 
 /// The figures of a stored split; its words are kept beside, as text.

@@ -1,8 +1,8 @@
 //! Use cases of orders: place one, move it, and show it to those who may see it.
 
 use super::model::{
-    AccessToken, Line, Order, OrderError, OrderEvent, OrderState, Quote, SplitAmounts, Step,
-    next_state,
+    AccessToken, InBundle, Line, Order, OrderError, OrderEvent, OrderState, Quote, SplitAmounts,
+    Step, next_state,
 };
 use super::sql::{self, StoredOrder};
 use crate::app::{Cx, ReadCx};
@@ -57,6 +57,8 @@ pub struct NewLine {
     pub discount_why: String,
     /// The platform's share, and whose rule it is.
     pub fee: Agreed,
+    /// The bundle that it is sold in, at its share of the bundle's price.
+    pub bundle: Option<InBundle>,
 }
 
 /// What to place.
@@ -184,11 +186,15 @@ pub fn divide(
     }
     let mut splits = split_sale(&sold, tariff)?;
     for (line, split) in lines.iter().zip(&mut splits) {
-        let lowered = line.named || line.discount.minor() > 0;
+        let lowered = line.named || line.discount.minor() > 0 || line.bundle.is_some();
         if lowered && split.shortfall.minor() > 0 {
             return Err(OrderError::BelowFees);
         }
         say(split, "discount", &line.discount_why);
+        if let Some(bundle) = &line.bundle {
+            let why = format!("its share of the price of {}", bundle.title);
+            say(split, "gross", &why);
+        }
         say(split, "platform_fee", &line.fee.why);
     }
     let figures = splits.iter().map(SplitAmounts::of);
@@ -236,6 +242,7 @@ fn agreed(id: OrderLineId, (new, split, tax): (&NewLine, SplitAmounts, &Tax)) ->
         tax: tax.clone(),
         split,
         terms: new.offer.terms().clone(),
+        bundle: new.bundle.clone(),
     }
 }
 

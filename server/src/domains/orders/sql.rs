@@ -1,12 +1,12 @@
 //! SQL of the orders' tables.
 
-use super::model::{Line, Order, OrderState, SplitAmounts};
+use super::model::{InBundle, Line, Order, OrderState, SplitAmounts};
 use super::ops::{Sale, SalesTotal};
 use crate::domains::catalog::{Kind, Period, PriceModel};
 use crate::domains::ledger::Traffic;
 use crate::domains::taxes::{Tax, Why};
 use crate::store::{Row, StoreError, Tx, Value};
-use mintreu::id::{AccountId, OrderId, OrderLineId, PriceId, ProductId, TenantId};
+use mintreu::id::{AccountId, BundleId, OrderId, OrderLineId, PriceId, ProductId, TenantId};
 use mintreu::{Currency, Money, Timestamp};
 
 const INSERT_ORDER: &str = "\
@@ -23,11 +23,12 @@ INSERT INTO order_line (tenant_id, order_line_id, order_id, position, product_id
     seller_id, seller_of_record, title, product_code, product_slug, product_kind, price_model,
     price_period, quantity, currency, unit_minor, gross_minor, discount_minor, tax_minor, tax_bps,
     tax_reason, tax_code, tax_jurisdiction, tax_inclusive, tax_base, charged_minor,
-    platform_fee_minor, payment_fee_minor, affiliate_minor, seller_net_minor, split, terms)
+    platform_fee_minor, payment_fee_minor, affiliate_minor, seller_net_minor, split, terms,
+    bundle_id, bundle_title)
 VALUES (:tenant, :line, :order, :position, :product, :price, :seller, 'platform', :title, :code,
     :slug, :kind, :model, :period, :quantity, :currency, :unit, :gross, :discount, :tax, :tax_bps,
     :tax_reason, :tax_code, :jurisdiction, :inclusive, :tax_base, :charged, :platform_fee,
-    :payment_fee, :affiliate, :seller_net, :split, :terms)";
+    :payment_fee, :affiliate, :seller_net, :split, :terms, :bundle, :bundle_title)";
 
 const FIND_ORDER: &str = "\
 SELECT order_id, account_id, state, currency, total_minor, traffic, access_hash,
@@ -39,7 +40,7 @@ SELECT order_line_id, product_id, price_id, seller_id, title, product_code, prod
     product_kind, price_model, price_period, quantity, currency, unit_minor, gross_minor,
     discount_minor, tax_minor, tax_bps, tax_reason, tax_code, tax_jurisdiction, tax_inclusive,
     charged_minor, platform_fee_minor, payment_fee_minor, affiliate_minor, seller_net_minor,
-    split, terms
+    split, terms, bundle_id, bundle_title
 FROM order_line WHERE tenant_id = :tenant AND order_id = :order ORDER BY position";
 
 const MOVE_ORDER: &str = "\
@@ -187,6 +188,13 @@ fn line(row: &Row) -> Result<Line, StoreError> {
         tax: tax(row)?,
         split: split(row)?,
         terms: serde_json::from_str(&row.text("terms")?).map_err(shape)?,
+        bundle: match row.opt_id("bundle_id", BundleId::from_bytes)? {
+            Some(id) => Some(InBundle {
+                id,
+                title: row.opt_text("bundle_title")?.unwrap_or_default(),
+            }),
+            None => None,
+        },
     })
 }
 
@@ -252,6 +260,7 @@ pub(super) fn insert_lines(
 
 /// What was agreed, as parameters.
 fn agreed(line: &Line) -> Result<Vec<(&'static str, Value)>, StoreError> {
+    let bundle = line.bundle.as_ref();
     Ok(vec![
         ("line", line.id.as_bytes().into()),
         ("product", line.product.as_bytes().into()),
@@ -274,6 +283,11 @@ fn agreed(line: &Line) -> Result<Vec<(&'static str, Value)>, StoreError> {
         (
             "terms",
             serde_json::to_string(&line.terms).map_err(shape)?.into(),
+        ),
+        ("bundle", bundle.map(|bundle| bundle.id.as_bytes()).into()),
+        (
+            "bundle_title",
+            bundle.map(|bundle| bundle.title.as_str()).into(),
         ),
     ])
 }

@@ -2,8 +2,8 @@
 
 use super::{
     AskRefund, Decide, Decided, Decision, Dispute, DisputeState, OfLine, QueueQuery, Reason,
-    Refund, RefundError, RefundOrder, RefundSale, decide, dispute_queue, of_line, queued,
-    refund_order, refund_sale,
+    Refund, RefundBundle, RefundError, RefundOrder, RefundSale, decide, dispute_queue, of_line,
+    queued, refund_bundle, refund_order, refund_sale,
 };
 use crate::app::App;
 use crate::caller::Capability;
@@ -67,9 +67,13 @@ impl From<RefundError> for Problem {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundIn {
-    /// Of which line; every line that one may refund when absent.
+    /// Of which line; every line that one may refund when absent. Of a line that was sold in a bundle,
+    /// a seller refunds all of the bundle, unless `only_line` says otherwise.
     #[serde(default)]
     order_line_id: Option<String>,
+    /// Of a bundle, this line alone, at its share.
+    #[serde(default)]
+    only_line: bool,
     /// In minor units of the order's currency; all that is left when absent.
     #[serde(default)]
     amount_minor: Option<i64>,
@@ -128,21 +132,30 @@ async fn post_refund(
     };
     let caller = &visitor.caller;
     let platform = caller.may(Capability::Administer);
+    let only_line = given.only_line;
     let refund_id = match (key.over(&body.bytes), platform) {
         (Some(key), true) => {
             app.transact_once(caller, key, RefundOrder(wanted), refund_order)
                 .await?
         }
-        (Some(key), false) => {
+        (Some(key), false) if only_line => {
             app.transact_once(caller, key, RefundSale(wanted), refund_sale)
+                .await?
+        }
+        (Some(key), false) => {
+            app.transact_once(caller, key, RefundBundle(wanted), refund_bundle)
                 .await?
         }
         (None, true) => {
             app.transact(caller, RefundOrder(wanted), refund_order)
                 .await?
         }
-        (None, false) => {
+        (None, false) if only_line => {
             app.transact(caller, RefundSale(wanted), refund_sale)
+                .await?
+        }
+        (None, false) => {
+            app.transact(caller, RefundBundle(wanted), refund_bundle)
                 .await?
         }
     };

@@ -39,11 +39,14 @@ pub use model::{
     By, Dispute, DisputeState, LineReversal, Reason, Refund, RefundError, RefundState,
     ReversalState, Taken,
 };
-pub use ops::{AskRefund, Heard, RefundOrder, RefundSale, hear, refund_order, refund_sale};
+pub use ops::{
+    AskRefund, Heard, RefundBundle, RefundOrder, RefundSale, hear, refund_bundle, refund_order,
+    refund_sale,
+};
 pub use pages::{
     OfLine, OfOrder, ends_subscription, of_line, of_order, open_disputes, taken_by_bank, taken_of,
 };
-pub use preview::{LicenseFate, Preview, preview_sale};
+pub use preview::{LicenseFate, Preview, preview_bundle, preview_sale};
 pub use queue::{
     Decide, Decided, Decision, Queue, QueueQuery, Queued, decide, dispute_queue, queued,
 };

@@ -71,19 +71,53 @@ impl Command for RefundOrder {
     }
 }
 
+/// A seller refunds all of the bundle that a line of theirs was sold in; the line alone where it was
+/// sold in none.
+#[derive(Debug, Clone)]
+pub struct RefundBundle(pub AskRefund);
+
+impl Command for RefundBundle {
+    const NAME: &'static str = "refunds.refund_bundle";
+    const CAPABILITY: Capability = Capability::Sell;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.0.order.to_string())
+    }
+
+    fn contention_keys(&self) -> Vec<String> {
+        vec![self.0.order.to_string()]
+    }
+}
+
+/// Whether a refund of a line is one of the bundle that it was sold in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    Line,
+    Bundle,
+}
+
 /// Reserves a refund of the caller's own lines and plans to ask the provider; answers its id.
 pub fn refund_sale(cx: &mut Cx<'_>, cmd: &RefundSale) -> Result<String, RefundError> {
-    ask(cx, &cmd.0, By::Seller)
+    ask(cx, &cmd.0, (By::Seller, Scope::Line))
+}
+
+/// As [`refund_sale`], of the whole bundle.
+pub fn refund_bundle(cx: &mut Cx<'_>, cmd: &RefundBundle) -> Result<String, RefundError> {
+    ask(cx, &cmd.0, (By::Seller, Scope::Bundle))
 }
 
 /// As [`refund_sale`], of anybody's lines.
 pub fn refund_order(cx: &mut Cx<'_>, cmd: &RefundOrder) -> Result<String, RefundError> {
-    ask(cx, &cmd.0, By::Platform)
+    ask(cx, &cmd.0, (By::Platform, Scope::Line))
 }
 
-fn ask(cx: &mut Cx<'_>, wanted: &AskRefund, by: By) -> Result<String, RefundError> {
+fn ask(
+    cx: &mut Cx<'_>,
+    wanted: &AskRefund,
+    (by, scope): (By, Scope),
+) -> Result<String, RefundError> {
     let book = Book::open(cx, wanted.order)?;
-    let (tenant, asker) = (cx.caller.tenant, (by, cx.caller.account));
+    let (tenant, asker) = (cx.caller.tenant, (by, cx.caller.account, scope));
     let (lines, amount) = consider(cx.tx, tenant, (&book, wanted), asker)?;
     let payment = paid_by(cx, &book)?;
     let refund = Refund {
@@ -118,12 +152,12 @@ pub(super) fn consider(
     tx: &mut dyn Tx,
     tenant: TenantId,
     (book, wanted): (&Book, &AskRefund),
-    (by, account): (By, Option<AccountId>),
+    (by, account, scope): (By, Option<AccountId>, Scope),
 ) -> Result<(Vec<Line>, Money), RefundError> {
     if wanted.note.chars().count() > MAX_NOTE {
         return Err(RefundError::NoteTooLong);
     }
-    let lines = lines_of(book, wanted.line, (by, account))?;
+    let lines = lines_of(book, (wanted.line, scope), (by, account))?;
     check(book)?;
     let left = book.left_of(&lines)?;
     if let (By::Seller, Some(seller)) = (by, account)
@@ -144,11 +178,15 @@ pub(super) fn consider(
 /// The lines that the asker may refund, of those that are wanted.
 fn lines_of(
     book: &Book,
-    wanted: Option<OrderLineId>,
+    (wanted, scope): (Option<OrderLineId>, Scope),
     (by, seller): (By, Option<AccountId>),
 ) -> Result<Vec<Line>, RefundError> {
+    let line = book.order.lines.iter().find(|line| Some(line.id) == wanted);
+    let bundle = line.and_then(|line| line.bundle.as_ref());
+    let bundle = bundle.filter(|_| scope == Scope::Bundle);
+    let together = |line: &Line| bundle.is_some() && line.bundle.as_ref() == bundle;
     let may = |line: &&Line| by != By::Seller || Some(line.seller) == seller;
-    let asked = |line: &&Line| wanted.is_none_or(|id| id == line.id);
+    let asked = |line: &&Line| wanted.is_none_or(|id| id == line.id) || together(line);
     let lines = book.order.lines.iter().filter(may).filter(asked);
     let lines: Vec<_> = lines.cloned().collect();
     if lines.is_empty() {

@@ -104,6 +104,8 @@ pub struct OfLine {
     pub disputes: Vec<Dispute>,
     /// What is left to refund.
     pub left: Money,
+    /// The same of all of the bundle that it was sold in; `None` when it was sold in none.
+    pub bundle_left: Option<Money>,
     /// Whether a refund would be refused because a bank asks.
     pub disputed: bool,
     /// What is, or was, held of the seller's part.
@@ -136,6 +138,7 @@ pub fn of_line(cx: &mut ReadCx<'_>, id: &OrderLineId) -> Result<OfLine, RefundEr
         }
     }
     let left = left(&line, &of_line)?;
+    let bundle_left = bundle_left(&order, &line, &reversals)?;
     let source = line.id.to_string();
     Ok(OfLine {
         hold: ledger::hold_of(cx.tx, tenant, &source)?,
@@ -147,7 +150,25 @@ pub fn of_line(cx: &mut ReadCx<'_>, id: &OrderLineId) -> Result<OfLine, RefundEr
         order,
         refunds,
         left,
+        bundle_left,
     })
+}
+
+/// What is left of all of the bundle that a line was sold in.
+fn bundle_left(
+    order: &Order,
+    line: &Line,
+    reversals: &[LineReversal],
+) -> Result<Option<Money>, RefundError> {
+    if line.bundle.is_none() {
+        return Ok(None);
+    }
+    let mut sum = Money::zero(order.total.currency());
+    for part in order.lines.iter().filter(|part| part.bundle == line.bundle) {
+        let of_part: Vec<_> = reversals.iter().filter(|one| one.line == part.id).collect();
+        sum = sum.checked_add(left(part, &of_part)?)?;
+    }
+    Ok(Some(sum))
 }
 
 fn left(line: &Line, reversals: &[&LineReversal]) -> Result<Money, RefundError> {

@@ -2,7 +2,7 @@
 
 use super::effect::{self, Book};
 use super::model::{By, RefundError};
-use super::ops::{self, RefundSale};
+use super::ops::{self, AskRefund, RefundBundle, RefundSale, Scope};
 use crate::app::ReadCx;
 use crate::domains::ledger::{self, Fees, Parts};
 use crate::domains::licensing;
@@ -45,9 +45,18 @@ pub enum LicenseFate {
 
 /// What [`ops::refund_sale`] would do now, or why it would refuse.
 pub fn preview_sale(cx: &mut ReadCx<'_>, wanted: &RefundSale) -> Result<Preview, RefundError> {
-    let (tenant, wanted) = (cx.caller.tenant, &wanted.0);
+    preview(cx, &wanted.0, Scope::Line)
+}
+
+/// What [`ops::refund_bundle`] would do now, or why it would refuse.
+pub fn preview_bundle(cx: &mut ReadCx<'_>, wanted: &RefundBundle) -> Result<Preview, RefundError> {
+    preview(cx, &wanted.0, Scope::Bundle)
+}
+
+fn preview(cx: &mut ReadCx<'_>, wanted: &AskRefund, scope: Scope) -> Result<Preview, RefundError> {
+    let tenant = cx.caller.tenant;
     let book = Book::read(cx.tx, tenant, wanted.order)?;
-    let asker = (By::Seller, cx.caller.account);
+    let asker = (By::Seller, cx.caller.account, scope);
     let (lines, amount) = ops::consider(cx.tx, tenant, (&book, wanted), asker)?;
     let none = Money::zero(amount.currency());
     let planned = effect::plan(&book, &lines, (amount, none), "preview")?;

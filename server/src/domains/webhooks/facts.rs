@@ -211,6 +211,7 @@ fn line(line: &Line) -> Value {
         "payment_fee_minor": line.split.payment_fee.minor(),
         "affiliate_minor": line.split.affiliate.minor(),
         "seller_minor": line.split.seller.minor(),
+        "bundle_id": line.bundle.as_ref().map(|bundle| bundle.id.to_string()),
     })
 }
 

@@ -152,7 +152,7 @@ fn read_percent(text: &str) -> Option<u32> {
     Some(whole.parse::<u32>().ok()? * 100 + part)
 }
 
-fn amounts_text(amounts: &[Amount]) -> String {
+pub(super) fn amounts_text(amounts: &[Amount]) -> String {
     let texts = amounts.iter().filter_map(|amount| {
         let currency = Currency::parse(&amount.currency).ok()?;
         Some(Money::new(amount.amount_minor, currency).to_string())
@@ -160,7 +160,7 @@ fn amounts_text(amounts: &[Amount]) -> String {
     texts.collect::<Vec<_>>().join(", ")
 }
 
-fn read_amounts(text: &str) -> Option<Vec<Amount>> {
+pub(super) fn read_amounts(text: &str) -> Option<Vec<Amount>> {
     let parts = text
         .split(',')
         .map(str::trim)

@@ -5,6 +5,7 @@
 //! * Figures come from the same rows as the lists beneath them.
 
 mod batch_form;
+pub mod bundles;
 mod coupon_form;
 pub mod coupons;
 pub mod deliveries;
@@ -57,6 +58,7 @@ pub struct Tab {
 pub(super) enum At {
     Overview,
     Products,
+    Bundles,
     Coupons,
     Embed,
     Sales,
@@ -72,6 +74,7 @@ pub(super) fn tabs(page: &Page, at: At) -> Vec<Tab> {
     let all = [
         (At::Overview, "/sell", page.say("sell-overview")),
         (At::Products, "/sell/products", page.say("sell-products")),
+        (At::Bundles, "/sell/bundles", page.say("sell-bundles")),
         (At::Coupons, "/sell/coupons", page.say("sell-coupons")),
         (At::Embed, "/sell/embed", page.say("sell-embed")),
         (At::Sales, "/sell/sales", page.say("sell-sales")),

@@ -9,8 +9,8 @@ use super::sales::amount;
 use crate::domains::ledger::{Fees, Part};
 use crate::domains::refunds::model::MAX_NOTE;
 use crate::domains::refunds::{
-    AskRefund, LicenseFate, OfLine, Preview, Reason, RefundError, RefundSale, preview_sale,
-    refund_sale,
+    AskRefund, LicenseFate, OfLine, Preview, Reason, RefundBundle, RefundError, RefundSale,
+    preview_bundle, preview_sale, refund_bundle, refund_sale,
 };
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Idempotent};
@@ -29,6 +29,8 @@ pub struct RefundForm {
     note: String,
     keep: String,
     end: String,
+    /// `on` for all of the bundle that the line was sold in.
+    whole: String,
     left: String,
     key: String,
     /// `confirm` or `change` on the second page; empty on the first.
@@ -41,10 +43,23 @@ type Mistake = (&'static str, String);
 impl RefundForm {
     /// A form that asks for all that is left.
     pub(super) fn of(found: &OfLine) -> Self {
+        let whole = found.bundle_left.map_or("", |_| "on").to_owned();
         Self {
-            amount: amount(found.left),
+            amount: amount(found.bundle_left.unwrap_or(found.left)),
+            whole,
             ..Self::default()
         }
+    }
+
+    /// Whether all of the line's bundle is meant.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole == "on"
+    }
+
+    /// What is left of what is meant.
+    pub(super) fn left_of(&self, found: &OfLine) -> mintreu::Money {
+        let whole = found.bundle_left.filter(|_| self.is_whole());
+        whole.unwrap_or(found.left)
     }
 
     pub(super) fn keeps(&self) -> bool {
@@ -74,7 +89,7 @@ pub(super) fn fields(
     let mut reasons = vec![choice("", page.say("refund-reason-choose"))];
     let all = Reason::ALL.into_iter();
     reasons.extend(all.map(|reason| choice(reason.code(), reason_text(page, reason))));
-    let left = page.format.money(found.left);
+    let left = page.format.money(form.left_of(found));
     let currency = found.left.currency();
     let label = page.say_one("refund-amount", "currency", currency.code());
     vec![
@@ -133,12 +148,19 @@ pub async fn refund(
         }
         Ok(wanted) => {
             let caller = &ask.visitor.caller;
-            match ask.app.read(caller, RefundSale(wanted), preview_sale).await {
+            let preview = match form.is_whole() {
+                true => {
+                    let wanted = RefundBundle(wanted);
+                    ask.app.read(caller, wanted, preview_bundle).await
+                }
+                false => ask.app.read(caller, RefundSale(wanted), preview_sale).await,
+            };
+            match preview {
                 Ok(preview) => {
                     let mut random = [0; 16];
                     (ask.app.entropy)(&mut random);
                     form.key = URL_SAFE_NO_PAD.encode(random);
-                    form.left = found.left.minor().to_string();
+                    form.left = form.left_of(&found).minor().to_string();
                     return html(&RefundPage::new(&ask, &found, form, &preview));
                 }
                 Err(error) => mistake_of(&ask.page("sale-title"), error)?,
@@ -163,10 +185,18 @@ async fn carry_out(
         &form.note,
         &form.keep,
         &form.end,
+        &form.whole,
         &form.left,
     ];
     let promise = Idempotent::of("sale-refund", &form.key, &fields);
     let caller = &ask.visitor.caller;
+    if form.is_whole() {
+        let wanted = RefundBundle(wanted);
+        let asked = ask
+            .app
+            .transact_once(caller, promise, wanted, refund_bundle);
+        return asked.await;
+    }
     ask.app
         .transact_once(caller, promise, RefundSale(wanted), refund_sale)
         .await

@@ -70,7 +70,10 @@ struct FormView {
     fields: Vec<Field>,
     keep: bool,
     end: bool,
-    left_minor: i64,
+    /// What the box says that is ticked to refund all of a bundle; none for what was sold by itself.
+    whole_text: Option<String>,
+    whole: bool,
+    left_minor: String,
     problem: String,
 }
 
@@ -172,7 +175,8 @@ fn why_not(page: &Page, found: &OfLine) -> String {
         found.order.state,
         OrderState::Paid | OrderState::PartiallyRefunded
     );
-    match (found.disputed, paid && found.left.minor() > 0) {
+    let left = found.bundle_left.unwrap_or(found.left);
+    match (found.disputed, paid && left.minor() > 0) {
         (true, _) => page.say("sale-refund-disputed"),
         (false, true) => String::new(),
         (false, false) if found.line.split.charged.minor() == 0 => page.say("sale-refund-free"),
@@ -255,6 +259,8 @@ fn facts(page: &Page, found: &OfLine) -> Vec<(String, String)> {
         page.words.say_with("sale-payment-text", values)
     });
     facts.extend(payment.map(|text| (page.say("sale-payment"), text)));
+    let bundle = line.bundle.as_ref().map(|bundle| bundle.title.clone());
+    facts.extend(bundle.map(|title| (page.say("sale-bundle"), title)));
     let hold = found.hold.as_ref().map(|hold| hold.reason.clone());
     facts.extend(hold.map(|why| (page.say("sale-hold-why"), why)));
     facts
@@ -375,6 +381,16 @@ fn form_view(
         fields: refund::fields(page, found, form, mistake),
         keep: form.keeps(),
         end: form.ends(),
-        left_minor: found.left.minor(),
+        whole: form.is_whole(),
+        whole_text: found
+            .line
+            .bundle
+            .as_ref()
+            .map(|bundle| page.say_one("refund-whole-bundle", "bundle", bundle.title.as_str())),
+        // Of what a box decides, what is left is asked when the refund is looked at.
+        left_minor: match found.bundle_left {
+            Some(_) => String::new(),
+            None => found.left.minor().to_string(),
+        },
     }
 }

@@ -161,6 +161,9 @@ pub struct QuotedLineOut {
     discount_minor: i64,
     tax_minor: i64,
     amount_minor: i64,
+    /// The bundle that it is sold in, at its share of the bundle's price.
+    bundle_id: Option<String>,
+    bundle_title: Option<String>,
 }
 
 /// A code that does nothing.
@@ -195,6 +198,8 @@ fn quoted_out(promise: &Promise, text: String, quoted: &Quoted) -> SealedQuoteOu
         discount_minor: split.discount.minor(),
         tax_minor: split.tax.minor(),
         amount_minor: split.charged.minor(),
+        bundle_id: line.bundle.as_ref().map(|bundle| bundle.id.to_string()),
+        bundle_title: line.bundle.as_ref().map(|bundle| bundle.title.clone()),
     });
     let refused = quoted.refused.iter().map(|(code, refusal)| RefusedOut {
         code: code.clone(),
