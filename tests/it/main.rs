@@ -65,6 +65,7 @@ mod store_transactions;
 mod taxes;
 mod tidy;
 mod transparency;
+mod usage_invoices;
 mod web_batches;
 mod web_keys;
 mod web_pages;

@@ -4,11 +4,13 @@
 use super::letter::Letter;
 use super::ops::{NotifyError, Written, address, buyer, day, letter, order_page, subject_id};
 use crate::app::Cx;
+use crate::domains::billing;
 use crate::domains::catalog;
+use crate::domains::invoicing::{self, Invoice, State};
 use crate::domains::orders;
 use crate::domains::subscriptions::{self, Subscription};
 use crate::events::Event;
-use mintreu::id::{AccountId, OrderId, ProductId, SubscriptionId};
+use mintreu::id::{AccountId, InvoiceId, OrderId, ProductId, SubscriptionId};
 use mintreu::{Currency, Money, Timestamp};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -37,6 +39,7 @@ pub(super) const OF_SUBSCRIPTIONS: &[&str] = &[
 /// What is told of money that goes back, and of payouts.
 pub(super) const OF_MONEY: &[&str] = &[
     "dispute.opened",
+    billing::OVERDUE_FACT,
     "payout.failed",
     "payout.paid",
     "payout.returned",
@@ -49,6 +52,7 @@ pub(super) const OF_MONEY: &[&str] = &[
 pub(super) fn write(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
     match event.kind.split('.').next() {
         Some("subscription") => subscription(cx, event, base),
+        Some("invoice") => overdue(cx, event, base),
         Some("refund") => refund(cx, event, base),
         Some("dispute") => dispute(cx, event, base),
         _ => payout(cx, event, base),
@@ -175,11 +179,73 @@ fn order_of(cx: &mut Cx<'_>, event: &Event) -> Result<orders::Order, NotifyError
     Ok(orders::by_id(cx, id)?)
 }
 
+fn invoice_by(cx: &mut Cx<'_>, id: &str) -> Result<Invoice, NotifyError> {
+    let id = InvoiceId::parse(id).map_err(|error| NotifyError::Payload(error.to_string()))?;
+    invoicing::issued(cx, id)?.ok_or(NotifyError::Gone)
+}
+
+/// Where an invoice is looked at and paid: a guest needs the secret of the order that began it.
+fn invoice_page(cx: &Cx<'_>, invoice: &Invoice, base: &str) -> String {
+    let page = format!("{base}/invoices/{}", invoice.id);
+    match (invoice.customer, invoice.order) {
+        (None, Some(order)) => {
+            let token = orders::access_token(cx.keys, cx.caller.tenant, order);
+            format!("{page}?t={}", token.reveal())
+        }
+        _ => page,
+    }
+}
+
+/// An invoice that is due; what was paid or called off since the fact needs no letter.
+fn overdue(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    let invoice = invoice_by(cx, &event.subject)?;
+    if invoice.state != State::Open {
+        return Ok(None);
+    }
+    let Some(to) = buyer(cx, invoice.customer, invoice.order)? else {
+        return Ok(None);
+    };
+    let number = invoice.number_text();
+    let mut letter = letter(|words| words.say_one("fact-overdue-subject", "number", &*number));
+    let words = letter.words();
+    letter.intro.push(words.say("fact-overdue-intro"));
+    letter.fact(words.say("fact-product"), product(cx, invoice.product)?);
+    letter.fact(words.say("fact-amount"), invoice.total);
+    letter.fact(words.say("fact-due"), day(invoice.due_at));
+    letter.action(
+        words.say("fact-pay-invoice"),
+        invoice_page(cx, &invoice, base),
+    );
+    Ok(Some((to, letter)))
+}
+
 fn refund(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    if let Some(invoice) = event.data["invoice"].as_str() {
+        let invoice = invoice_by(cx, invoice)?;
+        let Some(to) = buyer(cx, invoice.customer, invoice.order)? else {
+            return Ok(None);
+        };
+        let mut letter = refund_letter(event)?;
+        let words = letter.words();
+        letter.fact(words.say("fact-invoice"), invoice.number_text());
+        let page = invoice_page(cx, &invoice, base);
+        letter.action(words.say("fact-open-invoice"), page);
+        return Ok(Some((to, letter)));
+    }
     let order = order_of(cx, event)?;
     let Some(to) = buyer(cx, order.account, Some(order.id))? else {
         return Ok(None);
     };
+    let mut letter = refund_letter(event)?;
+    let words = letter.words();
+    letter.fact(words.say("fact-order"), order.id);
+    let page = order_page(cx, order.id, base);
+    letter.action(words.say("fact-open-order"), page);
+    Ok(Some((to, letter)))
+}
+
+/// What a letter about any refund begins with.
+fn refund_letter(event: &Event) -> Result<Letter, NotifyError> {
     let (subject, intro) = match event.kind.as_str() {
         "refund.failed" => ("fact-refund-failed-subject", "fact-refund-failed-intro"),
         _ => ("fact-refund-subject", "fact-refund-intro"),
@@ -189,10 +255,7 @@ fn refund(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyE
     let words = letter.words();
     letter.intro.push(words.say(intro));
     letter.fact(words.say("fact-amount"), &amount);
-    letter.fact(words.say("fact-order"), order.id);
-    let page = order_page(cx, order.id, base);
-    letter.action(words.say("fact-open-order"), page);
-    Ok(Some((to, letter)))
+    Ok(letter)
 }
 
 /// To the seller of the order's first line: an order of several sellers is the platform's to answer

@@ -129,6 +129,12 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/invoices.csv", get(papers::csv))
         .route("/invoices/{id}", get(papers::invoice))
         .route("/invoices/{id}/buyer", post(papers::buyer))
+        .route("/invoices/{id}/pay", post(papers::money::pay))
+        .route("/invoices/{id}/void", post(papers::money::void))
+        .route(
+            "/invoices/{id}/refund",
+            get(papers::money::refund_form).post(papers::money::refund),
+        )
         .route("/invoices/{id}/invoice.pdf", get(papers::files::invoice))
         .route("/credit-notes/{id}", get(papers::credit))
         .route(

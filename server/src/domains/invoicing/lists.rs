@@ -2,6 +2,7 @@
 
 use super::credits::CreditKind;
 use super::model::{InvoiceError, State};
+use super::ops::usage_tax;
 use super::sql::lists as sql;
 use crate::app::ReadCx;
 use mintreu::id::{CreditNoteId, InvoiceId, OrderId};
@@ -97,10 +98,19 @@ pub fn papers(cx: &mut ReadCx<'_>, query: &ListPapers) -> Result<PaperPage, Invo
         before: query.after.unwrap_or((end, [0xff; 16])),
         limit: limit + 1,
     };
-    let mut papers = match query.as_seller {
+    let rows = match query.as_seller {
         true => sql::of_seller(cx.tx, &asked)?,
         false => sql::of_customer(cx.tx, &asked)?,
     };
+    let mut papers = Vec::with_capacity(rows.len());
+    for (mut paper, rated) in rows {
+        if let (true, PaperId::Invoice(id, _)) = (rated, paper.id)
+            && let Some(tax) = usage_tax(cx.tx, cx.caller.tenant, id)?
+        {
+            paper.tax = tax.amount;
+        }
+        papers.push(paper);
+    }
     let more = papers.len() as i64 > limit;
     papers.truncate(limit as usize);
     let last = papers.last().filter(|_| more);

@@ -9,7 +9,7 @@ use super::model::MAX_PAYLOAD;
 use super::sql::endpoints;
 use crate::app::Cx;
 use crate::domains::catalog;
-use crate::domains::invoicing::{self, InvoiceError};
+use crate::domains::invoicing::{self, Invoice, InvoiceError};
 use crate::domains::licensing;
 use crate::domains::orders::{self, Line, Order};
 use crate::domains::refunds::{self, RefundError};
@@ -40,7 +40,10 @@ pub const TOLD: &[(&str, Tell)] = &[
     ("dispute.warned", dispute),
     ("dispute.won", dispute),
     ("invoice.finalized", invoice),
+    ("invoice.overdue", invoice),
     ("invoice.paid", invoice),
+    ("invoice.payment_failed", invoice),
+    ("invoice.voided", invoice),
     ("key_set.published", key_set),
     ("license.activated", license),
     ("license.deactivated", license),
@@ -236,15 +239,19 @@ fn license(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
     Ok(told.into_iter().collect())
 }
 
+fn found_invoice(cx: &mut Cx<'_>, id: &str) -> Result<Option<Invoice>, StoreError> {
+    let Ok(id) = InvoiceId::parse(id) else {
+        return Ok(None);
+    };
+    match invoicing::issued(cx, id) {
+        Ok(found) => Ok(found),
+        Err(InvoiceError::Store(error)) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
 fn invoice(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
-    let Ok(id) = InvoiceId::parse(&event.subject) else {
-        return Ok(Vec::new());
-    };
-    let found = match invoicing::issued(cx, id) {
-        Ok(found) => found,
-        Err(InvoiceError::Store(error)) => return Err(error),
-        Err(_) => None,
-    };
+    let found = found_invoice(cx, &event.subject)?;
     let told = found.map(|invoice| {
         let data = json!({
             "invoice_id": invoice.id.to_string(),
@@ -253,6 +260,7 @@ fn invoice(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
             "license_id": invoice.license.map(|license| license.to_string()),
             "period_from": invoice.period.0.ms(),
             "period_until": invoice.period.1.ms(),
+            "state": invoice.state.name(),
             "total_minor": invoice.total.minor(),
             "currency": invoice.total.currency().code(),
             "due_at": invoice.due_at.ms(),
@@ -309,7 +317,28 @@ fn money_back(
     Ok(sellers.into_iter().map(tell).collect())
 }
 
+/// To who earns by an invoice of usage: what went back of it.
+fn refund_of_invoice(
+    cx: &mut Cx<'_>,
+    (event, invoice): (&Event, &str),
+) -> Result<Told, StoreError> {
+    let Some(invoice) = found_invoice(cx, invoice)? else {
+        return Ok(Vec::new());
+    };
+    let mut data = json!({
+        "refund_id": event.subject,
+        "invoice_id": invoice.id.to_string(),
+    });
+    for field in ["amount_minor", "currency", "reason", "by", "failure_code"] {
+        data[field] = event.data[field].clone();
+    }
+    Ok(vec![(invoice.seller, data)])
+}
+
 fn refund(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    if let Some(invoice) = event.data["invoice"].as_str() {
+        return refund_of_invoice(cx, (event, invoice));
+    }
     money_back(cx, event, |data| {
         data["refund_id"] = event.subject.as_str().into();
         for field in ["reason", "by", "failure_code"] {
