@@ -99,7 +99,8 @@ impl<'a> Desk<'a> {
         codes: &[&str],
         told: impl Fn(&str) -> String,
     ) -> Paid {
-        let (paid, newest) = self.pay(of, codes).await;
+        let (who, item, minor) = of;
+        let (paid, newest) = self.pay((who, vec![item], minor), codes).await;
         self.hand_over(&told(&newest)).await;
         self.test.drain().await;
         paid
@@ -108,18 +109,26 @@ impl<'a> Desk<'a> {
     /// A guest buys and pays, and the shop hasn't heard of it: the order, and what it will hear.
     pub async fn buy_unheard(&self) -> (Paid, String) {
         let item = Item::new(self.shop.price, 1);
-        self.pay((&self.test.guest(), item, 4_900), &[]).await
+        self.pay((&self.test.guest(), vec![item], 4_900), &[]).await
+    }
+
+    /// A guest buys several things at so much in all; the shop has heard of it.
+    pub async fn buy_all(&self, items: Vec<Item>, minor: i64) -> Paid {
+        let (paid, newest) = self.pay((&self.test.guest(), items, minor), &[]).await;
+        self.hand_over(&newest).await;
+        self.test.drain().await;
+        paid
     }
 
     async fn pay(
         &self,
-        (who, item, minor): (&Caller, Item, i64),
+        (who, items, minor): (&Caller, Vec<Item>, i64),
         codes: &[&str],
     ) -> (Paid, String) {
         let guest = who.account.is_none();
         let purchase = Purchase {
             wanted: Wanted {
-                items: vec![item],
+                items,
                 codes: codes.iter().map(|code| (*code).to_owned()).collect(),
                 ..Wanted::default()
             },

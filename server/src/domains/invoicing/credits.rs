@@ -11,6 +11,11 @@ use crate::app::{Cx, ReadCx};
 use mintreu::id::{CreditNoteId, InvoiceId, OrderLineId};
 use mintreu::{Money, Timestamp};
 
+/// The fact of a credit note.
+pub const ISSUED_FACT: &str = "credit_note.issued";
+/// The fact of a correction.
+pub const CORRECTED_FACT: &str = "credit_note.corrected";
+
 /// Where a line of a credit note stands that is of the invoice's sum.
 const WHOLE: i64 = 0;
 
@@ -262,6 +267,11 @@ fn store(
     for (position, line) in (1..).zip(lines) {
         sql::insert_line(cx.tx, (tenant, note.id), position, line)?;
     }
+    let fact = match note.kind {
+        CreditKind::Credit => ISSUED_FACT,
+        CreditKind::Correction => CORRECTED_FACT,
+    };
+    crate::events::record(cx, fact, &note.id.to_string(), &())?;
     Ok(note)
 }
 
@@ -299,6 +309,21 @@ pub fn credits_of(
         views.extend(view(cx, note, (invoice.clone(), lines))?);
     }
     Ok(views)
+}
+
+/// A credit note with all of its lines, for the house's own use: no ownership is asked.
+pub fn whole_credit(
+    cx: &mut ReadCx<'_>,
+    id: CreditNoteId,
+) -> Result<Option<CreditView>, InvoiceError> {
+    let tenant = cx.caller.tenant;
+    let Some(note) = sql::by_id(cx.tx, tenant, id)? else {
+        return Ok(None);
+    };
+    let invoice = super::sql::by_id(cx.tx, tenant, note.invoice)?;
+    let invoice = invoice.ok_or(InvoiceError::NotFound)?;
+    let lines = super::sql::lines(cx.tx, tenant, &invoice)?;
+    view(cx, note, (invoice, &lines))
 }
 
 /// A credit note, for the house's own use: no ownership is asked.

@@ -34,8 +34,9 @@ pub mod parties;
 pub mod sql;
 
 pub use credits::{
-    Back, CreditKind, CreditLine, CreditNote, CreditQuery, CreditView, NewCredit, NewUsageCredit,
-    credit, credit_note, credit_usage, credits_of, find_credit, take_back,
+    Back, CORRECTED_FACT, CreditKind, CreditLine, CreditNote, CreditQuery, CreditView, ISSUED_FACT,
+    NewCredit, NewUsageCredit, credit, credit_note, credit_usage, credits_of, find_credit,
+    take_back, whole_credit,
 };
 pub use lists::{ListPapers, Paper, PaperId, PaperPage, papers};
 pub use model::{

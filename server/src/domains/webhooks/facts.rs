@@ -7,9 +7,9 @@
 
 use super::model::MAX_PAYLOAD;
 use super::sql::endpoints;
-use crate::app::Cx;
+use crate::app::{Cx, ReadCx};
 use crate::domains::catalog;
-use crate::domains::invoicing::{self, Invoice, InvoiceError};
+use crate::domains::invoicing::{self, Invoice, InvoiceError, Sold};
 use crate::domains::licensing;
 use crate::domains::orders::{self, Line, Order};
 use crate::domains::refunds::{self, RefundError};
@@ -18,7 +18,7 @@ use crate::events::Event;
 use crate::store::StoreError;
 use mintreu::Timestamp;
 use mintreu::id::{
-    AccountId, InvoiceId, LicenseId, OrderId, OrderLineId, ProductId, SubscriptionId,
+    AccountId, CreditNoteId, InvoiceId, LicenseId, OrderId, OrderLineId, ProductId, SubscriptionId,
     WebhookEndpointId,
 };
 use serde_json::{Value, json};
@@ -34,6 +34,8 @@ type Tell = fn(&mut Cx<'_>, &Event) -> Result<Told, StoreError>;
 
 /// What is told, by whom it is rendered. The fact's kind is the event's name.
 pub const TOLD: &[(&str, Tell)] = &[
+    (invoicing::CORRECTED_FACT, credit_note),
+    (invoicing::ISSUED_FACT, credit_note),
     ("dispute.lost", dispute),
     ("dispute.opened", dispute),
     ("dispute.prevented", dispute),
@@ -312,6 +314,55 @@ fn money_back(
             "lines": lines,
         });
         more(&mut data);
+        (seller, data)
+    };
+    Ok(sellers.into_iter().map(tell).collect())
+}
+
+/// To each seller of its lines: what the own ones give back, or no longer do.
+fn credit_note(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    let Ok(id) = CreditNoteId::parse(&event.subject) else {
+        return Ok(Vec::new());
+    };
+    let mut reading = ReadCx {
+        tx: cx.tx,
+        now: cx.now,
+        caller: cx.caller,
+    };
+    let found = match invoicing::whole_credit(&mut reading, id) {
+        Ok(Some(found)) => found,
+        Err(InvoiceError::Store(error)) => return Err(error),
+        Ok(None) | Err(_) => return Ok(Vec::new()),
+    };
+    let earner = |sold: &Option<Sold>| sold.as_ref().map_or(found.invoice.seller, |s| s.seller);
+    let mut sellers: Vec<_> = found.lines.iter().map(|(_, sold)| earner(sold)).collect();
+    sellers.sort();
+    sellers.dedup();
+    let tell = |seller| {
+        let own = found
+            .lines
+            .iter()
+            .filter(|(_, sold)| earner(sold) == seller);
+        let lines: Vec<_> = own
+            .map(|(line, sold)| {
+                let order_line = sold.as_ref().map(|sold| sold.line.to_string());
+                json!({
+                    "order_line_id": order_line,
+                    "amount_minor": line.amount.minor(),
+                    "tax_minor": line.tax.minor(),
+                })
+            })
+            .collect();
+        let data = json!({
+            "credit_note_id": found.note.id.to_string(),
+            "number": found.note.number_text(),
+            "invoice_id": found.invoice.id.to_string(),
+            "invoice_number": found.invoice.number_text(),
+            "corrects": found.corrects,
+            "reason": found.note.reason,
+            "currency": found.note.total.currency().code(),
+            "lines": lines,
+        });
         (seller, data)
     };
     Ok(sellers.into_iter().map(tell).collect())
