@@ -47,6 +47,8 @@ pub struct Paper {
     pub number: String,
     /// The invoice that a credit note is about, by its number.
     pub about: Option<String>,
+    /// What an invoice sold, by one of its lines; an invoice of usage and a credit note have none.
+    pub title: Option<String>,
     /// When it got its number.
     pub at: Timestamp,
     /// What it comes to; to a seller, what the own lines come to. Credit notes are below zero.
@@ -116,4 +118,28 @@ pub fn papers(cx: &mut ReadCx<'_>, query: &ListPapers) -> Result<PaperPage, Invo
     let last = papers.last().filter(|_| more);
     let next = last.map(|last| (last.at, *last.id.as_bytes()));
     Ok(PaperPage { papers, next })
+}
+
+/// Asks in which of some spans of time there are papers.
+#[derive(Debug, Clone)]
+pub struct AskSpans {
+    /// Those that the caller earns by, not those that the caller pays.
+    pub as_seller: bool,
+    /// Each from its first instant to the instant after its last; at most 20 are looked at.
+    pub spans: Vec<(Timestamp, Timestamp)>,
+}
+
+/// Whether the caller has papers in each of them.
+pub fn spans_with_papers(cx: &mut ReadCx<'_>, query: &AskSpans) -> Result<Vec<bool>, InvoiceError> {
+    let mut found = Vec::new();
+    for span in query.spans.iter().take(20) {
+        let one = ListPapers {
+            as_seller: query.as_seller,
+            within: Some(*span),
+            after: None,
+            limit: 1,
+        };
+        found.push(!papers(cx, &one)?.papers.is_empty());
+    }
+    Ok(found)
 }

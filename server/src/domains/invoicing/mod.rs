@@ -38,7 +38,7 @@ pub use credits::{
     NewCredit, NewUsageCredit, credit, credit_note, credit_usage, credits_of, find_credit,
     take_back, whole_credit,
 };
-pub use lists::{ListPapers, Paper, PaperId, PaperPage, papers};
+pub use lists::{AskSpans, ListPapers, Paper, PaperId, PaperPage, papers, spans_with_papers};
 pub use model::{
     Invoice, InvoiceError, InvoiceLine, InvoicePage, Issuer, NewInvoice, NewLine, Sold, State,
     TaxSnapshot,

@@ -8,7 +8,7 @@ use mintreu::id::{AccountId, CreditNoteId, InvoiceId, OrderId, TenantId};
 use mintreu::{Currency, Money, Timestamp};
 
 const OF_CUSTOMER: &str = "SELECT p.paper_id, p.series, p.number, p.about_series, p.about_number,
-        p.at, p.currency, p.total_minor, p.tax_minor, p.state, p.order_id, p.rated
+        p.at, p.currency, p.total_minor, p.tax_minor, p.state, p.order_id, p.rated, p.title
     FROM (SELECT i.invoice_id AS paper_id, i.series, i.number, NULL AS about_series,
             CAST(NULL AS BIGINT) AS about_number, i.finalized_at AS at, i.currency, i.total_minor,
             CAST(COALESCE((SELECT SUM(s.tax_minor) FROM invoice_sale s
@@ -17,7 +17,9 @@ const OF_CUSTOMER: &str = "SELECT p.paper_id, p.series, p.number, p.about_series
             i.state, i.order_id,
             CASE WHEN EXISTS (SELECT 1 FROM invoice_sale s WHERE s.tenant_id = i.tenant_id
                 AND s.invoice_id = i.invoice_id) THEN CAST(0 AS BIGINT)
-                ELSE CAST(1 AS BIGINT) END AS rated
+                ELSE CAST(1 AS BIGINT) END AS rated,
+            (SELECT MIN(s.title) FROM invoice_sale s WHERE s.tenant_id = i.tenant_id
+                AND s.invoice_id = i.invoice_id) AS title
         FROM invoice i WHERE i.tenant_id = :tenant AND i.customer_id = :account
             AND i.finalized_at >= :from AND i.finalized_at < :until
         UNION ALL
@@ -26,7 +28,7 @@ const OF_CUSTOMER: &str = "SELECT p.paper_id, p.series, p.number, p.about_series
             CAST(COALESCE((SELECT SUM(l.tax_minor) FROM credit_note_line l
                 WHERE l.tenant_id = c.tenant_id AND l.credit_note_id = c.credit_note_id), 0)
                 AS BIGINT),
-            'issued', i.order_id, CAST(0 AS BIGINT)
+            'issued', i.order_id, CAST(0 AS BIGINT), NULL
         FROM invoice i JOIN credit_note c ON c.tenant_id = i.tenant_id
             AND c.invoice_id = i.invoice_id
         WHERE i.tenant_id = :tenant AND i.customer_id = :account
@@ -35,13 +37,13 @@ const OF_CUSTOMER: &str = "SELECT p.paper_id, p.series, p.number, p.about_series
     ORDER BY p.at DESC, p.paper_id DESC LIMIT :limit";
 
 const OF_SELLER: &str = "SELECT p.paper_id, p.series, p.number, p.about_series, p.about_number,
-        p.at, p.currency, p.total_minor, p.tax_minor, p.state, p.order_id, p.rated
+        p.at, p.currency, p.total_minor, p.tax_minor, p.state, p.order_id, p.rated, p.title
     FROM (SELECT i.invoice_id AS paper_id, i.series, i.number, NULL AS about_series,
             CAST(NULL AS BIGINT) AS about_number, i.finalized_at AS at, i.currency,
             CAST(SUM(l.amount_minor) AS BIGINT) AS total_minor,
             CAST(COALESCE(SUM(s.tax_minor), 0) AS BIGINT) AS tax_minor, i.state, i.order_id,
             CASE WHEN COUNT(s.position) = 0 THEN CAST(1 AS BIGINT)
-                ELSE CAST(0 AS BIGINT) END AS rated
+                ELSE CAST(0 AS BIGINT) END AS rated, MIN(s.title) AS title
         FROM invoice i
         JOIN invoice_line l ON l.tenant_id = i.tenant_id AND l.invoice_id = i.invoice_id
         LEFT JOIN invoice_sale s ON s.tenant_id = l.tenant_id AND s.invoice_id = l.invoice_id
@@ -54,7 +56,7 @@ const OF_SELLER: &str = "SELECT p.paper_id, p.series, p.number, p.about_series, 
         UNION ALL
         SELECT c.credit_note_id, c.series, c.number, i.series, i.number, c.issued_at, c.currency,
             CAST(SUM(l.amount_minor) AS BIGINT), CAST(SUM(l.tax_minor) AS BIGINT), 'issued',
-            i.order_id, CAST(0 AS BIGINT)
+            i.order_id, CAST(0 AS BIGINT), NULL
         FROM invoice_sale s
         JOIN invoice i ON i.tenant_id = s.tenant_id AND i.invoice_id = s.invoice_id
         JOIN credit_note c ON c.tenant_id = s.tenant_id AND c.invoice_id = s.invoice_id
@@ -66,7 +68,7 @@ const OF_SELLER: &str = "SELECT p.paper_id, p.series, p.number, p.about_series, 
             i.order_id
         UNION ALL
         SELECT c.credit_note_id, c.series, c.number, i.series, i.number, c.issued_at, c.currency,
-            l.amount_minor, l.tax_minor, 'issued', i.order_id, CAST(0 AS BIGINT)
+            l.amount_minor, l.tax_minor, 'issued', i.order_id, CAST(0 AS BIGINT), NULL
         FROM invoice i
         JOIN credit_note c ON c.tenant_id = i.tenant_id AND c.invoice_id = i.invoice_id
         JOIN credit_note_line l ON l.tenant_id = c.tenant_id
@@ -133,6 +135,7 @@ fn from_row(row: &Row) -> Result<(Paper, bool), StoreError> {
         id,
         number: format!("{series}-{number:06}"),
         about: about.map(|(series, number)| format!("{series}-{number:06}")),
+        title: row.opt_text("title")?,
         at: row.at("at")?,
         total: amount("total_minor")?,
         tax: amount("tax_minor")?,
