@@ -5,6 +5,7 @@
 
 use super::checkout::{Checkout, CheckoutPlaced, RetryPayment, checkout, retry_payment};
 use super::confirm::{Confirm, confirm};
+use super::example::AskExample;
 use super::model::FulfilmentError;
 use super::pay::{PayInvoice, pay_invoice};
 use super::promise::Promise;
@@ -13,15 +14,15 @@ use crate::app::{App, Idempotency, ReadCx};
 use crate::caller::Caller;
 use crate::domains::carts::Owner;
 use crate::domains::fees::http as fees;
-use crate::domains::ledger::{Split, SplitLine, Traffic, split_sale};
+use crate::domains::ledger::{Split, Traffic};
 use crate::domains::orders::{self, AccessToken, OrderError};
 use crate::domains::payments::{self, AttachSession, Payment, PaymentError, attach_session};
-use crate::domains::taxes::{self, Tax};
+use crate::domains::taxes;
 use crate::gateways::{self, SessionRequest};
 use crate::limits::Rate;
 use crate::text::Locale;
 use mintreu::Money;
-use mintreu::id::{InvoiceId, OrderId, PaymentId};
+use mintreu::id::{InvoiceId, OrderId, PaymentId, ProductId};
 
 /// What a face knows of a purchase.
 #[derive(Debug, Clone)]
@@ -233,17 +234,23 @@ pub fn limit_confirms(app: &App, whom: &str) -> Result<(), FulfilmentError> {
     Ok(())
 }
 
-/// What would come of a sale at `amount`: the same division as a real one's.
-pub fn example(app: &App, amount: Money, traffic: Traffic) -> Result<Split, FulfilmentError> {
-    let line = SplitLine {
-        gross: amount,
-        discount: Money::zero(amount.currency()),
-        tax: Tax::zero("an example"),
-        platform_bps: fees::settings(app).share(traffic),
-        affiliate_bps: 0,
+/// What would come of a sale at `amount` of a product, or of one that is to stand in a category: the
+/// same division as a real one's.
+pub async fn example(
+    app: &App,
+    caller: &Caller,
+    (amount, traffic): (Money, Traffic),
+    (product, category): (Option<ProductId>, &str),
+) -> Result<Split, FulfilmentError> {
+    let ask = AskExample {
+        amount,
+        traffic,
+        product,
+        category: category.to_owned(),
+        settings: fees::settings(app),
+        tariff: fees::tariff(app),
     };
-    let mut splits = split_sale(&[line], fees::tariff(app)).map_err(OrderError::Split)?;
-    splits.pop().ok_or(OrderError::Lines.into())
+    app.read(caller, ask, super::example::example).await
 }
 
 /// Opens a page for an order that still waits for its money.

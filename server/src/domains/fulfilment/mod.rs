@@ -20,6 +20,7 @@ pub mod checkout;
 pub mod claim;
 pub mod confirm;
 pub mod consent;
+pub mod example;
 pub mod flow;
 pub mod http;
 pub mod model;
