@@ -162,7 +162,9 @@ fn owner_pages() -> Router<Arc<App>> {
         .route("/owner/payouts", get(owner::payouts::list))
         .route("/owner/payouts/start", post(owner::payouts::start))
         .route("/owner/payouts/retry/{id}", post(owner::payouts::retry))
+        .route("/owner/payouts/again/{id}", post(owner::payouts::again))
         .route("/owner/payouts/{id}", get(owner::payouts::show))
+        .route("/owner/taxes", get(owner::taxes::show))
         .route("/owner/disputes", get(owner::disputes::list))
         .route(
             "/owner/disputes/{id}",
