@@ -249,8 +249,11 @@ async fn what_is_heard_before_its_payment_waits_for_it() {
     TestApp::both(async |test| {
         let desk = Desk::open(test).await;
         let (refunded, told) = desk.buy_unheard().await;
+        test.clock.advance(1);
         assert!(desk.refund_here(&refunded, None).await);
+        test.clock.advance(1);
         let (disputed, told_later) = desk.buy_unheard().await;
+        test.clock.advance(1);
         assert!(desk.raise(&disputed, ObjectState::Opened).await);
         for (_, body) in desk.events().await {
             if body != told && body != told_later {
