@@ -2,12 +2,17 @@
 
 use crate::money_back::Desk;
 use crate::payouts::settle_in;
-use crate::shop::SELLER;
-use crate::subscriptions::{BUYER, club, do_it, facts, pay_with, travel, tried};
+use crate::shop::{SELLER, listed, person};
+use crate::subscriptions::{BUYER, Club, club, do_it, facts, pay_with, travel, tried};
 use crate::webhook_receiver::Receiver;
 use mintreu::id::{AccountId, SubscriptionId};
+use mintreu::{Currency, Money};
+use mintreu_server::caller::Role;
+use mintreu_server::domains::catalog::ops::{OpenShop, open_shop};
 use mintreu_server::domains::fulfilment::Item;
-use mintreu_server::domains::subscriptions::Action;
+use mintreu_server::domains::subscriptions::{
+    Action, AskChange, ChangePlan, SubscriptionError, change_plan,
+};
 use mintreu_server::domains::webhooks::facts::{DISABLED, TEST, TOLD};
 use mintreu_server::domains::webhooks::{CreateEndpoint, create_endpoint};
 use mintreu_server::gateways::sandbox::objects::ObjectState;
@@ -15,6 +20,7 @@ use mintreu_server::net::Reach;
 use mintreu_server::notify;
 use mintreu_server::store::{Attempt, StoreError};
 use mintreu_tests::{TestApp, source};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Somebody with an address.
@@ -135,8 +141,8 @@ fn documented() -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-/// What other stories bring about: accounts that are closed or recall a payout, changes of plan, trials
-/// without a method, and grace that runs out.
+/// What the story below brings about: accounts that are closed or recall a payout, changes of plan,
+/// trials without a method, and grace that runs out.
 const ELSEWHERE: [&str; 5] = [
     "payout.failed",
     "payout.reversed",
@@ -154,6 +160,118 @@ fn is_recorded(name: &str) -> bool {
     })
 }
 
+/// An order of two sellers is disputed: each is told of their own line.
+#[tokio::test]
+async fn every_seller_of_a_disputed_order_gets_a_mail() {
+    TestApp::both(async |test| {
+        const OTHER: AccountId = AccountId::from_bytes(*b"another seller 2");
+        sign_up(test, SELLER, "seller").await;
+        sign_up(test, OTHER, "other").await;
+        let desk = Desk::open(test).await;
+        let other = person(test, OTHER, Role::Developer);
+        let shop: OpenShop = serde_json::from_value(json!({"name": "Other"})).expect("a shop");
+        let opened = test.app.transact(&other, shop, open_shop).await;
+        opened.expect("opens");
+        let draft = json!({
+            "code": "other.tool", "kind": "download", "name": "Other Tool", "summary": "Works.",
+            "categories": ["tools"],
+            "prices": [{"model": "one_time", "amount_minor": 1000, "currency": "EUR"}],
+        });
+        let price = listed(test, &other, draft).await.prices[0].id;
+        let items = vec![Item::new(desk.shop.price, 1), Item::new(price, 1)];
+        let paid = desk.buy_all(items, 5_900).await;
+        assert!(desk.raise(&paid, ObjectState::Opened).await);
+        desk.hand_over_all().await;
+        let mails = test.mails();
+        let subject = "Subject: A buyer's bank disputes a payment";
+        let told: Vec<_> = mails.iter().filter(|mail| mail.contains(subject)).collect();
+        assert_eq!(told.len(), 2, "one each, once");
+        for (to, own, not) in [
+            ("To: seller@", "Acme Editor", "Other Tool"),
+            ("To: other@", "Other Tool", "Acme Editor"),
+        ] {
+            let mail = told.iter().find(|mail| mail.contains(to)).expect("a mail");
+            assert!(mail.contains(own) && !mail.contains(not), "{mail}");
+            assert!(!mail.contains("59.00"), "more than their own: {mail}");
+        }
+    })
+    .await;
+}
+
+/// The dearer plan, at whatever it costs today.
+async fn dearer(test: &TestApp, club: &Club, subscription: SubscriptionId) {
+    let command = |seen| ChangePlan {
+        ask: AskChange {
+            subscription,
+            price: Some(club.dear),
+            seats: None,
+        },
+        seen,
+    };
+    let nothing = Money::zero(Currency::EUR);
+    let asked = test
+        .app
+        .transact(&club.buyer, command(nothing), change_plan);
+    let Err(SubscriptionError::AmountChanged(due)) = asked.await else {
+        panic!("a dearer plan costs something");
+    };
+    let changed = test.app.transact(&club.buyer, command(due), change_plan);
+    changed.await.expect("is charged");
+    test.drain().await;
+}
+
+#[tokio::test]
+async fn what_goes_wrong_and_what_changes_is_told_too() {
+    TestApp::both(async |test| {
+        sign_up(test, SELLER, "seller").await;
+        sign_up(test, BUYER, "buyer").await;
+        let (desk, receiver) = (Desk::open(test).await, Receiver::start().await);
+        let server = test.serve().await;
+        listen(&desk, &receiver).await;
+        let club = club(test).await;
+        settle_in(test, SELLER, "acct_closed").await;
+        for _ in 0..3 {
+            desk.buy(3).await;
+        }
+        let id = tried(test, &club, None).await;
+        // What was held is releasable before the next run of payouts.
+        travel(test, "2027-01-23").await;
+        // The trial is over and nothing can be charged, until it can.
+        travel(test, "2027-01-30").await;
+        pay_with(test, id, "sbm_pays").await;
+        dearer(test, &club, id).await;
+        settle_in(test, SELLER, "acct_reversed").await;
+        for day in ["2027-02-06", "2027-02-08", "2027-02-10"] {
+            travel(test, day).await;
+        }
+        pay_with(test, id, "sbm_insufficient_funds").await;
+        for day in ["2027-03-01", "2027-03-03", "2027-03-09", "2027-03-11"] {
+            travel(test, day).await;
+        }
+        let types = receiver.take().into_iter();
+        let types: BTreeSet<_> = types.map(|hook| hook.json()["type"].to_string()).collect();
+        for name in ELSEWHERE {
+            assert!(types.contains(&format!("\"{name}\"")), "{name}: {types:?}");
+        }
+        server.stop().await;
+    })
+    .await;
+}
+
+/// The receiver hears of everything.
+async fn listen(desk: &Desk<'_>, receiver: &Receiver) {
+    let listen = CreateEndpoint {
+        url: format!("http://{}/hooks", receiver.address),
+        description: String::new(),
+        events: Vec::new(),
+        scheme: "v1".to_owned(),
+        reach: Reach::ThisMachine,
+    };
+    let (app, seller) = (&desk.test.app, &desk.shop.seller);
+    let made = app.transact(seller, listen, create_endpoint).await;
+    made.expect("is made");
+}
+
 #[tokio::test]
 async fn every_fact_of_money_is_told_once_to_those_it_concerns() {
     TestApp::both(async |test| {
@@ -161,16 +279,7 @@ async fn every_fact_of_money_is_told_once_to_those_it_concerns() {
         sign_up(test, BUYER, "buyer").await;
         let (desk, receiver) = (Desk::open(test).await, Receiver::start().await);
         let server = test.serve().await;
-        let listen = CreateEndpoint {
-            url: format!("http://{}/hooks", receiver.address),
-            description: String::new(),
-            events: Vec::new(),
-            scheme: "v1".to_owned(),
-            reach: Reach::ThisMachine,
-        };
-        let seller = &desk.shop.seller;
-        let made = test.app.transact(seller, listen, create_endpoint).await;
-        made.expect("is made");
+        listen(&desk, &receiver).await;
         eventful(test, &desk).await;
         let happened = counts(&desk, FACTS).await;
         let before = counts(&desk, MAILS).await;
@@ -178,7 +287,13 @@ async fn every_fact_of_money_is_told_once_to_those_it_concerns() {
         test.drain().await;
         assert_eq!(counts(&desk, MAILS).await, before, "none is sent twice");
         // Each once a fact; what isn't charged again by a dispute that was won has no receipt.
-        let heads = ["subscription.", "refund.", "dispute.", "payout."];
+        let heads = [
+            "subscription.",
+            "refund.",
+            "dispute.",
+            "payout.",
+            "credit_note.",
+        ];
         for (kind, times) in &happened {
             let of_money = heads.iter().any(|head| kind.starts_with(head));
             if of_money && notify::is_told(kind) {

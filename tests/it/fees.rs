@@ -11,6 +11,7 @@ use mintreu_server::domains::fees::{
     self, FeeError, Preview, RulesQuery, Scope, SetDisputeFee, SetRule, dispute_fees, preview,
     rules, set_dispute_fee, set_rule,
 };
+use mintreu_server::domains::fulfilment::flow;
 use mintreu_server::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use mintreu_server::domains::orders;
 use mintreu_server::gateways::sandbox::objects::ObjectState;
@@ -362,6 +363,33 @@ async fn every_statement_prepares() {
             let prepared = test.app.store.prepare(statement).await;
             assert!(prepared.is_ok(), "{statement}: {prepared:?}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_example_is_divided_as_a_sale_would_be() {
+    TestApp::both(async |test| {
+        let desk = Desk::open(test).await;
+        let product = product_of(&desk).await;
+        let id = mintreu::id::ProductId::parse(&product).expect("an id");
+        let (app, seller) = (&test.app, &desk.shop.seller);
+        let example = async |what| {
+            let sale = (Money::new(4_900, Currency::EUR), Traffic::Unknown);
+            let split = flow::example(app, seller, sale, what).await;
+            let split = split.expect("an example");
+            (split.platform_fee.minor(), split.tax.minor())
+        };
+        assert_eq!(example((Some(id), "")).await, (735, 0));
+        set(test, rule(Scope::Category, "tools", flat(1_700))).await;
+        assert_eq!(example((None, "tools")).await, (833, 0));
+        assert_eq!(example((None, "")).await, (735, 0));
+        set(test, rule(Scope::Product, &product, flat(1_100))).await;
+        crate::taxes::register(test, true).await;
+        // 19 % within 49.00 are 7.82, and the share is of what is left.
+        assert_eq!(example((Some(id), "tools")).await, (453, 782));
+        let sold = desk.buy(1).await;
+        assert_eq!(share(&desk, sold.order).await.0, 453);
     })
     .await;
 }

@@ -71,6 +71,7 @@ mod taxes;
 mod taxes_network;
 mod tidy;
 mod transparency;
+mod usage_invoices;
 mod web_batches;
 mod web_keys;
 mod web_pages;

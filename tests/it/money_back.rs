@@ -56,7 +56,11 @@ pub struct Paid {
 
 impl<'a> Desk<'a> {
     pub async fn open(test: &'a TestApp) -> Desk<'a> {
-        let shop = shop(test).await;
+        Self::of(test, shop(test).await).await
+    }
+
+    /// The same, in a shop that is there.
+    pub async fn of(test: &'a TestApp, shop: Shop) -> Desk<'a> {
         let held = SetMode { mode: Mode::Held };
         let set = test.app.transact(&test.guest(), held, set_mode).await;
         set.expect("webhooks are held");
@@ -91,14 +95,40 @@ impl<'a> Desk<'a> {
 
     async fn bought(
         &self,
-        (who, item, minor): (&Caller, Item, i64),
+        of: (&Caller, Item, i64),
         codes: &[&str],
         told: impl Fn(&str) -> String,
     ) -> Paid {
+        let (who, item, minor) = of;
+        let (paid, newest) = self.pay((who, vec![item], minor), codes).await;
+        self.hand_over(&told(&newest)).await;
+        self.test.drain().await;
+        paid
+    }
+
+    /// A guest buys and pays, and the shop hasn't heard of it: the order, and what it will hear.
+    pub async fn buy_unheard(&self) -> (Paid, String) {
+        let item = Item::new(self.shop.price, 1);
+        self.pay((&self.test.guest(), vec![item], 4_900), &[]).await
+    }
+
+    /// A guest buys several things at so much in all; the shop has heard of it.
+    pub async fn buy_all(&self, items: Vec<Item>, minor: i64) -> Paid {
+        let (paid, newest) = self.pay((&self.test.guest(), items, minor), &[]).await;
+        self.hand_over(&newest).await;
+        self.test.drain().await;
+        paid
+    }
+
+    async fn pay(
+        &self,
+        (who, items, minor): (&Caller, Vec<Item>, i64),
+        codes: &[&str],
+    ) -> (Paid, String) {
         let guest = who.account.is_none();
         let purchase = Purchase {
             wanted: Wanted {
-                items: vec![item],
+                items,
                 codes: codes.iter().map(|code| (*code).to_owned()).collect(),
                 ..Wanted::default()
             },
@@ -120,8 +150,6 @@ impl<'a> Desk<'a> {
         app.transact(who, pay, choose).await.expect("pays");
         let paid = self.events().await;
         let newest = paid.last().expect("an event").1.clone();
-        self.hand_over(&told(&newest)).await;
-        self.test.drain().await;
         let lines = self
             .rows("SELECT order_id, order_line_id FROM order_line")
             .await;
@@ -129,13 +157,14 @@ impl<'a> Desk<'a> {
             .iter()
             .find(|row| row.id("order_id", OrderId::from_bytes).expect("an id") == started.order);
         let line = line.expect("its line");
-        Paid {
+        let paid = Paid {
             order: started.order,
             line: line
                 .id("order_line_id", OrderLineId::from_bytes)
                 .expect("an id"),
             session,
-        }
+        };
+        (paid, newest)
     }
 
     /// Every event that the provider wrote, by name and body, in the order of its instants.

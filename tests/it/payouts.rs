@@ -9,10 +9,10 @@ use mintreu_server::domains::ledger::{
     self, Account, AccountKind, Balanced, LedgerError, Posting, Reason,
 };
 use mintreu_server::domains::payouts::{
-    ConsiderPayload, MyPayouts, Payout, PayoutError, PayoutQuery, PreviewQuery, RunQuery, RunView,
-    SetSeller, SetSettings, SkipReason, StartRun, State, StatementQuery, Verdict, WriteOffDebt,
-    balances, consider, my_payouts, payout, preview, run, set_seller, set_settings, start_run,
-    statement, write_off,
+    ConsiderPayload, MyPayouts, PayAgain, Payout, PayoutError, PayoutQuery, PreviewQuery, RunQuery,
+    RunView, SetSeller, SetSettings, SkipReason, StartRun, State, StatementQuery, Verdict,
+    WriteOffDebt, balances, consider, my_payouts, pay_again, payout, preview, run, set_seller,
+    set_settings, start_run, statement, write_off,
 };
 use mintreu_server::gateways::{self, PayoutOrder};
 use mintreu_server::store::{Attempt, StoreError, Tx, Value};
@@ -218,6 +218,28 @@ async fn each_account_of_the_sandbox_ends_as_it_says() {
             assert_eq!(failed, last != State::Paid, "{name}");
             assert_eq!(balance(test, seller(number)).await, (again, 0), "{name}");
         }
+        // The owner has one of them paid again at once, and pressing twice pays once.
+        settle_in(test, seller(5), "acct_ok").await;
+        let refused = payouts_of(test, seller(5)).await[0].id;
+        let again = PayAgain { payout: refused };
+        let (app, boss) = (&test.app, owner(test));
+        let run = app.transact(&boss, again, pay_again).await.expect("a run");
+        let same = app.transact(&boss, again, pay_again).await;
+        assert_eq!(same.expect("the same run"), run);
+        test.drain().await;
+        let payouts = payouts_of(test, seller(5)).await;
+        assert_eq!((payouts.len(), payouts[0].state), (2, State::Paid));
+        let arrived = PayAgain {
+            payout: payouts[0].id,
+        };
+        let refused = app.transact(&boss, arrived, pay_again).await;
+        assert!(
+            matches!(refused, Err(PayoutError::NotFailed)),
+            "{refused:?}"
+        );
+        let own = caller(test, seller(5), Role::Developer);
+        let denied = app.transact(&own, again, pay_again).await;
+        assert!(matches!(denied, Err(PayoutError::Denied(_))), "{denied:?}");
         // What came back is paid by the next run, under the next number.
         settle_in(test, seller(4), "acct_ok").await;
         pay(test).await;

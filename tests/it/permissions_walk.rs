@@ -145,13 +145,14 @@ async fn become_a_seller(browser: &Browser) {
 }
 
 /// Every page of the owner's, and what the forms on them are sent to.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "/owner",
     "/owner/ledger",
     "/owner/ledger/entries?of=ord_nothing",
     "/owner/payouts",
     "/owner/disputes",
     "/owner/fees",
+    "/owner/taxes",
 ];
 
 #[tokio::test]

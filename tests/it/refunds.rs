@@ -215,3 +215,36 @@ async fn a_dispute_that_is_heard_before_a_refund_came_back_takes_what_the_bank_t
     })
     .await;
 }
+
+/// What the provider tells of a payment's money may come before what it tells of the payment.
+#[tokio::test]
+async fn what_is_heard_before_its_payment_waits_for_it() {
+    TestApp::both(async |test| {
+        let desk = Desk::open(test).await;
+        let (refunded, told) = desk.buy_unheard().await;
+        test.clock.advance(1);
+        assert!(desk.refund_here(&refunded, None).await);
+        test.clock.advance(1);
+        let (disputed, told_later) = desk.buy_unheard().await;
+        test.clock.advance(1);
+        assert!(desk.raise(&disputed, ObjectState::Opened).await);
+        for (_, body) in desk.events().await {
+            if body != told && body != told_later {
+                desk.hand_over(&body).await;
+            }
+        }
+        test.drain().await;
+        assert_eq!(desk.state(&refunded).await, "awaiting_payment");
+        assert!(desk.facts().await.is_empty());
+        for payment in [told, told_later] {
+            desk.hand_over(&payment).await;
+        }
+        desk.settle().await;
+        assert_eq!(desk.state(&refunded).await, "refunded");
+        assert_eq!(desk.license(&refunded).await.as_deref(), Some("refund"));
+        assert_eq!(desk.license(&disputed).await.as_deref(), Some("dispute"));
+        let waits = "SELECT kind FROM event WHERE kind = 'payment.needs_attention'";
+        assert!(desk.rows(waits).await.is_empty());
+    })
+    .await;
+}

@@ -14,7 +14,7 @@ use mintreu_server::domains::subscriptions::{
     PeriodJob, Reprice, SetTrial, StartTrial, Subscription, SubscriptionError, act, change_method,
     change_plan, keep_price, my_subscription, reprice, set_trial, start_trial,
 };
-use mintreu_server::store::StoreError;
+use mintreu_server::store::{Row, StoreError, Tx};
 use mintreu_tests::TestApp;
 use serde_json::json;
 
@@ -198,6 +198,13 @@ async fn a_first_sale_begins_one_that_its_card_renews() {
         assert_eq!(facts(test, "subscription.begun").await, 1);
         travel(test, "2027-02-15").await;
         assert_eq!(facts(test, "subscription.renewed").await, 1);
+        // Who keeps the card can tell its owner what it was charged for.
+        let read = |tx: &mut dyn Tx| tx.query("SELECT description FROM sandbox_session", &[]);
+        let sessions = test.app.store.read(read).await.expect("reads");
+        let of = |row: &Row| row.text("description").expect("a text");
+        let mut titles: Vec<_> = sessions.expect("rows").iter().map(of).collect();
+        titles.sort();
+        assert_eq!(titles, ["Club App", "Club App, every month"]);
         // What is bought once renews never.
         let shop = crate::shop::shop(test).await;
         let once = check_out(&guest, &shop).await;
@@ -207,6 +214,52 @@ async fn a_first_sale_begins_one_that_its_card_renews() {
         server.stop().await;
     })
     .await;
+}
+
+/// 10.51 is paid by a card from abroad: 1.5 % more, for a renewal as for a first sale.
+#[tokio::test]
+async fn what_a_renewal_really_cost_is_posted() {
+    TestApp::both(async |test| {
+        let seller = stall(test, "Club").await;
+        let draft = json!({
+            "code": CODE, "kind": "subscription", "name": "Club App", "summary": "Serves.",
+            "categories": ["tools"],
+            "prices": [{"model": "recurring", "period": "monthly", "amount_minor": 1051,
+                "currency": "EUR"}],
+        });
+        let price = listed(test, &seller, draft).await.prices[0].id.to_string();
+        let server = test.serve().await;
+        let guest = server.browser();
+        let order = json!({
+            "price_id": price, "amount_minor": 1051, "currency": "EUR",
+            "email": "guest@example.org",
+        });
+        let (code, started) = guest.post_json("/v1/checkouts", &order).await;
+        assert_eq!(code, 201, "{started}");
+        choose(&guest, &crate::shop::bought(&started), "succeed").await;
+        test.drain().await;
+        assert_eq!(differences(test).await, 16);
+        travel(test, "2027-02-15").await;
+        assert_eq!(facts(test, "subscription.renewed").await, 1);
+        assert_eq!(differences(test).await, 2 * 16);
+        server.stop().await;
+    })
+    .await;
+}
+
+/// What providers took beyond the tariff, in minor units.
+async fn differences(test: &TestApp) -> i64 {
+    let read = |tx: &mut dyn Tx| {
+        tx.query(
+            "SELECT e.amount_minor FROM ledger_entry e JOIN ledger_account a
+                ON a.ledger_account_id = e.ledger_account_id
+            WHERE a.kind = 'processing_variance'",
+            &[],
+        )
+    };
+    let rows = test.app.store.read(read).await.expect("reads");
+    let of = |row: &Row| row.int("amount_minor").expect("an amount");
+    rows.expect("rows").iter().map(of).sum()
 }
 
 #[tokio::test]

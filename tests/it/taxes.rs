@@ -13,6 +13,7 @@ use mintreu_server::domains::catalog::ops::{
     AddCategory, CreateProduct, OpenShop, PublishProduct, add_category, create_product, open_shop,
     publish_product,
 };
+use mintreu_server::domains::invoicing::{ListPapers, Paper, PaperId, papers};
 use mintreu_server::domains::refunds::{RefundSale, refund_sale};
 use mintreu_server::domains::taxes::{
     Buyer, Place, Policy, SetOwnPlace, SetPolicy, set_own_place, set_policy,
@@ -357,7 +358,7 @@ async fn pieces_of_evidence_that_disagree_are_flagged() {
 }
 
 /// Registers the platform without going through HTTP.
-async fn register(test: &TestApp, inclusive: bool) {
+pub async fn register(test: &TestApp, inclusive: bool) {
     let policy = Policy {
         home: Some(Place::parse("DE").expect("a place")),
         inclusive,
@@ -368,7 +369,7 @@ async fn register(test: &TestApp, inclusive: bool) {
 }
 
 /// Tax of sales, and of what went back.
-async fn moved(test: &TestApp) -> (i64, i64) {
+pub async fn moved(test: &TestApp) -> (i64, i64) {
     let rows = rows(test, "SELECT kind, tax_minor FROM tax_movement").await;
     let of = |kind: &str| {
         let own = rows
@@ -514,6 +515,19 @@ async fn a_usage_invoice_bears_tax_on_top_or_within() {
             assert_eq!(kept.int("tax_base").expect("a base"), base);
             assert_eq!(kept.int("tax_amount").expect("a tax"), due);
             assert_eq!(moved(test).await, (due, 0));
+            let query = ListPapers {
+                as_seller: false,
+                within: None,
+                after: None,
+                limit: 10,
+            };
+            for (caller, as_seller) in [(&sold.customer, false), (&sold.seller, true)] {
+                let asked = ListPapers { as_seller, ..query };
+                let listed = test.app.read(caller, asked, papers).await.expect("a list");
+                let of = |paper: &&Paper| matches!(paper.id, PaperId::Invoice(id, _) if id == invoice.id);
+                let paper = listed.papers.iter().find(of).expect("the invoice");
+                assert_eq!(paper.tax.minor(), due, "as seller: {as_seller}");
+            }
         })
         .await;
     }

@@ -17,7 +17,7 @@ const DAY_MS: u32 = 86_400_000;
 const PASSWORD: &str = "a tame raven sings";
 
 /// A browser of somebody with an account, signed in, and the account's id.
-async fn signed_in(server: &TestServer, email: &str) -> (Browser, String) {
+pub async fn signed_in(server: &TestServer, email: &str) -> (Browser, String) {
     let browser = server.browser();
     let body = json!({"email": email, "name": "Ada", "password": PASSWORD});
     let (status, account) = browser.post_json("/v1/accounts", &body).await;

@@ -64,6 +64,18 @@ const TAKEN: &str = "SELECT r.cause, r.order_line_id, r.tax_minor,
         r.tax_minor + r.platform_fee_minor + r.payment_fee_minor + r.affiliate_minor
             + r.seller_minor AS amount_minor
     FROM line_reversal r WHERE r.state = 'taken'";
+/// What went back of invoices of usage, and what is credited of their sums.
+const USED: &str = "SELECT i.invoice_id,
+        (SELECT CAST(COALESCE(SUM(r.amount_minor), 0) AS BIGINT) FROM invoice_refund r
+            WHERE r.tenant_id = i.tenant_id AND r.invoice_id = i.invoice_id
+            AND r.state = 'succeeded')
+            + CASE WHEN i.state = 'void' THEN i.total_minor ELSE 0 END AS refunded,
+        (SELECT CAST(COALESCE(SUM(CASE WHEN c.series = 'CN' THEN l.amount_minor
+            ELSE -l.amount_minor END), 0) AS BIGINT) FROM credit_note c
+            JOIN credit_note_line l ON l.tenant_id = c.tenant_id
+                AND l.credit_note_id = c.credit_note_id AND l.invoice_position = 0
+            WHERE c.tenant_id = i.tenant_id AND c.invoice_id = i.invoice_id) AS credited
+    FROM invoice i";
 const LOST: &str = "SELECT dispute_id, rounds FROM dispute WHERE state = 'lost'";
 
 /// Every complaint about invoices and credit notes.
@@ -156,6 +168,15 @@ fn numbers(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreErr
 
 /// What refunds took and banks kept is credited to the cent, line by line, and nothing else is.
 fn credits(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreError> {
+    for row in tx.query(USED, &[])? {
+        let (refunded, credited) = (row.int("refunded")?, row.int("credited")?);
+        if refunded != credited {
+            let id = row.id("invoice_id", InvoiceId::from_bytes)?;
+            complaints.push(format!(
+                "{credited} are credited of {id}, {refunded} went back"
+            ));
+        }
+    }
     let lost = tx.query(LOST, &[])?;
     let lost = lost.iter().map(|row| {
         let id = row.id("dispute_id", mintreu::id::DisputeId::from_bytes)?;

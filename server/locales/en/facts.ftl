@@ -40,6 +40,19 @@ fact-resumed-intro = Your bank gave the payment back, so the subscription goes o
 fact-price-subject = The price of { $product } changes
 fact-price-intro = From the day below on, each period costs the new amount. Until then nothing changes, and you can end the subscription before.
 
+fact-invoice = Invoice
+fact-due = Due since (UTC)
+fact-open-invoice = Open the invoice
+fact-pay-invoice = Pay the invoice
+fact-overdue-subject = Invoice { $number } is due
+fact-overdue-intro = This invoice for what you used isn’t paid yet. You can pay it on its page; if you just did, you can ignore this mail.
+
+fact-credit-subject = Credit note { $number }
+fact-credit-intro = Something of what you paid went back. This paper says what, for your books.
+fact-correction-subject = Correction { $number }
+fact-correction-intro = Money that went back to you came back to us after all, so an earlier credit note no longer counts.
+fact-open-credit = Open the paper
+
 fact-refund-subject = A refund of { $amount } is on its way
 fact-refund-intro = The money was sent back to the method you paid with. Depending on your bank it takes some days to appear.
 fact-refund-failed-subject = A refund of { $amount } came back

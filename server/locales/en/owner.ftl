@@ -215,3 +215,26 @@ owner-wrong-past = A rule begins today or later.
 owner-wrong-day = A day is written 2027-01-15.
 owner-wrong-currency = A currency has three letters: EUR.
 owner-wrong-amount = An amount as the currency writes it, without a sign.
+
+owner-taxes = Taxes
+owner-taxes-lead = What was taxed, what went back, and what is due to whom, by the month it was posted in (UTC).
+owner-taxes-from = From
+owner-taxes-until = To
+owner-taxes-months = Year and month: 2027-01. At most ten years.
+owner-taxes-months-wrong = Write both months like 2027-01, the earlier one first, at most ten years apart.
+owner-taxes-show = Show
+owner-taxes-file = As CSV
+owner-taxes-none = No tax was collected or given back in these months
+owner-taxes-month = Month
+owner-taxes-place = Place
+owner-taxes-rate = Rate
+owner-taxes-sales = Sales before tax
+owner-taxes-refunds = Went back before tax
+owner-taxes-due = Tax due
+owner-tax-standard = Standard rate
+owner-tax-own-rate = Own rate
+owner-tax-reverse = Reverse charge
+owner-tax-none = No tax there
+owner-tax-assumed = Place unknown: taxed at home
+
+owner-pay-again = Pay it again now

@@ -1,5 +1,17 @@
 # Invoices, credit notes and statements: pages, files and lists.
 
+line-tax = Tax
+
+invoice-void = Called off
+invoice-pay = Pay { $amount }
+invoice-pay-text = This invoice isn’t paid yet.
+invoice-pay-failed = The last payment was declined, and nothing was charged. You can try again.
+invoice-pay-begun = A payment was begun. When you have paid, it shows here in a moment; otherwise go on with it.
+invoice-refund-lead = The money goes back to the method that it was paid with. What was used stays counted, and the license works on.
+invoice-refund-unpaid = This invoice isn’t paid, so nothing can go back.
+invoice-void-text = Nobody needs to pay this invoice any more? Call it off. A credit note takes all of it, and what it billed isn’t billed again.
+invoice-void-button = Call it off
+
 papers-title = Invoices
 papers-lead = Every invoice and credit note of yours. Nothing is issued for what costs nothing.
 papers-sold-lead = Invoices that your products stand on, with what your own lines come to.
@@ -36,6 +48,7 @@ paper-about-of = Invoice { $number } of { $date }
 paper-corrects = Takes back
 paper-reason = Reason
 paper-note = Note
+paper-usage = Usage
 paper-credited = Credited
 paper-corrected = No longer credited
 paper-reason-requested = The buyer asked for it
@@ -43,6 +56,7 @@ paper-reason-duplicate = Bought twice
 paper-reason-defective = It doesn’t work
 paper-reason-fraud = The card’s owner didn’t buy it
 paper-reason-chargeback = The bank took the payment back
+paper-reason-void = The invoice was called off
 paper-reason-other = Another reason
 
 paper-buyer-title = Add your details

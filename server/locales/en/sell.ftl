@@ -338,6 +338,7 @@ bill-title = Example bill
 bill-marketplace = When the marketplace finds the buyer
 bill-own = By your own link
 bill-gross = The buyer pays
+bill-tax = Tax
 bill-platform = Platform fee
 bill-payment = Payment fee
 bill-yours = You get

@@ -90,6 +90,7 @@ fn bring_in(
     out: &Output,
 ) -> Result<(), CliError> {
     let input = Input::new(arguments);
+    input.check()?;
     let format = match arguments.format {
         Kind::Debian => Format::Debian,
         Kind::Cargo => Format::Cargo,
@@ -212,6 +213,16 @@ impl Input {
         }
     }
 
+    /// A file that isn't there is told of before a database is made for it.
+    fn check(&self) -> Result<(), CliError> {
+        let Origin::File(path) = &self.origin else {
+            return Ok(());
+        };
+        let there = named(std::fs::metadata(path), path);
+        there.map_err(|error| failed(ImportError::Input(error)))?;
+        Ok(())
+    }
+
     fn reader(&self) -> std::io::Result<Counted> {
         self.read.store(0, Ordering::Relaxed);
         let again = self.opened.fetch_add(1, Ordering::Relaxed) > 0;
@@ -265,7 +276,7 @@ impl Input {
     }
 }
 
-fn named(file: std::io::Result<File>, path: &Path) -> std::io::Result<File> {
+fn named<T>(file: std::io::Result<T>, path: &Path) -> std::io::Result<T> {
     file.map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
@@ -331,6 +342,31 @@ impl Drop for Apt {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_database_is_made_for_a_file_that_isn_t_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("shop.db");
+        let arguments = |file: &str| Import {
+            file: Some(folder.path().join(file)),
+            apt: false,
+            format: Kind::Csv,
+            database: None,
+            fresh: false,
+            chunk: 500,
+        };
+        let mut config = Config::defaults();
+        config.database.url = format!("sqlite:{}", database.display());
+        let runtime = runtime().unwrap();
+        let (out, missing) = (Output { json: true }, arguments("nothing.csv"));
+        let refused = bring_in(&runtime, config.clone(), &missing, &out);
+        assert!(refused.unwrap_err().to_string().contains("nothing.csv"));
+        assert!(!database.exists(), "a database was made for nothing");
+        // The negative control: one that is there has a database made.
+        std::fs::write(folder.path().join("some.csv"), "code,name\n").unwrap();
+        let _ = bring_in(&runtime, config, &arguments("some.csv"), &out);
+        assert!(database.exists());
+    }
 
     #[test]
     fn the_report_s_first_line_is_the_sum() {

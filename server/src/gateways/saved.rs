@@ -22,7 +22,10 @@ pub struct SavedCharge {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Charged {
     /// The money is ours.
-    Succeeded,
+    Succeeded {
+        /// What the provider took for it, when it says so.
+        fee: Option<Money>,
+    },
     /// Not now: it may go well later.
     Declined(&'static str),
     /// Never again with this method.

@@ -2,13 +2,18 @@
 //! disputes and payouts to who earns.
 
 use super::letter::Letter;
-use super::ops::{NotifyError, Written, address, buyer, day, letter, order_page, subject_id};
+use super::ops::{
+    NotifyError, Written, address, buyer, day, letter, order_page, reading, subject_id,
+};
 use crate::app::Cx;
+use crate::domains::billing;
 use crate::domains::catalog;
+use crate::domains::invoicing::{self, CreditKind, Invoice, State};
 use crate::domains::orders;
 use crate::domains::subscriptions::{self, Subscription};
 use crate::events::Event;
-use mintreu::id::{AccountId, OrderId, ProductId, SubscriptionId};
+use crate::store::StoreError;
+use mintreu::id::{AccountId, CreditNoteId, InvoiceId, OrderId, ProductId, SubscriptionId};
 use mintreu::{Currency, Money, Timestamp};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -36,7 +41,10 @@ pub(super) const OF_SUBSCRIPTIONS: &[&str] = &[
 
 /// What is told of money that goes back, and of payouts.
 pub(super) const OF_MONEY: &[&str] = &[
+    invoicing::CORRECTED_FACT,
+    invoicing::ISSUED_FACT,
     "dispute.opened",
+    billing::OVERDUE_FACT,
     "payout.failed",
     "payout.paid",
     "payout.returned",
@@ -46,11 +54,17 @@ pub(super) const OF_MONEY: &[&str] = &[
 ];
 
 /// The letter of one of [`OF_SUBSCRIPTIONS`] or [`OF_MONEY`].
-pub(super) fn write(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+pub(super) fn write(
+    cx: &mut Cx<'_>,
+    (event, to): (&Event, Option<&str>),
+    base: &str,
+) -> Result<Written, NotifyError> {
     match event.kind.split('.').next() {
         Some("subscription") => subscription(cx, event, base),
+        Some("credit_note") => credit_note(cx, event, base),
+        Some("invoice") => overdue(cx, event, base),
         Some("refund") => refund(cx, event, base),
-        Some("dispute") => dispute(cx, event, base),
+        Some("dispute") => dispute(cx, (event, to), base),
         _ => payout(cx, event, base),
     }
 }
@@ -175,11 +189,100 @@ fn order_of(cx: &mut Cx<'_>, event: &Event) -> Result<orders::Order, NotifyError
     Ok(orders::by_id(cx, id)?)
 }
 
+fn invoice_by(cx: &mut Cx<'_>, id: &str) -> Result<Invoice, NotifyError> {
+    let id = InvoiceId::parse(id).map_err(|error| NotifyError::Payload(error.to_string()))?;
+    invoicing::issued(cx, id)?.ok_or(NotifyError::Gone)
+}
+
+/// Where an invoice is looked at and paid: a guest needs the secret of the order that began it.
+fn invoice_page(cx: &Cx<'_>, invoice: &Invoice, base: &str) -> String {
+    format!("{base}/invoices/{}{}", invoice.id, secret(cx, invoice))
+}
+
+/// The paper of what went back, or of what no longer did, to who paid.
+fn credit_note(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    let id = subject_id(event, CreditNoteId::parse)?;
+    let note = invoicing::find_credit(&mut reading(cx), id)?.ok_or(NotifyError::Gone)?;
+    let invoice = invoicing::issued(cx, note.invoice)?.ok_or(NotifyError::Gone)?;
+    let Some(to) = buyer(cx, invoice.customer, invoice.order)? else {
+        return Ok(None);
+    };
+    let (subject, intro) = match note.kind {
+        CreditKind::Credit => ("fact-credit-subject", "fact-credit-intro"),
+        CreditKind::Correction => ("fact-correction-subject", "fact-correction-intro"),
+    };
+    let number = note.number_text();
+    let mut letter = letter(|words| words.say_one(subject, "number", &*number));
+    let words = letter.words();
+    letter.intro.push(words.say(intro));
+    letter.fact(words.say("fact-invoice"), invoice.number_text());
+    letter.fact(words.say("fact-amount"), note.total);
+    let page = format!("{base}/credit-notes/{id}{}", secret(cx, &invoice));
+    letter.action(words.say("fact-open-credit"), page);
+    Ok(Some((to, letter)))
+}
+
+/// What opens a guest's papers: the secret of the order that they came of.
+fn secret(cx: &Cx<'_>, invoice: &Invoice) -> String {
+    match (invoice.customer, invoice.order) {
+        (None, Some(order)) => {
+            let token = orders::access_token(cx.keys, cx.caller.tenant, order);
+            format!("?t={}", token.reveal())
+        }
+        _ => String::new(),
+    }
+}
+
+/// An invoice that is due; what was paid or called off since the fact needs no letter.
+fn overdue(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    let invoice = invoice_by(cx, &event.subject)?;
+    if invoice.state != State::Open {
+        return Ok(None);
+    }
+    let Some(to) = buyer(cx, invoice.customer, invoice.order)? else {
+        return Ok(None);
+    };
+    let number = invoice.number_text();
+    let mut letter = letter(|words| words.say_one("fact-overdue-subject", "number", &*number));
+    let words = letter.words();
+    letter.intro.push(words.say("fact-overdue-intro"));
+    letter.fact(words.say("fact-product"), product(cx, invoice.product)?);
+    letter.fact(words.say("fact-amount"), invoice.total);
+    letter.fact(words.say("fact-due"), day(invoice.due_at));
+    letter.action(
+        words.say("fact-pay-invoice"),
+        invoice_page(cx, &invoice, base),
+    );
+    Ok(Some((to, letter)))
+}
+
 fn refund(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    if let Some(invoice) = event.data["invoice"].as_str() {
+        let invoice = invoice_by(cx, invoice)?;
+        let Some(to) = buyer(cx, invoice.customer, invoice.order)? else {
+            return Ok(None);
+        };
+        let mut letter = refund_letter(event)?;
+        let words = letter.words();
+        letter.fact(words.say("fact-invoice"), invoice.number_text());
+        let page = invoice_page(cx, &invoice, base);
+        letter.action(words.say("fact-open-invoice"), page);
+        return Ok(Some((to, letter)));
+    }
     let order = order_of(cx, event)?;
     let Some(to) = buyer(cx, order.account, Some(order.id))? else {
         return Ok(None);
     };
+    let mut letter = refund_letter(event)?;
+    let words = letter.words();
+    letter.fact(words.say("fact-order"), order.id);
+    let page = order_page(cx, order.id, base);
+    letter.action(words.say("fact-open-order"), page);
+    Ok(Some((to, letter)))
+}
+
+/// What a letter about any refund begins with.
+fn refund_letter(event: &Event) -> Result<Letter, NotifyError> {
     let (subject, intro) = match event.kind.as_str() {
         "refund.failed" => ("fact-refund-failed-subject", "fact-refund-failed-intro"),
         _ => ("fact-refund-subject", "fact-refund-intro"),
@@ -189,17 +292,34 @@ fn refund(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyE
     let words = letter.words();
     letter.intro.push(words.say(intro));
     letter.fact(words.say("fact-amount"), &amount);
-    letter.fact(words.say("fact-order"), order.id);
-    let page = order_page(cx, order.id, base);
-    letter.action(words.say("fact-open-order"), page);
-    Ok(Some((to, letter)))
+    Ok(letter)
 }
 
-/// To the seller of the order's first line: an order of several sellers is the platform's to answer
-/// for, and each is told by webhook.
-fn dispute(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+/// To whom a fact is told, when it is told to each of several: a dispute, to every seller of the order.
+pub(super) fn told_to(cx: &mut Cx<'_>, event: &Event) -> Result<Vec<AccountId>, StoreError> {
+    let order = event.data["order"].as_str().map(OrderId::parse);
+    let (true, Some(Ok(order))) = (event.kind.starts_with("dispute."), order) else {
+        return Ok(Vec::new());
+    };
+    let order = orders::find(cx.tx, cx.caller.tenant, order)?;
+    let lines = order.map(|order| order.lines).unwrap_or_default();
+    let mut sellers: Vec<_> = lines.iter().map(|line| line.seller).collect();
+    sellers.sort();
+    sellers.dedup();
+    Ok(sellers)
+}
+
+/// To a seller of the order, of their own lines alone.
+fn dispute(
+    cx: &mut Cx<'_>,
+    (event, to): (&Event, Option<&str>),
+    base: &str,
+) -> Result<Written, NotifyError> {
     let order = order_of(cx, event)?;
-    let Some(line) = order.lines.first() else {
+    let to = to.map(AccountId::parse).transpose();
+    let to = to.map_err(|error| NotifyError::Payload(error.to_string()))?;
+    let mut own = order.lines.iter();
+    let Some(line) = own.find(|line| to.is_none_or(|to| to == line.seller)) else {
         return Ok(None);
     };
     let Some(to) = address(cx, line.seller)? else {
@@ -215,13 +335,17 @@ fn dispute(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, Notify
         }));
     letter.fact(words.say("fact-product"), &line.title);
     letter.fact(words.say("fact-order"), order.id);
-    letter.fact(words.say("fact-amount"), amount(event)?);
+    if order.lines.iter().all(|one| one.seller == line.seller) {
+        // Of an order of several sellers, it is more than each one's own.
+        letter.fact(words.say("fact-amount"), amount(event)?);
+    }
     if let Some(reason) = event.data["reason"].as_str() {
         letter.fact(words.say("fact-reason"), reason);
     }
     let deadline = event.happened_at.plus_ms(ANSWER_DAYS * DAY_MS);
     letter.fact(words.say("fact-deadline"), day(deadline));
-    letter.action(words.say("fact-open-sale"), format!("{base}/sell/sales"));
+    let sale = format!("{base}/sell/sales/{}", line.id);
+    letter.action(words.say("fact-open-sale"), sale);
     Ok(Some((to, letter)))
 }
 

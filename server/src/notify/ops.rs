@@ -41,6 +41,9 @@ const TOLD: &[&str] = &[
 pub struct MailJob {
     /// The text of the fact's id.
     pub event: String,
+    /// To whom, where a fact is told to several: the text of an account's id.
+    #[serde(default)]
+    pub to: Option<String>,
 }
 
 fn is_money(kind: &str) -> bool {
@@ -59,10 +62,11 @@ pub fn is_told(kind: &str) -> bool {
 
 /// What a mail is kept under: what the fact is about, or, where the same happens to it again and
 /// again, the fact itself.
-fn sent_as(event: &Event) -> String {
-    match recurs(&event.kind) {
-        true => event.event_id.to_string(),
-        false => event.subject.clone(),
+fn sent_as(event: &Event, to: Option<&str>) -> String {
+    match (recurs(&event.kind), to) {
+        (true, Some(to)) => format!("{}:{to}", event.event_id),
+        (true, None) => event.event_id.to_string(),
+        (false, _) => event.subject.clone(),
     }
 }
 
@@ -71,15 +75,26 @@ pub fn on_fact(cx: &mut Cx<'_>, event: &Event) -> Result<(), JobError> {
     if !is_told(&event.kind) {
         return Ok(());
     }
-    let event = event.event_id.to_string();
+    let id = event.event_id.to_string();
     let now = cx.now;
-    Ok(queue::enqueue_once(
-        cx,
-        MAIL_JOB,
-        &event.clone(),
-        &MailJob { event },
-        now,
-    )?)
+    let several = money::told_to(cx, event)?;
+    if several.is_empty() {
+        let job = MailJob {
+            event: id.clone(),
+            to: None,
+        };
+        return Ok(queue::enqueue_once(cx, MAIL_JOB, &id, &job, now)?);
+    }
+    for account in several {
+        let to = account.to_string();
+        let name = format!("{id} {to}");
+        let job = MailJob {
+            event: id.clone(),
+            to: Some(to),
+        };
+        queue::enqueue_once(cx, MAIL_JOB, &name, &job, now)?;
+    }
+    Ok(())
 }
 
 /// Asks for the mail of a fact.
@@ -87,6 +102,8 @@ pub fn on_fact(cx: &mut Cx<'_>, event: &Event) -> Result<(), JobError> {
 pub struct ComposeMail {
     /// The text of the fact's id.
     pub event: String,
+    /// To whom, where a fact is told to several.
+    pub to: Option<String>,
     /// What links begin with.
     pub base_url: String,
 }
@@ -161,7 +178,7 @@ pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, N
     let id = EventId::parse(&command.event);
     let id = id.map_err(|e| NotifyError::Payload(e.to_string()))?;
     let event = events::find(cx, id)?.ok_or(NotifyError::Gone)?;
-    let subject = sent_as(&event);
+    let subject = sent_as(&event, command.to.as_deref());
     let about = (event.kind.as_str(), subject.as_str());
     if sql::sent(cx.tx, cx.caller.tenant, about)? {
         return Ok(None);
@@ -176,13 +193,16 @@ pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, N
         "order.paid" => receipt(cx, &event, base)?,
         billing::REPORT_FACT => usage::report(cx, &event, base)?,
         webhooks::DISABLED_FACT => endpoint_disabled(cx, &event, base)?,
-        kind if is_money(kind) => money::write(cx, &event, base)?,
+        kind if is_money(kind) => money::write(cx, (&event, command.to.as_deref()), base)?,
         other => return Err(NotifyError::Payload(format!("{other} is not told by mail"))),
     };
     Ok(written.map(|(to, letter)| Mail {
         fact: event.kind.clone(),
         subject,
-        reference: command.event.clone(),
+        reference: match &command.to {
+            Some(to) => format!("{}.{to}", command.event),
+            None => command.event.clone(),
+        },
         to,
         letter,
     }))

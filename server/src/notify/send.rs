@@ -17,6 +17,7 @@ pub async fn send_mail(app: Arc<App>, house: Caller, job: MailJob) -> Result<(),
     let mailer = Mailer::open(&options)?;
     let command = ComposeMail {
         event: job.event,
+        to: job.to,
         base_url: mailer.base_url().to_owned(),
     };
     let Some(mail) = app.transact(&house, command, compose).await? else {

@@ -139,6 +139,12 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/invoices.csv", get(papers::csv))
         .route("/invoices/{id}", get(papers::invoice))
         .route("/invoices/{id}/buyer", post(papers::buyer))
+        .route("/invoices/{id}/pay", post(papers::money::pay))
+        .route("/invoices/{id}/void", post(papers::money::void))
+        .route(
+            "/invoices/{id}/refund",
+            get(papers::money::refund_form).post(papers::money::refund),
+        )
         .route("/invoices/{id}/invoice.pdf", get(papers::files::invoice))
         .route("/credit-notes/{id}", get(papers::credit))
         .route(
@@ -166,7 +172,9 @@ fn owner_pages() -> Router<Arc<App>> {
         .route("/owner/payouts", get(owner::payouts::list))
         .route("/owner/payouts/start", post(owner::payouts::start))
         .route("/owner/payouts/retry/{id}", post(owner::payouts::retry))
+        .route("/owner/payouts/again/{id}", post(owner::payouts::again))
         .route("/owner/payouts/{id}", get(owner::payouts::show))
+        .route("/owner/taxes", get(owner::taxes::show))
         .route("/owner/disputes", get(owner::disputes::list))
         .route(
             "/owner/disputes/{id}",

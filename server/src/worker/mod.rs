@@ -48,6 +48,7 @@ pub fn table() -> Table {
         .job(events::DISPATCH, dispatch)
         .job(SWEEP, sweep)
         .job(billing::CLOSE_JOB, billing::close_period_job)
+        .job(billing::REMIND_JOB, billing::remind)
         .job(billing::THRESHOLD_JOB, billing::check_threshold)
         .job(billing::LATE_JOB, billing::bill_late)
         .job(billing::REPORT_JOB, billing::send_usage_reports)

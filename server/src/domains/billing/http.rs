@@ -9,17 +9,19 @@ use super::overview::{
     LicenseUsage, MyUsage, ProductUsage, UsageOfLicense, UsageOfProduct, license_usage, my_plans,
     product_usage,
 };
+use super::owed::{VoidAny, VoidInvoice, void_any, void_invoice};
 use crate::app::App;
+use crate::caller::Capability;
 use crate::domains::invoicing::http::InvoiceOut;
 use crate::domains::metering::{Day, Grain, Window};
 use crate::problem::Problem;
-use crate::wire::{JsonBody, Query, Visitor};
+use crate::wire::{JsonBody, PathParam, Query, Visitor};
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mintreu::Money;
-use mintreu::id::{LicenseId, ProductId};
+use mintreu::id::{InvoiceId, LicenseId, ProductId};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -32,6 +34,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(get_usage))
         .routes(routes!(post_bill))
+        .routes(routes!(post_void))
         .merge(terms::routes())
 }
 
@@ -411,4 +414,25 @@ mod tests {
             assert_eq!(csv_field(field), expected);
         }
     }
+}
+
+/// Call an open invoice of usage off: who earns by it, or the platform. Nothing is owed any more, a
+/// credit note takes all of it, and what it billed isn't billed again.
+#[utoipa::path(post, path = "/v1/invoices/{id}/void", tag = "invoices",
+    params(("id" = String, Path, description = "inv_…")),
+    responses((status = 204), (status = 403), (status = 404), (status = 409)))]
+async fn post_void(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(invoice): PathParam<InvoiceId>,
+) -> Result<StatusCode, Problem> {
+    let caller = &visitor.caller;
+    match caller.may(Capability::Administer) {
+        true => app.transact(caller, VoidAny { invoice }, void_any).await?,
+        false => {
+            app.transact(caller, VoidInvoice { invoice }, void_invoice)
+                .await?;
+        }
+    }
+    Ok(StatusCode::NO_CONTENT)
 }

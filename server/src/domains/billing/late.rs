@@ -71,8 +71,8 @@ pub fn bill_late(cx: &mut Cx<'_>, job: &BillLate) -> Result<(), BillingError> {
     let license = LicenseId::parse(&job.0.license);
     let license = license.map_err(|e| BillingError::Payload(e.to_string()))?;
     match sql::by_license(cx.tx, cx.caller.tenant, license)? {
-        Some(plan) => decide(cx, &plan).map(|_| ()),
-        None => Ok(()),
+        Some(plan) if plan.ended_at.is_none() => decide(cx, &plan).map(|_| ()),
+        _ => Ok(()),
     }
 }
 

@@ -17,6 +17,7 @@
 //! * What a period's invoices add up to is what its units rate to; a credit or debit that no
 //!   invoice could carry moves to the next period.
 //! * Closing the same period again changes nothing.
+//! * A plan that ended bills nothing.
 //! * The rated lines of a bill add up to what it asks for; a credit is never overdrawn, and its
 //!   burns add up to what is gone from it.
 //! * A finalized invoice and its ledger transaction are one commit, of the same amount.
@@ -30,10 +31,12 @@
 
 pub mod credits;
 pub mod http;
+mod ends;
 mod late;
 pub mod model;
 pub mod ops;
 mod overview;
+pub mod owed;
 mod periods;
 pub mod rated;
 pub mod reports;
@@ -45,6 +48,7 @@ pub use super::metering::LATE_JOB;
 pub use credits::{
     CreditsOfLicense, GrantCredit, Held, HeldCredit, credits_of_license, grant_credit,
 };
+pub use ends::{LastBill, end_plan, resume_plan};
 pub use late::{BillLate, LatePolicy, bill_late};
 pub use model::{Billed, BillingError, Plan, PlanMeter};
 pub use ops::{
@@ -55,6 +59,7 @@ pub use overview::{
     LicenseUsage, MeterUsage, MyUsage, ProductUsage, UsageOfLicense, UsageOfProduct, license_usage,
     my_plans, product_usage, usage_of_account,
 };
+pub use owed::{OVERDUE_FACT, REMIND_JOB, VoidAny, VoidInvoice, remind, void_any, void_invoice};
 pub use periods::{ClosedPeriod, PastMeter, PastPeriod, PeriodOfLicense, QuotaLeft, past_period};
 pub use rated::{PlanTerms, RatedLine, RatedLines, rated_lines};
 pub use reports::{

@@ -42,6 +42,8 @@ pub struct Plan {
     pub commitment: Money,
     /// What may be open before a bill is made early; zero is none.
     pub threshold: Money,
+    /// Since when nothing is billed; `None` while it goes on.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// One meter of a plan.

@@ -6,7 +6,7 @@ use super::model::{
 };
 use super::rated::{RatedLine, Standing, standing};
 use super::sql::closed::ClosedMeter;
-use super::{reports, sql, tax, terms};
+use super::{owed, reports, sql, tax, terms};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::fees::{self, Resolver};
@@ -67,6 +67,7 @@ pub fn start_plan(cx: &mut Cx<'_>, start: &StartPlan) -> Result<(), BillingError
         interim: 0,
         commitment: terms.commitment,
         threshold: terms.threshold,
+        ended_at: None,
     };
     sql::insert(cx.tx, tenant, &plan)?;
     for meter in &meters {
@@ -79,7 +80,7 @@ pub fn start_plan(cx: &mut Cx<'_>, start: &StartPlan) -> Result<(), BillingError
     enqueue_close(cx, &plan)
 }
 
-fn enqueue_close(cx: &mut Cx<'_>, plan: &Plan) -> Result<(), BillingError> {
+pub(super) fn enqueue_close(cx: &mut Cx<'_>, plan: &Plan) -> Result<(), BillingError> {
     let payload = CloseJob {
         license: plan.license.to_string(),
         period: plan.period,
@@ -152,7 +153,8 @@ pub fn close_period(cx: &mut Cx<'_>, command: &ClosePeriod) -> Result<Billed, Bi
     let tenant = cx.caller.tenant;
     let found = sql::by_license(cx.tx, tenant, command.license)?;
     let mut plan = found.ok_or(BillingError::NotFound)?;
-    if plan.period != command.period || cx.now < plan.bounds.1 {
+    let over = plan.ended_at.is_some();
+    if over || plan.period != command.period || cx.now < plan.bounds.1 {
         return Ok(Billed::Unchanged);
     }
     late::decide(cx, &plan)?;
@@ -243,6 +245,9 @@ pub fn bill_now(cx: &mut Cx<'_>, command: &BillNow) -> Result<Billed, BillingErr
 /// Bills a running period early, whoever asks.
 pub(super) fn bill_running(cx: &mut Cx<'_>, plan: &mut Plan) -> Result<Billed, BillingError> {
     let tenant = cx.caller.tenant;
+    if plan.ended_at.is_some() {
+        return Ok(Billed::Nothing);
+    }
     late::decide(cx, plan)?;
     let standing = standing(cx.tx, (tenant, cx.now), plan, false)?;
     if standing.open.minor() <= 0 {
@@ -362,6 +367,7 @@ fn invoice(cx: &mut Cx<'_>, plan: &Plan, lines: &[RatedLine]) -> Result<Billed, 
         currency: invoice.total.currency().code().to_owned(),
     };
     crate::events::record(cx, "invoice.finalized", &invoice.id.to_string(), &fact)?;
+    owed::watch(cx, &invoice)?;
     Ok(Billed::Invoiced(Box::new(invoice)))
 }
 

@@ -9,7 +9,7 @@ use super::model::{Plan, PlanMeter};
 use crate::store::{Row, StoreError, Tx};
 use mintreu::id::{AccountId, LicenseId, OrderId, ProductId, TenantId};
 use mintreu::price::{Quantity, Tariff};
-use mintreu::{Currency, Money};
+use mintreu::{Currency, Money, Timestamp};
 
 const INSERT: &str = "INSERT INTO metered_plan (license_id, tenant_id, customer_id, order_id,
         seller_id, product_id, currency, anchor_at, period, period_start, period_end, interim,
@@ -26,12 +26,12 @@ const GIVE: &str = "UPDATE metered_plan SET customer_id = :customer
 
 const BY_LICENSE: &str = "SELECT license_id, customer_id, order_id, seller_id, product_id,
         currency, anchor_at, period, period_start, period_end, interim, commitment_minor,
-        threshold_minor
+        threshold_minor, ended_at
     FROM metered_plan WHERE tenant_id = :tenant AND license_id = :license";
 
 const OF_CUSTOMER: &str = "SELECT license_id, customer_id, order_id, seller_id, product_id,
         currency, anchor_at, period, period_start, period_end, interim, commitment_minor,
-        threshold_minor
+        threshold_minor, ended_at
     FROM metered_plan WHERE tenant_id = :tenant AND customer_id = :account
     ORDER BY license_id DESC LIMIT :limit";
 
@@ -43,6 +43,9 @@ const METERS: &str = "SELECT meter, unit, tariff, settled_units, billed_minor, p
 
 const MOVE: &str = "UPDATE metered_plan SET period = :period, period_start = :period_start,
         period_end = :period_end, interim = :interim
+    WHERE tenant_id = :tenant AND license_id = :license";
+
+const END: &str = "UPDATE metered_plan SET ended_at = :ended
     WHERE tenant_id = :tenant AND license_id = :license";
 
 const SETTLE: &str = "UPDATE metered_plan_meter
@@ -58,6 +61,7 @@ pub const ALL: &[&str] = &[
     SELLS,
     METERS,
     MOVE,
+    END,
     SETTLE,
     closed::INSERT,
     closed::ENDED_AT,
@@ -221,6 +225,20 @@ pub fn move_plan(tx: &mut dyn Tx, tenant: TenantId, plan: &Plan) -> Result<(), S
     tx.execute(MOVE, &params).map(|_| ())
 }
 
+/// Keeps since when a plan bills nothing, or that it goes on.
+pub fn end(
+    tx: &mut dyn Tx,
+    (tenant, license): (TenantId, LicenseId),
+    ended: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("license", license.as_bytes().into()),
+        ("ended", ended.into()),
+    ];
+    tx.execute(END, &params).map(|_| ())
+}
+
 /// Stores what of a meter is settled and billed.
 pub fn settle(
     tx: &mut dyn Tx,
@@ -258,6 +276,7 @@ fn plan_from_row(row: &Row) -> Result<Plan, StoreError> {
         interim: row.int("interim")?,
         commitment: money("commitment_minor")?,
         threshold: money("threshold_minor")?,
+        ended_at: row.opt_at("ended_at")?,
     })
 }
 

@@ -216,7 +216,7 @@ pub fn check_threshold(cx: &mut Cx<'_>, job: &CheckThreshold) -> Result<(), Bill
         return Ok(());
     };
     let threshold = plan.threshold.minor();
-    if threshold > 0 && cx.now < plan.bounds.1 {
+    if threshold > 0 && cx.now < plan.bounds.1 && plan.ended_at.is_none() {
         let now = standing(cx.tx, (tenant, cx.now), &plan, false)?;
         if now.open.minor() >= threshold {
             bill_running(cx, &mut plan)?;

@@ -5,7 +5,9 @@
 
 use super::checkout::{Checkout, CheckoutPlaced, RetryPayment, checkout, retry_payment};
 use super::confirm::{Confirm, confirm};
+use super::example::AskExample;
 use super::model::FulfilmentError;
+use super::pay::{PayInvoice, pay_invoice};
 use super::promise::Promise;
 use super::quote::{AskQuote, Basis, Quoted, Wanted, quote};
 use crate::app::{App, Idempotency, ReadCx};
@@ -13,15 +15,15 @@ use crate::caller::Caller;
 use crate::domains::carts::Owner;
 use crate::domains::fees::http as fees;
 use crate::domains::gifts::NewGift;
-use crate::domains::ledger::{Split, SplitLine, Traffic, split_sale};
+use crate::domains::ledger::{Split, Traffic};
 use crate::domains::orders::{self, AccessToken, OrderError};
 use crate::domains::payments::{self, AttachSession, Payment, PaymentError, attach_session};
-use crate::domains::taxes::{self, Tax};
+use crate::domains::taxes;
 use crate::gateways::{self, SessionRequest};
 use crate::limits::Rate;
 use crate::text::Locale;
 use mintreu::Money;
-use mintreu::id::{OrderId, PaymentId};
+use mintreu::id::{InvoiceId, OrderId, PaymentId, ProductId};
 
 /// What a face knows of a purchase.
 #[derive(Debug, Clone)]
@@ -236,17 +238,23 @@ pub fn limit_confirms(app: &App, whom: &str) -> Result<(), FulfilmentError> {
     Ok(())
 }
 
-/// What would come of a sale at `amount`: the same division as a real one's.
-pub fn example(app: &App, amount: Money, traffic: Traffic) -> Result<Split, FulfilmentError> {
-    let line = SplitLine {
-        gross: amount,
-        discount: Money::zero(amount.currency()),
-        tax: Tax::zero("an example"),
-        platform_bps: fees::settings(app).share(traffic),
-        affiliate_bps: 0,
+/// What would come of a sale at `amount` of a product, or of one that is to stand in a category: the
+/// same division as a real one's.
+pub async fn example(
+    app: &App,
+    caller: &Caller,
+    (amount, traffic): (Money, Traffic),
+    (product, category): (Option<ProductId>, &str),
+) -> Result<Split, FulfilmentError> {
+    let ask = AskExample {
+        amount,
+        traffic,
+        product,
+        category: category.to_owned(),
+        settings: fees::settings(app),
+        tariff: fees::tariff(app),
     };
-    let mut splits = split_sale(&[line], fees::tariff(app)).map_err(OrderError::Split)?;
-    splits.pop().ok_or(OrderError::Lines.into())
+    app.read(caller, ask, super::example::example).await
 }
 
 /// Opens a page for an order that still waits for its money.
@@ -280,32 +288,72 @@ async fn started(
     };
     if let Some(payment) = &placed.payment {
         let payment = PaymentId::parse(payment).map_err(FulfilmentError::Payload)?;
-        started.pay_url = Some(open_page(app, caller, &started, payment).await?);
+        let house = Caller::system(caller.tenant);
+        let title = app.read(&house, order, title_of).await?;
+        let opening = Opening {
+            order: Some(order),
+            title,
+            path: started.order_path(),
+        };
+        started.pay_url = Some(open_page(app, caller, payment, opening).await?);
     }
     Ok(started)
 }
 
-/// What the provider is asked for, and what is known already.
-fn to_open(
-    cx: &mut ReadCx<'_>,
-    (order, payment): &(OrderId, PaymentId),
-) -> Result<(Payment, String), FulfilmentError> {
-    let tenant = cx.caller.tenant;
-    let found = payments::by_id(cx.tx, tenant, *payment)?;
-    let payment = found.ok_or(PaymentError::NotFound)?;
-    let order = orders::find(cx.tx, tenant, *order)?.ok_or(OrderError::NotFound)?;
+/// Opens a page for an invoice of usage that isn't paid, and answers where it is; while an attempt is
+/// on its way, the same page again.
+pub async fn pay_usage(
+    app: &App,
+    caller: &Caller,
+    invoice: InvoiceId,
+    token: Option<String>,
+) -> Result<String, FulfilmentError> {
+    let query = token.as_ref().map_or(String::new(), |t| format!("?t={t}"));
+    let command = PayInvoice {
+        invoice,
+        token,
+        provider: provider(app, None)?,
+    };
+    let (payment, title) = app.transact(caller, command, pay_invoice).await?;
+    let opening = Opening {
+        order: None,
+        title,
+        path: format!("/invoices/{invoice}{query}"),
+    };
+    open_page(app, caller, payment, opening).await
+}
+
+/// What a payment's page says, and where it leads back to.
+struct Opening {
+    /// The order that waits, when it is one's.
+    order: Option<OrderId>,
+    /// What the buyer reads.
+    title: String,
+    /// Behind this server's own address.
+    path: String,
+}
+
+/// What an order is of.
+fn title_of(cx: &mut ReadCx<'_>, order: &OrderId) -> Result<String, FulfilmentError> {
+    let order = orders::find(cx.tx, cx.caller.tenant, *order)?.ok_or(OrderError::NotFound)?;
     let titles: Vec<_> = order.lines.iter().map(|line| line.title.as_str()).collect();
-    Ok((payment, titles.join(", ")))
+    Ok(titles.join(", "))
+}
+
+/// What the provider is asked for, and what is known already.
+fn to_open(cx: &mut ReadCx<'_>, payment: &PaymentId) -> Result<Payment, FulfilmentError> {
+    let found = payments::by_id(cx.tx, cx.caller.tenant, *payment)?;
+    Ok(found.ok_or(PaymentError::NotFound)?)
 }
 
 async fn open_page(
     app: &App,
     caller: &Caller,
-    started: &Started,
     id: PaymentId,
+    opening: Opening,
 ) -> Result<String, FulfilmentError> {
     let house = Caller::system(caller.tenant);
-    let (payment, description) = app.read(&house, (started.order, id), to_open).await?;
+    let payment = app.read(&house, id, to_open).await?;
     if let Some(url) = payment.page_url {
         return Ok(url);
     }
@@ -316,14 +364,14 @@ async fn open_page(
         tenant: caller.tenant,
         payment: id,
         amount: payment.amount,
-        description,
-        return_url: format!("{base}{}", started.order_path()),
+        description: opening.title,
+        return_url: format!("{base}{}", opening.path),
     };
     let session = gateway.create_session(app, &request).await;
     let session = session.map_err(|error| {
-        tracing::warn!(%error, order = %started.order, "no payment page");
+        tracing::warn!(%error, payment = %id, "no payment page");
         FulfilmentError::ProviderUnavailable {
-            order: Some(started.order),
+            order: opening.order,
         }
     })?;
     let attach = AttachSession {

@@ -6,7 +6,7 @@ mod quotes;
 use self::gifts::{GiftIn, GiftOut, gift_out};
 use super::{
     ClaimOrder, Consent, FulfilmentError, Item, OrderPage, Purchase, Started, ViewOrder, Wanted,
-    claim, limit_confirms, order_page, pay_again, start, whereabouts,
+    claim, limit_confirms, order_page, pay_again, pay_usage, start, whereabouts,
 };
 use crate::app::App;
 use crate::domains::ledger::Traffic;
@@ -20,7 +20,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use mintreu::id::{OrderId, PriceId};
+use mintreu::id::{InvoiceId, OrderId, PriceId};
 use mintreu::{Currency, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -38,6 +38,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(show_order))
         .routes(routes!(pay_order))
         .routes(routes!(claim_order))
+        .routes(routes!(post_invoice_payment))
 }
 
 impl From<FulfilmentError> for Problem {
@@ -366,4 +367,33 @@ async fn list_orders(
     let found = app.read(&visitor.caller, query, orders::history).await?;
     let orders = found.iter().map(OrderOut::from).collect();
     Ok(Json(OrdersOut { orders }))
+}
+
+/// Who pays an invoice.
+#[derive(Deserialize, IntoParams)]
+struct PayParams {
+    /// What opens a guest's order.
+    token: Option<String>,
+}
+
+/// Where an invoice is paid.
+#[derive(Serialize, ToSchema)]
+pub struct PayOut {
+    /// The provider's page.
+    pay_url: String,
+}
+
+/// Pay an open invoice of usage: answers the provider's page, the same one while an attempt is on its
+/// way, a new one after a failure.
+#[utoipa::path(post, path = "/v1/invoices/{id}/payments", tag = "invoices",
+    params(("id" = String, Path, description = "inv_…"), PayParams),
+    responses((status = 200, body = PayOut), (status = 404), (status = 409), (status = 502)))]
+async fn post_invoice_payment(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(invoice): PathParam<InvoiceId>,
+    Query(asked): Query<PayParams>,
+) -> Result<Json<PayOut>, Problem> {
+    let pay_url = pay_usage(&app, &visitor.caller, invoice, asked.token).await?;
+    Ok(Json(PayOut { pay_url }))
 }

@@ -21,12 +21,14 @@ pub mod checkout;
 pub mod claim;
 pub mod confirm;
 pub mod consent;
+pub mod example;
 pub mod flow;
 pub mod gifts;
 pub mod http;
 pub mod model;
 pub mod pages;
 pub mod papers;
+pub mod pay;
 pub mod promise;
 pub mod quote;
 pub mod settle;
@@ -41,8 +43,8 @@ pub use claim::{ClaimOrder, claim, waiver_of};
 pub use confirm::{Confirm, confirm};
 pub use consent::{Consent, ConsentKind, ConsentText};
 pub use flow::{
-    Bid, Purchase, Started, confirm_quote, limit_confirms, order_path, pay_again, promise_of,
-    quote_of, start, whereabouts,
+    Bid, Purchase, Started, confirm_quote, limit_confirms, order_path, pay_again, pay_usage,
+    promise_of, quote_of, start, whereabouts,
 };
 pub use gifts::{
     ClaimGift, CorrectGift, GiftPage, GiftView, ViewGift, claim_gift, correct_gift, gift_page,
@@ -57,6 +59,7 @@ pub use papers::{
     AddBuyer, CreditPaper, InvoicePaper, ViewCredit, ViewInvoice, ViewInvoices, add_buyer,
     credit_paper, invoice_paper, invoices_of_order,
 };
+pub use pay::{PayInvoice, pay_invoice};
 pub use promise::{Change, Figure, Promise};
 pub use quote::{AskQuote, Basis, Item, Quoted, Wanted, quote};
 pub use settle::settle_payment;

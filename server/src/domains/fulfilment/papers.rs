@@ -2,14 +2,16 @@
 //! holds the order's secret), the platform, and sellers, who see the own lines and no buyer.
 
 use super::model::FulfilmentError;
+use super::pay;
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Caller, Capability};
 use crate::domains::accounts;
 use crate::domains::invoicing::{
     self, CreditView, Invoice, InvoiceError, InvoiceLine, InvoiceQuery, Issuer, Parties, Party,
-    credits_of, find_credit,
+    State, TaxSnapshot, credits_of, find_credit,
 };
 use crate::domains::orders;
+use crate::domains::payments::Payment;
 use crate::store::StoreError;
 use mintreu::Timestamp;
 use mintreu::id::{CreditNoteId, InvoiceId, OrderId};
@@ -30,6 +32,10 @@ pub struct InvoicePaper {
     pub invoice: Invoice,
     /// Its lines, or a seller's own of them.
     pub lines: Vec<InvoiceLine>,
+    /// The tax in it, when it is of usage; what was sold says its own.
+    pub tax: Option<TaxSnapshot>,
+    /// The newest attempt to pay what isn't paid, for who may pay it now.
+    pub payable: Option<Option<Payment>>,
     /// Who issued it, who pays; the buyer isn't a seller's to see.
     pub parties: Parties,
     /// What was credited and corrected since, oldest first.
@@ -45,7 +51,16 @@ pub fn invoice_paper(
     let at = invoice.finalized_at;
     let parties = parties(cx, (&invoice, at), query.token.as_deref())?;
     let credits = credits_of(cx, &invoice, &lines)?;
+    let tax = invoicing::usage_tax(cx.tx, cx.caller.tenant, invoice.id)?;
+    let token = query.token.as_deref();
+    let own = cx.caller.account.is_some() && cx.caller.account == invoice.customer;
+    let payable = match invoice.state == State::Open && (own || is_opened(cx, &invoice, token)?) {
+        true => Some(pay::attempt(cx, invoice.id)?),
+        false => None,
+    };
     Ok(InvoicePaper {
+        tax,
+        payable,
         invoice,
         lines,
         parties,

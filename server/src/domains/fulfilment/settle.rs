@@ -109,6 +109,11 @@ fn settle_invoice(
     invoice: InvoiceId,
     payment: &Payment,
 ) -> Result<&'static str, FulfilmentError> {
+    if event.kind == EventKind::Failed {
+        let about = serde_json::json!({ "failure_code": payment.failure_code });
+        crate::events::record(cx, "invoice.payment_failed", &invoice.to_string(), &about)?;
+        return Ok("failed");
+    }
     if event.kind != EventKind::Succeeded {
         return Ok("noted");
     }

@@ -11,6 +11,14 @@ use crate::app::{Cx, ReadCx};
 use mintreu::id::{CreditNoteId, InvoiceId, OrderLineId};
 use mintreu::{Money, Timestamp};
 
+/// The fact of a credit note.
+pub const ISSUED_FACT: &str = "credit_note.issued";
+/// The fact of a correction.
+pub const CORRECTED_FACT: &str = "credit_note.corrected";
+
+/// Where a line of a credit note stands that is of the invoice's sum.
+const WHOLE: i64 = 0;
+
 /// What a paper about a credit says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CreditKind {
@@ -106,7 +114,7 @@ impl CreditNote {
 /// A line of a credit note.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreditLine {
-    /// Which line of the invoice, counted from 1.
+    /// Which line of the invoice, counted from 1; 0 is its sum.
     pub invoice_position: i64,
     /// How much, tax included.
     pub amount: Money,
@@ -149,6 +157,59 @@ pub fn credit(cx: &mut Cx<'_>, new: &NewCredit<'_>) -> Result<Vec<CreditNote>, I
         issued.push(issue(cx, new, of_invoice)?);
     }
     Ok(issued)
+}
+
+/// A credit note of an invoice of usage, before it has a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewUsageCredit<'a> {
+    /// Of which invoice.
+    pub invoice: &'a Invoice,
+    /// What caused it: a refund's id. Once an invoice.
+    pub cause: &'a str,
+    /// Why, by a refund's stable code.
+    pub reason: &'a str,
+    /// In words, for the buyer; may be empty.
+    pub note: &'a str,
+    /// How much of the invoice's sum, tax included.
+    pub amount: Money,
+    /// The tax of it.
+    pub tax: Money,
+}
+
+/// Credits a part of what an invoice of usage came to, inside the caller's commit; the same cause
+/// again answers the paper that is there. It is of the sum and of no single rated line.
+pub fn credit_usage(cx: &mut Cx<'_>, new: &NewUsageCredit<'_>) -> Result<CreditNote, InvoiceError> {
+    let tenant = cx.caller.tenant;
+    let known = sql::of_cause(cx.tx, tenant, (new.cause, CreditKind::Credit))?;
+    if let Some(known) = known.into_iter().next() {
+        return Ok(known);
+    }
+    let (invoice, wanted) = (new.invoice, new.amount);
+    let credited = sql::credited(cx.tx, tenant, (invoice.id, WHOLE))?;
+    let credited = Money::new(credited, wanted.currency());
+    let left = invoice.total.checked_sub(credited)?;
+    if left.checked_sub(wanted)?.minor() < 0 {
+        return Err(InvoiceError::OverCredited { wanted, left });
+    }
+    let note = CreditNote {
+        id: cx.make_id(CreditNoteId::from_bytes),
+        issuer: invoice.issuer,
+        kind: CreditKind::Credit,
+        number: 0,
+        invoice: invoice.id,
+        corrects: None,
+        cause: new.cause.to_owned(),
+        reason: new.reason.to_owned(),
+        note: new.note.to_owned(),
+        total: wanted,
+        issued_at: cx.now,
+    };
+    let line = CreditLine {
+        invoice_position: WHOLE,
+        amount: wanted,
+        tax: new.tax,
+    };
+    store(cx, note, &[line])
 }
 
 /// Of a line no more is credited than it added.
@@ -206,6 +267,11 @@ fn store(
     for (position, line) in (1..).zip(lines) {
         sql::insert_line(cx.tx, (tenant, note.id), position, line)?;
     }
+    let fact = match note.kind {
+        CreditKind::Credit => ISSUED_FACT,
+        CreditKind::Correction => CORRECTED_FACT,
+    };
+    crate::events::record(cx, fact, &note.id.to_string(), &())?;
     Ok(note)
 }
 
@@ -243,6 +309,21 @@ pub fn credits_of(
         views.extend(view(cx, note, (invoice.clone(), lines))?);
     }
     Ok(views)
+}
+
+/// A credit note with all of its lines, for the house's own use: no ownership is asked.
+pub fn whole_credit(
+    cx: &mut ReadCx<'_>,
+    id: CreditNoteId,
+) -> Result<Option<CreditView>, InvoiceError> {
+    let tenant = cx.caller.tenant;
+    let Some(note) = sql::by_id(cx.tx, tenant, id)? else {
+        return Ok(None);
+    };
+    let invoice = super::sql::by_id(cx.tx, tenant, note.invoice)?;
+    let invoice = invoice.ok_or(InvoiceError::NotFound)?;
+    let lines = super::sql::lines(cx.tx, tenant, &invoice)?;
+    view(cx, note, (invoice, &lines))
 }
 
 /// A credit note, for the house's own use: no ownership is asked.
@@ -292,6 +373,10 @@ pub fn view(
     let all = super::sql::lines(cx.tx, tenant, &invoice)?;
     let mut lines = Vec::new();
     for line in sql::lines(cx.tx, tenant, &note)? {
+        if line.invoice_position == WHOLE && invoiced.len() == all.len() {
+            lines.push((line, None));
+            continue;
+        }
         let at = usize::try_from(line.invoice_position - 1).ok();
         let of = at.and_then(|at| all.get(at));
         let seen = of.filter(|of| invoiced.iter().any(|one| one.id == of.id));

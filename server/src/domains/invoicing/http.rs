@@ -1,8 +1,8 @@
 //! Routes of invoices.
 
 use super::credits::{CreditLine, CreditQuery, CreditView, credit_note, credits_of};
-use super::model::{Invoice, InvoiceError, InvoiceLine, Sold};
-use super::ops::{InvoiceQuery, ListInvoices, invoice, list};
+use super::model::{Invoice, InvoiceError, InvoiceLine, Sold, TaxSnapshot};
+use super::ops::{InvoiceQuery, ListInvoices, invoice, list, usage_tax};
 use crate::app::{App, ReadCx};
 use crate::problem::Problem;
 use crate::wire::{PathParam, Query, Visitor};
@@ -31,6 +31,7 @@ impl From<InvoiceError> for Problem {
             E::NotFound => Self::not_found(detail),
             E::Empty => Self::new(422, "invoice_empty", detail),
             E::AlreadyPaid => Self::new(409, "invoice_paid", detail),
+            E::Void => Self::new(409, "invoice_void", detail),
             E::Complete => Self::new(409, "invoice_complete", detail),
             E::Detail(_) => Self::new(422, "invoice_details", detail),
             E::DoesNotAddUp { .. } | E::OverCredited { .. } => {
@@ -61,6 +62,10 @@ pub struct InvoiceOut {
     finalized_at: i64,
     due_at: i64,
     paid_at: Option<i64>,
+    /// The tax in an invoice of usage; only in the answer about one invoice. What was sold says its
+    /// own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tax: Option<TaxOut>,
     /// Only in the answer about one invoice.
     #[serde(skip_serializing_if = "Option::is_none")]
     lines: Option<Vec<LineOut>>,
@@ -138,7 +143,7 @@ pub struct CreditNoteOut {
 /// What goes back of one line of the invoice.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CreditLineOut {
-    /// Which line of the invoice, counted from 1.
+    /// Which line of the invoice, counted from 1; 0 is its sum.
     line: i64,
     title: Option<String>,
     /// Tax included.
@@ -191,8 +196,16 @@ impl InvoiceOut {
             due_at: invoice.due_at.ms(),
             paid_at: invoice.paid_at.map(mintreu::Timestamp::ms),
             lines: lines.map(|lines| lines.iter().map(line_out).collect()),
+            tax: None,
             credit_notes: None,
         }
+    }
+
+    /// With the tax of an invoice of usage.
+    #[must_use]
+    pub fn with_tax(mut self, tax: Option<&TaxSnapshot>) -> Self {
+        self.tax = tax.map(tax_out);
+        self
     }
 
     /// With what was credited since.
@@ -224,13 +237,17 @@ fn sold_out(sold: &Sold) -> SoldOut {
         title: sold.title.clone(),
         gross_minor: sold.gross.minor(),
         discount_minor: sold.discount.minor(),
-        tax: TaxOut {
-            amount_minor: sold.tax.amount.minor(),
-            rate_bps: sold.tax.bps,
-            jurisdiction: sold.tax.jurisdiction.clone(),
-            inclusive: sold.tax.inclusive,
-            reason: sold.tax.reason.clone(),
-        },
+        tax: tax_out(&sold.tax),
+    }
+}
+
+fn tax_out(tax: &TaxSnapshot) -> TaxOut {
+    TaxOut {
+        amount_minor: tax.amount.minor(),
+        rate_bps: tax.bps,
+        jurisdiction: tax.jurisdiction.clone(),
+        inclusive: tax.inclusive,
+        reason: tax.reason.clone(),
     }
 }
 
@@ -311,11 +328,12 @@ async fn get_invoice(
     let read = |cx: &mut ReadCx<'_>, query: &InvoiceQuery| {
         let (invoice, lines) = invoice(cx, query)?;
         let credits = credits_of(cx, &invoice, &lines)?;
-        Ok::<_, InvoiceError>((invoice, lines, credits))
+        let tax = usage_tax(cx.tx, cx.caller.tenant, invoice.id)?;
+        Ok::<_, InvoiceError>((invoice, lines, credits, tax))
     };
     let found = app.read(&visitor.caller, InvoiceQuery { id }, read).await?;
-    let (invoice, lines, credits) = found;
-    let out = InvoiceOut::of(&invoice, Some(&lines));
+    let (invoice, lines, credits, tax) = found;
+    let out = InvoiceOut::of(&invoice, Some(&lines)).with_tax(tax.as_ref());
     Ok(Json(out.with_credits(&credits)))
 }
 

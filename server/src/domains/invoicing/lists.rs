@@ -2,6 +2,7 @@
 
 use super::credits::CreditKind;
 use super::model::{InvoiceError, State};
+use super::ops::usage_tax;
 use super::sql::lists as sql;
 use crate::app::ReadCx;
 use mintreu::id::{CreditNoteId, InvoiceId, OrderId};
@@ -46,6 +47,8 @@ pub struct Paper {
     pub number: String,
     /// The invoice that a credit note is about, by its number.
     pub about: Option<String>,
+    /// What an invoice sold, by one of its lines; an invoice of usage and a credit note have none.
+    pub title: Option<String>,
     /// When it got its number.
     pub at: Timestamp,
     /// What it comes to; to a seller, what the own lines come to. Credit notes are below zero.
@@ -97,13 +100,46 @@ pub fn papers(cx: &mut ReadCx<'_>, query: &ListPapers) -> Result<PaperPage, Invo
         before: query.after.unwrap_or((end, [0xff; 16])),
         limit: limit + 1,
     };
-    let mut papers = match query.as_seller {
+    let rows = match query.as_seller {
         true => sql::of_seller(cx.tx, &asked)?,
         false => sql::of_customer(cx.tx, &asked)?,
     };
+    let mut papers = Vec::with_capacity(rows.len());
+    for (mut paper, rated) in rows {
+        if let (true, PaperId::Invoice(id, _)) = (rated, paper.id)
+            && let Some(tax) = usage_tax(cx.tx, cx.caller.tenant, id)?
+        {
+            paper.tax = tax.amount;
+        }
+        papers.push(paper);
+    }
     let more = papers.len() as i64 > limit;
     papers.truncate(limit as usize);
     let last = papers.last().filter(|_| more);
     let next = last.map(|last| (last.at, *last.id.as_bytes()));
     Ok(PaperPage { papers, next })
+}
+
+/// Asks in which of some spans of time there are papers.
+#[derive(Debug, Clone)]
+pub struct AskSpans {
+    /// Those that the caller earns by, not those that the caller pays.
+    pub as_seller: bool,
+    /// Each from its first instant to the instant after its last; at most 20 are looked at.
+    pub spans: Vec<(Timestamp, Timestamp)>,
+}
+
+/// Whether the caller has papers in each of them.
+pub fn spans_with_papers(cx: &mut ReadCx<'_>, query: &AskSpans) -> Result<Vec<bool>, InvoiceError> {
+    let mut found = Vec::new();
+    for span in query.spans.iter().take(20) {
+        let one = ListPapers {
+            as_seller: query.as_seller,
+            within: Some(*span),
+            after: None,
+            limit: 1,
+        };
+        found.push(!papers(cx, &one)?.papers.is_empty());
+    }
+    Ok(found)
 }

@@ -1,7 +1,7 @@
 //! Invoices and credit notes: finalized documents with numbers that have no gaps.
 //!
 //! An invoice is issued in one go, inside the commit of what caused it: lines, total and number
-//! together, never edited afterwards except for its state (open, then paid). Each line keeps what
+//! together, never edited afterwards except for its state (open, then paid or void). Each line keeps what
 //! a person needs to check it years later: the tariff it was rated by, the units, the free units
 //! and a sentence with the arithmetic; a line of an order repeats what it was sold for, with its
 //! tax. This domain knows nothing of usage, orders or ledgers; `billing` and `orders` bring the
@@ -34,16 +34,17 @@ pub mod parties;
 pub mod sql;
 
 pub use credits::{
-    Back, CreditKind, CreditLine, CreditNote, CreditQuery, CreditView, NewCredit, credit,
-    credit_note, credits_of, find_credit, take_back,
+    Back, CORRECTED_FACT, CreditKind, CreditLine, CreditNote, CreditQuery, CreditView, ISSUED_FACT,
+    NewCredit, NewUsageCredit, credit, credit_note, credit_usage, credits_of, find_credit,
+    take_back, whole_credit,
 };
-pub use lists::{ListPapers, Paper, PaperId, PaperPage, papers};
+pub use lists::{AskSpans, ListPapers, Paper, PaperId, PaperPage, papers, spans_with_papers};
 pub use model::{
     Invoice, InvoiceError, InvoiceLine, InvoicePage, Issuer, NewInvoice, NewLine, Sold, State,
     TaxSnapshot,
 };
 pub use ops::{
     CONTENDED, InvoiceQuery, ListInvoices, Sale, find, give, invoice, issue, issue_sale, issued,
-    lines, list, mark_paid, of_license, of_order, take_number,
+    lines, list, mark_paid, mark_void, of_license, of_order, take_number, usage_tax,
 };
 pub use parties::{KeepIssuer, Parties, Party, complete_buyer, issuer_at, keep_issuer, parties};

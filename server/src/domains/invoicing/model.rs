@@ -15,6 +15,8 @@ pub enum State {
     Open,
     /// Settled.
     Paid,
+    /// Called off: nothing is owed.
+    Void,
 }
 
 impl State {
@@ -23,12 +25,13 @@ impl State {
         match self {
             Self::Open => "open",
             Self::Paid => "paid",
+            Self::Void => "void",
         }
     }
 
     /// Reads what [`State::name`] wrote.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Open, Self::Paid]
+        [Self::Open, Self::Paid, Self::Void]
             .into_iter()
             .find(|state| state.name() == name)
     }
@@ -250,6 +253,9 @@ pub enum InvoiceError {
     /// It was paid by another payment before.
     #[error("the invoice is paid already")]
     AlreadyPaid,
+    /// It was called off.
+    #[error("the invoice was called off")]
+    Void,
     /// Its details were added before.
     #[error("the buyer's details are on the invoice already")]
     Complete,

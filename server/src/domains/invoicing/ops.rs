@@ -1,13 +1,15 @@
 //! Issuing, paying and showing invoices.
 
 use super::model::{
-    Invoice, InvoiceError, InvoiceLine, InvoicePage, Issuer, NewInvoice, Sold, State, may_see,
-    total, visible,
+    Invoice, InvoiceError, InvoiceLine, InvoicePage, Issuer, NewInvoice, Sold, State, TaxSnapshot,
+    may_see, total, visible,
 };
 use super::parties::Party;
 use super::sql;
 use crate::app::{Cx, ReadCx};
-use mintreu::id::{AccountId, InvoiceId, InvoiceLineId, LicenseId, OrderId, PaymentId};
+use crate::domains::taxes;
+use crate::store::{StoreError, Tx};
+use mintreu::id::{AccountId, InvoiceId, InvoiceLineId, LicenseId, OrderId, PaymentId, TenantId};
 
 /// The one series of an issuer's invoices.
 const SERIES: &str = "INV";
@@ -139,6 +141,14 @@ pub fn mark_paid(
     }
 }
 
+/// Open becomes void; one that isn't open is refused.
+pub fn mark_void(cx: &mut Cx<'_>, id: InvoiceId) -> Result<(), InvoiceError> {
+    match sql::void(cx.tx, (cx.caller.tenant, id))? {
+        true => Ok(()),
+        false => Err(InvoiceError::AlreadyPaid),
+    }
+}
+
 /// The invoice with that id, for the house's own use: no ownership is asked.
 pub fn find(cx: &mut ReadCx<'_>, id: InvoiceId) -> Result<Option<Invoice>, InvoiceError> {
     Ok(sql::by_id(cx.tx, cx.caller.tenant, id)?)
@@ -152,6 +162,22 @@ pub fn issued(cx: &mut Cx<'_>, id: InvoiceId) -> Result<Option<Invoice>, Invoice
 /// The lines of an invoice, for the house's own use: no ownership is asked.
 pub fn lines(cx: &mut ReadCx<'_>, invoice: &Invoice) -> Result<Vec<InvoiceLine>, InvoiceError> {
     Ok(sql::lines(cx.tx, cx.caller.tenant, invoice)?)
+}
+
+/// The tax of a usage invoice; what an order's invoice is taxed stands with its lines.
+pub fn usage_tax(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    invoice: InvoiceId,
+) -> Result<Option<TaxSnapshot>, StoreError> {
+    let found = taxes::of_invoice(tx, tenant, invoice)?;
+    Ok(found.map(|(tax, parts)| TaxSnapshot {
+        bps: tax.bps,
+        jurisdiction: tax.jurisdiction,
+        inclusive: tax.inclusive,
+        reason: tax.reason,
+        amount: parts.tax,
+    }))
 }
 
 /// Asks for one invoice.

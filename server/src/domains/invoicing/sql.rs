@@ -92,6 +92,9 @@ const LINES: &str = "SELECT l.invoice_line_id, l.kind, l.meter, l.quantity, l.fr
 const PAY: &str = "UPDATE invoice SET state = :paid, paid_at = :now, payment_id = :payment
     WHERE tenant_id = :tenant AND invoice_id = :invoice AND state = :open";
 
+const VOID: &str = "UPDATE invoice SET state = :void
+    WHERE tenant_id = :tenant AND invoice_id = :invoice AND state = :open";
+
 /// Every statement here, for the test that prepares them.
 pub const ALL: &[&str] = &[
     NEXT_NUMBER,
@@ -107,6 +110,7 @@ pub const ALL: &[&str] = &[
     INSERT_SOLD,
     LINES,
     PAY,
+    VOID,
 ];
 
 /// Takes the next number of a series.
@@ -336,6 +340,17 @@ pub fn pay(
         ("payment", payment.as_ref().map(PaymentId::as_bytes).into()),
     ];
     Ok(tx.execute(PAY, &params)? == 1)
+}
+
+/// Open becomes void; answers whether it was open.
+pub fn void(tx: &mut dyn Tx, (tenant, invoice): (TenantId, InvoiceId)) -> Result<bool, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("invoice", invoice.as_bytes().into()),
+        ("void", State::Void.name().into()),
+        ("open", State::Open.name().into()),
+    ];
+    Ok(tx.execute(VOID, &params)? == 1)
 }
 
 fn from_row(row: &Row, tenant: TenantId) -> Result<Invoice, StoreError> {

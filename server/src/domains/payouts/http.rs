@@ -6,8 +6,8 @@ use super::views::{
     StatementQuery, balances, my_payouts, payout, preview, run, statement,
 };
 use super::{
-    ReceivePayoutEvent, RetryPayout, SetSeller, SetSettings, StartRun, WriteOffDebt, flow,
-    receive_event, retry_payout, set_seller, set_settings, start_run, write_off,
+    PayAgain, ReceivePayoutEvent, RetryPayout, SetSeller, SetSettings, StartRun, WriteOffDebt,
+    flow, pay_again, receive_event, retry_payout, set_seller, set_settings, start_run, write_off,
 };
 use crate::app::App;
 use crate::caller::Caller;
@@ -38,6 +38,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(post_run))
         .routes(routes!(get_run))
         .routes(routes!(post_retry))
+        .routes(routes!(post_again))
         .routes(routes!(put_seller))
         .routes(routes!(post_write_off))
         .routes(routes!(receive_webhook))
@@ -56,6 +57,7 @@ impl From<PayoutError> for Problem {
             }
             E::Reason => Self::new(422, "reason_malformed", detail).at("reason"),
             E::NoDebt => Self::new(409, "nothing_owed", detail),
+            E::NotFailed => Self::new(409, "payout_not_failed", detail),
             E::Ended => Self::new(409, "payout_ended", detail),
             E::Ledger(LedgerError::Store(error)) | E::Store(error) => error.into(),
             E::Denied(denied) => denied.into(),
@@ -528,6 +530,22 @@ async fn post_retry(
     let state = app.transact(&visitor.caller, command, retry_payout).await?;
     let state = state.code();
     Ok((StatusCode::ACCEPTED, Json(StateOut { state })))
+}
+
+/// Pay a seller again whose payout failed or came back, in a run of theirs alone: all that is
+/// releasable in its currency. Asking again answers the same run. For the platform.
+#[utoipa::path(post, path = "/v1/payouts/{payout_id}/again", tag = "payouts",
+    params(("payout_id" = String, Path)),
+    responses((status = 201, body = StartedOut), (status = 403), (status = 404), (status = 409)))]
+async fn post_again(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(payout): PathParam<PayoutId>,
+) -> Result<(StatusCode, Json<StartedOut>), Problem> {
+    let command = PayAgain { payout };
+    let run = app.transact(&visitor.caller, command, pay_again).await?;
+    let payout_run_id = run.to_string();
+    Ok((StatusCode::CREATED, Json(StartedOut { payout_run_id })))
 }
 
 /// What the platform says of a seller; what is left out stays.

@@ -40,8 +40,8 @@ pub use ops::{
     write_off,
 };
 pub use runs::{
-    CONSIDER_JOB, ConsiderPayload, StartRun, WEEKLY_JOB, WeeklyPayload, consider, plan_weekly,
-    start_run, weekly,
+    CONSIDER_JOB, ConsiderPayload, PayAgain, StartRun, WEEKLY_JOB, WeeklyPayload, consider,
+    pay_again, plan_weekly, start_run, weekly,
 };
 pub use settle::{ReceivePayoutEvent, SETTLE_JOB, SettlePayload, receive_event, settle_event};
 pub use views::{

@@ -359,6 +359,9 @@ pub enum PayoutError {
     /// The payout has ended.
     #[error("this payout has ended; there is nothing to send again")]
     Ended,
+    /// It is on its way or arrived: there is nothing to pay again.
+    #[error("the payout did not fail")]
+    NotFailed,
     /// A job's payload that can't be read.
     #[error("a job carries {0}")]
     Payload(mintreu::Error),

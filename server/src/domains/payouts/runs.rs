@@ -55,6 +55,60 @@ pub fn start_run(cx: &mut Cx<'_>, _: &StartRun) -> Result<String, PayoutError> {
     Ok(run.to_string())
 }
 
+/// The owner has a seller paid again whose payout failed or came back: a run of theirs alone.
+#[derive(Debug, Clone, Copy)]
+pub struct PayAgain {
+    /// The payout that didn't arrive.
+    pub payout: PayoutId,
+}
+
+impl Command for PayAgain {
+    const NAME: &'static str = "payouts.pay_again";
+    const CAPABILITY: Capability = Capability::Administer;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.payout.to_string())
+    }
+
+    fn contention_keys(&self) -> Vec<String> {
+        vec![self.payout.to_string()]
+    }
+}
+
+/// Pays all that is releasable to the payout's seller in its currency, or notes why not, once a
+/// failed payout; asking again answers the same run. The money was back in the balance, so a
+/// weekly run may have paid it meanwhile: then there is nothing to pay.
+pub fn pay_again(cx: &mut Cx<'_>, cmd: &PayAgain) -> Result<PayoutRunId, PayoutError> {
+    let tenant = cx.caller.tenant;
+    let found = sql::payouts::find(cx.tx, tenant, cmd.payout)?;
+    let failed = found.ok_or(PayoutError::NotFound)?;
+    if !matches!(
+        failed.state,
+        State::Failed | State::Returned | State::Reversed
+    ) {
+        return Err(PayoutError::NotFailed);
+    }
+    let occasion = format!("again:{}", failed.id);
+    if let Some(known) = sql::runs::of_occasion(cx.tx, tenant, &occasion)? {
+        return Ok(known);
+    }
+    let run = Run {
+        id: cx.make_id(PayoutRunId::from_bytes),
+        started_by: cx.caller.account,
+        cut_off: cx.now,
+        started_at: cx.now,
+        finished_at: None,
+    };
+    sql::runs::insert(cx.tx, tenant, &occasion, &run)?;
+    let candidate = Candidate {
+        seller: failed.seller,
+        currency: failed.amount.currency(),
+    };
+    look_at(cx, &run, candidate)?;
+    sql::runs::finish(cx.tx, tenant, run.id, cx.now)?;
+    Ok(run.id)
+}
+
 /// Begins a run, or answers the one that began on this occasion.
 fn begin(
     cx: &mut Cx<'_>,

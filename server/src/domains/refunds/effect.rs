@@ -6,6 +6,7 @@ use super::model::{
 };
 use super::sql;
 use crate::app::Cx;
+use crate::domains::billing::{self, LastBill};
 use crate::domains::catalog::PriceModel;
 use crate::domains::gifts;
 use crate::domains::ledger::{
@@ -17,7 +18,7 @@ use crate::domains::promotions;
 use crate::domains::taxes::{self, Movement, Way};
 use crate::store::Tx;
 use mintreu::Money;
-use mintreu::id::{LedgerTransactionId, OrderId, OrderLineId, TenantId};
+use mintreu::id::{LedgerTransactionId, LicenseId, OrderId, OrderLineId, TenantId};
 
 /// An order with all that refunds and disputes did to it.
 pub(super) struct Book {
@@ -175,7 +176,12 @@ pub(super) fn take(
         one.fee_returned = taking.fees == Fees::Returned;
         one.state = ReversalState::Taken;
         sql::update_reversal(cx.tx, cx.caller.tenant, one)?;
-        postings.extend(postings_of(one, seller, borne)?);
+        let sides = Sides {
+            parts: &one.parts,
+            fee_returned: one.fee_returned,
+            from_held: one.from_held,
+        };
+        postings.extend(postings_of(&sides, seller, borne)?);
         note_tax(cx, line, (one, &taking.key), false)?;
     }
     book.reversals = reversals;
@@ -205,8 +211,18 @@ fn note_tax(
     Ok(taxes::note(cx, &movement)?)
 }
 
-fn postings_of(
-    one: &LineReversal,
+/// What goes back, by whose it was.
+pub(super) struct Sides<'a> {
+    /// From which part how much.
+    pub parts: &'a Parts,
+    /// Whether the platform gives its fee back.
+    pub fee_returned: bool,
+    /// What of the seller's comes out of the hold.
+    pub from_held: Money,
+}
+
+pub(super) fn postings_of(
+    one: &Sides<'_>,
     seller: mintreu::id::AccountId,
     borne: Money,
 ) -> Result<Vec<Posting>, RefundError> {
@@ -239,7 +255,7 @@ fn postings_of(
 /// Posts what isn't nothing; nothing at all isn't posted.
 pub(super) fn post(
     cx: &mut Cx<'_>,
-    order: OrderId,
+    reference: impl ToString,
     (key, reason): (&str, ledger::Reason),
     mut postings: Vec<Posting>,
 ) -> Result<Option<LedgerTransactionId>, RefundError> {
@@ -247,7 +263,7 @@ pub(super) fn post(
     if postings.is_empty() {
         return Ok(None);
     }
-    let balanced = Balanced::new(key, reason, order.to_string(), postings)?;
+    let balanced = Balanced::new(key, reason, reference.to_string(), postings)?;
     let posted: Posted = ledger::post(cx, &balanced)?;
     Ok(Some(posted.id()))
 }
@@ -325,7 +341,9 @@ fn follow_licenses(cx: &mut Cx<'_>, book: &Book) -> Result<(), RefundError> {
     for line in &book.order.lines {
         let source = line.id.to_string();
         if let Some(license) = licensing::by_source(cx.tx, cx.caller.tenant, &source)? {
-            licensing::follow_money(cx, license.id, unpaid(book, line)?)?;
+            let why = unpaid(book, line)?;
+            licensing::follow_money(cx, license.id, why)?;
+            follow_usage(cx, license.id, (why, for_fraud(book)))?;
         }
     }
     Ok(())
@@ -342,6 +360,25 @@ pub fn is_gone(tx: &mut dyn Tx, tenant: TenantId, order: OrderId) -> Result<bool
 pub fn catch_up(cx: &mut Cx<'_>, order: OrderId) -> Result<(), RefundError> {
     let book = Book::open(cx, order)?;
     follow_licenses(cx, &book)
+}
+
+/// What a license's meters count is billed for as long as its money is there: a refund in full ends
+/// that with a last bill of what was used, a fraud without one.
+fn follow_usage(
+    cx: &mut Cx<'_>,
+    license: LicenseId,
+    (why, fraud): (Option<Unpaid>, bool),
+) -> Result<(), RefundError> {
+    match why {
+        Some(Unpaid::Refunded) if !fraud => billing::end_plan(cx, license, LastBill::Made)?,
+        Some(Unpaid::Refunded | Unpaid::ChargedBack) => {
+            billing::end_plan(cx, license, LastBill::Waived)?;
+        }
+        // A bank that hasn't decided may give the money back.
+        Some(Unpaid::Disputed) => {}
+        None => billing::resume_plan(cx, license)?,
+    }
+    Ok(())
 }
 
 fn event_of(order: &Order, refunded: Money) -> Option<OrderEvent> {

@@ -3,13 +3,14 @@
 //! A crash between the steps is safe: the provider knows a refund by its id and sends it once.
 
 use super::model::{Refund, RefundError, RefundState};
-use super::{ops, sql};
+use super::{ops, sql, usage};
 use crate::app::{App, Command, Cx, ReadCx};
 use crate::caller::{Caller, Capability};
 use crate::domains::invoicing;
 use crate::gateways::{self, GatewayError, RefundRequest, Sent, SentState};
 use crate::queue::JobError;
-use mintreu::id::{RefundId, TenantId};
+use mintreu::Money;
+use mintreu::id::{PaymentId, RefundId, TenantId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -44,15 +45,47 @@ pub async fn send_refund(
         .map_err(JobError::from)
 }
 
+/// A refund, of an order or of an invoice, that the provider is to be asked for.
+#[derive(Debug, Clone)]
+pub struct ToSend {
+    id: RefundId,
+    payment: PaymentId,
+    provider: String,
+    amount: Money,
+}
+
 /// The refund, while the provider is still to be asked for it.
-pub fn to_send(cx: &mut ReadCx<'_>, id: &RefundId) -> Result<Option<Refund>, RefundError> {
-    let found = sql::find_refund(cx.tx, cx.caller.tenant, *id)?;
-    let found = found.ok_or(RefundError::NotFound)?;
-    Ok(Some(found).filter(|refund| refund.state == RefundState::Requested))
+pub fn to_send(cx: &mut ReadCx<'_>, id: &RefundId) -> Result<Option<ToSend>, RefundError> {
+    let tenant = cx.caller.tenant;
+    let (state, send) = match sql::find_refund(cx.tx, tenant, *id)? {
+        Some(found) => {
+            let Refund {
+                payment,
+                provider,
+                amount,
+                state,
+                ..
+            } = found;
+            (state, (payment, provider, amount))
+        }
+        None => {
+            let found = sql::usage::find(cx.tx, (tenant, *id))?;
+            let found = found.ok_or(RefundError::NotFound)?;
+            (found.state, (found.payment, found.provider, found.amount))
+        }
+    };
+    let (payment, provider, amount) = send;
+    let send = ToSend {
+        id: *id,
+        payment,
+        provider,
+        amount,
+    };
+    Ok(Some(send).filter(|_| state == RefundState::Requested))
 }
 
 /// What the provider is asked for.
-pub fn request(tenant: TenantId, refund: &Refund) -> RefundRequest {
+pub fn request(tenant: TenantId, refund: &ToSend) -> RefundRequest {
     RefundRequest {
         tenant,
         refund: refund.id,
@@ -99,11 +132,12 @@ impl Command for TakeAnswer {
 /// What the answer makes of the refund.
 pub fn take_answer(cx: &mut Cx<'_>, answer: &TakeAnswer) -> Result<(), RefundError> {
     let tenant = cx.caller.tenant;
+    let Some(refund) = sql::find_refund(cx.tx, tenant, answer.refund)? else {
+        return take_answer_of_invoice(cx, answer);
+    };
     if let Some(name) = &answer.name {
         sql::name_refund(cx.tx, tenant, answer.refund, name)?;
     }
-    let found = sql::find_refund(cx.tx, tenant, answer.refund)?;
-    let refund = found.ok_or(RefundError::NotFound)?;
     match &answer.state {
         SentState::Pending => {}
         SentState::Succeeded => {
@@ -112,6 +146,26 @@ pub fn take_answer(cx: &mut Cx<'_>, answer: &TakeAnswer) -> Result<(), RefundErr
         // A refund that already succeeded isn't undone by a late refusal to send it again.
         SentState::Failed(code) if refund.state == RefundState::Requested => {
             ops::fail(cx, &refund, Some(code))?;
+        }
+        SentState::Failed(_) => {}
+    }
+    Ok(())
+}
+
+fn take_answer_of_invoice(cx: &mut Cx<'_>, answer: &TakeAnswer) -> Result<(), RefundError> {
+    let of = (cx.caller.tenant, answer.refund);
+    if let Some(name) = &answer.name {
+        sql::usage::name(cx.tx, of, name)?;
+    }
+    let found = sql::usage::find(cx.tx, of)?;
+    let refund = found.ok_or(RefundError::NotFound)?;
+    match &answer.state {
+        SentState::Pending => {}
+        SentState::Succeeded => {
+            usage::succeed(cx, &refund)?;
+        }
+        SentState::Failed(code) if refund.state == RefundState::Requested => {
+            usage::fail(cx, &refund, Some(code))?;
         }
         SentState::Failed(_) => {}
     }

@@ -1,5 +1,9 @@
 //! Routes of refunds, for sellers and the platform. What the buyer sees is part of the order.
 
+use super::usage::{
+    AskInvoiceRefund, InvoiceRefund, RefundInvoice, RefundUsage, of_invoice, refund_invoice,
+    refund_usage,
+};
 use super::{
     AskRefund, Decide, Decided, Decision, Dispute, DisputeState, OfLine, QueueQuery, Reason,
     Refund, RefundBundle, RefundError, RefundOrder, RefundSale, decide, dispute_queue, of_line,
@@ -13,7 +17,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use mintreu::Timestamp;
-use mintreu::id::{DisputeId, OrderId, OrderLineId};
+use mintreu::id::{DisputeId, InvoiceId, OrderId, OrderLineId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
@@ -24,6 +28,7 @@ use utoipa_axum::routes;
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(post_refund))
+        .routes(routes!(post_invoice_refund, get_invoice_refunds))
         .routes(routes!(show_sale))
         .routes(routes!(list_disputes))
         .routes(routes!(show_dispute))
@@ -36,6 +41,8 @@ impl From<RefundError> for Problem {
         let detail = error.to_string();
         match error {
             E::NotFound => Self::not_found("There is no such order."),
+            E::NoInvoice => Self::not_found("There is no such invoice."),
+            E::InvoiceOpen => Self::new(409, "invoice_open", detail),
             E::NotPaid(_) => Self::new(409, "order_state", detail),
             E::Free => Self::new(409, "refund_of_nothing", detail),
             E::Disputed => Self::new(409, "refund_disputed", detail),
@@ -52,6 +59,7 @@ impl From<RefundError> for Problem {
             E::Payment(error) => error.into(),
             E::Invoice(error) => error.into(),
             E::Licensing(error) => error.into(),
+            E::Billing(error) => error.into(),
             E::Money(error) => error.into(),
             E::Ledger(_) | E::Early { .. } => {
                 tracing::error!(error = detail, "a refund can't be posted");
@@ -164,6 +172,115 @@ async fn post_refund(
         state: "requested",
     };
     Ok((StatusCode::CREATED, Json(asked)))
+}
+
+/// What shall go back of an invoice.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InvoiceRefundIn {
+    /// In minor units of the invoice's currency; all that is left when absent.
+    #[serde(default)]
+    amount_minor: Option<i64>,
+    /// `requested_by_customer`, `duplicate`, `defective`, `fraud`, `other`.
+    #[schema(value_type = String)]
+    reason: Reason,
+    /// For the buyer to read, at most 500 characters.
+    #[serde(default)]
+    note: String,
+    /// What was left when one looked; 409 `refund_changed` when it isn't any more.
+    #[serde(default)]
+    left_minor: Option<i64>,
+}
+
+/// Refund a paid invoice of usage, or a part of it: a seller the own ones, the platform any. What was
+/// used stays counted, and the license works on.
+///
+/// Send an `Idempotency-Key`: asking again with it refunds once.
+#[utoipa::path(post, path = "/v1/invoices/{id}/refunds", tag = "refunds",
+    request_body = InvoiceRefundIn,
+    params(("id" = String, Path, description = "inv_…"),
+        ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 201, body = RefundAskedOut), (status = 403), (status = 404),
+        (status = 409), (status = 422)))]
+async fn post_invoice_refund(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(invoice): PathParam<InvoiceId>,
+    key: IdempotencyKey,
+    body: JsonBody<InvoiceRefundIn>,
+) -> Result<(StatusCode, Json<RefundAskedOut>), Problem> {
+    let given = body.value;
+    let wanted = AskInvoiceRefund {
+        invoice,
+        amount_minor: given.amount_minor,
+        reason: given.reason,
+        note: given.note,
+        seen_left_minor: given.left_minor,
+    };
+    let caller = &visitor.caller;
+    let platform = caller.may(Capability::Administer);
+    let refund_id = match (key.over(&body.bytes), platform) {
+        (Some(key), true) => {
+            app.transact_once(caller, key, RefundInvoice(wanted), refund_invoice)
+                .await?
+        }
+        (Some(key), false) => {
+            app.transact_once(caller, key, RefundUsage(wanted), refund_usage)
+                .await?
+        }
+        (None, true) => {
+            app.transact(caller, RefundInvoice(wanted), refund_invoice)
+                .await?
+        }
+        (None, false) => {
+            app.transact(caller, RefundUsage(wanted), refund_usage)
+                .await?
+        }
+    };
+    let asked = RefundAskedOut {
+        refund_id,
+        state: "requested",
+    };
+    Ok((StatusCode::CREATED, Json(asked)))
+}
+
+/// What went back of an invoice of usage, and what is left.
+#[derive(Serialize, ToSchema)]
+pub struct InvoiceRefundsOut {
+    /// What can still be refunded; nothing while the invoice isn't paid.
+    left_minor: i64,
+    currency: String,
+    /// The oldest first.
+    refunds: Vec<RefundOut>,
+}
+
+/// The refunds of an invoice of usage, for who earns by it and for the platform.
+#[utoipa::path(get, path = "/v1/invoices/{id}/refunds", tag = "refunds",
+    params(("id" = String, Path, description = "inv_…")),
+    responses((status = 200, body = InvoiceRefundsOut), (status = 404)))]
+async fn get_invoice_refunds(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    PathParam(invoice): PathParam<InvoiceId>,
+) -> Result<Json<InvoiceRefundsOut>, Problem> {
+    let found = app.read(&visitor.caller, invoice, of_invoice).await?;
+    let out = |one: &InvoiceRefund| RefundOut {
+        refund_id: one.id.to_string(),
+        state: one.state.code(),
+        amount_minor: one.amount.minor(),
+        currency: one.amount.currency().code().to_owned(),
+        reason: one.reason.code(),
+        note: one.note.clone(),
+        by: one.by.code(),
+        failure_code: one.failure_code.clone(),
+        requested_at: one.requested_at.ms(),
+        settled_at: one.settled_at.map(Timestamp::ms),
+    };
+    Ok(Json(InvoiceRefundsOut {
+        left_minor: found.left.minor(),
+        currency: found.left.currency().code().to_owned(),
+        refunds: found.refunds.iter().map(out).collect(),
+    }))
 }
 
 /// A refund.

@@ -16,10 +16,10 @@
 //!   comes back, so does the license; what its seller withdrew by hand stays withdrawn.
 //!
 //! # Tables
-//! `refund`, `dispute`, `line_reversal`, `dispute_decision`.
+//! `refund`, `dispute`, `line_reversal`, `dispute_decision`, `invoice_refund`.
 //!
 //! Start reading at [`model`], then [`ops`], [`disputes`] and [`effect`]; the way through the
-//! gateway is in [`flow`].
+//! gateway is in [`flow`]; invoices of usage are in [`usage`].
 
 pub mod disputes;
 pub mod effect;
@@ -32,6 +32,7 @@ mod papers;
 pub mod preview;
 pub mod queue;
 pub mod sql;
+pub mod usage;
 
 pub use effect::{catch_up, is_gone};
 pub use flow::{SEND_JOB, SendPayload, send_refund};
@@ -49,4 +50,8 @@ pub use pages::{
 pub use preview::{LicenseFate, Preview, preview_bundle, preview_sale};
 pub use queue::{
     Decide, Decided, Decision, Queue, QueueQuery, Queued, decide, dispute_queue, queued,
+};
+pub use usage::{
+    AskInvoiceRefund, InvoiceRefund, OfInvoice, RefundInvoice, RefundUsage, of_invoice,
+    refund_invoice, refund_usage,
 };

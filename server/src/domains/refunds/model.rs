@@ -1,6 +1,7 @@
 //! A refund, a dispute, their states, and what can be refused. Pure.
 
 use crate::caller::Denied;
+use crate::domains::billing::BillingError;
 use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::{GiveBackError, LedgerError, Parts};
 use crate::domains::licensing::LicensingError;
@@ -390,6 +391,12 @@ pub enum RefundError {
     /// No such order, or nothing of the caller's in it.
     #[error("no such order")]
     NotFound,
+    /// No such invoice of usage, or not of the caller's.
+    #[error("no such invoice")]
+    NoInvoice,
+    /// It isn't paid.
+    #[error("the invoice isn't paid")]
+    InvoiceOpen,
     /// It isn't paid.
     #[error("the order is {}", .0.code())]
     NotPaid(OrderState),
@@ -445,6 +452,9 @@ pub enum RefundError {
     /// Credit notes.
     #[error(transparent)]
     Invoice(#[from] InvoiceError),
+    /// Plans of usage.
+    #[error(transparent)]
+    Billing(#[from] BillingError),
     /// Licensing.
     #[error(transparent)]
     Licensing(#[from] LicensingError),
@@ -471,9 +481,9 @@ impl From<GiveBackError> for RefundError {
 impl From<RefundError> for JobError {
     fn from(error: RefundError) -> Self {
         match error {
-            RefundError::Store(error) | RefundError::Invoice(InvoiceError::Store(error)) => {
-                Self::retry(error)
-            }
+            RefundError::Store(error)
+            | RefundError::Invoice(InvoiceError::Store(error))
+            | RefundError::Billing(BillingError::Store(error)) => Self::retry(error),
             other => Self::fail(other),
         }
     }

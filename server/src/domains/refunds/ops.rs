@@ -6,7 +6,7 @@ use super::flow::{SEND_JOB, SendPayload};
 use super::model::{
     By, DisputeState, LineReversal, MAX_NOTE, MAX_REFUNDS, Reason, Refund, RefundError, RefundState,
 };
-use super::{papers, sql};
+use super::{papers, sql, usage};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::ledger::{self, Fees};
@@ -14,7 +14,7 @@ use crate::domains::orders::{Line, OrderState};
 use crate::domains::payments::{self, EventKind, Payable, Payment, PaymentEvent, PaymentState};
 use crate::store::Tx;
 use mintreu::Money;
-use mintreu::id::{AccountId, OrderId, OrderLineId, RefundId, TenantId};
+use mintreu::id::{AccountId, InvoiceId, OrderId, OrderLineId, RefundId, TenantId};
 
 /// What shall go back.
 #[derive(Debug, Clone)]
@@ -349,11 +349,26 @@ pub fn hear(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<Heard, RefundError>
     let Some(payment) = payments::of_event(cx.tx, cx.caller.tenant, event)? else {
         return Ok(Heard::Attention("payment_unknown"));
     };
-    let Ok(order) = OrderId::parse(&payment.payable) else {
-        return Ok(Heard::Attention("payable_unknown"));
-    };
     let Some(name) = event.object.as_deref() else {
         return Ok(Heard::Attention("object_missing"));
+    };
+    if matches!(
+        payment.state,
+        PaymentState::Expected | PaymentState::ActionRequired
+    ) {
+        // The provider knows that it was paid, and will say so.
+        let left = Money::zero(payment.amount.currency());
+        return Err(RefundError::Early { left });
+    }
+    let refunded = matches!(
+        event.kind,
+        EventKind::RefundSucceeded | EventKind::RefundFailed
+    );
+    if let (Ok(invoice), true) = (InvoiceId::parse(&payment.payable), refunded) {
+        return usage::hear(cx, event, (&payment, invoice), name);
+    }
+    let Ok(order) = OrderId::parse(&payment.payable) else {
+        return Ok(Heard::Attention("payable_unknown"));
     };
     match event.kind {
         EventKind::RefundSucceeded | EventKind::RefundFailed => {

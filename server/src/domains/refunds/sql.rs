@@ -1,6 +1,7 @@
 //! SQL of refunds, disputes and what they take from lines.
 
 pub mod queue;
+pub mod usage;
 
 use super::model::{
     By, Dispute, DisputeState, LineReversal, Reason, Refund, RefundState, ReversalState,

@@ -27,7 +27,7 @@ pub mod sql;
 pub mod vat_id;
 
 pub use model::{Buyer, Policy, Tax, TaxError, Taxed, Why, percent, rule};
-pub use movements::{AskReport, Movement, ReportLine, Way, keep_invoice, note, report};
+pub use movements::{AskReport, Movement, ReportLine, Way, keep_invoice, note, of_invoice, report};
 pub use ops::{
     AskEvidence, Evidence, OwnPlace, SetOwnPlace, SetPolicy, SetRate, TaxTable, buyer_again,
     evidence_of, locate, note_method, own_place, policy, policy_of, set_own_place, set_policy,

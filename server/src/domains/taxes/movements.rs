@@ -5,8 +5,8 @@ use super::rates::month;
 use super::sql;
 use crate::app::{Cx, ReadCx};
 use crate::caller::{Capability, Denied};
-use crate::store::StoreError;
-use mintreu::id::InvoiceId;
+use crate::store::{StoreError, Tx};
+use mintreu::id::{InvoiceId, TenantId};
 use mintreu::{Currency, Money};
 
 /// Most months of one report.
@@ -62,6 +62,15 @@ pub fn keep_invoice(
     (tax, parts): (&Tax, &Taxed),
 ) -> Result<(), StoreError> {
     sql::insert_invoice_tax(cx.tx, (cx.caller.tenant, invoice), (tax, parts))
+}
+
+/// The snapshot of a usage invoice; other invoices have the tax of what they sold.
+pub fn of_invoice(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    invoice: InvoiceId,
+) -> Result<Option<(Tax, Taxed)>, StoreError> {
+    sql::invoice_tax(tx, (tenant, invoice))
 }
 
 /// Asks what is owed, from the first month to the last: `2027-01`.

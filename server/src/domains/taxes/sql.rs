@@ -1,6 +1,6 @@
 //! SQL of the taxes' tables.
 
-use super::model::{Buyer, Policy, Tax, Taxed};
+use super::model::{Buyer, Policy, Tax, Taxed, Why};
 use super::movements::{AskReport, Movement, ReportLine};
 use super::ops::Evidence;
 use super::places::Place;
@@ -8,7 +8,7 @@ use super::rates::OwnRate;
 use super::vat_id::VatId;
 use crate::store::{Row, StoreError, Tx};
 use mintreu::id::{AccountId, InvoiceId, OrderId, TenantId};
-use mintreu::{Currency, Timestamp};
+use mintreu::{Currency, Money, Timestamp};
 
 const POLICY: &str = "SELECT home, inclusive FROM tax_policy WHERE tenant_id = :tenant";
 
@@ -65,6 +65,11 @@ VALUES (:tenant, :invoice, :code, :bps, :jurisdiction, :inclusive, :reason, :cur
     :tax)
 ON CONFLICT (tenant_id, invoice_id) DO NOTHING";
 
+const INVOICE_TAX: &str = "\
+SELECT tax_code, tax_bps, tax_jurisdiction, tax_inclusive, tax_reason, currency, tax_base,
+    tax_amount
+FROM invoice_tax WHERE tenant_id = :tenant AND invoice_id = :invoice";
+
 const REPORT: &str = "\
 SELECT month, jurisdiction, why, bps, currency,
     CAST(COALESCE(SUM(CASE WHEN kind = 'sale' THEN base_minor ELSE 0 END), 0) AS BIGINT)
@@ -94,6 +99,7 @@ pub const ALL: &[&str] = &[
     BUYER,
     INSERT_MOVEMENT,
     INSERT_INVOICE_TAX,
+    INVOICE_TAX,
     REPORT,
 ];
 
@@ -314,6 +320,36 @@ pub(super) fn insert_invoice_tax(
         ("tax", parts.tax.minor().into()),
     ];
     tx.execute(INSERT_INVOICE_TAX, &params).map(drop)
+}
+
+pub(super) fn invoice_tax(
+    tx: &mut dyn Tx,
+    (tenant, invoice): (TenantId, InvoiceId),
+) -> Result<Option<(Tax, Taxed)>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("invoice", invoice.as_bytes().into()),
+    ];
+    let Some(row) = tx.query_one(INVOICE_TAX, &params)? else {
+        return Ok(None);
+    };
+    let currency = Currency::parse(&row.text("currency")?).map_err(shape)?;
+    let why = Why::parse(&row.text("tax_code")?);
+    let tax = Tax {
+        why: why.ok_or_else(|| shape("a tax without a reason"))?,
+        bps: u32::try_from(row.int("tax_bps")?).map_err(shape)?,
+        jurisdiction: row.text("tax_jurisdiction")?,
+        inclusive: row.int("tax_inclusive")? != 0,
+        reason: row.text("tax_reason")?,
+    };
+    let base = Money::new(row.int("tax_base")?, currency);
+    let amount = Money::new(row.int("tax_amount")?, currency);
+    let parts = Taxed {
+        base,
+        tax: amount,
+        charged: base.checked_add(amount).map_err(shape)?,
+    };
+    Ok(Some((tax, parts)))
 }
 
 pub(super) fn report(

@@ -7,9 +7,9 @@
 
 use super::model::MAX_PAYLOAD;
 use super::sql::endpoints;
-use crate::app::Cx;
+use crate::app::{Cx, ReadCx};
 use crate::domains::catalog;
-use crate::domains::invoicing::{self, InvoiceError};
+use crate::domains::invoicing::{self, Invoice, InvoiceError, Sold};
 use crate::domains::licensing;
 use crate::domains::orders::{self, Line, Order};
 use crate::domains::refunds::{self, RefundError};
@@ -18,7 +18,7 @@ use crate::events::Event;
 use crate::store::StoreError;
 use mintreu::Timestamp;
 use mintreu::id::{
-    AccountId, InvoiceId, LicenseId, OrderId, OrderLineId, ProductId, SubscriptionId,
+    AccountId, CreditNoteId, InvoiceId, LicenseId, OrderId, OrderLineId, ProductId, SubscriptionId,
     WebhookEndpointId,
 };
 use serde_json::{Value, json};
@@ -34,6 +34,8 @@ type Tell = fn(&mut Cx<'_>, &Event) -> Result<Told, StoreError>;
 
 /// What is told, by whom it is rendered. The fact's kind is the event's name.
 pub const TOLD: &[(&str, Tell)] = &[
+    (invoicing::CORRECTED_FACT, credit_note),
+    (invoicing::ISSUED_FACT, credit_note),
     ("dispute.lost", dispute),
     ("dispute.opened", dispute),
     ("dispute.prevented", dispute),
@@ -42,7 +44,10 @@ pub const TOLD: &[(&str, Tell)] = &[
     ("gift.claimed", order),
     ("gift.given", order),
     ("invoice.finalized", invoice),
+    ("invoice.overdue", invoice),
     ("invoice.paid", invoice),
+    ("invoice.payment_failed", invoice),
+    ("invoice.voided", invoice),
     ("key_set.published", key_set),
     ("license.activated", license),
     ("license.deactivated", license),
@@ -239,15 +244,19 @@ fn license(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
     Ok(told.into_iter().collect())
 }
 
+fn found_invoice(cx: &mut Cx<'_>, id: &str) -> Result<Option<Invoice>, StoreError> {
+    let Ok(id) = InvoiceId::parse(id) else {
+        return Ok(None);
+    };
+    match invoicing::issued(cx, id) {
+        Ok(found) => Ok(found),
+        Err(InvoiceError::Store(error)) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
 fn invoice(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
-    let Ok(id) = InvoiceId::parse(&event.subject) else {
-        return Ok(Vec::new());
-    };
-    let found = match invoicing::issued(cx, id) {
-        Ok(found) => found,
-        Err(InvoiceError::Store(error)) => return Err(error),
-        Err(_) => None,
-    };
+    let found = found_invoice(cx, &event.subject)?;
     let told = found.map(|invoice| {
         let data = json!({
             "invoice_id": invoice.id.to_string(),
@@ -256,6 +265,7 @@ fn invoice(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
             "license_id": invoice.license.map(|license| license.to_string()),
             "period_from": invoice.period.0.ms(),
             "period_until": invoice.period.1.ms(),
+            "state": invoice.state.name(),
             "total_minor": invoice.total.minor(),
             "currency": invoice.total.currency().code(),
             "due_at": invoice.due_at.ms(),
@@ -312,7 +322,77 @@ fn money_back(
     Ok(sellers.into_iter().map(tell).collect())
 }
 
+/// To each seller of its lines: what the own ones give back, or no longer do.
+fn credit_note(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    let Ok(id) = CreditNoteId::parse(&event.subject) else {
+        return Ok(Vec::new());
+    };
+    let mut reading = ReadCx {
+        tx: cx.tx,
+        now: cx.now,
+        caller: cx.caller,
+    };
+    let found = match invoicing::whole_credit(&mut reading, id) {
+        Ok(Some(found)) => found,
+        Err(InvoiceError::Store(error)) => return Err(error),
+        Ok(None) | Err(_) => return Ok(Vec::new()),
+    };
+    let earner = |sold: &Option<Sold>| sold.as_ref().map_or(found.invoice.seller, |s| s.seller);
+    let mut sellers: Vec<_> = found.lines.iter().map(|(_, sold)| earner(sold)).collect();
+    sellers.sort();
+    sellers.dedup();
+    let tell = |seller| {
+        let own = found
+            .lines
+            .iter()
+            .filter(|(_, sold)| earner(sold) == seller);
+        let lines: Vec<_> = own
+            .map(|(line, sold)| {
+                let order_line = sold.as_ref().map(|sold| sold.line.to_string());
+                json!({
+                    "order_line_id": order_line,
+                    "amount_minor": line.amount.minor(),
+                    "tax_minor": line.tax.minor(),
+                })
+            })
+            .collect();
+        let data = json!({
+            "credit_note_id": found.note.id.to_string(),
+            "number": found.note.number_text(),
+            "invoice_id": found.invoice.id.to_string(),
+            "invoice_number": found.invoice.number_text(),
+            "corrects": found.corrects,
+            "reason": found.note.reason,
+            "currency": found.note.total.currency().code(),
+            "lines": lines,
+        });
+        (seller, data)
+    };
+    Ok(sellers.into_iter().map(tell).collect())
+}
+
+/// To who earns by an invoice of usage: what went back of it.
+fn refund_of_invoice(
+    cx: &mut Cx<'_>,
+    (event, invoice): (&Event, &str),
+) -> Result<Told, StoreError> {
+    let Some(invoice) = found_invoice(cx, invoice)? else {
+        return Ok(Vec::new());
+    };
+    let mut data = json!({
+        "refund_id": event.subject,
+        "invoice_id": invoice.id.to_string(),
+    });
+    for field in ["amount_minor", "currency", "reason", "by", "failure_code"] {
+        data[field] = event.data[field].clone();
+    }
+    Ok(vec![(invoice.seller, data)])
+}
+
 fn refund(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    if let Some(invoice) = event.data["invoice"].as_str() {
+        return refund_of_invoice(cx, (event, invoice));
+    }
     money_back(cx, event, |data| {
         data["refund_id"] = event.subject.as_str().into();
         for field in ["reason", "by", "failure_code"] {

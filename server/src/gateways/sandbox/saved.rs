@@ -3,12 +3,14 @@
 //! A charge is a session that is over as soon as it begins, so whatever happens to a payment
 //! later finds it where the others are.
 
+use super::magic;
 use super::model::SessionState;
 use super::ops::SandboxError;
 use super::sql::{self, StoredSession};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::gateways::{Charged, SavedCharge};
+use mintreu::Money;
 
 /// The methods that can be saved, and why a charge of each fails; `None` for the one that pays.
 pub const METHODS: [(&str, Option<&str>); 4] = [
@@ -40,7 +42,7 @@ pub fn charge_saved(cx: &mut Cx<'_>, cmd: &ChargeSaved) -> Result<Charged, Sandb
     let failure = failure(cx, &cmd.charge.method)?;
     if let Some(known) = session_of(cx, &key)? {
         return Ok(match (known.state, failure) {
-            (SessionState::Succeeded, _) => Charged::Succeeded,
+            (SessionState::Succeeded, _) => succeeded(known.amount),
             (_, Some(code)) => declined(code),
             (_, None) => Charged::Declined("card_declined"),
         });
@@ -61,7 +63,12 @@ pub fn charge_saved(cx: &mut Cx<'_>, cmd: &ChargeSaved) -> Result<Charged, Sandb
         Some(_) => SessionState::Failed,
     };
     sql::move_session(cx.tx, tenant, &session, cx.now)?;
-    Ok(failure.map_or(Charged::Succeeded, declined))
+    Ok(failure.map_or_else(|| succeeded(session.amount), declined))
+}
+
+fn succeeded(amount: Money) -> Charged {
+    let fee = Money::new(magic::fee(amount), amount.currency());
+    Charged::Succeeded { fee: Some(fee) }
 }
 
 fn declined(code: &'static str) -> Charged {

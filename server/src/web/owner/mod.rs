@@ -11,6 +11,7 @@ pub mod disputes;
 pub mod fees;
 pub mod ledger;
 pub mod payouts;
+pub mod taxes;
 
 use super::ask::{Answer, Ask, html};
 use super::page::{Page, Section};
@@ -35,6 +36,7 @@ enum At {
     Ledger,
     Payouts,
     Disputes,
+    Taxes,
 }
 
 fn tabs(page: &Page, at: At) -> Vec<Tab> {
@@ -44,6 +46,7 @@ fn tabs(page: &Page, at: At) -> Vec<Tab> {
         (At::Payouts, "/owner/payouts", page.say("owner-payouts")),
         (At::Disputes, "/owner/disputes", page.say("owner-disputes")),
         (At::Fees, "/owner/fees", page.say("owner-fees")),
+        (At::Taxes, "/owner/taxes", page.say("owner-taxes")),
     ];
     let tab = |(place, address, name): (At, &str, String)| Tab {
         name,

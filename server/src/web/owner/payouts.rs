@@ -7,8 +7,9 @@ use super::super::sell::Tab;
 use super::{At, must_own, tabs};
 use crate::domains::catalog::ops::{ShopNames, shop_names};
 use crate::domains::payouts::{
-    Payout, PayoutError, PayoutQuery, PreviewLine, PreviewQuery, RetryPayout, Run, RunQuery,
-    RunView, StartRun, State, Verdict, list_runs, payout, preview, retry_payout, run, start_run,
+    PayAgain, Payout, PayoutError, PayoutQuery, PreviewLine, PreviewQuery, RetryPayout, Run,
+    RunQuery, RunView, StartRun, State, Verdict, list_runs, pay_again, payout, preview,
+    retry_payout, run, start_run,
 };
 use crate::problem::{PageProblem, Problem};
 use crate::wire::{CsrfForm, PathParam, Query};
@@ -36,8 +37,10 @@ struct Line {
     amount: String,
     state: Badge,
     note: String,
-    /// The payout that can be asked for again.
+    /// Where a payout that is under way is asked for again.
     retry: Option<String>,
+    /// Where one that didn't arrive is paid again.
+    again: Option<String>,
 }
 
 struct RunRow {
@@ -129,6 +132,7 @@ fn preview_line(page: &Page, names: &Names, line: &PreviewLine) -> Line {
         state,
         note,
         retry: None,
+        again: None,
     }
 }
 
@@ -208,6 +212,7 @@ fn drawn(page: Page, found: &RunView, names: &Names, asked: bool) -> RunPage {
         state: Badge::new(Tone::Wait, page.say("owner-skipped")),
         note: page.say(&format!("payout-skip-{}", skip.reason.code())),
         retry: None,
+        again: None,
     });
     let told = || Notice::new(Tone::Good, page.say("owner-retry-asked"));
     RunPage {
@@ -248,6 +253,11 @@ fn payout_line(page: &Page, names: &Names, payout: &Payout) -> Line {
             .state
             .is_under_way()
             .then(|| format!("/owner/payouts/retry/{}", payout.id)),
+        again: matches!(
+            payout.state,
+            State::Failed | State::Returned | State::Reversed
+        )
+        .then(|| format!("/owner/payouts/again/{}", payout.id)),
     }
 }
 
@@ -272,4 +282,21 @@ pub async fn retry(
         Ok(_) | Err(PayoutError::Ended) => go_to(&format!("/owner/payouts/{run}?asked=1")),
         Err(error) => Err(Problem::from(error).into()),
     }
+}
+
+/// `POST /owner/payouts/again/{payout}`: a run for the seller of one that didn't arrive.
+pub async fn again(
+    ask: Ask,
+    id: Result<PathParam<PayoutId>, Problem>,
+    form: Result<CsrfForm<Pressed>, Problem>,
+) -> Answer {
+    let CsrfForm(_) = form?;
+    must_own(&ask)?;
+    let PathParam(payout) = id?;
+    let done = ask
+        .app
+        .transact(&ask.visitor.caller, PayAgain { payout }, pay_again)
+        .await;
+    let run = done.map_err(Problem::from)?;
+    go_to(&format!("/owner/payouts/{run}"))
 }

@@ -7,7 +7,7 @@ use super::super::parts::{Badge, Tone};
 use super::super::sell::{At, Tab, must_sell, sales::amount, tabs};
 use super::invoice_badge;
 use crate::domains::invoicing::lists::After;
-use crate::domains::invoicing::{ListPapers, Paper, PaperId, papers};
+use crate::domains::invoicing::{AskSpans, ListPapers, Paper, PaperId, papers, spans_with_papers};
 use crate::problem::Problem;
 use crate::wire::Query;
 use askama::Template;
@@ -132,6 +132,7 @@ async fn drawn(ask: &Ask, which: Which, as_seller: bool) -> Answer {
         let id = mintreu::id::encode(&id);
         format!("{}{joint}after={}.{id}", which.address(base), at.ms())
     });
+    let years = years(ask, &page, &which, (base, as_seller)).await?;
     html(&PapersPage {
         title: page.say("papers-title"),
         lead: page.say(lead),
@@ -140,7 +141,7 @@ async fn drawn(ask: &Ask, which: Which, as_seller: bool) -> Answer {
         } else {
             Vec::new()
         },
-        years: years(&page, &which, (base, ask.app.now())),
+        years,
         file: which.address(&format!("{base}.csv")),
         rows: found.papers.iter().map(|paper| row(&page, paper)).collect(),
         next,
@@ -148,12 +149,30 @@ async fn drawn(ask: &Ask, which: Which, as_seller: bool) -> Answer {
     })
 }
 
-fn years(page: &Page, which: &Which, (base, now): (&str, Timestamp)) -> Vec<Year> {
-    let year = page.format.day(now);
+/// The years in which there are papers, the chosen one too, and all of them.
+async fn years(
+    ask: &Ask,
+    page: &Page,
+    which: &Which,
+    (base, as_seller): (&str, bool),
+) -> Result<Vec<Year>, Problem> {
+    let year = page.format.day(ask.app.now());
     let newest: i16 = year
         .get(..4)
         .and_then(|year| year.parse().ok())
         .unwrap_or(0);
+    let offered: Vec<_> = (0..YEARS).map(|back| newest.saturating_sub(back)).collect();
+    let mut spans = Vec::new();
+    for year in &offered {
+        let only = Which {
+            year: Some(*year),
+            after: None,
+        };
+        spans.extend(only.within()?);
+    }
+    let query = AskSpans { as_seller, spans };
+    let caller = &ask.visitor.caller;
+    let found = ask.app.read(caller, query, spans_with_papers).await?;
     let all = Year {
         name: page.say("papers-all-years"),
         address: base.to_owned(),
@@ -164,8 +183,10 @@ fn years(page: &Page, which: &Which, (base, now): (&str, Timestamp)) -> Vec<Year
         address: format!("{base}?year={year}"),
         chosen: which.year == Some(year),
     };
-    let back = (0..YEARS).map(|back| of(newest.saturating_sub(back)));
-    [all].into_iter().chain(back).collect()
+    let there = offered.into_iter().zip(found);
+    let shown = there.filter(|(year, any)| *any || which.year == Some(*year));
+    let shown = shown.map(|(year, _)| of(year));
+    Ok([all].into_iter().chain(shown).collect())
 }
 
 fn row(page: &Page, paper: &Paper) -> Row {
@@ -179,11 +200,11 @@ fn row(page: &Page, paper: &Paper) -> Row {
             (format!("/credit-notes/{id}"), key)
         }
     };
-    let about = paper.about.as_deref();
+    let about = paper.about.clone().or_else(|| paper.title.clone());
     Row {
         address,
         title: page.say_one(key, "number", paper.number.as_str()),
-        about: about.unwrap_or_default().to_owned(),
+        about: about.unwrap_or_else(|| page.say("paper-usage")),
         date: page.format.date(paper.at),
         state: match paper.id {
             PaperId::Invoice(_, state) => invoice_badge(page, state),

@@ -8,10 +8,12 @@
 
 pub mod files;
 mod lists;
+pub mod money;
 pub mod sheets;
 
 pub use lists::{csv, list, sold, sold_csv};
 
+use self::money::{Pay, managed, pay_box};
 use self::sheets::{credit_sheet, invoice_sheet};
 use super::ask::{Answer, Ask, go_to, html, refused};
 use super::license::Token;
@@ -45,6 +47,12 @@ struct PaperPage {
     how: Vec<String>,
     /// Each meter's name and the page of the segments behind it.
     behind: Vec<(String, String)>,
+    /// How it is paid, by who owes it.
+    pay: Option<Pay>,
+    /// Where it is refunded, for who may.
+    refund: String,
+    /// Where it is called off, for who may.
+    void: String,
     /// Where the buyer's details are sent; empty when they can't be added.
     buyer: String,
     fields: Vec<Field>,
@@ -88,7 +96,16 @@ pub async fn invoice(
 ) -> Answer {
     let Query(token) = token?;
     let found = read_invoice(&ask, &id, &token).await?;
-    html(&drawn(&ask, &found, &token, None))
+    let managed = managed(&ask, &found).await;
+    let mut paper = drawn(&ask, &found, &token, None);
+    let address = format!("/invoices/{}", found.invoice.id);
+    if managed.as_ref().is_some_and(|of| of.left.minor() > 0) {
+        paper.refund = format!("{address}/refund");
+    }
+    if managed.is_some() && found.invoice.state == invoicing::State::Open {
+        paper.void = format!("{address}/void");
+    }
+    html(&paper)
 }
 
 fn drawn(
@@ -107,6 +124,9 @@ fn drawn(
         crumbs: up(&page, ask, &sheet.title),
         state: invoice_badge(&page, invoice.state),
         file: format!("{base}/invoice.pdf{suffix}"),
+        pay: pay_box(&page, found, &suffix),
+        refund: String::new(),
+        void: String::new(),
         credits: credits(&page, &found.credits, &suffix),
         how: how(&found.lines),
         behind: behind(invoice, &found.lines),
@@ -139,6 +159,7 @@ pub fn invoice_badge(page: &Page, state: invoicing::State) -> Badge {
     match state {
         invoicing::State::Open => Badge::new(Tone::Wait, page.say("invoice-open")),
         invoicing::State::Paid => Badge::new(Tone::Good, page.say("invoice-paid")),
+        invoicing::State::Void => Badge::new(Tone::Plain, page.say("invoice-void")),
     }
 }
 
@@ -156,7 +177,8 @@ fn credits(page: &Page, credits: &[CreditView], suffix: &str) -> Vec<[String; 4]
 
 /// The arithmetic of lines that were rated.
 fn how(lines: &[InvoiceLine]) -> Vec<String> {
-    let rated = lines.iter().filter(|line| line.sold.is_none());
+    let rated = |line: &&InvoiceLine| line.sold.is_none() && line.kind != "tax";
+    let rated = lines.iter().filter(rated);
     rated.map(|line| line.explanation.clone()).collect()
 }
 
@@ -296,6 +318,9 @@ pub async fn credit(
         state: Badge::new(Tone::Plain, page.say("paper-issued")),
         file: format!("/credit-notes/{}/credit-note.pdf{suffix}", note.id),
         credits: vec![link],
+        pay: None,
+        refund: String::new(),
+        void: String::new(),
         how: Vec::new(),
         behind: Vec::new(),
         buyer: String::new(),

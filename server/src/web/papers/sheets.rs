@@ -16,6 +16,7 @@ pub fn invoice_sheet(page: &Page, found: &InvoicePaper) -> Sheet {
     let state = match invoice.state {
         State::Open => "invoice-open",
         State::Paid => "invoice-paid",
+        State::Void => "invoice-void",
     };
     let mut facts = vec![
         (page.say("invoice-date"), date(invoice.finalized_at)),
@@ -35,9 +36,10 @@ pub fn invoice_sheet(page: &Page, found: &InvoicePaper) -> Sheet {
         true => (sold_columns(page), sold_rows(page, &found.lines)),
         false => (rated_columns(page), rated_rows(page, &found.lines)),
     };
-    let mut sums = match sold {
-        true => tax_sums(page, found),
-        false => Vec::new(),
+    let taxes = taxes(found);
+    let mut sums = match taxes.is_empty() {
+        true => Vec::new(),
+        false => tax_sums(page, found.invoice.total, &taxes),
     };
     sums.push((page.say("invoice-total"), page.format.money(invoice.total)));
     Sheet {
@@ -48,7 +50,7 @@ pub fn invoice_sheet(page: &Page, found: &InvoicePaper) -> Sheet {
         columns,
         rows,
         sums,
-        notes: tax_notes(page, &found.lines),
+        notes: tax_notes(page, &taxes),
         ..blank(page)
     }
 }
@@ -126,7 +128,8 @@ fn rated_rows(page: &Page, lines: &[InvoiceLine]) -> Vec<Vec<String>> {
             page.format.money(line.amount),
         ]
     };
-    lines.iter().map(row).collect()
+    let used = lines.iter().filter(|line| line.kind != "tax");
+    used.map(row).collect()
 }
 
 /// What a rated line is about.
@@ -201,24 +204,30 @@ fn percent(bps: u32) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// What was sold before tax, and the tax of each rate and jurisdiction.
-fn tax_sums(page: &Page, found: &InvoicePaper) -> Vec<(String, String)> {
-    let zero = Money::zero(found.invoice.total.currency());
-    let (mut net, mut taxes) = (found.invoice.total, Vec::<(String, Money)>::new());
-    for sold in found.lines.iter().filter_map(|line| line.sold.as_ref()) {
-        net = net.checked_sub(sold.tax.amount).unwrap_or(zero);
+/// The taxes of an invoice: of each line that was sold, or of all that was used.
+fn taxes(found: &InvoicePaper) -> Vec<&TaxSnapshot> {
+    let sold = found.lines.iter().filter_map(|line| line.sold.as_ref());
+    sold.map(|sold| &sold.tax).chain(&found.tax).collect()
+}
+
+/// What it comes to before tax, and the tax of each rate and jurisdiction.
+fn tax_sums(page: &Page, total: Money, all: &[&TaxSnapshot]) -> Vec<(String, String)> {
+    let zero = Money::zero(total.currency());
+    let (mut net, mut taxes) = (total, Vec::<(String, Money)>::new());
+    for tax in all {
+        net = net.checked_sub(tax.amount).unwrap_or(zero);
         let values = [
-            ("rate", percent(sold.tax.bps).into()),
-            ("where", sold.tax.jurisdiction.as_str().into()),
+            ("rate", percent(tax.bps).into()),
+            ("where", tax.jurisdiction.as_str().into()),
         ];
-        let key = match sold.tax.jurisdiction.is_empty() {
+        let key = match tax.jurisdiction.is_empty() {
             true => "paper-tax-rate",
             false => "paper-tax-rate-where",
         };
         let name = page.words.say_with(key, values);
         match taxes.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, sum)) => *sum = sum.checked_add(sold.tax.amount).unwrap_or(*sum),
-            None => taxes.push((name, sold.tax.amount)),
+            Some((_, sum)) => *sum = sum.checked_add(tax.amount).unwrap_or(*sum),
+            None => taxes.push((name, tax.amount)),
         }
     }
     let mut sums = vec![(page.say("paper-net"), page.format.money(net))];
@@ -228,11 +237,11 @@ fn tax_sums(page: &Page, found: &InvoicePaper) -> Vec<(String, String)> {
 }
 
 /// Why each line is taxed as it is, each reason once.
-fn tax_notes(page: &Page, lines: &[InvoiceLine]) -> Vec<String> {
+fn tax_notes(page: &Page, taxes: &[&TaxSnapshot]) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
-    for sold in lines.iter().filter_map(|line| line.sold.as_ref()) {
-        let note = page.say_one("paper-tax-reason", "reason", sold.tax.reason.as_str());
-        let included = sold.tax.inclusive.then(|| page.say("paper-tax-inclusive"));
+    for tax in taxes {
+        let note = page.say_one("paper-tax-reason", "reason", tax.reason.as_str());
+        let included = tax.inclusive.then(|| page.say("paper-tax-inclusive"));
         for note in [Some(note), included].into_iter().flatten() {
             if !notes.contains(&note) {
                 notes.push(note);
@@ -275,7 +284,7 @@ pub fn credit_sheet(page: &Page, found: &CreditPaper) -> Sheet {
     let row = |(line, sold): &(CreditLine, Option<Sold>)| {
         let title = sold.as_ref().map(|sold| sold.title.clone());
         vec![
-            title.unwrap_or_default(),
+            title.unwrap_or_else(|| page.say("paper-usage")),
             page.format.money(line.tax),
             page.format.money(line.amount),
         ]
@@ -308,6 +317,7 @@ pub fn reason(page: &Page, code: &str) -> String {
         "defective" => "paper-reason-defective",
         "fraud" => "paper-reason-fraud",
         "chargeback" => "paper-reason-chargeback",
+        "void" => "paper-reason-void",
         _ => "paper-reason-other",
     };
     page.say(key)

@@ -15,7 +15,7 @@ use crate::domains::catalog::ops::{
 };
 use crate::domains::catalog::{Kind, Product, State};
 use crate::domains::fulfilment::flow;
-use crate::domains::ledger::Traffic;
+use crate::domains::ledger::{Split, Traffic};
 use crate::problem::Problem;
 use crate::wire::CsrfForm;
 use askama::Template;
@@ -455,6 +455,7 @@ struct Shown<'a> {
     tree: &'a [CategoryCount],
     wrong: &'a [Mistake],
     notice: Option<Notice>,
+    bills: Vec<Bill>,
 }
 
 fn drawn(ask: &Ask, state: Shown<'_>) -> EditorPage {
@@ -500,7 +501,7 @@ fn drawn(ask: &Ask, state: Shown<'_>) -> EditorPage {
         preview_name: or(&state.form.name, "edit-name"),
         preview_summary: or(&state.form.summary, "edit-summary"),
         preview_price: preview_price(&page, state.form),
-        bills: bills(ask, &page, state.form),
+        bills: state.bills,
         preview_description: markdown::render(&state.form.description),
         heading,
         page,
@@ -514,7 +515,8 @@ pub struct Bill {
     yours: String,
 }
 
-fn bills(ask: &Ask, page: &Page, form: &ProductForm) -> Vec<Bill> {
+async fn bills(ask: &Ask, form: &ProductForm, product: Option<&Product>) -> Vec<Bill> {
+    let page = ask.page("bill-title");
     let charged = ["one_time", "monthly", "yearly"].contains(&form.price1_model.as_str());
     let amount = Currency::parse(&form.price1_currency).and_then(|currency| {
         let minor = mintreu::price::parse_amount(form.price1_amount.trim(), currency)?;
@@ -523,24 +525,33 @@ fn bills(ask: &Ask, page: &Page, form: &ProductForm) -> Vec<Bill> {
     let Some(amount) = amount.ok().filter(|amount| charged && amount.minor() > 0) else {
         return Vec::new();
     };
-    let bill = |(traffic, key): (Traffic, &str)| {
-        let split = flow::example(&ask.app, amount, traffic).ok()?;
-        let minus = |money: Money| page.format.money(money.checked_neg().unwrap_or(money));
-        Some(Bill {
-            found: page.words.say(key),
-            lines: vec![
-                (page.say("bill-gross"), page.format.money(split.gross)),
-                (page.say("bill-platform"), minus(split.platform_fee)),
-                (page.say("bill-payment"), minus(split.payment_fee)),
-            ],
-            yours: page.format.money(split.seller),
-        })
-    };
     let ways = [
         (Traffic::Marketplace, "bill-marketplace"),
         (Traffic::Seller, "bill-own"),
     ];
-    ways.into_iter().filter_map(bill).collect()
+    let what = (product.map(|product| product.id), form.category.as_str());
+    let mut bills = Vec::new();
+    for (traffic, key) in ways {
+        let sale = (amount, traffic);
+        let split = flow::example(&ask.app, &ask.visitor.caller, sale, what).await;
+        bills.extend(split.ok().map(|split| bill(&page, key, &split)));
+    }
+    bills
+}
+
+fn bill(page: &Page, key: &str, split: &Split) -> Bill {
+    let minus = |money: Money| page.format.money(money.checked_neg().unwrap_or(money));
+    let mut lines = vec![(page.say("bill-gross"), page.format.money(split.charged))];
+    if split.tax.minor() != 0 {
+        lines.push((page.say("bill-tax"), minus(split.tax)));
+    }
+    lines.push((page.say("bill-platform"), minus(split.platform_fee)));
+    lines.push((page.say("bill-payment"), minus(split.payment_fee)));
+    Bill {
+        found: page.words.say(key),
+        lines,
+        yours: page.format.money(split.seller),
+    }
 }
 
 fn preview_price(page: &Page, form: &ProductForm) -> String {
@@ -575,6 +586,7 @@ pub async fn new(ask: Ask) -> Answer {
             tree: &tree,
             wrong: &[],
             notice: None,
+            bills: bills(&ask, &form, None).await,
         },
     ))
 }
@@ -594,6 +606,7 @@ pub async fn edit(ask: Ask, Path(id): Path<String>) -> Answer {
         tree: &tree,
         wrong: &[],
         notice: None,
+        bills: bills(&ask, &form, Some(&product)).await,
     };
     html(&drawn(&ask, state))
 }
@@ -632,6 +645,7 @@ async fn handle(ask: &Ask, before: Option<Product>, form: &ProductForm) -> Answe
         .read(&ask.visitor.caller, Categories, categories)
         .await?;
     let page = ask.page("sell-edit-product");
+    let bills = bills(ask, form, before.as_ref()).await;
     let shown = |product: Option<&Product>, wrong: &[Mistake], notice| {
         drawn(
             ask,
@@ -641,6 +655,7 @@ async fn handle(ask: &Ask, before: Option<Product>, form: &ProductForm) -> Answe
                 tree: &tree,
                 wrong,
                 notice,
+                bills,
             },
         )
     };

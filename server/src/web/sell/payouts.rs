@@ -286,7 +286,7 @@ fn command(ask: &Ask, form: &SettingsForm) -> Result<SetSettings, Mistake> {
 }
 
 /// `25.00` in minor units: no sign, and no more digits than the currency has.
-pub(super) fn minor_of(text: &str, currency: Currency) -> Option<i64> {
+pub(in crate::web) fn minor_of(text: &str, currency: Currency) -> Option<i64> {
     let digits = usize::from(currency.exponent());
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

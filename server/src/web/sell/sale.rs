@@ -306,7 +306,7 @@ fn of_license(page: &Page, license: &License, now: Timestamp) -> (String, String
 }
 
 /// A reason in words.
-pub(super) fn reason_text(page: &Page, reason: crate::domains::refunds::Reason) -> String {
+pub(in crate::web) fn reason_text(page: &Page, reason: crate::domains::refunds::Reason) -> String {
     let code = reason.code();
     let key = format!("refund-reason-{}", code.replace('_', "-"));
     page.say(&key)

@@ -1,6 +1,7 @@
 //! The job that charges a saved method, between transactions. What came of it goes into the inbox
 //! of payments as if the provider had told it, so it settles on the way of every other payment.
 
+use super::super::model::Cycle;
 use crate::app::{App, Cx, ReadCx};
 use crate::caller::Caller;
 use crate::domains::payments::{
@@ -26,19 +27,32 @@ pub struct ChargePayload {
     pub method: String,
     /// The subscription's id.
     pub subscription: String,
+    /// What the method's owner reads; jobs of before it was kept have none.
+    #[serde(default)]
+    pub title: String,
 }
 
 pub(super) fn enqueue(
     cx: &mut Cx<'_>,
     of: &super::Subscription,
-    payment: PaymentId,
+    (payment, product): (PaymentId, &str),
 ) -> Result<(), StoreError> {
     let payload = ChargePayload {
         payment: payment.to_string(),
         method: of.method.clone().unwrap_or_default(),
         subscription: of.id.to_string(),
+        title: title(product, of.cycle),
     };
     crate::queue::enqueue(cx, CHARGE_JOB, &payload, cx.now).map(drop)
+}
+
+/// `Club App, every month`: plans have no names of their own, and go by how often they are paid.
+fn title(product: &str, cycle: Cycle) -> String {
+    let unit = cycle.unit().code();
+    match cycle.count() {
+        1 => format!("{product}, every {unit}"),
+        count => format!("{product}, every {count} {unit}s"),
+    }
 }
 
 fn payment_of(cx: &mut ReadCx<'_>, id: &PaymentId) -> Result<Payment, PaymentError> {
@@ -67,7 +81,10 @@ pub fn request(tenant: TenantId, payment: &Payment, payload: ChargePayload) -> S
         payment: payment.id,
         method: payload.method,
         amount: payment.amount,
-        description: payload.subscription,
+        description: match payload.title.is_empty() {
+            true => payload.subscription,
+            false => payload.title,
+        },
     }
 }
 
@@ -82,9 +99,9 @@ pub fn told(
         Err(GatewayError::Refused(_)) => Charged::Refused("method_unknown"),
         other => other.map_err(JobError::retry)?,
     };
-    let (kind, failure) = match charged {
-        Charged::Succeeded => (EventKind::Succeeded, None),
-        Charged::Declined(code) | Charged::Refused(code) => (EventKind::Failed, Some(code)),
+    let (kind, fee, failure) = match charged {
+        Charged::Succeeded { fee } => (EventKind::Succeeded, fee, None),
+        Charged::Declined(code) | Charged::Refused(code) => (EventKind::Failed, None, Some(code)),
     };
     Ok(ReceiveEvent {
         provider,
@@ -95,7 +112,7 @@ pub fn told(
             object: None,
             object_reference: None,
             amount: payment.amount,
-            fee: None,
+            fee,
             failure_code: failure.map(str::to_owned),
             method_country: None,
             occurred_at: now,

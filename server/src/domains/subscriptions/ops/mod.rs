@@ -200,7 +200,8 @@ fn expect(cx: &mut Cx<'_>, of: &Subscription, order: &Order) -> Done {
         provider: of.provider.clone(),
     };
     let payment = payments::expect(cx, &new)?;
-    Ok(charge::enqueue(cx, of, payment.id)?)
+    let title = order.lines.first().map_or("", |line| line.title.as_str());
+    Ok(charge::enqueue(cx, of, (payment.id, title))?)
 }
 
 /// The newest bill that is neither paid nor given up.
