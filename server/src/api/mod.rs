@@ -10,6 +10,7 @@
 //! * Faces check no permission; they say who the caller is.
 //! * Every error is a [`crate::problem::Problem`].
 
+mod described;
 mod visit;
 
 pub use visit::{Visits, visit};
@@ -65,12 +66,13 @@ fn table() -> OpenApiRouter<Arc<App>> {
 
 /// The description of every route.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    table().split_for_parts().1
+    described::complete(table().split_for_parts().1)
 }
 
 /// The routes with `/openapi.json` and `/healthz`.
 pub fn router() -> Router<Arc<App>> {
     let (routes, description) = table().split_for_parts();
+    let description = described::complete(description);
     routes
         .route("/openapi.json", get(async move || Json(description)))
         .route("/healthz", get(health))

@@ -132,6 +132,7 @@ fn steps_out(days: &[Day]) -> Vec<StepOut> {
 
 /// One meter of a license.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BilledMeterOut)]
 pub struct MeterOut {
     meter: String,
     unit: String,
@@ -250,6 +251,7 @@ pub struct LicenseUnitsOut {
 /// The answer about usage: exactly one of the three is there.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = LicenseUsageOut)]
 pub enum UsageOut {
     /// `?license=`.
     License(Box<LicenseUsageOut>),
@@ -374,6 +376,7 @@ pub struct BillIn {
 
 /// What it came to.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageBillOut)]
 pub struct BillOut {
     /// `null` when there was nothing to ask for.
     invoice: Option<InvoiceOut>,

@@ -89,6 +89,7 @@ pub struct PriceOut {
 
 /// A meter.
 #[derive(Serialize, ToSchema)]
+#[schema(as = CatalogMeterOut)]
 pub struct MeterOut {
     meter_id: String,
     name: String,

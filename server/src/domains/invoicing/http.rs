@@ -76,6 +76,7 @@ pub struct InvoiceOut {
 
 /// One line; lines add up to the invoice's total.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = InvoiceLineOut)]
 pub struct LineOut {
     kind: String,
     meter: Option<String>,

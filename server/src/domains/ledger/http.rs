@@ -65,6 +65,7 @@ async fn get_trial_balance(
 
 /// An account: its kind, whose it is, and its balance.
 #[derive(Serialize, ToSchema)]
+#[schema(as = LedgerAccountOut)]
 pub struct AccountOut {
     ledger_account_id: String,
     /// `psp_clearing`, `seller_held`, `seller_releasable`, `payouts_in_transit` …

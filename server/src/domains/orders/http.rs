@@ -88,6 +88,7 @@ pub struct OrderOut {
 
 /// A line of an order.
 #[derive(Serialize, ToSchema)]
+#[schema(as = OrderLineOut)]
 pub struct LineOut {
     order_line_id: String,
     product_id: String,

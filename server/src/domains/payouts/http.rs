@@ -578,6 +578,7 @@ async fn put_seller(
 
 /// A debt to write off.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = DebtWriteOffIn)]
 pub struct WriteOffIn {
     seller_id: String,
     currency: String,

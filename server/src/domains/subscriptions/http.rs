@@ -164,6 +164,7 @@ impl From<&Subscription> for SubscriptionOut {
 
 /// A bill: an order that the subscription made.
 #[derive(Serialize, ToSchema)]
+#[schema(as = SubscriptionBillOut)]
 pub struct BillOut {
     order_id: String,
     /// `renewal`, `change` or `return`.
@@ -313,6 +314,7 @@ pub struct QuoteQuery {
 
 /// What a change costs, and when it holds.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ChangeQuoteOut)]
 pub struct QuoteOut {
     /// Whether it holds as soon as it is paid; otherwise from the next period on.
     now: bool,

@@ -232,6 +232,7 @@ pub struct ImportQuery {
 
 /// What became of one row.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ImportRowOut)]
 pub struct RowOut {
     /// Its line; the header's is 1.
     line: u64,

@@ -310,6 +310,7 @@ pub struct TroubleOut {
 
 /// Units that a second copy of a device reported.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageDisputeOut)]
 pub struct DisputeOut {
     stream_id: String,
     epoch: i64,
@@ -412,6 +413,7 @@ async fn get_trouble(
 /// A decision.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = UsageDecisionIn)]
 pub struct DecisionIn {
     /// `accept` (the units count) or `write_off`.
     decision: DecisionWord,

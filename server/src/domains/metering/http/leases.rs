@@ -145,6 +145,7 @@ async fn show_units(
 
 /// Which units to take back.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = UnitsWriteOffIn)]
 pub struct WriteOffIn {
     /// The meter.
     meter: String,
@@ -160,7 +161,7 @@ pub struct WriteOffIn {
 /// Not before their lease is over: until then the device may use them, and `lease_running` says how
 /// long that is.
 #[utoipa::path(post, path = "/v1/licenses/{license_id}/units/write-off", tag = "usage",
-    params(("license_id" = String, Path)),
+    params(("license_id" = String, Path)), request_body = WriteOffIn,
     responses((status = 204), (status = 403), (status = 404), (status = 409), (status = 422)))]
 async fn post_write_off(
     State(app): State<Arc<App>>,

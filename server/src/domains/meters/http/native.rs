@@ -163,6 +163,7 @@ pub struct UsageOut {
 
 /// One window of one group.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageRowOut)]
 pub struct RowOut {
     from: i64,
     /// The first instant that is left out.
