@@ -69,6 +69,7 @@ impl From<FulfilmentError> for Problem {
             E::AddressDiffers => Self::new(403, "address_differs", detail),
             E::QuoteUsed => Self::new(409, "quote_used", detail).at("quote"),
             E::TooMany { seconds } => Self::new(429, "too_many_requests", detail).after(seconds),
+            E::Affiliate(error) => error.into(),
             E::Ledger(_) | E::Payload(_) => {
                 tracing::error!(error = detail, "an order can't be fulfilled");
                 Self::internal()
@@ -123,6 +124,9 @@ pub struct CheckoutIn {
     /// Whom it is for, if not for the buyer.
     #[serde(default)]
     gift: Option<GiftIn>,
+    /// The code of the affiliate who brought the buyer, where no cookie could tell.
+    #[serde(default)]
+    via: Option<String>,
 }
 
 /// An order on its way.
@@ -174,6 +178,7 @@ async fn post_checkout(
         region: given.region,
         vat_id: given.vat_id,
         gift: given.gift.map(GiftIn::into),
+        referred: quotes::referred(&app, &visitor, &headers, given.via),
     };
     let languages = quotes::languages(&headers);
     let wanted = whereabouts(&app, &visitor.caller, languages, wanted).await?;

@@ -7,11 +7,12 @@ use super::consent;
 use super::model::FulfilmentError;
 use super::quote::{Item, Quoted, Wanted};
 use crate::custody::Custody;
+use crate::domains::affiliates::Referred;
 use crate::domains::orders::{NewLine, SplitAmounts};
 use crate::text::Locale;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mintreu::id::{PriceId, TenantId};
+use mintreu::id::{AffiliateClickId, PriceId, TenantId};
 use mintreu::{Currency, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -65,6 +66,11 @@ pub struct Promise {
     /// What was asked for. A line names what is charged, which may be a price's stand-in for the
     /// buyer's country, or one of a bundle's parts.
     asked: Vec<Asked>,
+    /// Who may have brought the buyer: clicks, the newest first, and a code.
+    #[serde(default)]
+    clicks: Vec<String>,
+    #[serde(default)]
+    via: Option<String>,
 }
 
 /// One thing that was asked for.
@@ -165,6 +171,10 @@ impl Promise {
                     named: item.named,
                 })
                 .collect(),
+            clicks: (wanted.referred.clicks.iter())
+                .map(|click| click.to_string())
+                .collect(),
+            via: wanted.referred.code.clone(),
         }
     }
 
@@ -238,6 +248,18 @@ impl Promise {
             region: self.region.clone(),
             vat_id: self.vat_id.clone(),
             gift: None,
+            referred: self.referred()?,
+        })
+    }
+
+    fn referred(&self) -> Result<Referred, FulfilmentError> {
+        let clicks = self.clicks.iter().map(|click| {
+            let click = AffiliateClickId::parse(click);
+            click.map_err(|_| FulfilmentError::QuoteMalformed)
+        });
+        Ok(Referred {
+            clicks: clicks.collect::<Result<_, _>>()?,
+            code: self.via.clone(),
         })
     }
 
@@ -303,6 +325,8 @@ mod tests {
             texts: Vec::new(),
             lines: Vec::new(),
             asked: Vec::new(),
+            clicks: Vec::new(),
+            via: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::model::FulfilmentError;
 use super::variance;
 use crate::app::Cx;
+use crate::domains::affiliates;
 use crate::domains::billing::{self, BillingError, StartPlan};
 use crate::domains::catalog::{self, Period, PriceModel};
 use crate::domains::gifts;
@@ -204,7 +205,11 @@ pub(super) fn fulfil(
 fn post_sale(cx: &mut Cx<'_>, order: &Order) -> Result<(), FulfilmentError> {
     let mut postings = Vec::new();
     for line in &order.lines {
-        postings.extend(postings_of(line)?);
+        let affiliate = match line.split.affiliate.minor() {
+            0 => None,
+            _ => Some(affiliates::credit(cx, line.id, line.split.affiliate)?),
+        };
+        postings.extend(postings_of(line, affiliate)?);
     }
     let key = format!("sale:{}", order.id);
     let sale = Balanced::new(key, Reason::Sale, order.id.to_string(), postings)?;
@@ -231,7 +236,7 @@ fn post_sale(cx: &mut Cx<'_>, order: &Order) -> Result<(), FulfilmentError> {
 }
 
 /// The money came to the provider (a debit) and belongs to those who share it (credits).
-fn postings_of(line: &Line) -> Result<Vec<Posting>, LedgerError> {
+fn postings_of(line: &Line, affiliate: Option<AccountId>) -> Result<Vec<Posting>, LedgerError> {
     let split = &line.split;
     let credits = [
         (Account::platform(AccountKind::TaxPayable), split.tax),
@@ -244,7 +249,10 @@ fn postings_of(line: &Line) -> Result<Vec<Posting>, LedgerError> {
             split.payment_fee,
         ),
         (
-            Account::platform(AccountKind::AffiliatePayable),
+            Account {
+                kind: AccountKind::AffiliatePayable,
+                owner: affiliate,
+            },
             split.affiliate,
         ),
         (

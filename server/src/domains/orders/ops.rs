@@ -8,6 +8,7 @@ use super::sql::{self, StoredOrder};
 use crate::app::{Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::custody::Custody;
+use crate::domains::affiliates::Verdict;
 use crate::domains::catalog::Offer;
 use crate::domains::fees::Agreed;
 use crate::domains::ledger::{PaymentTariff, Split, SplitLine, Traffic, split_sale};
@@ -59,6 +60,8 @@ pub struct NewLine {
     pub fee: Agreed,
     /// The bundle that it is sold in, at its share of the bundle's price.
     pub bundle: Option<InBundle>,
+    /// Who brought the buyer of this line.
+    pub brought: Verdict,
 }
 
 /// What to place.
@@ -181,7 +184,7 @@ pub fn divide(
             discount: line.discount,
             tax: tax.clone(),
             platform_bps: line.fee.platform_bps,
-            affiliate_bps: 0,
+            affiliate_bps: line.brought.bps(),
         });
     }
     let mut splits = split_sale(&sold, tariff)?;
@@ -196,6 +199,9 @@ pub fn divide(
             say(split, "gross", &why);
         }
         say(split, "platform_fee", &line.fee.why);
+        if let Some(commission) = line.brought.commission() {
+            say(split, "affiliate", &commission.why);
+        }
     }
     let figures = splits.iter().map(SplitAmounts::of);
     let figures = figures.collect::<Result<_, _>>();

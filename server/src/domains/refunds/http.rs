@@ -61,6 +61,7 @@ impl From<RefundError> for Problem {
             E::Licensing(error) => error.into(),
             E::Billing(error) => error.into(),
             E::Money(error) => error.into(),
+            E::Affiliate(error) => error.into(),
             E::Ledger(_) | E::Early { .. } => {
                 tracing::error!(error = detail, "a refund can't be posted");
                 Self::internal()

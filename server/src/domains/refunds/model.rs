@@ -1,6 +1,7 @@
 //! A refund, a dispute, their states, and what can be refused. Pure.
 
 use crate::caller::Denied;
+use crate::domains::affiliates::AffiliateError;
 use crate::domains::billing::BillingError;
 use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::{GiveBackError, LedgerError, Parts};
@@ -449,6 +450,9 @@ pub enum RefundError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Who brought the buyer.
+    #[error(transparent)]
+    Affiliate(#[from] AffiliateError),
     /// Credit notes.
     #[error(transparent)]
     Invoice(#[from] InvoiceError),
