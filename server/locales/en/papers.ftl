@@ -1,7 +1,5 @@
 # Invoices, credit notes and statements: pages, files and lists.
 
-line-tax = Tax
-
 invoice-void = Called off
 invoice-pay = Pay { $amount }
 invoice-pay-text = This invoice isn’t paid yet.
