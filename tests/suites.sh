@@ -168,6 +168,13 @@ suite_clients() {
   NODE_TOOLS=$NODE_TOOLS node --test --test-reporter=spec tests/clients/*.test.mjs
 }
 
+# Schemathesis asks every route of the description, as each role of a demo.
+suite_openapi() {
+  cargo build -q --locked -p mintreu-server --bin mintreu
+  MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu \
+    "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/openapi
+}
+
 suite_web() {
   # The pages' verifier is part of releases; here it is built too.
   MINTREU_VERIFIER=1 cargo build -q --locked -p mintreu-server --bin mintreu
