@@ -22,7 +22,7 @@ use mintreu_tests::TestApp;
 
 const HELPER: AccountId = AccountId::from_bytes(*b"affiliate accnt1");
 const OTHER: AccountId = AccountId::from_bytes(*b"affiliate accnt2");
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const DAY_MS: u32 = 24 * 60 * 60 * 1000;
 
 const OPEN: Terms = Terms {
     open: true,
