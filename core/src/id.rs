@@ -106,6 +106,8 @@ macro_rules! id_type {
 
 id_type!(/** A person's or organisation's account. */ AccountId, "acc_");
 id_type!(/** One device's use of one license. */ ActivationId, "act_");
+id_type!(/** A click on an affiliate's link. */ AffiliateClickId, "clk_");
+id_type!(/** A person's part in a seller's affiliate programme. */ AffiliationId, "afl_");
 id_type!(/** A customer's key for a seller's API. */ ApiKeyId, "apk_");
 id_type!(/** A line of the audit log. */ AuditId, "aud_");
 id_type!(/** Licenses issued many at a time. */ BatchId, "bat_");

@@ -5,6 +5,7 @@ mod access_keys;
 mod access_redis;
 mod access_slices;
 mod accounts;
+mod affiliates;
 mod batch_seller;
 mod billing_late;
 mod billing_periods;

@@ -32,7 +32,7 @@ const HELD_BY_BOOKS: &str = "SELECT e.currency,
     FROM ledger_entry e
     JOIN ledger_account a
         ON a.tenant_id = e.tenant_id AND a.ledger_account_id = e.ledger_account_id
-    WHERE a.kind = 'seller_held' GROUP BY e.currency";
+    WHERE a.kind = 'seller_held' OR a.kind = 'affiliate_payable' GROUP BY e.currency";
 const HELD_BY_ESCROW: &str = "SELECT currency,
         CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) AS amount_minor
     FROM ledger_escrow WHERE state = 'held' OR state = 'frozen' GROUP BY currency";

@@ -16,9 +16,9 @@ pub use visit::{Visits, visit};
 
 use crate::app::App;
 use crate::domains::{
-    access, accounts, billing, carts, catalog, fees, fulfilment, invoicing, ledger, licensing,
-    metering, meters, orders, payments, payouts, promotions, refunds, subscriptions, taxes,
-    transparency, webhooks,
+    access, accounts, affiliates, billing, carts, catalog, fees, fulfilment, invoicing, ledger,
+    licensing, metering, meters, orders, payments, payouts, promotions, refunds, subscriptions,
+    taxes, transparency, webhooks,
 };
 use crate::problem::Problem;
 use axum::extract::State;
@@ -41,6 +41,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Described::openapi())
         .merge(access::http::routes())
         .merge(accounts::http::routes())
+        .merge(affiliates::http::routes())
         .merge(billing::http::routes())
         .merge(carts::http::routes())
         .merge(catalog::http::routes())

@@ -25,6 +25,7 @@ use crate::domains::accounts::{
     AccountError, BecomeDeveloper, Email, MakeAdminLink, SignUp, UseAdminLink, become_developer,
     make_admin_link, sign_up, use_admin_link,
 };
+use crate::domains::affiliates::AffiliateError;
 use crate::domains::billing::BillingError;
 use crate::domains::catalog::model::ProductDraft;
 use crate::domains::catalog::ops::{
@@ -138,6 +139,9 @@ pub enum SeedError {
     /// A coupon was refused.
     #[error(transparent)]
     Promotion(#[from] PromotionError),
+    /// A programme was refused.
+    #[error(transparent)]
+    Affiliate(#[from] AffiliateError),
     /// A subscription or a trial was refused.
     #[error(transparent)]
     Subscription(#[from] SubscriptionError),

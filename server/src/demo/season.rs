@@ -8,6 +8,9 @@ use super::travel::travel;
 use super::{People, SeedError};
 use crate::app::App;
 use crate::caller::Caller;
+use crate::domains::affiliates::{
+    Click, Join, Referred, SetProgramme, Terms, click, join, set_programme,
+};
 use crate::domains::catalog::Product;
 use crate::domains::catalog::model::PriceModel;
 use crate::domains::catalog::ops::{ProductAt, product_at};
@@ -42,6 +45,15 @@ const ACCOUNTS: [(&str, &str); 3] = [
     (MARA, "acct_lichen"),
     (TOMASZ, "acct_northbeam"),
     (ADAEZE, "acct_returns"),
+];
+
+/// Who comes by a link of Priya's, who recommends what Mara sells.
+const BROUGHT: [&str; 5] = [
+    "alan@reader.example",
+    "emmy@reader.example",
+    "mary@reader.example",
+    "max@reader.example",
+    "rosa@reader.example",
 ];
 
 /// What happens on a day, counted from the beginning.
@@ -159,8 +171,10 @@ pub async fn season(app: &Arc<App>, people: &People) -> Result<(), SeedError> {
         app,
         people,
         bought: Vec::new(),
+        code: String::new(),
     };
     told.open().await?;
+    told.recommend().await?;
     for (day, deed) in DEEDS {
         travel(app, tenants::DEFAULT, begun.plus_ms(day * DAY_MS)).await?;
         told.act(deed).await?;
@@ -183,6 +197,8 @@ struct Season<'a> {
     people: &'a People,
     /// What was bought, by whom, the newest last.
     bought: Vec<(&'static str, OrderId, Caller)>,
+    /// What Priya's links carry.
+    code: String,
 }
 
 impl Season<'_> {
@@ -218,6 +234,40 @@ impl Season<'_> {
         let price = self.first_price(&seller, "webhook-relay").await?;
         let command = SetTrial { price, days: 14 };
         Ok(self.app.transact(&seller, command, set_trial).await?)
+    }
+
+    /// Mara opens a programme, and Priya joins it.
+    async fn recommend(&mut self) -> Result<(), SeedError> {
+        let (mara, priya) = (self.people.seller(MARA)?, self.people.caller(PRIYA)?);
+        let terms = Terms {
+            open: true,
+            ..Terms::default()
+        };
+        self.app
+            .transact(&mara, SetProgramme(terms), set_programme)
+            .await?;
+        let command = Join {
+            seller: mara.account.ok_or(SeedError::Incomplete("a seller"))?,
+            agreed: true,
+        };
+        self.code = self.app.transact(&priya, command, join).await?.code;
+        Ok(())
+    }
+
+    /// Who brought somebody: a click on Priya's link, or nobody.
+    async fn referred(&self, who: &str, caller: &Caller) -> Result<Referred, SeedError> {
+        if !BROUGHT.contains(&who) {
+            return Ok(Referred::default());
+        }
+        let command = Click {
+            code: self.code.clone(),
+            network: who.to_owned(),
+        };
+        let clicked = self.app.transact(caller, command, click).await?;
+        Ok(Referred {
+            clicks: clicked.into_iter().collect(),
+            code: None,
+        })
     }
 
     async fn act(&mut self, deed: &Deed) -> Result<(), SeedError> {
@@ -262,6 +312,7 @@ impl Season<'_> {
         let wanted = Wanted {
             items: vec![Item::new(price.id, 1)],
             codes: codes.into_iter().collect(),
+            referred: self.referred(who, &caller).await?,
             ..Wanted::default()
         };
         let quoted = quote_of(self.app, &caller, wanted.clone(), email.clone()).await?;

@@ -14,6 +14,7 @@ pub mod metering;
 pub mod licensing;
 pub mod transparency;
 pub mod invoicing;
+pub mod affiliates;
 pub mod promotions;
 pub mod fees;
 pub mod ledger;

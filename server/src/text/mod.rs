@@ -25,6 +25,10 @@ pub use fluent_bundle::FluentValue as Value;
 
 /// The English sentences, file by file.
 const ENGLISH: &[(&str, &str)] = &[
+    (
+        "affiliates",
+        include_str!("../../locales/en/affiliates.ftl"),
+    ),
     ("common", include_str!("../../locales/en/common.ftl")),
     ("shop", include_str!("../../locales/en/shop.ftl")),
     ("licenses", include_str!("../../locales/en/licenses.ftl")),

@@ -3,6 +3,7 @@
 use super::page::{Page, Person, Section};
 use crate::app::App;
 use crate::caller::Capability;
+use crate::domains::affiliates::http::{clicks_of, follow};
 use crate::domains::carts::http::owner_of;
 use crate::domains::carts::{Owner, count_cart};
 use crate::problem::{PageProblem, Problem};
@@ -14,7 +15,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use mintreu::id::AccountId;
+use mintreu::id::{AccountId, AffiliateClickId};
 use std::sync::Arc;
 
 /// The cookie that keeps a chosen language.
@@ -35,6 +36,8 @@ pub struct Ask {
     pub languages: String,
     /// How many units lie in their cart.
     pub in_cart: i64,
+    /// The clicks on affiliates' links that brought them.
+    pub clicks: Vec<AffiliateClickId>,
 }
 
 /// What every handler of pages answers.
@@ -48,6 +51,7 @@ impl FromRequestParts<Arc<App>> for Ask {
             <Visitor as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await?;
         Ok(Self {
             in_cart: in_cart(app, &visitor, parts).await,
+            clicks: clicks_of(app, &visitor, &parts.headers),
             app: app.clone(),
             visitor,
             languages: languages(&parts.headers).to_owned(),
@@ -148,13 +152,21 @@ fn drawn(template: &impl Template) -> Result<Html<String>, Problem> {
     })
 }
 
-/// Finds the visitor's language and draws problems as pages in it.
+/// Finds the visitor's language and draws problems as pages in it; a link with an affiliate's code
+/// is remembered.
 pub async fn speak(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let chosen = chosen_in_address(request.uri());
     let locale = chosen.unwrap_or_else(|| locale_of(request.headers()));
     request.extensions_mut().insert(locale);
     let visitor = request.extensions().get::<Visitor>().cloned();
     let (method, uri) = (request.method().clone(), request.uri().clone());
+    let via = named_in_address(request.uri(), "via=").map(str::to_owned);
+    let brought = match (&via, &visitor, &method) {
+        (Some(code), Some(visitor), &Method::GET) => {
+            follow(&app, visitor, (code, request.headers())).await
+        }
+        _ => None,
+    };
     let mut response = next.run(request).await;
     if let Some(visitor) = visitor {
         let ask = Ask {
@@ -163,10 +175,12 @@ pub async fn speak(State(app): State<Arc<App>>, mut request: Request, next: Next
             locale,
             languages: String::new(),
             in_cart: 0,
+            clicks: Vec::new(),
         };
         response = super::errors::as_page(&ask, (&method, &uri), response);
     }
     let headers = response.headers_mut();
+    headers.extend(brought.map(|cookie| (header::SET_COOKIE, cookie)));
     headers.insert(
         header::CONTENT_LANGUAGE,
         HeaderValue::from_static(locale.tag()),
@@ -185,9 +199,12 @@ pub async fn speak(State(app): State<Arc<App>>, mut request: Request, next: Next
 }
 
 fn chosen_in_address(uri: &Uri) -> Option<Locale> {
-    let pairs = uri.query().unwrap_or_default().split('&');
-    let tag = pairs.filter_map(|pair| pair.strip_prefix("lang=")).next()?;
-    Locale::from_tag(tag)
+    Locale::from_tag(named_in_address(uri, "lang=")?)
+}
+
+fn named_in_address<'u>(uri: &'u Uri, name: &str) -> Option<&'u str> {
+    let mut pairs = uri.query().unwrap_or_default().split('&');
+    pairs.find_map(|pair| pair.strip_prefix(name))
 }
 
 fn locale_of(headers: &HeaderMap) -> Locale {

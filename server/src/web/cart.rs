@@ -320,6 +320,7 @@ fn basket(owner: Owner, cart: Option<&Cart>) -> Basket {
         back: "/cart".to_owned(),
         cart: Some(owner),
         whereabouts: None,
+        clicks: Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@ use super::page::{Page, Section};
 use super::parts::{Badge, Choice, Field, Notice, Tone};
 use super::shelf::{kind_badge, price_meaning, price_text};
 use super::tax::{quote_text, refused_vat_id, vat_id_field};
+use crate::domains::affiliates::Referred;
 use crate::domains::carts::Owner;
 use crate::domains::catalog::ops::{ProductAt, product_at};
 use crate::domains::catalog::{Place, Price, Product, State};
@@ -23,7 +24,7 @@ use crate::problem::Problem;
 use crate::wire::{CsrfForm, Query};
 use askama::Template;
 use axum::extract::Path;
-use mintreu::id::{OrderId, PriceId};
+use mintreu::id::{AffiliateClickId, OrderId, PriceId};
 use mintreu::price::parse_amount;
 use serde::Deserialize;
 
@@ -148,6 +149,8 @@ pub(super) struct Basket {
     pub cart: Option<Owner>,
     /// Where the buyer is taken to be unless they say otherwise; none while no tax is collected.
     pub whereabouts: Option<Whereabouts>,
+    /// The clicks on affiliates' links that brought the buyer.
+    pub clicks: Vec<AffiliateClickId>,
 }
 
 /// Where a buyer is taken to be, for tax.
@@ -173,6 +176,7 @@ impl Basket {
             back: format!("/p/{}", product.slug),
             cart: None,
             whereabouts: None,
+            clicks: Vec::new(),
         }
     }
 
@@ -181,6 +185,7 @@ impl Basket {
         let caller = &ask.visitor.caller;
         let nothing = Wanted::default();
         let found = flow::whereabouts(&ask.app, caller, &ask.languages, nothing).await?;
+        self.clicks.clone_from(&ask.clicks);
         self.whereabouts = found.country.map(|country| Whereabouts {
             country,
             region: found.region,
@@ -231,6 +236,10 @@ impl Basket {
                 None => None,
             },
             country,
+            referred: Referred {
+                clicks: self.clicks.clone(),
+                code: None,
+            },
         }
     }
 }
@@ -549,7 +558,13 @@ async fn bid(ask: &Ask, basket: &Basket, form: &BuyForm) -> Answer {
     let promise = Promise::open(&form.quote, &ask.app.keys, caller.tenant)?;
     // A cart that is empty was bought a moment ago by the same form: its order is answered again.
     let again = basket.cart.is_some() && basket.items.is_empty();
-    if !again && promise.wanted()? != basket.wanted(form) {
+    let shown = promise.wanted()?;
+    // Who brought the buyer is no part of what was shown: what the quote holds counts.
+    let typed = Wanted {
+        referred: shown.referred.clone(),
+        ..basket.wanted(form)
+    };
+    if !again && shown != typed {
         // What was typed since is not what was shown: look before you pay.
         let over = Some(ask.page("checkout-title").say("checkout-look-again"));
         let wrong = Wrong {

@@ -16,6 +16,7 @@
 
 pub mod account;
 pub mod activate;
+pub mod affiliate;
 pub mod ask;
 pub mod assets;
 pub mod behind;
@@ -119,6 +120,9 @@ fn own_pages() -> Router<Arc<App>> {
         )
         .route("/redeem", get(license::redeem_page).post(license::redeem))
         .route("/activate", get(activate::show).post(activate::activate))
+        .route("/affiliate", get(affiliate::show))
+        .route("/affiliate/join", post(affiliate::enter))
+        .route("/affiliate/leave", post(affiliate::quit))
         .route("/usage", get(usage::show))
         .route("/usage/reports", post(usage::wish))
         .route("/usage/{license}/export", get(behind::export))
@@ -221,6 +225,15 @@ fn sell_pages() -> Router<Arc<App>> {
             get(sell::coupons::edit).post(sell::coupons::save),
         )
         .route("/sell/coupons/{id}/switch", post(sell::coupons::switch))
+        .route(
+            "/sell/affiliates",
+            get(sell::affiliates::show).post(sell::affiliates::save),
+        )
+        .route("/sell/affiliates/rates", post(sell::affiliates::set_one))
+        .route(
+            "/sell/affiliates/partners/{id}",
+            post(sell::affiliates::decide),
+        )
         .route("/sell/embed", get(embed::hosts).post(embed::save))
         .route("/sell/sales", get(sell::sales::list))
         .route("/sell/sales.csv", get(sell::sales::csv))

@@ -1,4 +1,5 @@
-//! The cookies: a session's token, a guest's secret for forms, and a guest's cart.
+//! The cookies: a session's token, a guest's secret for forms, a guest's cart, and
+//! who brought a visitor.
 
 use crate::config::Config;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -12,10 +13,14 @@ pub enum Cookie {
     Guest,
     /// A guest's cart: its id, sealed.
     Cart,
+    /// The clicks on affiliates' links that brought a visitor, sealed.
+    Referral,
 }
 
 /// For how long a guest's cart is remembered: thirty days, in seconds.
 const CART_AGE: u32 = 30 * 24 * 60 * 60;
+/// For how long a click is remembered at most: ninety days. How long it earns is kept with it.
+const REFERRAL_AGE: u32 = 90 * 24 * 60 * 60;
 
 impl Cookie {
     /// Its name: over HTTPS with the prefix that binds it to this very host.
@@ -27,6 +32,8 @@ impl Cookie {
             (Self::Guest, false) => "mintreu-guest",
             (Self::Cart, true) => "__Host-mintreu-cart",
             (Self::Cart, false) => "mintreu-cart",
+            (Self::Referral, true) => "__Host-mintreu-via",
+            (Self::Referral, false) => "mintreu-via",
         }
     }
 
@@ -51,6 +58,7 @@ impl Cookie {
             // A guest's ends with the browser.
             Self::Guest => String::new(),
             Self::Cart => format!("; Max-Age={CART_AGE}"),
+            Self::Referral => format!("; Max-Age={REFERRAL_AGE}"),
         };
         self.header(config, value, &age)
     }

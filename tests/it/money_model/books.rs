@@ -128,7 +128,7 @@ impl Books {
             wrong.push(format!("a new transaction is off by {left} {currency}"));
         }
         for (kind, sum) in self.accounts.values() {
-            if kind == "seller_held" && *sum > 0 {
+            if (kind == "seller_held" || kind == "affiliate_payable") && *sum > 0 {
                 wrong.push(format!("a seller's hold is below zero by {sum}"));
             }
         }

@@ -4,6 +4,7 @@ use super::Stop;
 use super::books::{Books, Window, state_of};
 use super::dice::Dice;
 use super::jobs::attempt;
+use crate::affiliates;
 use crate::money_back::axum_headers::signed;
 use crate::payouts::{owner, settle_in};
 use crate::shop::{SELLER, person, shop};
@@ -12,6 +13,7 @@ use mintreu::id::{OrderId, OrderLineId, PaymentId, PriceId, SubscriptionId};
 use mintreu::{Currency, Money, Timestamp};
 use mintreu_server::app::{App, Cx};
 use mintreu_server::caller::{Caller, Role};
+use mintreu_server::domains::affiliates::Referred;
 use mintreu_server::domains::catalog::PriceModel;
 use mintreu_server::domains::fulfilment::quote::Basis;
 use mintreu_server::domains::fulfilment::{Checkout, Item, Wanted, checkout};
@@ -179,6 +181,8 @@ pub struct Sim {
     app: Arc<App>,
     once: PriceId,
     monthly: PriceId,
+    /// What the links of somebody who brings every other buyer carry.
+    code: String,
     sold: Vec<Sold>,
     newest: OrderId,
     books: Books,
@@ -196,6 +200,7 @@ impl Sim {
         let shop = shop(test).await;
         let club = club(test).await;
         settle_in(test, SELLER, "acct_ok").await;
+        let code = affiliates::recommended(test).await;
         test.drain().await;
         let people = People {
             house: leak(test.system()),
@@ -213,6 +218,7 @@ impl Sim {
             app: test.app.clone(),
             once: shop.price,
             monthly: club.cheap,
+            code,
             sold: Vec::new(),
             newest: OrderId::from_bytes([0; 16]),
             books: Books::default(),
@@ -298,6 +304,10 @@ impl Sim {
         let cart = Checkout {
             wanted: Wanted {
                 items: vec![Item::new(price, quantity)],
+                referred: Referred {
+                    clicks: Vec::new(),
+                    code: self.steps.is_multiple_of(2).then(|| self.code.clone()),
+                },
                 ..Wanted::default()
             },
             seen: Money::new(each * quantity, Currency::EUR),

@@ -179,6 +179,15 @@ pub fn email_of(
     Ok(sql::find(tx, tenant, account)?.map(|account| account.email))
 }
 
+/// What to call that account, when it has a person.
+pub fn name_of(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    account: AccountId,
+) -> Result<Option<String>, StoreError> {
+    Ok(sql::find(tx, tenant, account)?.map(|account| account.name))
+}
+
 /// The caller wants to sell.
 #[derive(Debug, Clone)]
 pub struct BecomeDeveloper;

@@ -34,7 +34,9 @@ pub mod tokens;
 use crate::store::{StoreError, Tx};
 use mintreu::id::{AccountId, PriceId, ProductId, TenantId};
 
-pub use model::{Bounds, Kind, Meter, Offer, Period, Place, Price, PriceModel, Product, State};
+pub use model::{
+    Bounds, Kind, Meter, Offer, Period, Place, Price, PriceModel, Product, Seller, State,
+};
 pub use ops::CatalogError;
 
 /// The price of a published product, with the product: what an order is made from. `None` when
@@ -89,6 +91,15 @@ pub fn price(
     id: PriceId,
 ) -> Result<Option<(ProductId, Price)>, StoreError> {
     sql::products::price(tx, tenant, id)
+}
+
+/// The shop of that account, if it has one.
+pub fn seller(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    account: AccountId,
+) -> Result<Option<Seller>, StoreError> {
+    sql::sellers::by_account(tx, tenant, account)
 }
 
 /// Whether that account has a shop.

@@ -5,6 +5,7 @@ use super::quote::{Basis, Wanted, known_buyer, price};
 use super::settle::{Cause, fulfil};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
+use crate::domains::affiliates;
 use crate::domains::fees;
 use crate::domains::orders::{
     self, Buyer, NewLine, Order, OrderError, OrderEvent, OrderState, PlaceOrder,
@@ -64,13 +65,8 @@ pub struct CheckoutPlaced {
 /// Places the order and expects its payment, or fulfils it when it costs nothing.
 pub fn checkout(cx: &mut Cx<'_>, cmd: &Checkout) -> Result<CheckoutPlaced, FulfilmentError> {
     let known = known_buyer(cx.tx, cx.caller, cx.keys, cmd.email.as_deref())?;
-    let now = cx.now;
-    let quoted = price(
-        cx.tx,
-        cx.caller.tenant,
-        now,
-        (&cmd.wanted, &known, &cmd.basis),
-    )?;
+    let at = (cx.caller.tenant, cx.now);
+    let quoted = price(cx.tx, cx.keys, at, (&cmd.wanted, &known, &cmd.basis))?;
     if let Some((code, refusal)) = quoted.refused.into_iter().next() {
         return Err(PromotionError::Refused { code, refusal }.into());
     }
@@ -133,6 +129,7 @@ pub(super) fn place_priced(
     };
     promotions::take(cx, &taken)?;
     keep_fees(cx, &order, &new)?;
+    keep_brought(cx, &order, &new)?;
     let payment = if order.total.minor() == 0 {
         fulfil(cx, &mut order, Cause::Free)?;
         None
@@ -152,6 +149,21 @@ fn keep_fees(cx: &mut Cx<'_>, order: &Order, new: &PlaceOrder) -> Result<(), Ful
     }
     if let Some(first) = new.lines.first() {
         subscriptions::note_fees(cx, order.id, first.fee.platform_bps, new.tariff)?;
+    }
+    Ok(())
+}
+
+/// Keeps who brought the buyer of each line, or why nobody earns on it.
+fn keep_brought(cx: &mut Cx<'_>, order: &Order, new: &PlaceOrder) -> Result<(), FulfilmentError> {
+    for (line, agreed) in order.lines.iter().zip(&new.lines) {
+        let placed = affiliates::attribute::Placed {
+            order: order.id,
+            line: line.id,
+            seller: line.seller,
+            product: line.product,
+            commission: line.split.affiliate,
+        };
+        affiliates::record(cx, &placed, &agreed.brought)?;
     }
     Ok(())
 }

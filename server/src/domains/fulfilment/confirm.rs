@@ -59,7 +59,8 @@ pub fn confirm(cx: &mut Cx<'_>, cmd: &Confirm) -> Result<CheckoutPlaced, Fulfilm
     }
     let known = known_buyer(cx.tx, cx.caller, cx.keys, cmd.email.as_deref())?;
     let (now, wanted) = (cx.now, cmd.promise.wanted()?);
-    let quoted = price(cx.tx, tenant, now, (&wanted, &known, &cmd.basis))?;
+    let what = (&wanted, &known, &cmd.basis);
+    let quoted = price(cx.tx, cx.keys, (tenant, now), what)?;
     if !cmd.promise.holds(&quoted, now) {
         return Err(FulfilmentError::QuoteChanged(Box::new(quoted)));
     }

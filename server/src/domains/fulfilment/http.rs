@@ -63,6 +63,7 @@ impl From<FulfilmentError> for Problem {
             E::AddressDiffers => Self::new(403, "address_differs", detail),
             E::QuoteUsed => Self::new(409, "quote_used", detail).at("quote"),
             E::TooMany { seconds } => Self::new(429, "too_many_requests", detail).after(seconds),
+            E::Affiliate(error) => error.into(),
             E::Ledger(_) | E::Payload(_) => {
                 tracing::error!(error = detail, "an order can't be fulfilled");
                 Self::internal()
@@ -114,6 +115,9 @@ pub struct CheckoutIn {
     /// The payment provider; the shop's usual one when absent.
     #[serde(default)]
     provider: Option<String>,
+    /// The code of the affiliate who brought the buyer, where no cookie could tell.
+    #[serde(default)]
+    via: Option<String>,
 }
 
 /// An order on its way.
@@ -164,6 +168,7 @@ async fn post_checkout(
         country: given.country,
         region: given.region,
         vat_id: given.vat_id,
+        referred: quotes::referred(&app, &visitor, &headers, given.via),
     };
     let languages = quotes::languages(&headers);
     let wanted = whereabouts(&app, &visitor.caller, languages, wanted).await?;

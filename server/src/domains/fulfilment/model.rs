@@ -2,6 +2,7 @@
 
 use super::quote::Quoted;
 use crate::caller::Denied;
+use crate::domains::affiliates::AffiliateError;
 use crate::domains::billing::BillingError;
 use crate::domains::carts::CartError;
 use crate::domains::invoicing::InvoiceError;
@@ -28,6 +29,9 @@ pub enum FulfilmentError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Who brought the buyer.
+    #[error(transparent)]
+    Affiliate(#[from] AffiliateError),
     /// Licensing.
     #[error(transparent)]
     Licensing(#[from] LicensingError),

@@ -7,11 +7,12 @@ use super::consent;
 use super::model::FulfilmentError;
 use super::quote::{Item, Quoted, Wanted};
 use crate::custody::Custody;
+use crate::domains::affiliates::Referred;
 use crate::domains::orders::{NewLine, SplitAmounts};
 use crate::text::Locale;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mintreu::id::{PriceId, TenantId};
+use mintreu::id::{AffiliateClickId, PriceId, TenantId};
 use mintreu::{Currency, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -65,6 +66,11 @@ pub struct Promise {
     /// Which price each line was asked for; the line itself names what is charged, which may be
     /// its stand-in for the buyer's country.
     asked: Vec<String>,
+    /// Who may have brought the buyer: clicks, the newest first, and a code.
+    #[serde(default)]
+    clicks: Vec<String>,
+    #[serde(default)]
+    via: Option<String>,
 }
 
 /// Which figure of a line changed.
@@ -152,6 +158,10 @@ impl Promise {
                 .iter()
                 .map(|item| item.price.to_string())
                 .collect(),
+            clicks: (wanted.referred.clicks.iter())
+                .map(|click| click.to_string())
+                .collect(),
+            via: wanted.referred.code.clone(),
         }
     }
 
@@ -224,6 +234,18 @@ impl Promise {
             country: self.country.clone(),
             region: self.region.clone(),
             vat_id: self.vat_id.clone(),
+            referred: self.referred()?,
+        })
+    }
+
+    fn referred(&self) -> Result<Referred, FulfilmentError> {
+        let clicks = self.clicks.iter().map(|click| {
+            let click = AffiliateClickId::parse(click);
+            click.map_err(|_| FulfilmentError::QuoteMalformed)
+        });
+        Ok(Referred {
+            clicks: clicks.collect::<Result<_, _>>()?,
+            code: self.via.clone(),
         })
     }
 
@@ -289,6 +311,8 @@ mod tests {
             texts: Vec::new(),
             lines: Vec::new(),
             asked: Vec::new(),
+            clicks: Vec::new(),
+            via: None,
         }
     }
 

@@ -6,6 +6,7 @@ use crate::app::ReadCx;
 use crate::caller::Caller;
 use crate::custody::Custody;
 use crate::domains::accounts;
+use crate::domains::affiliates::{self, Referred, Verdict};
 use crate::domains::catalog::{self, Offer, Price, PriceModel};
 use crate::domains::fees::Resolver;
 use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
@@ -53,6 +54,8 @@ pub struct Wanted {
     pub region: Option<String>,
     /// The VAT id of a business.
     pub vat_id: Option<String>,
+    /// Who may have brought the buyer.
+    pub referred: Referred,
 }
 
 impl Wanted {
@@ -97,8 +100,8 @@ pub struct Quoted {
 /// Prices what is wanted. A code that does nothing is told in [`Quoted::refused`].
 pub(super) fn price(
     tx: &mut dyn Tx,
-    tenant: TenantId,
-    now: Timestamp,
+    keys: &Custody,
+    (tenant, now): (TenantId, Timestamp),
     (wanted, buyer, basis): (&Wanted, &Buyer, &Basis),
 ) -> Result<Quoted, FulfilmentError> {
     let mut fees = Resolver::new(tenant, now, basis.fees, basis.traffic);
@@ -116,6 +119,27 @@ pub(super) fn price(
             line.discount = given.off;
             line.discount_why.clone_from(&given.why);
         }
+    }
+    let pairs = lines.iter().zip(&given).map(|(line, given)| {
+        let product = &line.offer.product;
+        let coupon = given.as_ref().map(|given| given.coupon);
+        (product.seller.account, product.id, coupon)
+    });
+    let asked = affiliates::Asked {
+        referred: &wanted.referred,
+        buyer,
+        lines: &pairs.collect::<Vec<_>>(),
+        now,
+        keys,
+    };
+    let brought = affiliates::attribute(tx, tenant, &asked)?;
+    // Whom an affiliate brings, the seller brings: the marketplace's higher share isn't due too.
+    let mut by_seller = Resolver::new(tenant, now, basis.fees, Traffic::Seller);
+    for (line, brought) in lines.iter_mut().zip(brought) {
+        if brought.commission().is_some() {
+            line.fee = by_seller.product(tx, &line.offer.product)?;
+        }
+        line.brought = brought;
     }
     let tax = taxes::tax_for(tx, tenant, now, &wanted.buyer()?)?;
     let splits = orders::divide(&lines, &tax, basis.tariff)?;
@@ -173,6 +197,7 @@ fn offered(
             named,
             discount: Money::zero(unit.currency()),
             discount_why: String::new(),
+            brought: Verdict::Nobody,
         });
     }
     Ok(lines)
@@ -249,5 +274,5 @@ pub struct AskQuote {
 pub fn quote(cx: &mut ReadCx<'_>, ask: &AskQuote) -> Result<Quoted, FulfilmentError> {
     let buyer = known_buyer(cx.tx, cx.caller, &ask.keys, ask.email.as_deref())?;
     let what = (&ask.wanted, &buyer, &ask.basis);
-    price(cx.tx, cx.caller.tenant, cx.now, what)
+    price(cx.tx, &ask.keys, (cx.caller.tenant, cx.now), what)
 }

@@ -3,6 +3,7 @@
 use super::model::FulfilmentError;
 use super::variance;
 use crate::app::Cx;
+use crate::domains::affiliates;
 use crate::domains::billing::{self, BillingError, StartPlan};
 use crate::domains::catalog::{Period, PriceModel};
 use crate::domains::invoicing::InvoiceError;
@@ -18,7 +19,7 @@ use crate::domains::promotions;
 use crate::domains::refunds::{self, Heard};
 use crate::domains::subscriptions;
 use crate::domains::taxes::{self, Movement, Way};
-use mintreu::id::{InvoiceId, LicenseId, OrderId, PaymentEventId};
+use mintreu::id::{AccountId, InvoiceId, LicenseId, OrderId, PaymentEventId};
 use mintreu::{Money, Timestamp};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -197,7 +198,11 @@ pub(super) fn fulfil(
 fn post_sale(cx: &mut Cx<'_>, order: &Order) -> Result<(), FulfilmentError> {
     let mut postings = Vec::new();
     for line in &order.lines {
-        postings.extend(postings_of(line)?);
+        let affiliate = match line.split.affiliate.minor() {
+            0 => None,
+            _ => Some(affiliates::credit(cx, line.id, line.split.affiliate)?),
+        };
+        postings.extend(postings_of(line, affiliate)?);
     }
     let key = format!("sale:{}", order.id);
     let sale = Balanced::new(key, Reason::Sale, order.id.to_string(), postings)?;
@@ -224,7 +229,7 @@ fn post_sale(cx: &mut Cx<'_>, order: &Order) -> Result<(), FulfilmentError> {
 }
 
 /// The money came to the provider (a debit) and belongs to those who share it (credits).
-fn postings_of(line: &Line) -> Result<Vec<Posting>, LedgerError> {
+fn postings_of(line: &Line, affiliate: Option<AccountId>) -> Result<Vec<Posting>, LedgerError> {
     let split = &line.split;
     let credits = [
         (Account::platform(AccountKind::TaxPayable), split.tax),
@@ -237,7 +242,10 @@ fn postings_of(line: &Line) -> Result<Vec<Posting>, LedgerError> {
             split.payment_fee,
         ),
         (
-            Account::platform(AccountKind::AffiliatePayable),
+            Account {
+                kind: AccountKind::AffiliatePayable,
+                owner: affiliate,
+            },
             split.affiliate,
         ),
         (

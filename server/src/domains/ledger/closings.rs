@@ -183,3 +183,13 @@ pub fn held(
 ) -> Result<Vec<Held>, StoreError> {
     closings::held(tx, tenant, candidate, MAX_HOLDS)
 }
+
+/// The reference of the closing that holds what the release of `source` brought, if one does: that
+/// is, the payout whose statement lists it.
+pub fn paid_by(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    source: &str,
+) -> Result<Option<String>, StoreError> {
+    closings::closed_by(tx, tenant, &format!("release:{source}"))
+}

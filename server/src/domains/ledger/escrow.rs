@@ -1,11 +1,11 @@
 //! What happens to a hold when its sale is refunded or disputed.
 //!
-//! While a hold is `held` or `frozen`, its amount is what lies in the seller's held account for
-//! its source; the use cases here change the row, and their callers post what they say.
+//! While a hold is `held` or `frozen`, its amount is what lies in its account (the seller's held
+//! one, or an affiliate's) for its source; the use cases here change the row, and their callers post what they say.
 
 use super::closings::Held;
-use super::model::{Account, AccountKind, Balanced, LedgerError, Posting, Reason};
-use super::ops::{RELEASE_JOB, ReleasePayload, post};
+use super::model::{Balanced, LedgerError, Reason};
+use super::ops::{RELEASE_JOB, ReleasePayload, post, released_from};
 use super::sql::{self, Escrow};
 use crate::app::Cx;
 use crate::store::{StoreError, Tx};
@@ -28,8 +28,8 @@ pub fn hold_of(
     }))
 }
 
-/// Takes at most `most` out of a hold and says how much that was; the caller debits the seller's
-/// held account by it. A hold that is emptied is `returned`.
+/// Takes at most `most` out of a hold and says how much that was; the caller debits the account it
+/// is held in by it. A hold that is emptied is `returned`.
 pub fn take_held(cx: &mut Cx<'_>, source: &str, most: Money) -> Result<Money, LedgerError> {
     let none = Money::zero(most.currency());
     let Some(mut escrow) = open(cx, source)? else {
@@ -78,16 +78,7 @@ pub fn put_back(
         _ => {
             sql::update_escrow(cx.tx, tenant, &escrow)?;
             let key = format!("release:{source}:{cause}");
-            let postings = vec![
-                Posting {
-                    account: Account::of(AccountKind::SellerHeld, escrow.seller),
-                    amount,
-                },
-                Posting {
-                    account: Account::of(AccountKind::SellerReleasable, escrow.seller),
-                    amount: amount.checked_neg()?,
-                },
-            ];
+            let postings = released_from(escrow.account, amount)?;
             post(cx, &Balanced::new(key, Reason::Release, source, postings)?)?;
         }
     }

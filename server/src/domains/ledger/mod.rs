@@ -11,7 +11,8 @@
 //! * Debits are positive, credits negative; an account has one currency and one owner.
 //! * The parts of a split add up to what the buyer pays, and the seller's part is never negative.
 //! * An entry is in one closing at most; each closing begins with what the one before left.
-//! * Every seller's part is held first and becomes releasable once, at its date, with its reason.
+//! * Every seller's and affiliate's part is held first and becomes releasable once, at its date,
+//!   with its reason.
 //! * Of no part goes more back than came, however a refund is cut; all went back of what was
 //!   refunded in full.
 //!
@@ -33,13 +34,13 @@ pub mod split;
 
 pub use closings::{
     After, Candidate, Closing, Due, Held, MAX_MOVEMENTS, Movement, candidates, close, closing, due,
-    held, movements,
+    held, movements, paid_by,
 };
 pub use escrow::{freeze, hold_of, put_back, take_held, thaw};
 pub use giveback::{Fees, GiveBackError, Part, Parts, give_back};
 pub use model::{Account, AccountKind, Balanced, Entry, LedgerError, Posting, Reason};
 pub use ops::{
-    Balance, Hold, Posted, RELEASE_JOB, ReleasePayload, TrialBalance, credited, hold, least,
-    may_refund, post, release, reverse, reverse_key, seller_balances, trial_balance,
+    Balance, Hold, Posted, RELEASE_JOB, ReleasePayload, TrialBalance, credited, hold, hold_in,
+    least, may_refund, post, release, reverse, reverse_key, seller_balances, trial_balance,
 };
 pub use split::{FeePolicy, PaymentTariff, Split, SplitError, SplitLine, Traffic, split_sale};

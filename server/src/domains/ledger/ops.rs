@@ -151,10 +151,15 @@ pub struct Hold {
 
 /// Holds a seller's part (posted to [`AccountKind::SellerHeld`] by the caller) until its date.
 pub fn hold(cx: &mut Cx<'_>, hold: &Hold) -> Result<(), LedgerError> {
+    hold_in(cx, AccountKind::SellerHeld, hold)
+}
+
+/// As [`hold`], of what was posted to another kind of account: an affiliate's commission.
+pub fn hold_in(cx: &mut Cx<'_>, kind: AccountKind, hold: &Hold) -> Result<(), LedgerError> {
     let new = sql::NewEscrow {
         tenant: cx.caller.tenant,
         source: &hold.source,
-        seller: hold.seller,
+        account: Account::of(kind, hold.seller),
         amount: hold.amount,
         reason: &hold.reason,
         now: cx.now,
@@ -188,23 +193,29 @@ impl Command for ReleasePayload {
 /// Moves a held part whose date has come from held to releasable. Asking again changes nothing.
 pub fn release(cx: &mut Cx<'_>, job: &ReleasePayload) -> Result<(), LedgerError> {
     let released = sql::release_escrow(cx.tx, cx.caller.tenant, &job.source, cx.now)?;
-    let Some((seller, amount)) = released else {
+    let Some((account, amount)) = released else {
         return Ok(());
     };
-    let postings = vec![
-        Posting {
-            account: Account::of(AccountKind::SellerHeld, seller),
-            amount,
-        },
-        Posting {
-            account: Account::of(AccountKind::SellerReleasable, seller),
-            amount: amount.checked_neg()?,
-        },
-    ];
+    let postings = released_from(account, amount)?;
     let key = format!("release:{}", job.source);
     let balanced = Balanced::new(key, Reason::Release, job.source.clone(), postings)?;
     post(cx, &balanced)?;
     Ok(())
+}
+
+/// Out of where it was held, into what its owner can be paid.
+pub(super) fn released_from(account: Account, amount: Money) -> Result<Vec<Posting>, LedgerError> {
+    let releasable = Account {
+        kind: AccountKind::SellerReleasable,
+        ..account
+    };
+    Ok(vec![
+        Posting { account, amount },
+        Posting {
+            account: releasable,
+            amount: amount.checked_neg()?,
+        },
+    ])
 }
 
 /// The sum of all entries of one currency.

@@ -217,10 +217,14 @@ fn divide(
     let rest = rest.ok_or(SplitError::Shares)?;
     let weights = [line.platform_bps, line.affiliate_bps, rest].map(u64::from);
     let shares = charge.base.split(&weights)?;
-    let (platform_fee, affiliate, before_fee) = (shares[0], shares[1], shares[2]);
-    // The seller's part is never negative: what the tariff asks beyond it, the platform bears.
+    let platform_fee = shares[0];
+    let before_fee = shares[1].checked_add(shares[2])?;
+    // No part is ever negative: what the tariff asks beyond them, the platform bears. The payment
+    // comes before the affiliate, so whether somebody brought the buyer never makes a sale fail.
     let payment_fee = Money::new(fee.minor().min(before_fee.minor()), fee.currency());
-    let seller = before_fee.checked_sub(payment_fee)?;
+    let after_fee = before_fee.checked_sub(payment_fee)?;
+    let affiliate = Money::new(shares[1].minor().min(after_fee.minor()), fee.currency());
+    let seller = after_fee.checked_sub(affiliate)?;
     let shortfall = fee.checked_sub(payment_fee)?;
     let parts = Parts {
         platform_fee,
@@ -278,7 +282,10 @@ fn explain(line: &SplitLine, charge: &Taxed, parts: &Parts, tariff: PaymentTarif
         step(
             "affiliate",
             parts.affiliate,
-            format!("{} of the net price", percent(line.affiliate_bps)),
+            match line.affiliate_bps {
+                0 => "nobody else brought the buyer".to_owned(),
+                bps => format!("{} of the net price, after the payment fee", percent(bps)),
+            },
         ),
         step("seller", parts.seller, "what is left".to_owned()),
     ]
@@ -340,6 +347,27 @@ mod tests {
             20
         );
         assert_eq!(part.shortfall, eur(31 - part.payment_fee.minor()));
+    }
+
+    /// An affiliate's share comes out of what is left of the seller's, and never out of the fee.
+    #[test]
+    fn an_affiliate_makes_no_sale_dearer_than_it_was() {
+        for gross in 0..200 {
+            let tariff = PaymentTariff::default();
+            let split = |bps| split_sale(&[line(gross, 0, 0, 1_500, bps)], tariff).expect("splits");
+            let (alone, brought) = (split(0).remove(0), split(800).remove(0));
+            // A unit of rounding may change sides between the platform and the rest.
+            let differs = (alone.shortfall.minor() - brought.shortfall.minor()).abs();
+            assert!(differs <= 1, "{gross}: {brought:?}");
+            let earned = brought.seller.minor() + brought.affiliate.minor();
+            assert!(
+                (earned - alone.seller.minor()).abs() <= 1,
+                "{gross}: {brought:?}"
+            );
+        }
+        let tiny = split_sale(&[line(40, 0, 0, 1_500, 800)], PaymentTariff::default());
+        let tiny = tiny.expect("splits").remove(0);
+        assert_eq!((tiny.affiliate, tiny.seller), (eur(3), eur(0)));
     }
 
     #[test]

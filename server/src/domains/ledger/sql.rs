@@ -53,19 +53,20 @@ WHERE a.tenant_id = :tenant AND a.owner_id = :owner
 GROUP BY a.kind, a.currency ORDER BY a.kind, a.currency";
 
 const INSERT_ESCROW: &str = "\
-INSERT INTO ledger_escrow (tenant_id, source, seller_id, amount_minor, currency, state, reason,
-    held_at, releasable_at, released_at)
-VALUES (:tenant, :source, :seller, :amount, :currency, 'held', :reason, :now, :releasable, NULL)
+INSERT INTO ledger_escrow (tenant_id, source, seller_id, kind, amount_minor, currency, state,
+    reason, held_at, releasable_at, released_at)
+VALUES (:tenant, :source, :seller, :kind, :amount, :currency, 'held', :reason, :now, :releasable,
+    NULL)
 ON CONFLICT (tenant_id, source) DO NOTHING
 RETURNING source";
 
 const RELEASE_ESCROW: &str = "\
 UPDATE ledger_escrow SET state = 'releasable', released_at = :now
 WHERE tenant_id = :tenant AND source = :source AND state = 'held' AND releasable_at <= :now
-RETURNING seller_id, amount_minor, currency";
+RETURNING seller_id, kind, amount_minor, currency";
 
 const FIND_ESCROW: &str = "\
-SELECT source, seller_id, amount_minor, currency, state, reason, releasable_at
+SELECT source, seller_id, kind, amount_minor, currency, state, reason, releasable_at
 FROM ledger_escrow WHERE tenant_id = :tenant AND source = :source";
 
 const UPDATE_ESCROW: &str = "\
@@ -260,7 +261,7 @@ pub(super) fn balances_of(
 pub(super) struct NewEscrow<'a> {
     pub tenant: TenantId,
     pub source: &'a str,
-    pub seller: AccountId,
+    pub account: Account,
     pub amount: Money,
     pub reason: &'a str,
     pub now: Timestamp,
@@ -272,7 +273,8 @@ pub(super) fn insert_escrow(tx: &mut dyn Tx, new: &NewEscrow<'_>) -> Result<bool
     let params = [
         ("tenant", new.tenant.as_bytes().into()),
         ("source", new.source.into()),
-        ("seller", new.seller.as_bytes().into()),
+        ("seller", owner_bytes(new.account.owner)),
+        ("kind", new.account.kind.code().into()),
         ("amount", new.amount.minor().into()),
         ("currency", new.amount.currency().code().into()),
         ("reason", new.reason.into()),
@@ -288,21 +290,32 @@ pub(super) fn release_escrow(
     tenant: TenantId,
     source: &str,
     now: Timestamp,
-) -> Result<Option<(AccountId, Money)>, StoreError> {
+) -> Result<Option<(Account, Money)>, StoreError> {
     let params = [
         ("tenant", tenant.as_bytes().into()),
         ("source", source.into()),
         ("now", now.into()),
     ];
     let row = tx.query_one(RELEASE_ESCROW, &params)?;
-    row.map(|row| Ok((row.id("seller_id", AccountId::from_bytes)?, money(&row)?)))
+    row.map(|row| Ok((held_in(&row)?, money(&row)?)))
         .transpose()
+}
+
+/// In which account a hold's amount lies.
+fn held_in(row: &Row) -> Result<Account, StoreError> {
+    let code = row.text("kind")?;
+    let unknown = || StoreError::shape(format!("a hold in {code:?}"));
+    let kind = AccountKind::parse(&code).ok_or_else(unknown)?;
+    Ok(Account::of(
+        kind,
+        row.id("seller_id", AccountId::from_bytes)?,
+    ))
 }
 
 /// A hold as stored.
 pub(super) struct Escrow {
     pub source: String,
-    pub seller: AccountId,
+    pub account: Account,
     pub amount: Money,
     pub state: String,
     pub reason: String,
@@ -323,7 +336,7 @@ pub(super) fn find_escrow(
     };
     Ok(Some(Escrow {
         source: row.text("source")?,
-        seller: row.id("seller_id", AccountId::from_bytes)?,
+        account: held_in(&row)?,
         amount: money(&row)?,
         state: row.text("state")?,
         reason: row.text("reason")?,

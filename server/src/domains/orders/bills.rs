@@ -3,6 +3,7 @@
 use super::model::{Line, Order, OrderError, OrderState, SplitAmounts};
 use super::ops::{contact, say, store};
 use crate::app::Cx;
+use crate::domains::affiliates::Commission;
 use crate::domains::catalog::model::LicenseTerms;
 use crate::domains::catalog::{Price, Product};
 use crate::domains::ledger::{PaymentTariff, SplitLine, Traffic, split_sale};
@@ -41,6 +42,8 @@ pub struct PlaceBill<'a> {
     pub platform_why: &'a str,
     /// What a payment costs, as it was then.
     pub tariff: PaymentTariff,
+    /// Who brought the subscriber, if somebody did and still earns.
+    pub brought: Option<&'a Commission>,
 }
 
 /// Places the order; it awaits its payment.
@@ -81,7 +84,7 @@ fn line(cx: &mut Cx<'_>, new: &PlaceBill<'_>, buyer: &taxes::Buyer) -> Result<Li
         discount: new.discount,
         tax: tax.clone(),
         platform_bps: new.platform_bps,
-        affiliate_bps: 0,
+        affiliate_bps: new.brought.map_or(0, |commission| commission.bps),
     };
     let mut split = split_sale(&[sold], new.tariff)?;
     let shape = |what: &str| StoreError::shape(what.to_owned());
@@ -89,6 +92,9 @@ fn line(cx: &mut Cx<'_>, new: &PlaceBill<'_>, buyer: &taxes::Buyer) -> Result<Li
         .first_mut()
         .ok_or_else(|| shape("a line without its split"))?;
     say(split, "platform_fee", new.platform_why);
+    if let Some(commission) = new.brought {
+        say(split, "affiliate", &commission.why);
+    }
     let split = SplitAmounts::of(split).map_err(|error| shape(&error.to_string()))?;
     Ok(Line {
         id: cx.make_id(OrderLineId::from_bytes),

@@ -8,6 +8,7 @@ use super::sql::{self, StoredOrder};
 use crate::app::{Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::custody::Custody;
+use crate::domains::affiliates::Verdict;
 use crate::domains::catalog::Offer;
 use crate::domains::fees::Agreed;
 use crate::domains::ledger::{PaymentTariff, Split, SplitLine, Traffic, split_sale};
@@ -57,6 +58,8 @@ pub struct NewLine {
     pub discount_why: String,
     /// The platform's share, and whose rule it is.
     pub fee: Agreed,
+    /// Who brought the buyer of this line.
+    pub brought: Verdict,
 }
 
 /// What to place.
@@ -179,7 +182,7 @@ pub fn divide(
             discount: line.discount,
             tax: tax.clone(),
             platform_bps: line.fee.platform_bps,
-            affiliate_bps: 0,
+            affiliate_bps: line.brought.bps(),
         });
     }
     let mut splits = split_sale(&sold, tariff)?;
@@ -190,6 +193,9 @@ pub fn divide(
         }
         say(split, "discount", &line.discount_why);
         say(split, "platform_fee", &line.fee.why);
+        if let Some(commission) = line.brought.commission() {
+            say(split, "affiliate", &commission.why);
+        }
     }
     let figures = splits.iter().map(SplitAmounts::of);
     let figures = figures.collect::<Result<_, _>>();

@@ -9,7 +9,7 @@ use mintreu::id::{AccountId, PayoutId, WriteOffId};
 use mintreu::{Currency, Money};
 use serde::{Deserialize, Serialize};
 
-/// A seller says where their money of one currency goes.
+/// A seller or an affiliate says where their money of one currency goes.
 #[derive(Debug, Clone)]
 pub struct SetSettings {
     /// Of which currency.
@@ -26,7 +26,7 @@ pub struct SetSettings {
 
 impl Command for SetSettings {
     const NAME: &'static str = "payouts.set_settings";
-    const CAPABILITY: Capability = Capability::Sell;
+    const CAPABILITY: Capability = Capability::Buy;
 
     fn subject(&self) -> Option<String> {
         Some(self.currency.code().to_owned())
@@ -36,7 +36,7 @@ impl Command for SetSettings {
 /// The seller behind the call.
 fn seller(cx: &Cx<'_>) -> Result<AccountId, PayoutError> {
     let missing = Denied {
-        capability: Capability::Sell,
+        capability: Capability::Buy,
         signed_in: false,
     };
     Ok(cx.caller.account.ok_or(missing)?)

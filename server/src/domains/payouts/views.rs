@@ -87,7 +87,9 @@ pub fn balances(cx: &mut ReadCx<'_>, _: &()) -> Result<SellerBalances, PayoutErr
         let setting = settings.iter().find(|one| one.currency == currency);
         views.push(BalanceView {
             available: of(AccountKind::SellerReleasable),
-            held: of(AccountKind::SellerHeld),
+            held: of(AccountKind::SellerHeld)
+                .checked_add(of(AccountKind::AffiliatePayable))
+                .map_err(LedgerError::from)?,
             in_transit: of(AccountKind::PayoutsInTransit),
             holds: ledger::held(cx.tx, tenant, Candidate { seller, currency })?,
             setting: setting.cloned(),
@@ -192,7 +194,7 @@ pub fn statement(
     let next = movements.last().filter(|_| full).map(Movement::after);
     let mut lines = Vec::with_capacity(movements.len());
     for movement in movements {
-        let order = match OrderLineId::parse(&movement.reference) {
+        let order = match OrderLineId::parse(movement.reference.trim_end_matches(":affiliate")) {
             Ok(line) => orders::of_line(cx.tx, tenant, line)?.map(|order| order.to_string()),
             Err(_) => Some(movement.reference.clone()).filter(|text| text.starts_with("ord_")),
         };

@@ -32,6 +32,6 @@ pub use model::{
 };
 pub use ops::{
     Asked, Buyer, CreateCoupon, OwnCoupons, SwitchCoupon, Taken, UpdateCoupon, address_hash,
-    contention_key, create_coupon, discounts, free_slot, lasting_of, own_coupons, retake_slot,
-    switch_coupon, take, update_coupon,
+    by_code, contention_key, create_coupon, discounts, free_slot, lasting_of, own_coupons,
+    retake_slot, switch_coupon, take, update_coupon,
 };

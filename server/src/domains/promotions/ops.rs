@@ -144,6 +144,16 @@ pub fn own_coupons(cx: &mut ReadCx<'_>, _: &OwnCoupons) -> Result<Vec<Coupon>, P
     Ok(sql::of_seller(cx.tx, cx.caller.tenant, seller)?)
 }
 
+/// The coupon that a seller's code names.
+pub fn by_code(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    (seller, code): (AccountId, &str),
+) -> Result<Option<CouponId>, StoreError> {
+    let found = sql::by_code(tx, tenant, seller, &fold_code(code))?;
+    Ok(found.map(|coupon| coupon.id))
+}
+
 /// Who buys, as far as limits go: either alone makes two purchases one buyer's.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Buyer {

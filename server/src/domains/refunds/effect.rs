@@ -6,6 +6,7 @@ use super::model::{
 };
 use super::sql;
 use crate::app::Cx;
+use crate::domains::affiliates;
 use crate::domains::catalog::PriceModel;
 use crate::domains::ledger::{
     self, Account, AccountKind, Balanced, Fees, Part, Parts, Posted, Posting,
@@ -172,6 +173,9 @@ pub(super) fn take(
         one.state = ReversalState::Taken;
         sql::update_reversal(cx.tx, cx.caller.tenant, one)?;
         postings.extend(postings_of(one, seller, borne)?);
+        let commission = one.parts.get(Part::Affiliate);
+        let from = (taking.cause, one.line);
+        postings.extend(affiliates::take_back(cx, from, commission)?);
         note_tax(cx, line, (one, &taking.key), false)?;
     }
     book.reversals = reversals;
@@ -206,9 +210,7 @@ fn postings_of(
     seller: mintreu::id::AccountId,
     borne: Money,
 ) -> Result<Vec<Posting>, RefundError> {
-    use AccountKind::{
-        AffiliatePayable, PlatformFee, PspClearing, SellerHeld, SellerReleasable, TaxPayable,
-    };
+    use AccountKind::{PlatformFee, PspClearing, SellerHeld, SellerReleasable, TaxPayable};
     let platform = Account::platform;
     let none = Money::zero(borne.currency());
     let fee = if one.fee_returned {
@@ -219,7 +221,6 @@ fn postings_of(
     let sides = [
         (platform(PspClearing), one.parts.total()?.checked_neg()?),
         (platform(TaxPayable), one.parts.get(Part::Tax)),
-        (platform(AffiliatePayable), one.parts.get(Part::Affiliate)),
         (platform(PlatformFee), fee),
         (Account::of(SellerHeld, seller), one.from_held),
         (
@@ -261,6 +262,7 @@ pub(super) fn undo(
     for one in reversals.iter_mut().filter(|one| one.cause == cause) {
         if one.state == ReversalState::Taken {
             ledger::put_back(cx, &one.line.to_string(), one.from_held, cause)?;
+            affiliates::give_again(cx, (cause, one.line))?;
             note_tax(cx, book.line(one.line)?, (one, key), true)?;
         }
         one.state = ReversalState::Undone;
@@ -277,6 +279,7 @@ pub(super) fn undo(
 pub(super) fn freeze(cx: &mut Cx<'_>, book: &Book) -> Result<(), RefundError> {
     for line in &book.order.lines {
         ledger::freeze(cx, &line.id.to_string())?;
+        affiliates::freeze(cx, line.id)?;
     }
     Ok(())
 }
@@ -288,6 +291,7 @@ pub(super) fn thaw(cx: &mut Cx<'_>, book: &Book) -> Result<(), RefundError> {
     }
     for line in &book.order.lines {
         ledger::thaw(cx, &line.id.to_string())?;
+        affiliates::thaw(cx, line.id)?;
     }
     Ok(())
 }

@@ -53,6 +53,7 @@ impl From<RefundError> for Problem {
             E::Invoice(error) => error.into(),
             E::Licensing(error) => error.into(),
             E::Money(error) => error.into(),
+            E::Affiliate(error) => error.into(),
             E::Ledger(_) | E::Early { .. } => {
                 tracing::error!(error = detail, "a refund can't be posted");
                 Self::internal()

@@ -1,6 +1,7 @@
 //! A refund, a dispute, their states, and what can be refused. Pure.
 
 use crate::caller::Denied;
+use crate::domains::affiliates::AffiliateError;
 use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::{GiveBackError, LedgerError, Parts};
 use crate::domains::licensing::LicensingError;
@@ -442,6 +443,9 @@ pub enum RefundError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Who brought the buyer.
+    #[error(transparent)]
+    Affiliate(#[from] AffiliateError),
     /// Credit notes.
     #[error(transparent)]
     Invoice(#[from] InvoiceError),

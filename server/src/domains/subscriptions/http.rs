@@ -58,6 +58,7 @@ impl From<SubscriptionError> for Problem {
             E::Invalid { field, .. } => Self::new(422, "subscription_invalid", detail).at(field),
             E::Amount(error) => error.into(),
             E::Order(error) => error.into(),
+            E::Affiliate(error) => error.into(),
             E::Payment(error) => error.into(),
             E::Licensing(error) => error.into(),
             E::Billing(error) => error.into(),

@@ -4,6 +4,7 @@
 //! * Everything here is the signed-in seller's own; the domains' queries see to it.
 //! * Figures come from the same rows as the lists beneath them.
 
+pub mod affiliates;
 mod batch_form;
 mod coupon_form;
 pub mod coupons;
@@ -58,6 +59,7 @@ pub(super) enum At {
     Overview,
     Products,
     Coupons,
+    Affiliates,
     Embed,
     Sales,
     Invoices,
@@ -73,6 +75,11 @@ pub(super) fn tabs(page: &Page, at: At) -> Vec<Tab> {
         (At::Overview, "/sell", page.say("sell-overview")),
         (At::Products, "/sell/products", page.say("sell-products")),
         (At::Coupons, "/sell/coupons", page.say("sell-coupons")),
+        (
+            At::Affiliates,
+            "/sell/affiliates",
+            page.say("sell-affiliates"),
+        ),
         (At::Embed, "/sell/embed", page.say("sell-embed")),
         (At::Sales, "/sell/sales", page.say("sell-sales")),
         (At::Invoices, "/sell/invoices", page.say("papers-title")),

@@ -4,7 +4,8 @@ use super::super::ask::{Answer, Ask, go_to, html, refused};
 use super::super::page::{Page, Section};
 use super::super::parts::{Badge, Choice, Crumbs, Field, Figure, Notice, Tone};
 use super::sales::amount;
-use super::{At, Tab, must_sell, tabs};
+use super::{At, Tab, tabs};
+use crate::caller::Capability;
 use crate::domains::payouts::model::statement_number;
 use crate::domains::payouts::{
     BalanceView, MyPayouts, Payout, PayoutError, SellerBalances, SetSettings, State, StatementPage,
@@ -79,7 +80,6 @@ async fn draw(
     refused: Option<(&SettingsForm, Mistake)>,
 ) -> Result<PayoutsPage, crate::problem::PageProblem> {
     ask.account()?;
-    must_sell(ask)?;
     let before = which.after.as_deref().map(PayoutId::parse).transpose();
     let before = before.map_err(|_| Problem::not_found("There is no such payout."))?;
     let caller = &ask.visitor.caller;
@@ -103,7 +103,7 @@ async fn draw(
         ]
     });
     Ok(PayoutsPage {
-        tabs: tabs(&page, At::Payouts),
+        tabs: own_tabs(ask, &page),
         notices: notices(&page, &found, which.saved.is_some()),
         balances: found
             .balances
@@ -116,6 +116,22 @@ async fn draw(
         fields: fields(&page, form, mistake),
         page,
     })
+}
+
+/// A seller's pages; who doesn't sell is an affiliate, and has two.
+fn own_tabs(ask: &Ask, page: &Page) -> Vec<Tab> {
+    if ask.visitor.caller.may(Capability::Sell) {
+        return tabs(page, At::Payouts);
+    }
+    let tab = |key: &str, address: &str, chosen| Tab {
+        name: page.say(key),
+        address: address.to_owned(),
+        chosen,
+    };
+    vec![
+        tab("affiliate-title", "/affiliate", false),
+        tab("sell-payouts", "/sell/payouts", true),
+    ]
 }
 
 impl SettingsForm {
@@ -249,7 +265,6 @@ fn fields(page: &Page, form: &SettingsForm, mistake: Option<Mistake>) -> Vec<Fie
 pub async fn set(ask: Ask, form: Result<CsrfForm<SettingsForm>, Problem>) -> Answer {
     let CsrfForm(form) = form?;
     ask.account()?;
-    must_sell(&ask)?;
     let mistake = match command(&ask, &form) {
         Ok(command) => {
             let caller = &ask.visitor.caller;

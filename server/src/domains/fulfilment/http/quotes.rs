@@ -2,6 +2,8 @@
 
 use super::CheckoutOut;
 use crate::app::App;
+use crate::domains::affiliates::Referred;
+use crate::domains::affiliates::http::clicks_of;
 use crate::domains::carts::http::owner_of;
 use crate::domains::catalog::{Place, Price};
 use crate::domains::fulfilment::{
@@ -83,6 +85,9 @@ pub struct QuoteIn {
     /// A guest's address, so that limits for each buyer are known already.
     #[serde(default)]
     email: Option<String>,
+    /// The code of the affiliate who brought the buyer, where no cookie could tell.
+    #[serde(default)]
+    via: Option<String>,
 }
 
 /// What it costs.
@@ -220,6 +225,22 @@ fn quoted_out(promise: &Promise, text: String, quoted: &Quoted) -> SealedQuoteOu
     }
 }
 
+/// Longest code that is looked at.
+const MAX_VIA: usize = 40;
+
+/// Who may have brought the buyer: by the clicks that the request's cookie names, or by a code.
+pub(super) fn referred(
+    app: &App,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    via: Option<String>,
+) -> Referred {
+    Referred {
+        clicks: clicks_of(app, visitor, headers),
+        code: via.map(|code| code.chars().take(MAX_VIA).collect()),
+    }
+}
+
 /// What something costs now, as a quote that can be confirmed for a day.
 ///
 /// Nothing is reserved: a price or code may change until then, and the confirmation says so.
@@ -246,6 +267,7 @@ async fn post_quote(
         country: given.country,
         region: given.region,
         vat_id: given.vat_id,
+        referred: referred(&app, &visitor, &headers, given.via),
     };
     let languages = languages(&headers);
     let wanted = whereabouts(&app, &visitor.caller, languages, wanted).await?;

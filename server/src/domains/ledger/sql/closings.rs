@@ -61,6 +61,14 @@ WHERE tenant_id = :tenant AND seller_id = :seller AND currency = :currency
     AND state IN ('held', 'frozen')
 ORDER BY releasable_at, source LIMIT :limit";
 
+const CLOSED_BY: &str = "\
+SELECT c.reference FROM ledger_transaction t
+JOIN ledger_entry e
+    ON e.tenant_id = t.tenant_id AND e.ledger_transaction_id = t.ledger_transaction_id
+JOIN ledger_closed_entry c
+    ON c.tenant_id = e.tenant_id AND c.ledger_entry_id = e.ledger_entry_id
+WHERE t.tenant_id = :tenant AND t.posting_key = :key";
+
 /// Every statement here, for the test that prepares them.
 pub const ALL: &[&str] = &[
     CANDIDATES,
@@ -72,6 +80,7 @@ pub const ALL: &[&str] = &[
     INSERT_CLOSING,
     MOVEMENTS,
     HELD,
+    CLOSED_BY,
 ];
 
 fn currency(row: &Row) -> Result<Currency, StoreError> {
@@ -264,4 +273,14 @@ pub fn held(
         })
     };
     tx.query(HELD, &params)?.iter().map(held).collect()
+}
+
+pub fn closed_by(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    key: &str,
+) -> Result<Option<String>, StoreError> {
+    let params = [("tenant", tenant.as_bytes().into()), ("key", key.into())];
+    let row = tx.query_one(CLOSED_BY, &params)?;
+    row.map(|row| row.text("reference")).transpose()
 }

@@ -2,6 +2,7 @@
 
 use super::{Cycle, Flags, Paid, Quote, Status, zone_named};
 use crate::caller::Denied;
+use crate::domains::affiliates::AffiliateError;
 use crate::domains::billing::BillingError;
 use crate::domains::catalog::model::LicenseTerms;
 use crate::domains::invoicing::InvoiceError;
@@ -281,6 +282,9 @@ pub enum SubscriptionError {
     /// Orders.
     #[error(transparent)]
     Order(#[from] OrderError),
+    /// Who brought the subscriber.
+    #[error(transparent)]
+    Affiliate(#[from] AffiliateError),
     /// Payments.
     #[error(transparent)]
     Payment(#[from] PaymentError),

@@ -30,6 +30,7 @@ pub use upgrade::{Upgrade, UpgradeOffer, UpgradesOf, upgrade, upgrades_of};
 use super::model::{Bill, BillKind, Change, Cycle, Status, Subscription, SubscriptionError, Unit};
 use super::sql;
 use crate::app::Cx;
+use crate::domains::affiliates;
 use crate::domains::fees;
 use crate::domains::licensing;
 use crate::domains::orders::{self, Order, PlaceBill};
@@ -137,6 +138,10 @@ fn bill(cx: &mut Cx<'_>, of: &Subscription, new: NewBill) -> Done<Order> {
         .map(|((product, price), license)| (product, price, license))
         .ok_or(SubscriptionError::NotFound)?;
     let fee = agreed_with(of);
+    let brought = match of.order {
+        Some(first) => affiliates::for_renewal(cx, (first, of.product))?,
+        None => None,
+    };
     let place = PlaceBill {
         product: &product,
         price: &price,
@@ -150,10 +155,21 @@ fn bill(cx: &mut Cx<'_>, of: &Subscription, new: NewBill) -> Done<Order> {
         platform_bps: fee.platform_bps,
         platform_why: &fee.why,
         tariff: of.tariff,
+        brought: brought.as_ref(),
     };
     let order = orders::place_bill(cx, &place)?;
     for line in &order.lines {
         fees::keep(cx, (line.id, order.id, line.product), &fee)?;
+        if let Some(commission) = &brought {
+            let placed = affiliates::attribute::Placed {
+                order: order.id,
+                line: line.id,
+                seller: line.seller,
+                product: line.product,
+                commission: line.split.affiliate,
+            };
+            affiliates::record_renewal(cx, &placed, commission)?;
+        }
     }
     let bill = Bill {
         order: order.id,
