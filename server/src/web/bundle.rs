@@ -227,6 +227,7 @@ async fn basket(ask: &Ask, slug: &str, which: &Which) -> Result<Option<Basket>, 
         back: format!("/b/{slug}"),
         cart: None,
         whereabouts: None,
+        clicks: Vec::new(),
     };
     Ok(Some(basket.located(ask).await?))
 }

@@ -271,6 +271,7 @@ fn of_bundle(
             id: bundle.bundle.id,
             title: bundle.bundle.name.clone(),
         }),
+        brought: Verdict::Nobody,
     })
 }
 
