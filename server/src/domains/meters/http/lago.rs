@@ -192,7 +192,7 @@ async fn take(
         seller: seller.id,
         events: good.iter().map(|(_, event)| event.clone()).collect(),
     };
-    let outcomes = ingest(&app, &seller.caller, command).await?;
+    let outcomes = ingest(app, &seller.caller, command).await?;
     let mut out = Vec::new();
     for ((place, event), outcome) in good.iter().zip(outcomes) {
         match outcome {
