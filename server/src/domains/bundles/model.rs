@@ -125,8 +125,8 @@ impl Offered {
     /// What its products cost apart; none when it isn't sold.
     pub fn apart(&self) -> Option<Money> {
         let zero = Money::zero(self.price.amount.currency());
-        let singles = self.parts.iter().map(|part| part.offer.price.amount);
-        let sum = singles.fold(Some(zero), |sum, one| sum?.checked_add(one).ok());
+        let mut singles = self.parts.iter().map(|part| part.offer.price.amount);
+        let sum = singles.try_fold(zero, |sum, one| sum.checked_add(one).ok());
         sum.filter(|_| !self.parts.is_empty())
     }
 
