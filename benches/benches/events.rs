@@ -53,7 +53,7 @@ fn measure(runtime: &Runtime, (what, stretch): (&str, i64), events: usize, bare:
         roles: vec![Role::Developer],
     };
     runtime.block_on(define(&test.app, &caller, seller));
-    let all = ingest(&test.app, &caller, (events, stretch));
+    let all = bring_in(&test.app, &caller, (events, stretch));
     let seconds = time(|| runtime.block_on(all)).as_secs_f64();
     let rate = events as f64 / seconds;
     println!(
@@ -149,7 +149,7 @@ fn event(n: usize, (of, stretch): (usize, i64), now: Timestamp) -> Event {
     event
 }
 
-async fn ingest(app: &Arc<App>, caller: &Caller, (events, stretch): (usize, i64)) {
+async fn bring_in(app: &Arc<App>, caller: &Caller, (events, stretch): (usize, i64)) {
     let now = app.now();
     let next = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let clients = (0..CLIENTS).map(|_| {
