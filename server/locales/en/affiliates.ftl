@@ -5,7 +5,6 @@ affiliate-lead = Bring buyers to sellers you trust by your own links. A sale wit
 affiliate-mine = Your programmes
 affiliate-none-title = You take part in no programme yet
 affiliate-none-text = Choose one below. You get a code of your own, and any page of this shop becomes your link.
-affiliate-seller = Seller
 affiliate-rate = Share
 affiliate-window = After a click
 affiliate-days = { $days } days

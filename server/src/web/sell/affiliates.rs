@@ -175,24 +175,35 @@ fn fields(page: &Page, form: &ProgrammeForm, wrong: Option<&str>) -> Vec<Field> 
         choice("yes", "sell-affiliates-open-yes"),
         choice("no", "sell-affiliates-open-no"),
     ];
-    let text = |name: &'static str, key: &str, value: &str| {
-        let hint = page.say(&format!("{key}-hint"));
-        Field::text(name, page.say(key))
-            .hint(hint)
+    let text = |name: &'static str, (label, hint): (&str, &str), value: &str| {
+        Field::text(name, page.say(label))
+            .hint(page.say(hint))
             .value(value)
             .max_length(6)
     };
     vec![
         Field::select("open", page.say("sell-affiliates-open"), open).value(&form.open),
-        text("rate", "sell-affiliates-rate", &form.rate)
-            .input_mode("decimal")
-            .error(error("rate_bps")),
-        text("window", "sell-affiliates-window", &form.window)
-            .input_mode("numeric")
-            .error(error("window_days")),
-        text("months", "sell-affiliates-months", &form.months)
-            .input_mode("numeric")
-            .error(error("renewal_months")),
+        text(
+            "rate",
+            ("sell-affiliates-rate", "sell-affiliates-rate-hint"),
+            &form.rate,
+        )
+        .input_mode("decimal")
+        .error(error("rate_bps")),
+        text(
+            "window",
+            ("sell-affiliates-window", "sell-affiliates-window-hint"),
+            &form.window,
+        )
+        .input_mode("numeric")
+        .error(error("window_days")),
+        text(
+            "months",
+            ("sell-affiliates-months", "sell-affiliates-months-hint"),
+            &form.months,
+        )
+        .input_mode("numeric")
+        .error(error("renewal_months")),
     ]
 }
 
