@@ -153,6 +153,11 @@ impl From<StoreError> for Problem {
                 "idempotency_key_reused",
                 "This Idempotency-Key was used for another request; use a new one.",
             ),
+            StoreError::Nul => Self::new(
+                422,
+                "text_holds_nul",
+                "A text holds the character U+0000, which can't be kept; leave it out.",
+            ),
             StoreError::Conflict { constraint } => {
                 tracing::error!(%constraint, "a conflict that no domain names");
                 Self::internal()

@@ -467,3 +467,15 @@ async fn a_meter_that_was_made_after_events_were_looked_at_counts_them() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_text_that_can_not_be_kept_is_refused_and_is_no_failure() {
+    TestApp::both(async |test| {
+        let server = test.serve().await;
+        let program = Program::new(server.browser(), "ada@seller.example").await;
+        let path = "/lago/api/v1/customers/c/current_usage?external_subscription_id=%00";
+        let (status, json) = program.ask(Method::GET, path, None).await;
+        assert_eq!(status, 422, "{json}");
+    })
+    .await;
+}

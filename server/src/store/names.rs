@@ -97,7 +97,7 @@ pub(super) fn bind<'v>(
     // PostgreSQL can't hold a NUL in text; refused here so that both engines agree.
     let nul = |value: &&&Value| matches!(value, Value::Text(text) if text.contains('\0'));
     if values.iter().any(|value| nul(&value)) {
-        return Err(StoreError::shape("a text holds a NUL".to_owned()));
+        return Err(StoreError::Nul);
     }
     Ok(values)
 }

@@ -211,6 +211,8 @@ pub enum StoreError {
     OutcomeUnknown,
     /// The idempotency key was used before, for another request.
     KeyReused,
+    /// A text holds a NUL, which PostgreSQL can't keep and nothing that is stored holds.
+    Nul,
     /// Anything else: shown to the log, never to a caller.
     Backend(Box<dyn Error + Send + Sync>),
 }
@@ -229,6 +231,7 @@ impl fmt::Display for StoreError {
             Self::Retry => write!(f, "the transaction lost a race"),
             Self::OutcomeUnknown => write!(f, "the outcome of COMMIT is unknown"),
             Self::KeyReused => write!(f, "the idempotency key was used for another request"),
+            Self::Nul => write!(f, "a text holds a NUL"),
             Self::Backend(cause) => write!(f, "store: {cause}"),
         }
     }
