@@ -17,7 +17,7 @@
 //! `affiliate_programme`, `affiliate_rate`, `affiliation`, `affiliate_click`, `affiliate_referral`,
 //! `affiliate_taking`.
 //!
-//! Start reading at [`model`], then [`attribute`]; the money is in [`money`].
+//! Start reading at [`model`], then [`attribute()`]; the money is in [`money`].
 
 pub mod attribute;
 pub mod clicks;
