@@ -387,6 +387,58 @@ async fn a_lost_chargeback_is_credited_when_it_is_lost_and_not_before() {
     .await;
 }
 
+/// A refund is under way when the bank takes the money, and comes back: the bank's second round.
+#[tokio::test]
+async fn every_round_of_a_lost_chargeback_is_credited() {
+    TestApp::both(async |test| {
+        let desk = Desk::open(test).await;
+        for lost_first in [false, true] {
+            let paid = desk.buy(1).await;
+            let before = books(&desk).await.1.len();
+            desk.refund(Desk::wish(&paid, Some(4_000)))
+                .await
+                .expect("is asked");
+            desk.hand_over_all().await;
+            desk.fail_refunds().await;
+            test.clock.advance(1);
+            assert!(desk.raise(&paid, ObjectState::Opened).await);
+            // Only 9.00 are left of the 49.00 that the bank took.
+            desk.hand_over(&desk.events().await.last().expect("an event").1)
+                .await;
+            test.drain().await;
+            test.clock.advance(1);
+            if lost_first {
+                assert!(desk.decide(&paid, ObjectState::Lost).await);
+                desk.hand_over(&desk.events().await.last().expect("an event").1)
+                    .await;
+                test.drain().await;
+                desk.hand_over_all().await;
+            } else {
+                desk.hand_over_all().await;
+                test.clock.advance(1);
+                assert!(desk.decide(&paid, ObjectState::Lost).await);
+                desk.hand_over_all().await;
+            }
+            let mut credits: Vec<String> = books(&desk).await.1[before..].to_vec();
+            for credit in &mut credits {
+                *credit = credit.split_once(' ').expect("a number").1.to_owned();
+            }
+            credits.sort();
+            assert_eq!(
+                credits,
+                [
+                    "4000 chargeback",
+                    "4000 requested_by_customer",
+                    "4000 requested_by_customer",
+                    "900 chargeback",
+                ],
+                "lost first: {lost_first}"
+            );
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn credit_notes_are_seen_by_who_sees_the_invoice() {
     TestApp::both(async |test| {

@@ -76,7 +76,7 @@ const USED: &str = "SELECT i.invoice_id,
                 AND l.credit_note_id = c.credit_note_id AND l.invoice_position = 0
             WHERE c.tenant_id = i.tenant_id AND c.invoice_id = i.invoice_id) AS credited
     FROM invoice i";
-const LOST: &str = "SELECT dispute_id, rounds FROM dispute WHERE state = 'lost'";
+const LOST: &str = "SELECT dispute_id FROM dispute WHERE state = 'lost'";
 
 /// Every complaint about invoices and credit notes.
 pub fn look(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreError> {
@@ -180,13 +180,15 @@ fn credits(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreErr
     let lost = tx.query(LOST, &[])?;
     let lost = lost.iter().map(|row| {
         let id = row.id("dispute_id", mintreu::id::DisputeId::from_bytes)?;
-        Ok(format!("{id}:{}", row.int("rounds")?))
+        Ok(id.to_string())
     });
     let lost: BTreeSet<String> = lost.collect::<Result<_, StoreError>>()?;
     let mut expected: BTreeMap<OrderLineId, (i64, i64)> = BTreeMap::new();
     for row in tx.query(TAKEN, &[])? {
         let cause = row.text("cause")?;
-        if cause.starts_with("ref_") || lost.contains(&cause) {
+        // A bank takes in rounds, `dsp_…:1` and on, and keeps all of them or none.
+        let of = cause.split(':').next().unwrap_or_default();
+        if cause.starts_with("ref_") || lost.contains(of) {
             let line = row.id("order_line_id", OrderLineId::from_bytes)?;
             let sum = expected.entry(line).or_default();
             *sum = (
@@ -203,8 +205,15 @@ fn credits(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreErr
     let mut found: BTreeMap<OrderLineId, (i64, i64)> =
         rows.iter().map(found).collect::<Result<_, StoreError>>()?;
     found.retain(|_, sum| *sum != (0, 0));
-    if found != expected {
-        complaints.push(format!("{found:?} is credited instead of {expected:?}"));
+    let both: BTreeSet<&OrderLineId> = found.keys().chain(expected.keys()).collect();
+    for line in both {
+        let of = |sums: &BTreeMap<_, _>| sums.get(line).copied().unwrap_or_default();
+        let (found, expected) = (of(&found), of(&expected));
+        if found != expected {
+            complaints.push(format!(
+                "{found:?} of line {line} is credited instead of {expected:?}"
+            ));
+        }
     }
     Ok(())
 }

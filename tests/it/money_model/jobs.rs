@@ -23,6 +23,8 @@ const DUE: &str = "SELECT job_id, kind, payload, attempts FROM job
     WHERE tenant_id = :tenant AND state = 'waiting' AND run_at <= :now
         AND kind <> 'transparency.sequence'
     ORDER BY run_at, job_id LIMIT 20";
+const AGAIN_LATER: &str = "SELECT job_id FROM job
+    WHERE tenant_id = :tenant AND state = 'waiting' AND attempts > 0 LIMIT 1";
 const DONE: &str = "DELETE FROM job WHERE job_id = :job";
 const AGAIN: &str = "UPDATE job SET attempts = :attempts, run_at = :run_at WHERE job_id = :job";
 const BODY: &str = "SELECT body FROM sandbox_event WHERE event = :event
@@ -94,6 +96,12 @@ impl Sim {
             }
         }
         Err(Stop::Wrong(vec!["jobs make jobs without end".to_owned()]))
+    }
+
+    /// Whether every job that was tried has been done.
+    pub fn nothing_waits_again(&self, cx: &mut Cx<'_>) -> Result<bool, Stop> {
+        let tenant = [("tenant", cx.caller.tenant.as_bytes().into())];
+        Ok(cx.tx.query_one(AGAIN_LATER, &tenant)?.is_none())
     }
 
     fn run_job(&mut self, cx: &mut Cx<'_>, job: &Job) -> Result<(), Stop> {

@@ -640,7 +640,9 @@ impl Sim {
                 self.pass(cx, PAUSE_MS);
             }
             self.run_due(cx)?;
-            if self.bag.iter().all(|told| told.heard) {
+            // A process that died in the very last round left something to do again.
+            let told = self.bag.iter().all(|told| told.heard);
+            if told && self.nothing_waits_again(cx)? {
                 break;
             }
         }

@@ -107,13 +107,9 @@ fn change(
         take(cx, book, &dispute)?;
     }
     match (next, before) {
-        (DisputeState::Lost, _) => {
-            give_fee_back(cx, book, &dispute)?;
-            papers::credit(cx, book, &dispute.cause(), ("chargeback", ""))?;
-        }
+        (DisputeState::Lost, _) => lose(cx, book, &dispute)?,
         (DisputeState::Won, Some(before)) if before.has_money() => {
             give_back(cx, book, &dispute)?;
-            papers::take_back(cx, &dispute.cause())?;
         }
         _ => {}
     }
@@ -203,7 +199,7 @@ pub(super) fn make_good(cx: &mut Cx<'_>, book: &mut Book) -> Result<(), RefundEr
         keep(cx, book, (&dispute, false))?;
         take(cx, book, &dispute)?;
         if dispute.state == DisputeState::Lost {
-            give_fee_back(cx, book, &dispute)?;
+            lose(cx, book, &dispute)?;
         }
     }
     Ok(())
@@ -258,6 +254,7 @@ fn take(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), Refun
 fn give_back(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), RefundError> {
     for cause in causes(book, dispute) {
         give_cause_back(cx, book, &cause)?;
+        papers::take_back(cx, &cause)?;
     }
     make_good(cx, book)
 }
@@ -283,10 +280,12 @@ fn give_cause_back(cx: &mut Cx<'_>, book: &mut Book, cause: &str) -> Result<(), 
     Ok(())
 }
 
-/// The bank keeps the money: the platform gives its fee of the sale back to the seller.
-fn give_fee_back(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), RefundError> {
+/// The bank keeps the money: the platform gives its fee of the sale back to the seller, and the
+/// buyer's invoice is credited with what each round took.
+fn lose(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), RefundError> {
     for cause in causes(book, dispute) {
         give_fee_of(cx, book, &cause)?;
+        papers::credit(cx, book, &cause, ("chargeback", ""))?;
     }
     Ok(())
 }
