@@ -1,6 +1,6 @@
 //! One SQL text, two engines: every statement prepares on both, and both have the same tables.
 
-use mintreu_server::store::{Engine, Tx};
+use mintreu_server::store::{Engine, Tx, Value};
 use mintreu_tests::{TestApp, source};
 use std::collections::BTreeSet;
 
@@ -61,6 +61,135 @@ async fn every_statement_prepares() {
         assert!(wrong.is_err(), "the negative control prepared");
     })
     .await;
+}
+
+/// The names of a statement's parameters.
+fn parameters(sql: &str) -> BTreeSet<&str> {
+    let names = sql.split(':').skip(1).map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        &rest[..end.unwrap_or(rest.len())]
+    });
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+/// How SQLite, which knows nothing of how many rows there are, goes about a statement.
+async fn plan(test: &TestApp, sql: &str) -> Vec<String> {
+    let sql = sql.to_owned();
+    let explained = test.app.store.read(move |tx: &mut dyn Tx| {
+        let names = parameters(&sql);
+        let params: Vec<_> = names.into_iter().map(|name| (name, Value::Null)).collect();
+        tx.query(&format!("EXPLAIN QUERY PLAN {sql}"), &params)
+    });
+    let rows = explained.await.expect("reads").expect("explains");
+    let details = rows.iter().map(|row| row.text("detail"));
+    details.collect::<Result<_, _>>().expect("a detail")
+}
+
+/// Whether a step of a plan reads all rows of a table, or all that a tenant has there.
+fn is_walk(step: &str) -> bool {
+    step.ends_with("(tenant_id=?)") || step.starts_with("SCAN ")
+}
+
+/// Steps that are meant to walk: whose statement, what, and why.
+const WALKS: [(&str, &str, &str); 20] = [
+    ("categories.rs ALL", "SEARCH category", "all are wanted"),
+    ("listing.rs FOUND", "SCAN w ", "the full-text index answers"),
+    (
+        "listing.rs FOUND_WITHIN",
+        "SCAN w ",
+        "the full-text index answers",
+    ),
+    (
+        "products.rs DROP_WORDS",
+        "SCAN product_words",
+        "by its rowid",
+    ),
+    (
+        "fees/sql.rs DISPUTE_FEES",
+        "SEARCH dispute_fee",
+        "all are wanted",
+    ),
+    (
+        "lists.rs OF_CUSTOMER",
+        "SCAN p",
+        "what the inner statements found",
+    ),
+    (
+        "lists.rs OF_SELLER",
+        "SCAN p",
+        "what the inner statements found",
+    ),
+    ("explore.rs SUMS", "SCAN e", "the whole ledger is summed"),
+    (
+        "explore.rs SUMS",
+        "SCAN s",
+        "what the inner statement found",
+    ),
+    (
+        "ledger/sql.rs TRIAL_BALANCE",
+        "SCAN ledger_entry",
+        "the whole ledger is summed",
+    ),
+    ("sealed.rs TENANTS", "SCAN tenant", "all are wanted"),
+    (
+        "evidence/sql.rs SERVER_EPOCH",
+        "SEARCH usage_restore",
+        "the last of the index",
+    ),
+    ("taxes/sql.rs POLICY", "SEARCH tax_policy", "a row a tenant"),
+    (
+        "taxes/sql.rs OWN_RATES",
+        "SEARCH tax_own_rate",
+        "all are wanted",
+    ),
+    ("tenants/sql.rs ANY", "SCAN tenant", "one is enough"),
+    (
+        "transparency/sql.rs FIND_KEY",
+        "SEARCH log_key",
+        "a row a tenant",
+    ),
+    (
+        "transparency/sql.rs RESEAL_KEY",
+        "SEARCH log_key",
+        "a row a tenant",
+    ),
+    (
+        "transparency/sql.rs NEWEST_HEAD",
+        "SEARCH log_head",
+        "the last of the index",
+    ),
+    ("endpoints.rs ANY", "SCAN webhook_endpoint", "one is enough"),
+    ("queue/sql.rs COUNTS", "SCAN job", "all are counted"),
+];
+
+#[tokio::test]
+async fn no_statement_walks_all_rows_of_a_tenant() {
+    let test = TestApp::sqlite().await;
+    let (mut walks, mut met) = (Vec::new(), BTreeSet::new());
+    for (name, sql) in statements() {
+        // The sandbox's tables are as long as somebody has played.
+        if !is_for(&name, Engine::Sqlite) || name.contains("/sandbox/") {
+            continue;
+        }
+        for step in plan(&test, &sql)
+            .await
+            .into_iter()
+            .filter(|step| is_walk(step))
+        {
+            let meant =
+                |(of, what, _): &(&str, &str, &str)| name.ends_with(of) && step.starts_with(what);
+            match WALKS.iter().position(meant) {
+                Some(walk) => drop(met.insert(walk)),
+                None => walks.push(format!("{name}: {step}")),
+            }
+        }
+    }
+    assert!(walks.is_empty(), "{walks:#?}");
+    assert_eq!(met.len(), WALKS.len(), "one no longer walks: {met:?}");
+    let by_name = "SELECT slug FROM product WHERE tenant_id = :tenant AND name = :name";
+    let control = plan(&test, by_name).await;
+    assert!(control.iter().any(|step| is_walk(step)), "{control:?}");
+    test.finish().await;
 }
 
 const COLUMNS_SQLITE: &str = "SELECT tables.name AS table_name, columns.name AS column_name,
