@@ -479,3 +479,50 @@ async fn a_text_that_can_not_be_kept_is_refused_and_is_no_failure() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_plan_whose_charges_are_none_is_refused_and_is_no_failure() {
+    TestApp::both(async |test| {
+        let server = test.serve().await;
+        let program = Program::new(server.browser(), "ada@seller.example").await;
+        let path = "/lago/api/v1/plans";
+        let plan = |charges: Value| Some(json!({"plan": {"code": "p", "charges": charges}}));
+        for charges in [
+            json!([1]),
+            json!(["per unit"]),
+            json!([[]]),
+            json!({"a": 1}),
+        ] {
+            let (status, json) = program.ask(Method::POST, path, plan(charges)).await;
+            assert_eq!(status, 422, "{json}");
+            assert!(json["error_details"]["charges"].is_array(), "{json}");
+        }
+        let (status, json) = program.ask(Method::POST, path, plan(json!([]))).await;
+        assert_eq!(status, 200, "{json}");
+        server.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_not_found_as_a_problem() {
+    TestApp::both(async |test| {
+        let server = test.serve().await;
+        let program = Program::new(server.browser(), "ada@seller.example").await;
+        for path in [
+            "/v1/meters/%ff/values/subject",
+            "/api/v1/meters/a/group-by/%ff/values",
+            "/v1/usage/streams/%ff/forks/00",
+            "/v1/usage/streams/a/segments/%ff/1",
+        ] {
+            let (status, json) = program.ask(Method::GET, path, None).await;
+            assert_eq!(
+                (status, &json["code"]),
+                (404, &json!("not_found")),
+                "{path}"
+            );
+        }
+        server.stop().await;
+    })
+    .await;
+}
