@@ -80,6 +80,20 @@ fn arrows_between_domains_run_down() {
     });
 }
 
+/// ARCHITECTURE.md says of each domain what it is for, in the order of `domains/mod.rs`.
+#[test]
+fn the_overview_names_every_domain() {
+    let path = source::workspace().join("ARCHITECTURE.md");
+    let page = std::fs::read_to_string(path).expect("ARCHITECTURE.md");
+    let told = page.lines().filter_map(|line| {
+        let (name, story) = line.strip_prefix("| `")?.split_once("` | ")?;
+        (story.len() > 10).then(|| name.to_owned())
+    });
+    let known = domains();
+    let told: Vec<_> = told.filter(|name| known.contains(name)).collect();
+    assert_eq!(told, known);
+}
+
 #[test]
 fn machinery_knows_no_domain() {
     let machinery = [
