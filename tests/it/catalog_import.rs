@@ -1,5 +1,6 @@
 //! Importing a catalog: counts that add up, resumed after a kill, the same again changes nothing.
 
+use crate::catalog_search::astray;
 use mintreu_server::app::App;
 use mintreu_server::domains::catalog::import::{
     Format, ImportError, Items, Options, Report, Source, import, open,
@@ -162,6 +163,7 @@ async fn a_changed_beginning_is_not_resumed_but_read_anew() {
 async fn counts_of_categories_are_those_of_their_pages() {
     TestApp::both(async |test| {
         run(test, &list()).await;
+        assert_eq!(astray(test).await, 0);
         let guest = test.guest();
         let tree = test
             .app
@@ -203,6 +205,12 @@ async fn counts_of_categories_are_those_of_their_pages() {
             .iter()
             .find(|entry| entry.category.path == "topics/role/program");
         assert_eq!(programs.expect("there").count, 117);
+        // What the next list changes moves the counts with it: 39 of a section to another, and one
+        // that has a version now.
+        let moved = list().0.replace("Section: games", "Section: libs");
+        let report = run(test, &Text(moved.replacen("X-Version", "Version", 1))).await;
+        assert_eq!((report.created, report.updated > 30), (1, true));
+        assert_eq!(astray(test).await, 0);
     })
     .await;
 }

@@ -366,7 +366,8 @@ const ASTRAY: &str = "SELECT (SELECT COUNT(*) FROM (
         EXCEPT SELECT doc_id, product_id, category_id, kind, price_band, name_key
         FROM search_row) d) AS astray";
 
-async fn astray(test: &TestApp) -> i64 {
+/// How many of them; none is as it should be.
+pub async fn astray(test: &TestApp) -> i64 {
     let row = test
         .app
         .store

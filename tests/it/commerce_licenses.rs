@@ -1,6 +1,6 @@
 //! Licenses after the sale: codes, one seat for one device, and who sees what.
 
-use crate::shop::{Shop, bought, device_key, of_license, order_of, person, request, shop};
+use crate::shop::{Shop, device_key, free_license, id_of, of_license, person, request, shop};
 use mintreu::activation::{Activation, RedeemCode, Wanted};
 use mintreu::id::{AccountId, LicenseId, TenantId};
 use mintreu::license::Trust;
@@ -21,16 +21,9 @@ const OTHER: AccountId = AccountId::from_bytes(*b"commerce another");
 async fn licensed(test: &TestApp, shop: &Shop) -> (LicenseId, String) {
     let server = test.serve().await;
     let guest = server.browser();
-    let (_, started) = guest
-        .post_json("/v1/checkouts", &order_of(shop.free, 0))
-        .await;
-    let bought = bought(&started);
-    let (_, page) = guest.get_json(&bought.path()).await;
+    let (bought, license) = free_license(&guest, shop).await;
     server.stop().await;
-    let license = page["licenses"][0]["license_id"]
-        .as_str()
-        .expect("a license");
-    (LicenseId::parse(license).expect("an id"), bought.token)
+    (id_of(&license), bought.token)
 }
 
 async fn code(test: &TestApp, license: LicenseId, token: &str) -> RedeemCode {

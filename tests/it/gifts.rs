@@ -1,6 +1,6 @@
 //! Gifts: whoever pays sees no key, whoever gets the link claims once, and refunds decide in between.
 
-use crate::shop::{Bought, Shop, bought, choose, listed, order_of, person, shop};
+use crate::shop::{Bought, Shop, choose, listed, order_of, paid, person, placed, shop};
 use crate::web_pages::{hidden, page, path_of, send, sign_in};
 use mintreu::id::{AccountId, GiftId, OrderId, PriceId};
 use mintreu_server::caller::{Caller, Role};
@@ -37,12 +37,7 @@ fn given(price: PriceId, minor: i64) -> Value {
 
 /// Buys a gift and pays for it.
 async fn give(test: &TestApp, guest: &Browser, order: &Value) -> Bought {
-    let (status, started) = guest.post_json("/v1/checkouts", order).await;
-    assert_eq!(status, 201, "{started}");
-    let bought = bought(&started);
-    choose(guest, &bought, "succeed").await;
-    test.drain().await;
-    bought
+    paid(test, guest, order).await
 }
 
 /// The one gift and the path of its newest link.
@@ -91,10 +86,7 @@ async fn the_key_is_the_recipient_s_alone_and_the_link_claims_it_once() {
     TestApp::both(async |test| {
         let (shop, server) = (shop(test).await, test.serve().await);
         let buyer = server.browser();
-        let (_, started) = buyer
-            .post_json("/v1/checkouts", &given(shop.price, 4_900))
-            .await;
-        let bought = bought(&started);
+        let bought = placed(&buyer, &given(shop.price, 4_900)).await;
         assert_eq!(state(&buyer, &bought).await, "awaiting_payment");
         test.drain().await;
         assert!(mails_to(test, FRIEND).is_empty(), "nothing goes out unpaid");

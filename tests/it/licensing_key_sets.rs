@@ -512,16 +512,10 @@ async fn who_redeems_before_the_jobs_ran_gets_a_license_that_holds() {
         let shop = shop(test).await;
         let server = test.serve().await;
         let guest = server.browser();
-        let order = crate::shop::order_of(shop.free, 0);
-        let (_, started) = guest.post_json("/v1/checkouts", &order).await;
-        let bought = crate::shop::bought(&started);
-        let (_, page) = guest.get_json(&bought.path()).await;
+        let (bought, license) = crate::shop::free_license(&guest, &shop).await;
         server.stop().await;
-        let license = page["licenses"][0]["license_id"]
-            .as_str()
-            .expect("a license");
         let reveal = RevealCode {
-            license: LicenseId::parse(license).expect("an id"),
+            license: crate::shop::id_of(&license),
             token: Some(bought.token.clone()),
         };
         let code = test

@@ -1,6 +1,6 @@
 //! The keys that are held for sellers: what they may sign, and who certified them.
 
-use crate::shop::{CODE, Shop, bought, of_license, order_of, request, shop};
+use crate::shop::{CODE, Shop, free_license, id_of, of_license, request, shop};
 use mintreu::activation::Activation;
 use mintreu::document::{Kind, PublicKey, SigningKey};
 use mintreu::id::LicenseId;
@@ -15,13 +15,9 @@ use mintreu_tests::TestApp;
 pub async fn licensed(test: &TestApp, shop: &Shop) -> LicenseId {
     let server = test.serve().await;
     let guest = server.browser();
-    let (_, started) = guest
-        .post_json("/v1/checkouts", &order_of(shop.free, 0))
-        .await;
-    let (_, page) = guest.get_json(&bought(&started).path()).await;
+    let (_, license) = free_license(&guest, shop).await;
     server.stop().await;
-    let license = page["licenses"][0]["license_id"].as_str();
-    LicenseId::parse(license.expect("a license")).expect("an id")
+    id_of(&license)
 }
 
 /// Runs a statement as nobody could from outside.

@@ -1,6 +1,6 @@
 //! Seats as devices see them: a real engine against the server, on both databases.
 
-use crate::shop::{CODE, SELLER, Shop, bought, order_of, shop};
+use crate::shop::{CODE, SELLER, Shop, free_license, shop};
 use mintreu::document::{from_text, to_text};
 use mintreu::id::LicenseId;
 use mintreu::license::{Status, Trust};
@@ -69,16 +69,8 @@ pub async fn floating(test: &TestApp, shop: &Shop, guest: &Browser) -> (LicenseI
 }
 
 pub async fn license(shop: &Shop, guest: &Browser) -> (LicenseId, Trust, String) {
-    let (_, started) = guest
-        .post_json("/v1/checkouts", &order_of(shop.free, 0))
-        .await;
-    let (_, page) = guest.get_json(&bought(&started).path()).await;
-    let text = |name: &str| {
-        page["licenses"][0][name]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let (_, license) = free_license(guest, shop).await;
+    let text = |name: &str| license[name].as_str().unwrap_or_default().to_owned();
     let (_, trust) = guest.get_json("/v1/products/acme-editor/trust").await;
     let trust = trust["trust"].as_str().expect("a text");
     (

@@ -57,6 +57,7 @@ mod pricing;
 mod promotions;
 mod quotes;
 mod papers;
+mod papers_api;
 mod payouts;
 mod payouts_books;
 mod races;

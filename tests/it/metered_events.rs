@@ -1,8 +1,15 @@
 //! Events are counted once, and what they come to is what a recomputation says.
 
 use crate::metered::{Sold, sold};
+use mintreu::id::AccountId;
 use mintreu_server::app::ReadCx;
 use mintreu_server::domains::metering::totals;
+use mintreu_server::domains::meters::model::event::CloudEvent;
+use mintreu_server::domains::meters::model::meter::{DraftIn, Meter};
+use mintreu_server::domains::meters::ops::{
+    ByMeter, CreateMeter, DeleteMeter, IngestEvents, Outcome, StoreEvents, UpdateMeter,
+    create_meter, delete_meter, ingest, store_events, update_meter,
+};
 use mintreu_server::store::StoreError;
 use mintreu_tests::TestApp;
 use mintreu_tests::test_server::{Browser, answer};
@@ -381,10 +388,6 @@ async fn billed(test: &TestApp, sold: &Sold) -> i64 {
 
 #[tokio::test]
 async fn a_license_is_billed_by_whole_units_of_its_running_total() {
-    use mintreu_server::domains::meters::model::meter::DraftIn;
-    use mintreu_server::domains::meters::ops::{
-        CreateMeter, IngestEvents, Outcome, create_meter, ingest,
-    };
     TestApp::both(async |test| {
         let sold = sold(test, TARIFFS).await;
         let seller = sold.seller.account.expect("an account");
@@ -403,8 +406,7 @@ async fn a_license_is_billed_by_whole_units_of_its_running_total() {
             let json = json!({"id": id, "source": "s", "specversion": "1.0", "type": "call",
                 "subject": sold.license.to_string(), "data": {"n": n}, "reverses": reverses})
             .to_string();
-            let event: mintreu_server::domains::meters::model::event::CloudEvent<'_> =
-                serde_json::from_str(&json).expect("an event");
+            let event: CloudEvent<'_> = serde_json::from_str(&json).expect("an event");
             let events = vec![event.read(test.app.now()).expect("reads")];
             let command = IngestEvents { seller, events };
             let sent = ingest(&test.app, &sold.seller, command).await;
@@ -425,45 +427,146 @@ async fn a_license_is_billed_by_whole_units_of_its_running_total() {
     .await;
 }
 
-#[tokio::test]
-async fn a_meter_that_was_made_after_events_were_looked_at_counts_them() {
-    use mintreu_server::domains::meters::model::event::CloudEvent;
-    use mintreu_server::domains::meters::model::meter::DraftIn;
-    use mintreu_server::domains::meters::ops::{
-        CreateMeter, IngestEvents, Outcome, StoreEvents, create_meter, store_events,
-    };
-    TestApp::both(async |test| {
+/// A seller whose events are looked at before the transaction that stores them, and whose meters
+/// change in between.
+struct Late<'t> {
+    test: &'t TestApp,
+    sold: Sold,
+    seller: AccountId,
+}
+
+impl<'t> Late<'t> {
+    async fn new(test: &'t TestApp) -> Self {
         let sold = sold(test, TARIFFS).await;
         let seller = sold.seller.account.expect("an account");
-        let draft: DraftIn = serde_json::from_value(json!({"slug": "calls", "eventType": "call",
-            "aggregation": "SUM", "valueProperty": "$.n", "productId": sold.product.to_string()}))
+        Self { test, sold, seller }
+    }
+
+    /// A call of three units as it is seen by these meters.
+    fn look(&self, id: &str, meters: &[&Meter]) -> StoreEvents {
+        let json = json!({"id": id, "source": "s", "specversion": "1.0", "type": "call",
+            "subject": self.sold.license.to_string(), "data": {"n": 3}})
+        .to_string();
+        let event: CloudEvent<'_> = serde_json::from_str(&json).expect("an event");
+        let ingest = IngestEvents {
+            seller: self.seller,
+            events: vec![event.read(self.test.app.now()).expect("reads")],
+        };
+        let meters = meters.iter().map(|meter| (*meter).clone()).collect();
+        StoreEvents::new(ingest, meters, self.test.app.now())
+    }
+
+    /// What becomes of it, and what the license is billed by from then on.
+    async fn store(&self, events: StoreEvents) -> (Outcome, i64) {
+        let app = &self.test.app;
+        let stored = app.transact(&self.sold.seller, events, store_events).await;
+        let outcome = stored.expect("taken").remove(0);
+        (outcome, billed(self.test, &self.sold).await)
+    }
+
+    /// The meter `calls` of the product.
+    async fn make(&self, aggregation: &str, kind: &str) -> Meter {
+        let draft: DraftIn = serde_json::from_value(json!({"slug": "calls", "eventType": kind,
+            "aggregation": aggregation, "valueProperty": "$.n",
+            "productId": self.sold.product.to_string()}))
         .expect("a draft");
-        let look = |id: &str, meters| {
-            let json = json!({"id": id, "source": "s", "specversion": "1.0", "type": "call",
-                "subject": sold.license.to_string(), "data": {"n": 3}})
-            .to_string();
-            let event: CloudEvent<'_> = serde_json::from_str(&json).expect("an event");
-            let events = vec![event.read(test.app.now()).expect("reads")];
-            StoreEvents::new(IngestEvents { seller, events }, meters, test.app.now())
-        };
-        let store = async |events| {
-            let stored = test.app.transact(&sold.seller, events, store_events).await;
-            assert_eq!(
-                stored.expect("taken"),
-                [Outcome::Accepted { problem: None }]
-            );
-        };
-        let early = look("early", Vec::new());
         let create = CreateMeter {
-            seller,
+            seller: self.seller,
             draft: draft.read().expect("a meter"),
         };
-        let meter = test.app.transact(&sold.seller, create, create_meter).await;
-        let meter = meter.expect("made");
-        store(early).await;
-        assert_eq!(billed(test, &sold).await, 3);
-        store(look("late", vec![meter])).await;
-        assert_eq!(billed(test, &sold).await, 6);
+        let app = &self.test.app;
+        let made = app.transact(&self.sold.seller, create, create_meter).await;
+        made.expect("made")
+    }
+
+    async fn rename(&self, meter: &Meter) -> Meter {
+        let update = UpdateMeter {
+            seller: self.seller,
+            meter: ByMeter(meter.id.to_string()),
+            name: Some("Calls".to_owned()),
+            description: None,
+        };
+        let app = &self.test.app;
+        let renamed = app.transact(&self.sold.seller, update, update_meter).await;
+        renamed.expect("renamed")
+    }
+
+    async fn end(&self, meter: &Meter) {
+        let delete = DeleteMeter {
+            seller: self.seller,
+            meter: ByMeter(meter.id.to_string()),
+        };
+        let app = &self.test.app;
+        let ended = app.transact(&self.sold.seller, delete, delete_meter).await;
+        ended.expect("ended");
+    }
+}
+
+const TAKEN: Outcome = Outcome::Accepted { problem: None };
+
+#[tokio::test]
+async fn a_meter_that_was_made_after_events_were_looked_at_counts_them() {
+    TestApp::both(async |test| {
+        let late = Late::new(test).await;
+        let early = late.look("early", &[]);
+        let meter = late.make("SUM", "call").await;
+        assert_eq!(late.store(early).await, (TAKEN, 3));
+        let known = late.look("known", &[&meter]);
+        assert_eq!(late.store(known).await, (TAKEN, 6));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_meter_that_was_changed_after_events_were_looked_at_counts_them_as_it_is_then() {
+    TestApp::both(async |test| {
+        let late = Late::new(test).await;
+        let sum = late.make("SUM", "call").await;
+        let unnamed = late.look("unnamed", &[&sum]);
+        let sum = late.rename(&sum).await;
+        assert_eq!(
+            late.store(unnamed).await,
+            (TAKEN, 3),
+            "a name changes nothing"
+        );
+        // What a meter measures never changes, but its slug is free for another when it has ended.
+        let added_up = late.look("added up", &[&sum]);
+        late.end(&sum).await;
+        let count = late.make("COUNT", "call").await;
+        assert_eq!(
+            late.store(added_up).await,
+            (TAKEN, 4),
+            "one call, not three units"
+        );
+        let of_calls = late.look("of calls", &[&count]);
+        late.end(&count).await;
+        let other = late.make("SUM", "render").await;
+        assert_eq!(late.store(of_calls).await, (TAKEN, 4), "no render");
+        // The other way round: what the meters didn't ask for they do now.
+        let no_render = late.look("no render", &[&other]);
+        late.end(&other).await;
+        late.make("SUM", "call").await;
+        assert_eq!(late.store(no_render).await, (TAKEN, 7));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_meter_that_ended_after_events_were_looked_at_counts_them_no_more() {
+    TestApp::both(async |test| {
+        let late = Late::new(test).await;
+        let meter = late.make("SUM", "call").await;
+        let before = late.look("before", &[&meter]);
+        assert_eq!(late.store(before).await, (TAKEN, 3));
+        let behind = late.look("behind", &[&meter]);
+        let again = late.look("behind", &[&meter]);
+        late.end(&meter).await;
+        assert_eq!(late.store(behind).await, (TAKEN, 3));
+        assert_eq!(
+            late.store(again).await,
+            (Outcome::Duplicate, 3),
+            "it is stored"
+        );
     })
     .await;
 }
@@ -476,6 +579,53 @@ async fn a_text_that_can_not_be_kept_is_refused_and_is_no_failure() {
         let path = "/lago/api/v1/customers/c/current_usage?external_subscription_id=%00";
         let (status, json) = program.ask(Method::GET, path, None).await;
         assert_eq!(status, 422, "{json}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_plan_whose_charges_are_none_is_refused_and_is_no_failure() {
+    TestApp::both(async |test| {
+        let server = test.serve().await;
+        let program = Program::new(server.browser(), "ada@seller.example").await;
+        let path = "/lago/api/v1/plans";
+        let plan = |charges: Value| Some(json!({"plan": {"code": "p", "charges": charges}}));
+        for charges in [
+            json!([1]),
+            json!(["per unit"]),
+            json!([[]]),
+            json!({"a": 1}),
+        ] {
+            let (status, json) = program.ask(Method::POST, path, plan(charges)).await;
+            assert_eq!(status, 422, "{json}");
+            assert!(json["error_details"]["charges"].is_array(), "{json}");
+        }
+        let (status, json) = program.ask(Method::POST, path, plan(json!([]))).await;
+        assert_eq!(status, 200, "{json}");
+        server.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_not_found_as_a_problem() {
+    TestApp::both(async |test| {
+        let server = test.serve().await;
+        let program = Program::new(server.browser(), "ada@seller.example").await;
+        for path in [
+            "/v1/meters/%ff/values/subject",
+            "/api/v1/meters/a/group-by/%ff/values",
+            "/v1/usage/streams/%ff/forks/00",
+            "/v1/usage/streams/a/segments/%ff/1",
+        ] {
+            let (status, json) = program.ask(Method::GET, path, None).await;
+            assert_eq!(
+                (status, &json["code"]),
+                (404, &json!("not_found")),
+                "{path}"
+            );
+        }
+        server.stop().await;
     })
     .await;
 }

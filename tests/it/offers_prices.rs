@@ -349,7 +349,10 @@ async fn the_page_of_prices_adds_changes_archives_and_works_out_an_example() {
         let (status, _, drawn) = send(&seller, &base, &base, &fields).await;
         assert_eq!(status, StatusCode::SEE_OTHER, "{drawn}");
         let drawn = page(&seller, &base).await;
-        assert!(drawn.contains("instead, in IN LATIN-AMERICA"), "{drawn}");
+        assert!(
+            drawn.contains("instead, in India, Latin America"),
+            "{drawn}"
+        );
 
         // The checkout asks where the buyer is, and says why it costs what it costs.
         let guest = server.browser();
@@ -361,7 +364,7 @@ async fn the_page_of_prices_adds_changes_archives_and_works_out_an_example() {
         );
         let brazil = page(&guest, "/checkout/hush?country=BR").await;
         assert!(
-            brazil.contains("€19.00") && brazil.contains("The price in LATIN-AMERICA"),
+            brazil.contains("€19.00") && brazil.contains("The price in Latin America"),
             "{brazil}"
         );
 

@@ -14,7 +14,9 @@
 
 use crate::money_back::{Desk, axum_headers::signed};
 use crate::payouts::{self, Earn};
-use crate::shop::{Shop, bought, check_out, choose, of_license, order_of, request, shop};
+use crate::shop::{
+    Shop, check_out, choose, free_license, id_of, of_license, order_of, request, shop,
+};
 use mintreu::{Currency, Money};
 use mintreu_server::app::App;
 use mintreu_server::caller::Caller;
@@ -114,11 +116,7 @@ async fn the_last_coupons_go_to_exactly_as_many_buyers() {
 
 /// A guest's license of two seats.
 async fn licensed(guest: &Browser, shop: &Shop) -> String {
-    let order = order_of(shop.free, 0);
-    let (_, started) = guest.post_json("/v1/checkouts", &order).await;
-    let (_, page) = guest.get_json(&bought(&started).path()).await;
-    let license = page["licenses"][0]["license_id"].as_str();
-    license.expect("a license").to_owned()
+    id_of(&free_license(guest, shop).await.1).to_string()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

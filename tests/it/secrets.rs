@@ -1,7 +1,7 @@
 //! No secret leaves by a side door: not in a log, not in a problem, not in the wrong mail, not in
 //! what a debugger prints.
 
-use crate::shop::{bought, choose, order_of, shop};
+use crate::shop::{check_out, choose, shop};
 use mintreu_server::notify::MailOptions;
 use mintreu_tests::{Browser, TestApp, source};
 use reqwest::Method;
@@ -145,16 +145,11 @@ async fn secrets_stay_where_they_belong() {
         let body = json!({"email": "ada@buyer.example", "password": PASSWORD});
         let (_, session) = ada.post_json("/v1/sessions", &body).await;
         let guest = server.browser();
-        let (_, started) = guest
-            .post_json("/v1/checkouts", &order_of(shop.price, 4900))
-            .await;
-        let order = bought(&started);
+        let order = check_out(&guest, &shop).await;
         choose(&guest, &order, "insufficient_funds").await;
         test.drain().await;
-        let (_, again) = guest
-            .post_json("/v1/checkouts", &order_of(shop.price, 4900))
-            .await;
-        choose(&guest, &bought(&again), "succeed").await;
+        let again = check_out(&guest, &shop).await;
+        choose(&guest, &again, "succeed").await;
         test.drain().await;
         let problems = stumble(&guest, &order.order, &order.token).await;
         test.drain().await;

@@ -106,11 +106,37 @@ impl Bought {
 
 /// Checks out and answers what to pay.
 pub async fn check_out(guest: &Browser, shop: &Shop) -> Bought {
-    let (status, started) = guest
-        .post_json("/v1/checkouts", &order_of(shop.price, 4900))
-        .await;
+    placed(guest, &order_of(shop.price, 4900)).await
+}
+
+/// Places an order.
+pub async fn placed(guest: &Browser, order: &Value) -> Bought {
+    let (status, started) = guest.post_json("/v1/checkouts", order).await;
     assert_eq!(status, 201, "{started}");
     bought(&started)
+}
+
+/// Places an order and pays for it; all that follows has happened.
+pub async fn paid(test: &TestApp, guest: &Browser, order: &Value) -> Bought {
+    let bought = placed(guest, order).await;
+    choose(guest, &bought, "succeed").await;
+    test.drain().await;
+    bought
+}
+
+/// Takes what is free; answers the order and its license, as the order's page shows it.
+pub async fn free_license(guest: &Browser, shop: &Shop) -> (Bought, Value) {
+    let bought = placed(guest, &order_of(shop.free, 0)).await;
+    let (_, page) = guest.get_json(&bought.path()).await;
+    let license = page["licenses"][0].clone();
+    assert!(license["license_id"].is_string(), "{page}");
+    (bought, license)
+}
+
+/// The id of a license that a page shows.
+pub fn id_of(license: &Value) -> id::LicenseId {
+    let text = license["license_id"].as_str().expect("a license");
+    id::LicenseId::parse(text).expect("an id")
 }
 
 pub fn bought(started: &Value) -> Bought {

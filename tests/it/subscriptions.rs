@@ -1,6 +1,6 @@
 //! Subscriptions: how they begin, renew, are declined, change, pause, end and come back; and races.
 
-use crate::shop::{SELLER, check_out, choose, device_key, listed, person, stall};
+use crate::shop::{SELLER, check_out, choose, device_key, listed, paid, person, stall};
 use mintreu::activation::{Fingerprint, Request, Wanted};
 use mintreu::id::{AccountId, LicenseId, PriceId, ProductId, SubscriptionId};
 use mintreu::{Currency, Money, Timestamp};
@@ -191,10 +191,7 @@ async fn a_first_sale_begins_one_that_its_card_renews() {
             "price_id": club.cheap.to_string(), "amount_minor": 1000, "currency": "EUR",
             "email": "guest@example.org",
         });
-        let (code, started) = guest.post_json("/v1/checkouts", &order).await;
-        assert_eq!(code, 201, "{started}");
-        choose(&guest, &crate::shop::bought(&started), "succeed").await;
-        test.drain().await;
+        paid(test, &guest, &order).await;
         assert_eq!(facts(test, "subscription.begun").await, 1);
         travel(test, "2027-02-15").await;
         assert_eq!(facts(test, "subscription.renewed").await, 1);
@@ -234,10 +231,7 @@ async fn what_a_renewal_really_cost_is_posted() {
             "price_id": price, "amount_minor": 1051, "currency": "EUR",
             "email": "guest@example.org",
         });
-        let (code, started) = guest.post_json("/v1/checkouts", &order).await;
-        assert_eq!(code, 201, "{started}");
-        choose(&guest, &crate::shop::bought(&started), "succeed").await;
-        test.drain().await;
+        paid(test, &guest, &order).await;
         assert_eq!(differences(test).await, 16);
         travel(test, "2027-02-15").await;
         assert_eq!(facts(test, "subscription.renewed").await, 1);

@@ -80,6 +80,20 @@ fn arrows_between_domains_run_down() {
     });
 }
 
+/// ARCHITECTURE.md says of each domain what it is for, in the order of `domains/mod.rs`.
+#[test]
+fn the_overview_names_every_domain() {
+    let path = source::workspace().join("ARCHITECTURE.md");
+    let page = std::fs::read_to_string(path).expect("ARCHITECTURE.md");
+    let told = page.lines().filter_map(|line| {
+        let (name, story) = line.strip_prefix("| `")?.split_once("` | ")?;
+        (story.len() > 10).then(|| name.to_owned())
+    });
+    let known = domains();
+    let told: Vec<_> = told.filter(|name| known.contains(name)).collect();
+    assert_eq!(told, known);
+}
+
 #[test]
 fn machinery_knows_no_domain() {
     let machinery = [
@@ -198,6 +212,52 @@ fn every_problem_code_is_documented() {
             .map(|code| format!("{code} is not in docs/http-api.md"))
             .collect()
     });
+}
+
+/// The names under which a file's types are described: as their attribute says, or their own. What
+/// a macro names isn't seen.
+fn described_types(code: &str) -> Vec<String> {
+    let name = |text: &str| -> String {
+        let fits = |c: &char| c.is_alphanumeric() || *c == '_';
+        text.trim_start().chars().take_while(fits).collect()
+    };
+    let mut names = Vec::new();
+    for part in code.split("#[derive(").skip(1) {
+        let derived = part.split(')').next().unwrap_or("");
+        let item = [" struct ", " enum ", "\nstruct ", "\nenum "];
+        let at = item
+            .iter()
+            .filter_map(|word| Some((part.find(word)?, word)));
+        let Some((at, word)) = at.min() else { continue };
+        if derived.contains("ToSchema") {
+            let (attributes, item) = part.split_at(at);
+            let renamed = attributes
+                .split_once("schema(as = ")
+                .map(|(_, rest)| name(rest));
+            let own = name(item.strip_prefix(word).unwrap_or(""));
+            names.extend(renamed.or(Some(own)).filter(|name| !name.is_empty()));
+        }
+    }
+    names
+}
+
+/// Of two types of one name the description would hold one, for both.
+#[test]
+fn described_types_have_names_of_their_own() {
+    let example = "#[derive(Debug, ToSchema)]\n#[schema(as = Other)]\npub struct One {}\n\
+        #[derive(ToSchema)]\nenum Two {}\n#[derive(Debug)]\nstruct Three;";
+    assert_eq!(described_types(example), ["Other", "Two"]);
+    let mut places = std::collections::BTreeMap::<String, Vec<String>>::new();
+    for folder in ["core/src", "server/src"] {
+        for file in source::rust_files(folder) {
+            for name in described_types(&source::code(&file)) {
+                places.entry(name).or_default().push(file.path.clone());
+            }
+        }
+    }
+    assert!(places.len() > 200, "only {} types", places.len());
+    places.retain(|_, files| files.len() > 1);
+    assert!(places.is_empty(), "{places:#?}");
 }
 
 /// `mintreu keys rewrap` seals again what it knows of: a new sealed column belongs there too.

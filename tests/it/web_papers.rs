@@ -25,7 +25,7 @@ async fn bought(test: &TestApp, guest: &Browser) -> (Bought, String) {
 }
 
 /// Somebody with an account of the guest's address, signed in.
-async fn account(browser: &Browser, email: &str) {
+pub async fn account(browser: &Browser, email: &str) {
     let password = "a tame raven sings";
     let body = json!({"email": email, "name": "Ada", "password": password});
     assert_eq!(browser.post_json("/v1/accounts", &body).await.0, 201);

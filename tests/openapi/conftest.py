@@ -21,6 +21,16 @@ PEOPLE = {
 ID = re.compile(r"\b([a-z]{3})_[0-9a-z]{26}\b")
 
 
+# What the service's program counts, beside what its lists name: see `furnish`.
+METERED = {
+    "customer": ["northbeam-1"],
+    "property": ["model", "subject"],
+    "spare": ["spare"],
+    "subject": ["plan-a", "plan-b"],
+    "transaction": ["event-1", "event-2"],
+}
+
+
 class Shop:
     """A demo that runs, and who is signed in there."""
 
@@ -73,7 +83,49 @@ class Shop:
             for slug in re.findall(r'"slug": "([\w-]+)"', text):
                 what = "meter" if "/meters" in path else "slug"
                 found.setdefault(what, set()).add(slug)
+        if role == "service":
+            for what, names in METERED.items():
+                found.setdefault(what, set()).update(names)
         return {what: sorted(names)[:40] for what, names in found.items()}
+
+
+def furnish(shop):
+    """Gives the service meters that counted something, so that there is what to ask for."""
+    token = shop.tokens["service"]
+
+    def ask(path, body):
+        status, answer = shop.ask("POST", path, token, body)
+        assert status < 300, f"{path}: {status} {answer}"
+        return answer
+
+    aggregations = {"tokens": "SUM", "users": "UNIQUE_COUNT", "slow": "PERCENTILE"}
+    for slug, aggregation in aggregations.items():
+        draft = {"slug": slug, "eventType": "prompt", "aggregation": aggregation}
+        ask("/v1/meters", draft | {"valueProperty": "$.n", "groupBy": {"model": "$.model"}})
+    ask("/v1/meters", {"slug": METERED["spare"][0], "eventType": "spare", "aggregation": "COUNT"})
+    event = {"source": "tests", "specversion": "1.0", "type": "prompt"}
+    data = [{"n": 7, "model": "small"}, {"n": "2.5", "model": "large"}, {"n": "many"}]
+    subjects = METERED["subject"]
+    events = [
+        event | {"id": str(at), "subject": subjects[at % 2], "data": one}
+        for at, one in enumerate(data)
+    ]
+    ask("/v1/events", {"events": events})
+    # The same in Lago's manner, whose customer has a plan and two subscriptions.
+    lago = "/lago/api/v1"
+    customer = METERED["customer"][0]
+    code = {"code": "calls", "name": "Calls", "aggregation_type": "count_agg"}
+    metric = ask(f"{lago}/billable_metrics", {"billable_metric": code})["billable_metric"]
+    charge = {"billable_metric_id": metric["lago_id"], "charge_model": "standard"}
+    charge["properties"] = {"amount": "0.25"}
+    plan = {"code": "basic", "amount_currency": "EUR", "charges": [charge]}
+    ask(f"{lago}/plans", {"plan": plan})
+    ask(f"{lago}/customers", {"customer": {"external_id": customer}})
+    for subject, transaction in zip(subjects, METERED["transaction"], strict=True):
+        wish = {"external_id": subject, "plan_code": "basic", "external_customer_id": customer}
+        ask(f"{lago}/subscriptions", {"subscription": wish})
+        sent = {"transaction_id": transaction, "external_subscription_id": subject, "code": "calls"}
+        ask(f"{lago}/events", {"event": sent})
 
 
 def quiet(shop):
@@ -103,6 +155,7 @@ def shop(tmp_path_factory):
         try:
             started = Shop(json.loads(server.stdout.readline())["url"])
             quiet(started)
+            furnish(started)
             yield started
         finally:
             server.terminate()

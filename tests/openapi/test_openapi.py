@@ -18,6 +18,12 @@ from pathlib import Path
 import pytest
 
 SEED = 20270115
+# How many random requests each route gets, and after how many seconds a role stops asking: a look at
+# all of it in some minutes, unless a soak says otherwise.
+CASES = int(os.environ.get("MINTREU_TEST_OPENAPI_CASES", "4"))
+SECONDS = int(os.environ.get("MINTREU_TEST_OPENAPI_SECONDS", "120"))
+# From how many on it is worth to try every combination of what a route takes, too.
+DEEP = 12
 CHECKS = [
     "not_a_server_error",
     "status_code_conformance",
@@ -25,34 +31,46 @@ CHECKS = [
     "response_schema_conformance",
     "response_headers_conformance",
 ]
-# Who asks, and whether for every combination of what a route takes: some for whom much is there.
+# Who asks, and whether for every combination of what a route takes when it goes deep: some for whom
+# much is there.
 ROLES = {"guest": False, "buyer": False, "service": False, "seller": True, "owner": True}
 # Asking for these ends what the others are asked with.
 LAST = [("DELETE", "/v1/sessions"), ("DELETE", "/v1/sessions/{session_id}")]
+# What these end is asked for again, so that they get something to spare.
+ENDED = ["/v1/meters/{meter}", "/api/v1/meters/{meter}"]
 # What a parameter's name stands for, where that isn't its own prefix.
 NAMES = {
     "path.activation_id": "act",
+    "path.affiliation_id": "afl",
     "path.api_key_id": "apk",
     "path.batch_id": "bat",
+    "path.bundle_id": "bnd",
     "path.coupon_id": "cpn",
+    "path.customer": "customer",
     "path.delivery": "whd",
     "path.dispute_id": "dsp",
     "path.endpoint": "whe",
+    "path.gift_id": "gft",
     "path.key_id": "key",
     "path.license_id": "lic",
     "path.meter": "meter",
+    "path.name": "property",
     "path.order_id": "ord",
     "path.order_line_id": "orl",
     "path.payout_id": "pyo",
     "path.payout_run_id": "pyr",
     "path.price_id": "prc",
+    "path.product_id": "prd",
     "path.seller_id": "acc",
     "path.slug": "slug",
     "path.stream": "str",
     "path.subscription_id": "sub",
+    "path.transaction": "transaction",
+    "query.external_subscription_id": "subject",
     "query.license": "lic",
     "query.price_id": "prc",
     "query.product": "prd",
+    "query.subject": "subject",
     "body.license_id": "lic",
     "body.order_id": "ord",
     "body.price_id": "prc",
@@ -79,11 +97,12 @@ def toml(value):
 
 def settings(token, known, thorough):
     """What a run is told besides the description: who asks, and which names there are."""
+    coverage = {"enabled": thorough and CASES >= DEEP}
     whole = {
         "seed": SEED,
         "hooks": str(Path(__file__).with_name("hooks.py")),
-        "generation": {"database": "none", "max-examples": 6},
-        "phases": {"stateful": {"enabled": False}, "coverage": {"enabled": thorough}},
+        "generation": {"database": "none", "max-examples": CASES},
+        "phases": {"stateful": {"enabled": False}, "coverage": coverage},
     }
     if token:
         whole["headers"] = {"Authorization": f"Bearer {token}"}
@@ -99,6 +118,10 @@ def settings(token, known, thorough):
     if token:
         for method, path in LAST:
             operations.append({"include-name": f"{method} {path}", "enabled": False})
+    if "spare" in known:
+        for path in ENDED:
+            parameters = {"path.meter": {"dictionary": "spare", "probability": 1.0}}
+            operations.append({"include-name": f"DELETE {path}", "parameters": parameters})
     lines = [f"{key} = {toml(value)}" for key, value in whole.items() if value]
     for operation in operations:
         lines.append("[[operations]]")
@@ -114,7 +137,7 @@ def judge(folder, description, url, token=None, known=None, only=None, thorough=
     program = os.path.join(os.path.dirname(sys.executable), "st")
     command = [program, "--config-file", str(config), "--no-color", "run", str(schema)]
     command += ["--url", url, "--checks", ",".join(CHECKS), "--continue-on-failure"]
-    command += ["--warnings", "off", "--no-shrink", "--max-time", "60"]
+    command += ["--warnings", "off", "--no-shrink", "--max-time", str(SECONDS)]
     if only:
         command += ["--include-path", only]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)

@@ -3,7 +3,7 @@
 //!
 //! A handler's own `responses(…)` name what its use case decides. What the extractors before it and
 //! the layers around it may answer follows from what the route takes, so that it is said here once.
-//! `tests/clients/test_openapi.py` holds every route to the whole of it.
+//! `tests/openapi` holds every route to the whole of it.
 
 use axum::http::StatusCode;
 use utoipa::openapi::content::{Content, ContentBuilder};
@@ -17,8 +17,12 @@ use utoipa::openapi::{OpenApi, Ref, RefOr, Response};
 
 /// Below it lies a face that speaks another vendor's dialect, in which it also refuses.
 const DIALECT: &str = "/lago/";
-/// What signed documents are sent as.
-const BYTES: [&str; 2] = ["application/cose", "application/cbor-seq"];
+/// What signed documents and papers are sent as.
+const BYTES: [&str; 3] = [
+    "application/cose",
+    "application/cbor-seq",
+    "application/pdf",
+];
 const SCHEMA: &str = "Problem";
 const TOKEN: &str = "token";
 
@@ -75,8 +79,9 @@ fn surround(operation: &mut Operation) {
         .collect();
     let takes = |place: ParameterIn| places.contains(&place);
     let body = operation.request_body.is_some();
-    // Who isn't signed in, or may not; a host that isn't ours; a server that is busy.
-    let mut statuses = vec![401, 403, 421, 503];
+    // Who isn't signed in, or may not; a host that isn't ours; who asks too often; a server that is
+    // busy.
+    let mut statuses = vec![401, 403, 421, 429, 503];
     if body || takes(ParameterIn::Query) || takes(ParameterIn::Header) {
         // What can't be read, and what can but means nothing, such as an id of another kind.
         statuses.extend([400, 422]);
@@ -94,7 +99,7 @@ fn surround(operation: &mut Operation) {
     }
 }
 
-/// Describes signed documents as bytes; a `Vec<u8>` would be a list of numbers.
+/// Describes signed documents and papers as bytes; a `Vec<u8>` would be a list of numbers.
 fn bytes<'a>(contents: impl Iterator<Item = (&'a String, &'a mut RefOr<Content>)>) {
     for (kind, content) in contents {
         if let RefOr::T(content) = content

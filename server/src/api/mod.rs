@@ -11,6 +11,7 @@
 //! * Every error is a [`crate::problem::Problem`].
 
 mod described;
+mod papers;
 mod visit;
 
 pub use visit::{Visits, visit};
@@ -63,6 +64,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(taxes::http::routes())
         .merge(transparency::http::routes())
         .merge(webhooks::http::routes())
+        .merge(papers::routes())
 }
 
 /// The description of every route.

@@ -1,5 +1,6 @@
 //! Numbers, money and dates as people of a locale write them: the only place that does.
 
+use crate::domains::taxes::places;
 use crate::text::{Locale, Translator};
 use jiff::tz::TimeZone;
 use mintreu::{Money, Timestamp};
@@ -77,6 +78,33 @@ impl Format {
         format!("{sign}{}{whole}{fraction}", sign_of(currency.code()))
     }
 
+    /// The name of a country or a group of them, by its code.
+    pub fn place(self, code: &str) -> String {
+        let group = match code {
+            "AFRICA" => "place-africa",
+            "EEA" => "place-eea",
+            "EU" => "place-eu",
+            "LATIN-AMERICA" => "place-latin-america",
+            "SOUTH-ASIA" => "place-south-asia",
+            "SOUTHEAST-ASIA" => "place-southeast-asia",
+            _ => return self.country(code).to_owned(),
+        };
+        self.words.say(group)
+    }
+
+    /// The names of some, in the order of a list.
+    pub fn places(self, codes: &[String]) -> String {
+        let names = codes.iter().map(|code| self.place(code));
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// A country's name by its code; what is no country's code stays as it is.
+    pub fn country(self, code: &str) -> &str {
+        match self.words.locale() {
+            Locale::English | Locale::Pseudo => places::name(code).unwrap_or(code),
+        }
+    }
+
     /// `22 November 2026`.
     pub fn date(self, at: Timestamp) -> String {
         let Some(civil) = utc(at) else {
@@ -147,6 +175,7 @@ fn grouped(digits: &str, mark: char) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domains::catalog::model::regions;
     use mintreu::Currency;
 
     fn english() -> Format {
@@ -167,6 +196,24 @@ mod tests {
             ),
         ] {
             assert_eq!(english().money(Money::new(minor, currency)), expected);
+        }
+    }
+
+    #[test]
+    fn countries_are_called_by_their_names() {
+        for (code, name) in [
+            ("DE", "Germany"),
+            ("CI", "Côte d’Ivoire"),
+            ("EU", "the European Union"),
+            ("XX", "XX"),
+            ("", ""),
+        ] {
+            assert_eq!(english().place(code), name);
+        }
+        let codes = ["IN".to_owned(), "LATIN-AMERICA".to_owned()];
+        assert_eq!(english().places(&codes), "India, Latin America");
+        for (group, _) in regions::GROUPS {
+            assert_ne!(english().place(group), *group, "is a code still");
         }
     }
 

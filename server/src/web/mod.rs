@@ -39,6 +39,7 @@ pub mod page;
 pub mod papers;
 pub mod parts;
 pub mod product;
+pub mod refund_form;
 pub mod sandbox;
 pub mod sell;
 pub mod seo;

@@ -6,7 +6,7 @@ use super::page::Page;
 use super::parts::Field;
 use crate::domains::fulfilment::{Quoted, Wanted, flow};
 use crate::domains::orders::Order;
-use crate::domains::taxes::{Buyer, Tax, TaxError, Why, percent, places};
+use crate::domains::taxes::{Buyer, Tax, TaxError, Why, percent};
 use crate::problem::Problem;
 use mintreu::Money;
 
@@ -16,7 +16,7 @@ pub(super) fn refused_vat_id(page: &Page, wanted: &Wanted) -> Option<String> {
     match Buyer::declared(country, None, wanted.vat_id.as_deref()) {
         Err(TaxError::VatId) => Some(page.say("checkout-vat-id-wrong")),
         Err(TaxError::VatIdElsewhere(of)) => {
-            let of = places::name(of).unwrap_or(of);
+            let of = page.format.country(of);
             Some(page.say_one("checkout-vat-id-elsewhere", "country", of))
         }
         _ => None,
@@ -33,7 +33,7 @@ pub(super) fn vat_id_field(page: &Page, given: Option<String>, wrong: Option<Str
 /// A tax in words: how much, at which rate, and whose.
 fn text(page: &Page, tax: &Tax, amount: Money) -> String {
     let country = tax.jurisdiction.split('-').next().unwrap_or_default();
-    let place = places::name(country).unwrap_or(&tax.jurisdiction);
+    let place = page.format.country(country);
     let key = match (tax.why, tax.inclusive) {
         (Why::NotRegistered, _) => "checkout-no-tax",
         (Why::ReverseCharge, _) => "checkout-tax-reverse",

@@ -223,6 +223,21 @@ impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for PathParam<T> {
     }
 }
 
+/// A path's parameters, when it has more than one; what can't be read is not found.
+#[derive(Debug, Clone)]
+pub struct PathParts<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathParts<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found = Path::<T>::from_request_parts(parts, state).await;
+        let Path(found) =
+            found.map_err(|_| Problem::not_found("There is nothing at this address."))?;
+        Ok(Self(found))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,7 +17,9 @@ pub mod headers;
 mod stream;
 mod visitor;
 
-pub use body::{CsrfForm, IdempotencyKey, Idempotent, JsonBody, PathParam, Query, RawBody};
+pub use body::{
+    CsrfForm, IdempotencyKey, Idempotent, JsonBody, PathParam, PathParts, Query, RawBody,
+};
 pub use cursor::Cursor;
 pub use stream::{Pieces, pieces};
 pub use visitor::{Csrf, Visitor};

@@ -12,7 +12,7 @@
 
 mod table;
 
-pub use table::{Runnable, Table};
+pub use table::{Runnable, Table, Turn};
 
 use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
@@ -54,14 +54,22 @@ pub fn table() -> Table {
         .job(billing::REPORT_JOB, billing::send_usage_reports)
         .job(carts::REMIND_JOB, carts::remind)
         .job(fulfilment::EXPIRE_JOB, fulfilment::expire)
-        .job_numbered(payments::SETTLE_JOB, fulfilment::settle_payment)
+        .job_in(
+            Turn::Numbered,
+            payments::SETTLE_JOB,
+            fulfilment::settle_payment,
+        )
         .job(gifts::SEND_JOB, fulfilment::send_gift)
         .job(ledger::RELEASE_JOB, ledger::release)
         .job(payouts::WEEKLY_JOB, payouts::weekly)
-        .job_alone(payouts::CONSIDER_JOB, payouts::consider)
+        .job_in(Turn::Alone, payouts::CONSIDER_JOB, payouts::consider)
         .network(payouts::SEND_JOB, payouts::send)
         .job(payouts::SETTLE_JOB, payouts::settle_event)
-        .job_alone(transparency::SEQUENCE_JOB, transparency::sequence)
+        .job_in(
+            Turn::Alone,
+            transparency::SEQUENCE_JOB,
+            transparency::sequence,
+        )
         .job(licensing::SIGN_AGAIN_JOB, licensing::sign_again)
         .job(batches::FILL_JOB, batches::fill_job)
         .job(batches::REVOKE_JOB, batches::revoke_job)
@@ -158,9 +166,7 @@ async fn run_one(app: Arc<App>, table: Arc<Table>, job: Job) {
             "nobody runs jobs of kind {}",
             job.kind
         ))),
-        Some(Runnable::UseCase(_) | Runnable::Alone(_) | Runnable::Numbered(_)) => {
-            in_one_commit(&app, table, job.clone()).await
-        }
+        Some(Runnable::UseCase(..)) => in_one_commit(&app, table, job.clone()).await,
         Some(Runnable::Network(run)) => match run(app.clone(), job.clone()).await {
             Ok(()) => finish(&app, job.clone()).await.map_err(JobError::from),
             Err(error) => Err(error),
@@ -189,8 +195,10 @@ impl Command for RunJob {
 
     fn contention_keys(&self) -> Vec<String> {
         match self.table.find(&self.job.kind) {
-            Some(Runnable::Alone(_)) => vec![format!("job {} {}", self.job.kind, self.job.tenant)],
-            Some(Runnable::Numbered(_)) => vec![invoicing::CONTENDED.to_owned()],
+            Some(Runnable::UseCase(Turn::Alone, _)) => {
+                vec![format!("job {} {}", self.job.kind, self.job.tenant)]
+            }
+            Some(Runnable::UseCase(Turn::Numbered, _)) => vec![invoicing::CONTENDED.to_owned()],
             _ => Vec::new(),
         }
     }
@@ -209,9 +217,7 @@ fn run_and_finish(cx: &mut Cx<'_>, command: &RunJob) -> Result<(), JobError> {
         return Ok(());
     }
     match table.find(&job.kind) {
-        Some(Runnable::UseCase(run) | Runnable::Alone(run) | Runnable::Numbered(run)) => {
-            run(cx, &job.payload)
-        }
+        Some(Runnable::UseCase(_, run)) => run(cx, &job.payload),
         _ => Err(JobError::fail("the table changed while it ran")),
     }
 }

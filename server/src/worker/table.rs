@@ -13,14 +13,21 @@ type UseCase = Box<dyn Fn(&mut Cx<'_>, &str) -> Result<(), JobError> + Send + Sy
 type Running = Pin<Box<dyn Future<Output = Result<(), JobError>> + Send>>;
 type Network = Box<dyn Fn(Arc<App>, Job) -> Running + Send + Sync>;
 
+/// Beside what a use case may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Beside anything.
+    Any,
+    /// One at a time in each tenant: for what would lose races with itself.
+    Alone,
+    /// One at a time with all that issues papers: numbers without gaps come from one row.
+    Numbered,
+}
+
 /// What runs one kind of job.
 pub enum Runnable {
     /// A use case, in the commit that deletes the job.
-    UseCase(UseCase),
-    /// The same, one at a time in each tenant.
-    Alone(UseCase),
-    /// The same, queueing with everything else that takes a number of a series.
-    Numbered(UseCase),
+    UseCase(Turn, UseCase),
     /// An async runner, between transactions.
     Network(Network),
 }
@@ -33,7 +40,7 @@ impl Table {
     /// `kind` runs `use_case` on the job's payload, as the house, in the job's tenant.
     #[must_use]
     pub fn job<P, E>(
-        mut self,
+        self,
         kind: &'static str,
         use_case: fn(&mut Cx<'_>, &P) -> Result<(), E>,
     ) -> Self
@@ -41,14 +48,14 @@ impl Table {
         P: DeserializeOwned + 'static,
         E: Into<JobError> + 'static,
     {
-        self.0.insert(kind, Runnable::UseCase(boxed(use_case)));
-        self
+        self.job_in(Turn::Any, kind, use_case)
     }
 
-    /// As [`Table::job`], one at a time in each tenant: for what would lose races with itself.
+    /// As [`Table::job`], in its turn.
     #[must_use]
-    pub fn job_alone<P, E>(
+    pub fn job_in<P, E>(
         mut self,
+        turn: Turn,
         kind: &'static str,
         use_case: fn(&mut Cx<'_>, &P) -> Result<(), E>,
     ) -> Self
@@ -56,23 +63,11 @@ impl Table {
         P: DeserializeOwned + 'static,
         E: Into<JobError> + 'static,
     {
-        self.0.insert(kind, Runnable::Alone(boxed(use_case)));
-        self
-    }
-
-    /// As [`Table::job`], one at a time with all that issues papers: numbers without gaps come from
-    /// one row.
-    #[must_use]
-    pub fn job_numbered<P, E>(
-        mut self,
-        kind: &'static str,
-        use_case: fn(&mut Cx<'_>, &P) -> Result<(), E>,
-    ) -> Self
-    where
-        P: DeserializeOwned + 'static,
-        E: Into<JobError> + 'static,
-    {
-        self.0.insert(kind, Runnable::Numbered(boxed(use_case)));
+        let run = move |cx: &mut Cx<'_>, payload: &str| {
+            let payload: P = serde_json::from_str(payload).map_err(JobError::fail)?;
+            use_case(cx, &payload).map_err(Into::into)
+        };
+        self.0.insert(kind, Runnable::UseCase(turn, Box::new(run)));
         self
     }
 
@@ -97,15 +92,4 @@ impl Table {
     pub fn find(&self, kind: &str) -> Option<&Runnable> {
         self.0.get(kind)
     }
-}
-
-fn boxed<P, E>(use_case: fn(&mut Cx<'_>, &P) -> Result<(), E>) -> UseCase
-where
-    P: DeserializeOwned + 'static,
-    E: Into<JobError> + 'static,
-{
-    Box::new(move |cx: &mut Cx<'_>, payload: &str| {
-        let payload: P = serde_json::from_str(payload).map_err(JobError::fail)?;
-        use_case(cx, &payload).map_err(Into::into)
-    })
 }

@@ -108,7 +108,7 @@ impl Sim {
         let dies = self.dice.below(16) == 0;
         let table = self.table.clone();
         let done = match table.find(&job.kind) {
-            Some(Runnable::UseCase(run) | Runnable::Alone(run) | Runnable::Numbered(run)) => {
+            Some(Runnable::UseCase(_, run)) => {
                 if dies {
                     crash(cx, |cx| run(cx, &job.payload))?;
                 }

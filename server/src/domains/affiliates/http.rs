@@ -209,6 +209,7 @@ fn referral_out((referral, state, product): Shown) -> ReferralOut {
 /// The rate of one product.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AffiliateRateIn)]
 pub struct RateIn {
     /// 500 to 1000 basis points, 0 to take the product out, null for the programme's rate.
     rate_bps: Option<i64>,

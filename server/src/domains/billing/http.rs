@@ -251,7 +251,7 @@ pub struct LicenseUnitsOut {
 /// The answer about usage: exactly one of the three is there.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
-#[schema(as = LicenseUsageOut)]
+#[schema(as = UsageAnswerOut)]
 pub enum UsageOut {
     /// `?license=`.
     License(Box<LicenseUsageOut>),
@@ -271,7 +271,8 @@ pub enum UsageOut {
 
 /// Read usage: of a license, of a product, or which plans one has.
 #[utoipa::path(get, path = "/v1/usage", tag = "usage", params(UsageIn),
-    responses((status = 200, body = UsageOut), (status = 404), (status = 422)))]
+    responses((status = 200, content((UsageOut = "application/json"), (String = "text/csv"))),
+        (status = 404), (status = 422)))]
 async fn get_usage(
     State(app): State<Arc<App>>,
     visitor: Visitor,

@@ -22,6 +22,7 @@ pub const MAX_SUMMARY: usize = 200;
 /// So much in a currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = BundleAmount)]
 pub struct Amount {
     /// In minor units, above zero.
     pub amount_minor: i64,

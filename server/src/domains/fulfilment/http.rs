@@ -1,6 +1,7 @@
 //! Routes of checkouts and orders, as their buyer sees them.
 
 mod gifts;
+mod papers;
 mod quotes;
 
 use self::gifts::{GiftIn, GiftOut, gift_out};
@@ -33,6 +34,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(post_checkout))
         .merge(gifts::routes())
+        .merge(papers::routes())
         .merge(quotes::routes())
         .routes(routes!(list_orders))
         .routes(routes!(show_order))
@@ -216,7 +218,7 @@ fn price_changed(problem: Problem, quote: &QuoteOut) -> Response {
 #[serde(default)]
 pub struct TokenQuery {
     /// What the checkout answered.
-    token: Option<String>,
+    pub token: Option<String>,
 }
 
 /// An order with its payment and licenses.

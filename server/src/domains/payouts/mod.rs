@@ -45,7 +45,7 @@ pub use runs::{
 };
 pub use settle::{ReceivePayoutEvent, SETTLE_JOB, SettlePayload, receive_event, settle_event};
 pub use views::{
-    BalanceView, MyPayouts, PayoutQuery, PreviewLine, PreviewQuery, RunQuery, RunView,
-    SellerBalances, StatementPage, StatementQuery, balances, my_payouts, payout, preview, run,
-    runs as list_runs, statement, statement_parties,
+    BalanceView, MyPayouts, Payees, PayoutQuery, PreviewLine, PreviewQuery, RunQuery, RunView,
+    SellerBalances, StatementPage, StatementQuery, balances, my_payouts, payees, payout, preview,
+    run, runs as list_runs, statement, statement_parties,
 };

@@ -9,10 +9,11 @@ use crate::domains::ledger::{
     self, AccountKind, After, Candidate, Closing, Held, LedgerError, Movement,
 };
 use crate::domains::orders;
-use crate::domains::{accounts, invoicing};
+use crate::domains::{accounts, catalog, invoicing};
 use crate::store::StoreError;
 use mintreu::id::{AccountId, OrderLineId, PayoutId, PayoutRunId};
 use mintreu::{Currency, Money, Timestamp};
+use std::collections::BTreeMap;
 
 /// Most payouts of one page.
 const MAX_PAGE: i64 = 100;
@@ -306,6 +307,34 @@ pub fn run(cx: &mut ReadCx<'_>, query: &RunQuery) -> Result<RunView, PayoutError
         payouts: sql::payouts::of_run(cx.tx, tenant, query.run, MAX_OF_RUN)?,
         skips: sql::runs::skips_of_run(cx.tx, tenant, query.run, MAX_OF_RUN)?,
     })
+}
+
+/// Asks what to call those who are paid, or would be.
+#[derive(Debug, Clone)]
+pub struct Payees {
+    /// At most a thousand.
+    pub accounts: Vec<AccountId>,
+}
+
+/// The name of each: the shop's, and of who has none, such as an affiliate, the person's.
+pub fn payees(
+    cx: &mut ReadCx<'_>,
+    query: &Payees,
+) -> Result<BTreeMap<AccountId, String>, PayoutError> {
+    must_own(cx)?;
+    let tenant = cx.caller.tenant;
+    let mut names = BTreeMap::new();
+    for account in query.accounts.iter().take(1_000) {
+        if names.contains_key(account) {
+            continue;
+        }
+        let name = match catalog::seller(cx.tx, tenant, *account)? {
+            Some(shop) => Some(shop.name),
+            None => accounts::name_of(cx.tx, tenant, *account)?,
+        };
+        names.extend(name.map(|name| (*account, name)));
+    }
+    Ok(names)
 }
 
 /// The instant that a list of movements goes on behind, as text, and back.

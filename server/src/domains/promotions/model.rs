@@ -19,6 +19,7 @@ const WHOLE: u32 = 10_000;
 /// Money in one currency, as rules write it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PromotionAmount)]
 pub struct Amount {
     /// Minor units.
     pub amount_minor: i64,

@@ -515,7 +515,7 @@ pub struct SubscribersQuery {
 
 /// Who subscribed to a product of one's own; nothing tells who they are.
 #[utoipa::path(get, path = "/v1/subscribers", tag = "subscriptions", params(SubscribersQuery),
-    responses((status = 200, body = SubscriptionsOut)))]
+    responses((status = 200, body = SubscriptionsOut), (status = 404)))]
 async fn list_subscribers(
     State(app): State<Arc<App>>,
     visitor: Visitor,
@@ -554,7 +554,7 @@ pub struct RepriceOut {
 /// Move existing subscribers to another price, with 30 days' notice. Without this they keep theirs.
 #[utoipa::path(post, path = "/v1/subscribers/price", tag = "subscriptions",
     request_body = RepriceIn,
-    responses((status = 200, body = RepriceOut), (status = 422)))]
+    responses((status = 200, body = RepriceOut), (status = 404), (status = 422)))]
 async fn post_price(
     State(app): State<Arc<App>>,
     visitor: Visitor,

@@ -76,7 +76,7 @@ pub fn guess(accept_language: &str) -> Option<&'static str> {
     regions.filter_map(known).next()
 }
 
-/// Every country of ISO 3166-1 with its usual English name, by code.
+/// Every country of ISO 3166-1 with its English name of CLDR, by code.
 #[rustfmt::skip]
 pub const COUNTRIES: [(&str, &str); 249] = [
     ("AD", "Andorra"),
@@ -122,7 +122,7 @@ pub const COUNTRIES: [(&str, &str); 249] = [
     ("CF", "Central African Republic"),
     ("CG", "Congo - Brazzaville"),
     ("CH", "Switzerland"),
-    ("CI", "Côte d'Ivoire"),
+    ("CI", "Côte d’Ivoire"),
     ("CK", "Cook Islands"),
     ("CL", "Chile"),
     ("CM", "Cameroon"),

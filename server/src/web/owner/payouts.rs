@@ -5,14 +5,10 @@ use super::super::page::{Page, Section};
 use super::super::parts::{Badge, Crumbs, Notice, Tone};
 use super::super::sell::Tab;
 use super::{At, must_own, tabs};
-use crate::app::ReadCx;
-use crate::domains::accounts;
-use crate::domains::catalog::CatalogError;
-use crate::domains::catalog::ops::{ShopNames, shop_names};
 use crate::domains::payouts::{
-    PayAgain, Payout, PayoutError, PayoutQuery, PreviewLine, PreviewQuery, RetryPayout, Run,
-    RunQuery, RunView, StartRun, State, Verdict, list_runs, pay_again, payout, preview,
-    retry_payout, run, start_run,
+    PayAgain, Payees, Payout, PayoutError, PayoutQuery, PreviewLine, PreviewQuery, RetryPayout,
+    Run, RunQuery, RunView, StartRun, State, Verdict, list_runs, pay_again, payees, payout,
+    preview, retry_payout, run, start_run,
 };
 use crate::problem::{PageProblem, Problem};
 use crate::wire::{CsrfForm, PathParam, Query};
@@ -63,20 +59,8 @@ pub struct After {
 
 type Names = BTreeMap<AccountId, String>;
 
-/// What to call each: by the shop, and who has none, as an affiliate, by the person.
-fn payees(cx: &mut ReadCx<'_>, query: &ShopNames) -> Result<Names, CatalogError> {
-    let mut names = shop_names(cx, query)?;
-    for account in &query.sellers {
-        if !names.contains_key(account) {
-            let name = accounts::name_of(cx.tx, cx.caller.tenant, *account)?;
-            names.extend(name.map(|name| (*account, name)));
-        }
-    }
-    Ok(names)
-}
-
-async fn names(ask: &Ask, sellers: Vec<AccountId>) -> Result<Names, PageProblem> {
-    let query = ShopNames { sellers };
+async fn names(ask: &Ask, accounts: Vec<AccountId>) -> Result<Names, PageProblem> {
+    let query = Payees { accounts };
     let found = ask.app.read(&ask.visitor.caller, query, payees).await;
     Ok(found.map_err(Problem::from)?)
 }

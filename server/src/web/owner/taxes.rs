@@ -5,7 +5,6 @@ use super::super::page::{Page, Section};
 use super::super::parts::Field;
 use super::super::sell::Tab;
 use super::{At, must_own, tabs};
-use crate::domains::taxes::places::name;
 use crate::domains::taxes::{AskReport, Place, ReportLine, TaxError, Why, percent, report};
 use crate::problem::Problem;
 use crate::wire::Query;
@@ -98,7 +97,7 @@ fn drawn(page: &Page, line: &ReportLine) -> Line {
     let (_, due) = line.net();
     Line {
         month: line.month.clone(),
-        place: place(&line.jurisdiction),
+        place: place(page, &line.jurisdiction),
         rate: u32::try_from(line.bps).map_or_else(|_| String::new(), percent),
         why: why(page, &line.why),
         base: money(line.sales.0),
@@ -108,11 +107,11 @@ fn drawn(page: &Page, line: &ReportLine) -> Line {
 }
 
 /// `Germany`, `Portugal (PT-20)`.
-fn place(code: &str) -> String {
+fn place(page: &Page, code: &str) -> String {
     let Ok(place) = Place::parse(code) else {
         return code.to_owned();
     };
-    let country = name(place.country()).unwrap_or(code);
+    let country = page.format.country(place.country());
     match place.region() {
         Some(_) => format!("{country} ({code})"),
         None => country.to_owned(),

@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::wire::Query;
 use axum::extract::Path;
 use axum::http::header;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 
 /// `GET /invoices/{id}/invoice.pdf?t=…`.
 pub async fn invoice(
@@ -42,6 +42,15 @@ pub async fn file(
     sheet: impl FnOnce(&Page) -> Sheet + Send + 'static,
     name: String,
 ) -> Answer {
+    Ok(printed(page, sheet, name).await?)
+}
+
+/// As [`file`], for a program.
+pub async fn printed(
+    page: Page,
+    sheet: impl FnOnce(&Page) -> Sheet + Send + 'static,
+    name: String,
+) -> Result<Response, Problem> {
     let printed = tokio::task::spawn_blocking(move || {
         let sheet = sheet(&page);
         pdf(&sheet, &|number, total| page_of(&page, number, total))

@@ -5,26 +5,22 @@ use super::super::ask::{Answer, Ask, go_to, html, refused};
 use super::super::license::Token;
 use super::super::order::Nothing;
 use super::super::page::{Page, Section};
-use super::super::parts::{Choice, Crumbs, Field};
-use super::super::sell::payouts::minor_of;
-use super::super::sell::sale::reason_text;
+use super::super::parts::{Crumbs, Field};
+use super::super::refund_form::{Mistake, Typed, fields, fresh_key, mistake_of};
 use super::super::sell::sales::amount;
 use super::missing;
 use crate::caller::Capability;
 use crate::domains::billing::{VoidAny, VoidInvoice, void_any, void_invoice};
 use crate::domains::fulfilment::{self, InvoicePaper};
 use crate::domains::payments::PaymentState;
-use crate::domains::refunds::model::MAX_NOTE;
 use crate::domains::refunds::{
-    AskInvoiceRefund, OfInvoice, Reason, RefundError, RefundInvoice, RefundUsage, of_invoice,
+    AskInvoiceRefund, OfInvoice, RefundError, RefundInvoice, RefundUsage, of_invoice,
     refund_invoice, refund_usage,
 };
 use crate::problem::{PageProblem, Problem};
 use crate::wire::{CsrfForm, Idempotent, Query};
 use askama::Template;
 use axum::extract::Path;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mintreu::Money;
 use mintreu::id::InvoiceId;
 use serde::Deserialize;
@@ -137,8 +133,15 @@ pub struct RefundForm {
     left: String,
 }
 
-/// A mistake, and the field that it is about.
-type Mistake = (&'static str, String);
+impl RefundForm {
+    fn typed(&self) -> Typed<'_> {
+        Typed {
+            amount: &self.amount,
+            reason: &self.reason,
+            note: &self.note,
+        }
+    }
+}
 
 /// `GET /invoices/{id}/refund`.
 pub async fn refund_form(ask: Ask, Path(id): Path<String>) -> Answer {
@@ -181,10 +184,7 @@ fn wish(
     (invoice, left): (InvoiceId, Money),
     form: &RefundForm,
 ) -> Result<AskInvoiceRefund, Mistake> {
-    let unread = || ("amount", page.say("refund-amount-unread"));
-    let minor = minor_of(form.amount.trim(), left.currency()).ok_or_else(unread)?;
-    let reason = Reason::parse(&form.reason);
-    let reason = reason.ok_or_else(|| ("reason", page.say("refund-reason-missing")))?;
+    let (minor, reason) = form.typed().read(page, left)?;
     Ok(AskInvoiceRefund {
         invoice,
         amount_minor: Some(minor),
@@ -219,25 +219,6 @@ async fn carry_out(
     }
 }
 
-fn mistake_of(page: &Page, error: RefundError) -> Result<Mistake, Problem> {
-    let at_amount = |key: &str, left| {
-        let left = page.format.money(left);
-        ("amount", page.say_one(key, "left", left))
-    };
-    Ok(match error {
-        RefundError::OutOfRange { left } => at_amount("refund-amount-range", left),
-        RefundError::Changed { left } => at_amount("refund-amount-changed", left),
-        RefundError::NoteTooLong => {
-            let most = i64::try_from(MAX_NOTE).unwrap_or(i64::MAX);
-            ("note", page.say_one("refund-note-long", "most", most))
-        }
-        RefundError::InvoiceOpen => ("form", page.say("invoice-refund-unpaid")),
-        RefundError::NeedsPlatform => ("form", page.say("sale-refund-platform")),
-        RefundError::TooMany => ("form", page.say("sale-refund-too-many")),
-        other => return Err(other.into()),
-    })
-}
-
 fn drawn(
     ask: &Ask,
     (invoice, found): (InvoiceId, &OfInvoice),
@@ -250,12 +231,7 @@ fn drawn(
         amount: amount(found.left),
         ..RefundForm::default()
     };
-    let wrong = |field: &str| {
-        let found = mistake.as_ref().filter(|(at, _)| *at == field);
-        found.map(|(_, text)| text.clone())
-    };
-    let mut key = [0; 16];
-    (ask.app.entropy)(&mut key);
+    let of_all = mistake.as_ref().filter(|(at, _)| *at == "form");
     RefundPage {
         crumbs: page.crumbs(
             vec![(page.say("invoice"), address.clone())],
@@ -264,45 +240,15 @@ fn drawn(
         title: page.say("refund-title"),
         lead: page.say("invoice-refund-lead"),
         action: format!("{address}/refund"),
-        error: wrong("form").unwrap_or_default(),
-        fields: fields(&page, found.left, form.unwrap_or(&fresh), wrong),
-        key: URL_SAFE_NO_PAD.encode(key),
+        error: of_all.map(|(_, text)| text.clone()).unwrap_or_default(),
+        fields: fields(
+            &page,
+            found.left,
+            form.unwrap_or(&fresh).typed(),
+            mistake.as_ref(),
+        ),
+        key: fresh_key(ask),
         left: found.left.minor().to_string(),
         page,
     }
-}
-
-fn fields(
-    page: &Page,
-    left: Money,
-    form: &RefundForm,
-    wrong: impl Fn(&str) -> Option<String>,
-) -> Vec<Field> {
-    let choice = |value: &str, text: String| Choice {
-        value: value.to_owned(),
-        text,
-    };
-    let mut reasons = vec![choice("", page.say("refund-reason-choose"))];
-    let all = Reason::ALL.into_iter();
-    reasons.extend(all.map(|reason| choice(reason.code(), reason_text(page, reason))));
-    let label = page.say_one("refund-amount", "currency", left.currency().code());
-    vec![
-        Field::text("amount", label)
-            .hint(page.say_one("refund-amount-hint", "left", page.format.money(left)))
-            .value(&form.amount)
-            .error(wrong("amount"))
-            .required()
-            .input_mode("decimal")
-            .max_length(20),
-        Field::select("reason", page.say("refund-reason"), reasons)
-            .hint(page.say("refund-reason-hint"))
-            .value(&form.reason)
-            .error(wrong("reason")),
-        Field::text("note", page.say("refund-note"))
-            .hint(page.say("refund-note-hint"))
-            .value(&form.note)
-            .error(wrong("note"))
-            .full()
-            .max_length(u32::try_from(MAX_NOTE).unwrap_or(u32::MAX)),
-    ]
 }

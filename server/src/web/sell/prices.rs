@@ -293,7 +293,11 @@ fn models(page: &Page) -> Vec<Choice> {
 fn full_text(page: &Page, price: &Price) -> String {
     match price.bounds.countries.as_slice() {
         [] => price_text(page, price),
-        places => format!("{} · {}", price_text(page, price), places.join(" ")),
+        places => format!(
+            "{} · {}",
+            price_text(page, price),
+            page.format.places(places)
+        ),
     }
 }
 
@@ -437,8 +441,8 @@ fn row(page: &Page, version: &Version) -> Row {
     let price = &version.price;
     let places = match (price.regional, price.bounds.countries.as_slice()) {
         (_, []) => page.say("prices-everywhere"),
-        (true, places) => page.say_one("prices-instead", "places", places.join(" ")),
-        (false, places) => page.say_one("prices-only", "places", places.join(" ")),
+        (true, places) => page.say_one("prices-instead", "places", page.format.places(places)),
+        (false, places) => page.say_one("prices-only", "places", page.format.places(places)),
     };
     Row {
         id: price.id.to_string(),

@@ -2,22 +2,19 @@
 
 use super::super::ask::{Answer, Ask, go_to, html, refused};
 use super::super::page::{Page, Section};
-use super::super::parts::{Choice, Crumbs, Field};
-use super::payouts::minor_of;
-use super::sale::{SalePage, find, reason_text};
+use super::super::parts::{Crumbs, Field};
+use super::super::refund_form::{self, Mistake, Typed, fresh_key, mistake_of};
+use super::sale::{SalePage, find};
 use super::sales::amount;
 use crate::domains::ledger::{Fees, Part};
-use crate::domains::refunds::model::MAX_NOTE;
 use crate::domains::refunds::{
-    AskRefund, LicenseFate, OfLine, Preview, Reason, RefundBundle, RefundError, RefundSale,
-    preview_bundle, preview_sale, refund_bundle, refund_sale,
+    AskRefund, LicenseFate, OfLine, Preview, RefundBundle, RefundError, RefundSale, preview_bundle,
+    preview_sale, refund_bundle, refund_sale,
 };
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Idempotent};
 use askama::Template;
 use axum::extract::Path;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 /// What the form sends. Everything is text, so that what can't be read can be shown again.
@@ -36,9 +33,6 @@ pub struct RefundForm {
     /// `confirm` or `change` on the second page; empty on the first.
     step: String,
 }
-
-/// A field and what is wrong with it; `form` for all of it.
-type Mistake = (&'static str, String);
 
 impl RefundForm {
     /// A form that asks for all that is left.
@@ -62,6 +56,14 @@ impl RefundForm {
         whole.unwrap_or(found.left)
     }
 
+    fn typed(&self) -> Typed<'_> {
+        Typed {
+            amount: &self.amount,
+            reason: &self.reason,
+            note: &self.note,
+        }
+    }
+
     pub(super) fn keeps(&self) -> bool {
         self.keep == "on"
     }
@@ -78,39 +80,8 @@ pub(super) fn fields(
     form: &RefundForm,
     mistake: Option<Mistake>,
 ) -> Vec<Field> {
-    let wrong = |field: &str| {
-        let found = mistake.as_ref().filter(|(at, _)| *at == field);
-        found.map(|(_, text)| text.clone())
-    };
-    let choice = |value: &str, text: String| Choice {
-        value: value.to_owned(),
-        text,
-    };
-    let mut reasons = vec![choice("", page.say("refund-reason-choose"))];
-    let all = Reason::ALL.into_iter();
-    reasons.extend(all.map(|reason| choice(reason.code(), reason_text(page, reason))));
-    let left = page.format.money(form.left_of(found));
-    let currency = found.left.currency();
-    let label = page.say_one("refund-amount", "currency", currency.code());
-    vec![
-        Field::text("amount", label)
-            .hint(page.say_one("refund-amount-hint", "left", left))
-            .value(&form.amount)
-            .error(wrong("amount"))
-            .required()
-            .input_mode("decimal")
-            .max_length(20),
-        Field::select("reason", page.say("refund-reason"), reasons)
-            .hint(page.say("refund-reason-hint"))
-            .value(&form.reason)
-            .error(wrong("reason")),
-        Field::text("note", page.say("refund-note"))
-            .hint(page.say("refund-note-hint"))
-            .value(&form.note)
-            .error(wrong("note"))
-            .full()
-            .max_length(u32::try_from(MAX_NOTE).unwrap_or(u32::MAX)),
-    ]
+    let left = form.left_of(found);
+    refund_form::fields(page, left, form.typed(), mistake.as_ref())
 }
 
 #[derive(Template)]
@@ -157,9 +128,7 @@ pub async fn refund(
             };
             match preview {
                 Ok(preview) => {
-                    let mut random = [0; 16];
-                    (ask.app.entropy)(&mut random);
-                    form.key = URL_SAFE_NO_PAD.encode(random);
+                    form.key = fresh_key(&ask);
                     form.left = form.left_of(&found).minor().to_string();
                     return html(&RefundPage::new(&ask, &found, form, &preview));
                 }
@@ -204,10 +173,7 @@ async fn carry_out(
 
 /// What the form asks for.
 fn wish(page: &Page, form: &RefundForm, found: &OfLine) -> Result<AskRefund, Mistake> {
-    let unread = || ("amount", page.say("refund-amount-unread"));
-    let minor = minor_of(form.amount.trim(), found.left.currency()).ok_or_else(unread)?;
-    let reason = Reason::parse(&form.reason);
-    let reason = reason.ok_or_else(|| ("reason", page.say("refund-reason-missing")))?;
+    let (minor, reason) = form.typed().read(page, found.left)?;
     Ok(AskRefund {
         order: found.order.id,
         line: Some(found.line.id),
@@ -217,28 +183,6 @@ fn wish(page: &Page, form: &RefundForm, found: &OfLine) -> Result<AskRefund, Mis
         keeps_license: form.keeps(),
         ends_subscription: form.ends(),
         seen_left_minor: form.left.parse().ok(),
-    })
-}
-
-/// A refusal at the field that it is about.
-fn mistake_of(page: &Page, error: RefundError) -> Result<Mistake, Problem> {
-    let at_amount = |key: &str, left| {
-        let left = page.format.money(left);
-        ("amount", page.say_one(key, "left", left))
-    };
-    Ok(match error {
-        RefundError::OutOfRange { left } => at_amount("refund-amount-range", left),
-        RefundError::Changed { left } => at_amount("refund-amount-changed", left),
-        RefundError::NoteTooLong => {
-            let most = i64::try_from(MAX_NOTE).unwrap_or(i64::MAX);
-            ("note", page.say_one("refund-note-long", "most", most))
-        }
-        RefundError::Disputed => ("form", page.say("sale-refund-disputed")),
-        RefundError::NotPaid(_) => ("form", page.say("sale-refund-nothing-left")),
-        RefundError::Free => ("form", page.say("sale-refund-free")),
-        RefundError::NeedsPlatform => ("form", page.say("sale-refund-platform")),
-        RefundError::TooMany => ("form", page.say("sale-refund-too-many")),
-        other => return Err(other.into()),
     })
 }
 

@@ -6,10 +6,9 @@ use crate::domains::catalog::model::{
     CategoryCount, CategoryRef, CategoryView, Facets, Kind, KindCount, Listing, ListingPage,
     PriceBand, Product, ProductCard, Shelves, Sort, State,
 };
-use crate::domains::catalog::sql::{categories, counts, listing as sql, products, sellers};
+use crate::domains::catalog::sql::{categories, counts, listing as sql, products};
 use crate::store::StoreError;
-use mintreu::id::{AccountId, CategoryId, ProductId};
-use std::collections::BTreeMap;
+use mintreu::id::{CategoryId, ProductId};
 
 /// Products on a shelf of the front page.
 const SHELF: u32 = 8;
@@ -191,28 +190,4 @@ pub fn home(cx: &mut ReadCx<'_>, _query: &Home) -> Result<Shelves, CatalogError>
         shelves.kinds.push((kind, cards(cx, &ids)?));
     }
     Ok(shelves)
-}
-
-/// Asks for the names of shops.
-#[derive(Debug, Clone, Default)]
-pub struct ShopNames {
-    /// At most a thousand.
-    pub sellers: Vec<AccountId>,
-}
-
-/// The public name of each that has a shop.
-pub fn shop_names(
-    cx: &mut ReadCx<'_>,
-    query: &ShopNames,
-) -> Result<BTreeMap<AccountId, String>, CatalogError> {
-    let mut names = BTreeMap::new();
-    for account in query.sellers.iter().take(1_000) {
-        if names.contains_key(account) {
-            continue;
-        }
-        if let Some(seller) = sellers::by_account(cx.tx, cx.caller.tenant, *account)? {
-            names.insert(*account, seller.name);
-        }
-    }
-    Ok(names)
 }

@@ -8,8 +8,8 @@ mod search;
 pub(super) mod shop;
 
 pub use browse::{
-    Categories, Home, OwnProduct, ProductAt, SellerProducts, ShopNames, categories, home, listing,
-    own_product, product_at, seller_products, shop_names,
+    Categories, Home, OwnProduct, ProductAt, SellerProducts, categories, home, listing,
+    own_product, product_at, seller_products,
 };
 pub use prices::{
     AddPrice, ChangePrice, PriceVersions, SwitchPrice, add_price, change_price, price_versions,

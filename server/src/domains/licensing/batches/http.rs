@@ -120,8 +120,9 @@ pub struct IssuedOut {
 /// with the batch, which a job fills.
 #[utoipa::path(post, path = "/v1/products/{slug}/licenses", tag = "licenses",
     params(("slug" = String, Path), ("Idempotency-Key" = String, Header)), request_body = IssueIn,
-    responses((status = 201, body = IssuedOut), (status = 202, body = IssuedOut), (status = 400),
-        (status = 403), (status = 404), (status = 422)))]
+    responses((status = 201, content((IssuedOut = "application/json"), (String = "text/csv"))),
+        (status = 202, body = IssuedOut), (status = 400), (status = 403), (status = 404),
+        (status = 422)))]
 async fn issue_licenses(
     State(app): State<Arc<App>>,
     visitor: Visitor,
@@ -380,7 +381,8 @@ pub struct CodesOut {
 /// The codes or keys of one's own batch; with `Accept: text/csv` all of them as a file.
 #[utoipa::path(get, path = "/v1/license-batches/{batch_id}/codes", tag = "licenses",
     params(("batch_id" = String, Path), CodesQuery),
-    responses((status = 200, body = CodesOut), (status = 403), (status = 404)))]
+    responses((status = 200, content((CodesOut = "application/json"), (String = "text/csv"))),
+        (status = 403), (status = 404)))]
 async fn show_codes(
     State(app): State<Arc<App>>,
     visitor: Visitor,

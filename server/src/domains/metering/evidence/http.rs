@@ -12,9 +12,9 @@ use crate::app::{App, ReadCx};
 use crate::caller::Caller;
 use crate::limits::Rate;
 use crate::problem::Problem;
-use crate::wire::{JsonBody, PathParam, Query, RawBody, Visitor, pieces};
+use crate::wire::{JsonBody, PathParam, PathParts, Query, RawBody, Visitor, pieces};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use mintreu::id::{InvoiceId, LicenseId, ProductId, StreamId};
@@ -214,7 +214,7 @@ pub struct PartIn {
 async fn get_segment(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    Path((stream, epoch, seq)): Path<(String, String, String)>,
+    PathParts((stream, epoch, seq)): PathParts<(String, String, String)>,
     Query(asked): Query<PartIn>,
 ) -> Result<Response, Problem> {
     let receipt = asked.part.as_deref() == Some("receipt");
@@ -268,7 +268,7 @@ fn segment_of(cx: &mut ReadCx<'_>, (stream, place): &Place) -> Result<sql::Kept,
 async fn get_fork(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    Path((stream, hash)): Path<(String, String)>,
+    PathParts((stream, hash)): PathParts<(String, String)>,
 ) -> Result<Response, Problem> {
     let bytes = unhex(&hash).ok_or_else(|| Problem::not_found("There is no such fork."))?;
     let query = (read_stream(&stream)?, bytes);
@@ -436,7 +436,7 @@ enum DecisionWord {
 async fn post_decision(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    Path((stream, epoch)): Path<(String, String)>,
+    PathParts((stream, epoch)): PathParts<(String, String)>,
     body: JsonBody<DecisionIn>,
 ) -> Result<Json<Vec<DisputeOut>>, Problem> {
     let stream = read_stream(&stream)?;
@@ -473,7 +473,7 @@ pub struct ProvedOut {
 async fn post_receipt(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    Path(stream): Path<String>,
+    PathParam(stream): PathParam<String>,
     RawBody(body): RawBody,
 ) -> Result<Json<ProvedOut>, Problem> {
     let command = ProveRestore::new(read_stream(&stream)?, body.to_vec());

@@ -419,8 +419,12 @@ async fn post_plan(State(app): State<Arc<App>>, seller: Asks, RawBody(body): Raw
     let mut plan: Map<String, Value> = root(&body, "plan")?;
     let charges = plan.get_mut("charges").and_then(Value::as_array_mut);
     for charge in charges.into_iter().flatten() {
-        let given = charge["billable_metric_id"].as_str().unwrap_or("");
-        charge["billable_metric_id"] = meter_of(given).into();
+        // What is no object is refused below.
+        if let Value::Object(charge) = charge {
+            let given = charge.get("billable_metric_id").and_then(Value::as_str);
+            let meter = meter_of(given.unwrap_or(""));
+            charge.insert("billable_metric_id".to_owned(), meter.into());
+        }
     }
     let text = Value::Object(plan.clone()).to_string();
     metrics_of_plan(&text).map_err(|name| field(name, "value_is_invalid"))?;

@@ -13,9 +13,9 @@ use super::question::{QuestionIn, csv, csv_field};
 use super::{Seller, read_event, rfc3339};
 use crate::app::App;
 use crate::problem::Problem;
-use crate::wire::{JsonBody, PathParam, Query};
+use crate::wire::{JsonBody, PathParam, PathParts, Query};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -225,12 +225,10 @@ async fn answer(
 }
 
 /// Ask a meter. As `text/csv` when `Accept` says so.
-///
-/// Parameters: `from`, `to`, `windowSize`, `windowTimeZone`, `subject` (repeat), `groupBy`
-/// (repeat), `filterGroupBy[name]` (repeat), `percentile`, `fill`.
 #[utoipa::path(get, path = "/v1/meters/{meter}/usage", tag = "usage",
-    params(("meter" = String, Path, description = "slug or mtr_…")),
-    responses((status = 200, body = UsageOut), (status = 400), (status = 401), (status = 404)))]
+    params(("meter" = String, Path, description = "slug or mtr_…"), QuestionIn),
+    responses((status = 200, content((UsageOut = "application/json"), (String = "text/csv"))),
+        (status = 400), (status = 401), (status = 404)))]
 async fn get_usage(
     State(app): State<Arc<App>>,
     seller: Seller,
@@ -245,7 +243,8 @@ async fn get_usage(
 /// Ask a meter, with the parameters as JSON.
 #[utoipa::path(post, path = "/v1/meters/{meter}/usage", tag = "usage", request_body = QuestionIn,
     params(("meter" = String, Path, description = "slug or mtr_…")),
-    responses((status = 200, body = UsageOut), (status = 400), (status = 401), (status = 404)))]
+    responses((status = 200, content((UsageOut = "application/json"), (String = "text/csv"))),
+        (status = 400), (status = 401), (status = 404)))]
 async fn post_usage(
     State(app): State<Arc<App>>,
     seller: Seller,
@@ -269,7 +268,7 @@ pub struct ValuesOut {
 async fn get_values(
     State(app): State<Arc<App>>,
     seller: Seller,
-    Path((meter, name)): Path<(String, String)>,
+    PathParts((meter, name)): PathParts<(String, String)>,
 ) -> Result<Json<ValuesOut>, Problem> {
     let query = GroupValues {
         seller: seller.id,
@@ -427,7 +426,7 @@ pub struct EventOut {
     /// When it happened, in milliseconds.
     time: i64,
     ingested_at: i64,
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     data: Option<Box<RawValue>>,
     /// Why a meter could not count it.
     problem: Option<String>,
@@ -482,7 +481,8 @@ fn events_csv(rows: &[EventRow]) -> String {
 
 /// List stored events. As `text/csv` when `Accept` says so.
 #[utoipa::path(get, path = "/v1/events", tag = "usage", params(EventsQueryIn),
-    responses((status = 200, body = EventListOut), (status = 401)))]
+    responses((status = 200, content((EventListOut = "application/json"), (String = "text/csv"))),
+        (status = 401)))]
 async fn get_events(
     State(app): State<Arc<App>>,
     seller: Seller,

@@ -17,9 +17,9 @@ use super::question::{QuestionIn, csv, instant};
 use super::{Seller, read_event, rfc3339};
 use crate::app::App;
 use crate::problem::Problem;
-use crate::wire::{JsonBody, PathParam, Query, RawBody};
+use crate::wire::{JsonBody, PathParam, PathParts, Query, RawBody};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -271,8 +271,8 @@ pub struct OpenMeterUsageOut {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OpenMeterRowOut {
-    /// A number, written with all its digits.
-    #[schema(value_type = Object)]
+    /// Written with all its digits.
+    #[schema(value_type = f64)]
     value: Box<RawValue>,
     window_start: String,
     window_end: String,
@@ -319,9 +319,9 @@ async fn answer(
 
 /// OpenMeter: ask a meter.
 #[utoipa::path(get, path = "/api/v1/meters/{meter}/query", tag = "openmeter",
-    params(("meter" = String, Path)),
-    responses((status = 200, body = OpenMeterUsageOut), (status = 400), (status = 401),
-        (status = 404)))]
+    params(("meter" = String, Path), QuestionIn),
+    responses((status = 200, content((OpenMeterUsageOut = "application/json"),
+        (String = "text/csv"))), (status = 400), (status = 401), (status = 404)))]
 async fn get_query(
     State(app): State<Arc<App>>,
     seller: Seller,
@@ -336,8 +336,8 @@ async fn get_query(
 /// OpenMeter: ask a meter, with the parameters as JSON.
 #[utoipa::path(post, path = "/api/v1/meters/{meter}/query", tag = "openmeter",
     params(("meter" = String, Path)), request_body = QuestionIn,
-    responses((status = 200, body = OpenMeterUsageOut), (status = 400), (status = 401),
-        (status = 404)))]
+    responses((status = 200, content((OpenMeterUsageOut = "application/json"),
+        (String = "text/csv"))), (status = 400), (status = 401), (status = 404)))]
 async fn post_query(
     State(app): State<Arc<App>>,
     seller: Seller,
@@ -380,7 +380,7 @@ async fn get_subjects(
 async fn get_values(
     State(app): State<Arc<App>>,
     seller: Seller,
-    Path((meter, name)): Path<(String, String)>,
+    PathParts((meter, name)): PathParts<(String, String)>,
 ) -> Result<Json<Vec<String>>, Problem> {
     values(&app, seller, (meter, Some(name))).await
 }
@@ -402,7 +402,6 @@ pub struct OpenMeterEventsIn {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OpenMeterEventOut {
-    #[schema(value_type = Object)]
     event: CloudEventOut,
     #[serde(skip_serializing_if = "Option::is_none")]
     validation_error: Option<String>,
@@ -420,7 +419,7 @@ pub struct CloudEventOut {
     kind: String,
     subject: String,
     time: String,
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     data: Option<Box<RawValue>>,
 }
 

@@ -10,8 +10,11 @@ use mintreu::id::AccountId;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is asked, as JSON.
-#[derive(Debug, Default, Clone, Deserialize, serde::Serialize, utoipa::ToSchema)]
+/// What is asked: as JSON, or in a query string, where lists are repeated.
+#[derive(
+    Debug, Default, Clone, Deserialize, serde::Serialize, utoipa::ToSchema, utoipa::IntoParams,
+)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", default)]
 pub struct QuestionIn {
     /// RFC 3339, or milliseconds since 1970.
@@ -24,7 +27,9 @@ pub struct QuestionIn {
     pub window_time_zone: Option<String>,
     /// At most 100.
     pub subject: Option<Vec<String>>,
-    /// A property's name and the values that count.
+    /// A property's name and the values that count; `filterGroupBy[model]=a` in a query string,
+    /// where it may be repeated.
+    #[param(style = DeepObject, explode, value_type = Option<BTreeMap<String, String>>)]
     pub filter_group_by: Option<BTreeMap<String, OneOrMany>>,
     /// Names of properties, or `subject`.
     pub group_by: Option<Vec<String>>,
