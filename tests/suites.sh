@@ -159,8 +159,14 @@ foreign_sources() {
     "$CARGO_TARGET_DIR/debug/libmintreu_uniffi.so" -l "$1" --no-format -o "$WORK/$1"
 }
 
+# The server's and the example's programs, with the crates that the Rust suite has built already.
+programs() {
+  # The example is there for its features alone: tests and examples are built with others.
+  cargo build -q --locked --workspace --bin mintreu --bin air_gapped --example write-vectors
+}
+
 suite_clients() {
-  cargo build -q --locked -p mintreu-server -p mintreu-examples --bin mintreu --bin air_gapped
+  programs
   python_package
   node_package
   export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu NODE_PATH=$WORK/node_modules
@@ -170,20 +176,20 @@ suite_clients() {
 
 # Schemathesis asks every route of the description, as each role of a demo.
 suite_openapi() {
-  cargo build -q --locked -p mintreu-server --bin mintreu
+  programs
   MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu \
     "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/openapi
 }
 
 suite_web() {
   # The pages' verifier is part of releases; here it is built too.
-  MINTREU_VERIFIER=1 cargo build -q --locked -p mintreu-server --bin mintreu
+  MINTREU_VERIFIER=1 programs
   export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu NODE_TOOLS
   node --test --test-reporter=spec --test-concurrency=1 tests/web/*.test.mjs
 }
 
 suite_journey() {
-  cargo build -q --locked -p mintreu-server --bin mintreu
+  programs
   python_package
   node_package
   wasm_package
@@ -194,7 +200,7 @@ suite_journey() {
 
 # Today's metering clients and ours under the same faults; a soak runs every client under each.
 suite_faults() {
-  cargo build -q --locked -p mintreu-server --bin mintreu
+  programs
   python_package
   node_package
   export MINTREU_BIN=$CARGO_TARGET_DIR/debug/mintreu NODE_TOOLS NODE_PATH=$WORK/node_modules

@@ -43,6 +43,7 @@ mod metering_evidence;
 mod metering_segments;
 mod metering_units;
 mod shop;
+mod risk;
 mod secrets;
 mod secrets_kept;
 mod serve_loop;

@@ -145,12 +145,13 @@ async fn become_a_seller(browser: &Browser) {
 }
 
 /// Every page of the owner's, and what the forms on them are sent to.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "/owner",
     "/owner/ledger",
     "/owner/ledger/entries?of=ord_nothing",
     "/owner/payouts",
     "/owner/disputes",
+    "/owner/risk",
     "/owner/fees",
     "/owner/taxes",
 ];
@@ -181,6 +182,7 @@ async fn the_owner_s_pages_are_there_for_the_owner_alone() {
             assert!(text.contains("href=\"/owner\""), "{path}");
         }
         owner_sets_a_rule(&owner).await;
+        owner_writes_a_risk_rule(&owner).await;
         earn(test, "a sale", seller(1), Money::new(100, Currency::EUR)).await;
         owner_looks_at_a_transaction(&owner).await;
         let (status, to, _) = send(&owner, "/owner/payouts", "/owner/payouts/start", &[]).await;
@@ -190,6 +192,56 @@ async fn the_owner_s_pages_are_there_for_the_owner_alone() {
         server.stop().await;
     })
     .await;
+}
+
+/// A rule of risk is looked at before it is kept, and an entry is taken back by one click.
+async fn owner_writes_a_risk_rule(owner: &Browser) {
+    let at = "/owner/risk";
+    let form = |act, threshold| {
+        [
+            ("act", act),
+            ("name", "Every second one"),
+            ("counts", "attempts"),
+            ("by", "buyer"),
+            ("window", "30"),
+            ("unit", "days"),
+            ("threshold", threshold),
+            ("action", "review"),
+            ("mode", "shadow"),
+        ]
+    };
+    let rules = "/owner/risk/rules";
+    let (status, _, body) = send(owner, at, rules, &form("look", "0")).await;
+    assert_eq!(status.as_u16(), 422, "{body}");
+    assert!(body.contains("threshold-error") && body.contains("Every second one"));
+    let (status, _, body) = send(owner, at, rules, &form("look", "2")).await;
+    assert_eq!(status.as_u16(), 200, "{body}");
+    assert!(body.contains("id=\"trial\""), "{body}");
+    assert!(!page(owner, at).await.contains("Every second one"));
+    let (status, to, _) = send(owner, at, rules, &form("keep", "2")).await;
+    assert_eq!(
+        (status.as_u16(), to.as_str()),
+        (303, "/owner/risk?saved=1#rules")
+    );
+    assert!(page(owner, at).await.contains("Every second one"));
+    let entry = [
+        ("side", "block"),
+        ("kind", "domain"),
+        ("value", "bad.example"),
+        ("days", "7"),
+        ("entry_reason", "seen before"),
+    ];
+    let (status, ..) = send(owner, at, "/owner/risk/entries", &entry).await;
+    assert_eq!(status.as_u16(), 303);
+    let listed = page(owner, at).await;
+    let lift = listed
+        .split("action=\"")
+        .find(|part| part.contains("Take back bad.example"));
+    let lift = lift.and_then(|part| part.split('"').next());
+    let lift = lift.expect("a button that takes it back").to_owned();
+    let (status, ..) = send(owner, at, &lift, &[]).await;
+    assert_eq!(status.as_u16(), 303);
+    assert!(!page(owner, at).await.contains("Take back bad.example"));
 }
 
 async fn owner_sets_a_rule(owner: &Browser) {

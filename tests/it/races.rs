@@ -41,7 +41,7 @@ const CROWD: usize = 8;
 const PATIENCE: usize = 50;
 
 /// What each of a crowd came to; none begins before all are there.
-async fn at_once<F>(crowd: usize, one: impl Fn(usize) -> F) -> Vec<F::Output>
+pub async fn at_once<F>(crowd: usize, one: impl Fn(usize) -> F) -> Vec<F::Output>
 where
     F: Future<Output: Send> + Send + 'static,
 {
@@ -62,7 +62,7 @@ where
 }
 
 /// POST of JSON; a store that is too busy says so and has done nothing, so that it is asked again.
-async fn insist(guest: &Browser, path: &str, body: &Value) -> (u16, Value) {
+pub async fn insist(guest: &Browser, path: &str, body: &Value) -> (u16, Value) {
     for _ in 0..PATIENCE {
         let (status, answer) = guest.post_json(path, body).await;
         if status != 503 {
@@ -73,7 +73,7 @@ async fn insist(guest: &Browser, path: &str, body: &Value) -> (u16, Value) {
 }
 
 /// How many of the answers have this status; all others must be the problem `code`.
-fn won(answers: &[(u16, Value)], status: u16, code: &str) -> usize {
+pub fn won(answers: &[(u16, Value)], status: u16, code: &str) -> usize {
     let lost = |one: &&(u16, Value)| one.0 != status;
     for (_, problem) in answers.iter().filter(lost) {
         assert_eq!(problem["code"], code, "{problem}");

@@ -88,7 +88,7 @@ async fn of_a_guest(test: &TestApp, guest: &Browser) -> (&'static str, String) {
 }
 
 /// The database as a backup has it: bytes of files, or rows as PostgreSQL writes them.
-async fn copied(test: &TestApp) -> Vec<Vec<u8>> {
+pub async fn copied(test: &TestApp) -> Vec<Vec<u8>> {
     if test.engine() == Engine::Sqlite {
         let copy = test.backup();
         let files = std::fs::read_dir(copy.path()).expect("a folder");
@@ -121,7 +121,7 @@ fn dump(tx: &mut dyn Tx) -> Result<Vec<Vec<u8>>, StoreError> {
 }
 
 /// Whether a text is in there, as it is or as PostgreSQL writes bytes.
-fn holds(copy: &[Vec<u8>], text: &str) -> bool {
+pub fn holds(copy: &[Vec<u8>], text: &str) -> bool {
     let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
     let wanted = [text.as_bytes(), hex.as_bytes()];
     let within = |part: &Vec<u8>, wanted: &[u8]| part.windows(wanted.len()).any(|at| at == wanted);

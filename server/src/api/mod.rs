@@ -19,7 +19,7 @@ pub use visit::{Visits, visit};
 use crate::app::App;
 use crate::domains::{
     access, accounts, affiliates, billing, bundles, carts, catalog, fees, fulfilment, invoicing,
-    ledger, licensing, metering, meters, orders, payments, payouts, promotions, refunds,
+    ledger, licensing, metering, meters, orders, payments, payouts, promotions, refunds, risk,
     subscriptions, taxes, transparency, webhooks,
 };
 use crate::problem::Problem;
@@ -61,6 +61,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(payouts::http::routes())
         .merge(subscriptions::http::routes())
         .merge(refunds::http::routes())
+        .merge(risk::http::routes())
         .merge(taxes::http::routes())
         .merge(transparency::http::routes())
         .merge(webhooks::http::routes())

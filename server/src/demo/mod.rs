@@ -9,6 +9,7 @@
 //! * Nothing here reaches the database but through a use case.
 //! * Only `mintreu demo` and tests call it: everybody knows the password.
 
+mod guard;
 mod measure;
 mod season;
 mod trade;
@@ -41,6 +42,7 @@ use crate::domains::meters::MeterError;
 use crate::domains::payouts::PayoutError;
 use crate::domains::promotions::PromotionError;
 use crate::domains::refunds::RefundError;
+use crate::domains::risk::RiskError;
 use crate::domains::subscriptions::SubscriptionError;
 use crate::domains::tenants;
 use crate::gateways::sandbox::ops::SandboxError;
@@ -156,6 +158,9 @@ pub enum SeedError {
     /// A refund was refused.
     #[error(transparent)]
     Refund(#[from] RefundError),
+    /// Risk.
+    #[error(transparent)]
+    Risk(#[from] RiskError),
     /// A payout's account was refused.
     #[error(transparent)]
     Payout(#[from] PayoutError),
@@ -266,6 +271,8 @@ fn open_doors(cx: &mut Cx<'_>, command: &OpenDoors) -> Result<Option<People>, Se
             let token = make_admin_link(cx, &MakeAdminLink)?;
             let caller = signed_in(cx, account, &[Role::Customer]);
             use_admin_link(&mut acting(cx, &caller), &UseAdminLink { token })?;
+            let owner = signed_in(cx, account, &[Role::Customer, Role::Admin]);
+            guard::rules(&mut acting(cx, &owner))?;
         }
     }
     Ok(Some(people))

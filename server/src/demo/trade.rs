@@ -10,7 +10,9 @@ use crate::caller::Caller;
 use crate::domains::billing::{BillNow, bill_now};
 use crate::domains::catalog::model::PriceModel;
 use crate::domains::catalog::ops::{ProductAt, product_at};
-use crate::domains::fulfilment::{Item, Purchase, Started, ViewOrder, Wanted, order_page, start};
+use crate::domains::fulfilment::{
+    Item, Network, Purchase, Started, ViewOrder, Wanted, order_page, start,
+};
 use crate::domains::ledger::Traffic;
 use crate::domains::licensing::{
     Activate, AskTime, License, TrustText, activate, answer_time, trust,
@@ -120,7 +122,10 @@ async fn buy(app: &App, caller: &Caller, slug: &str) -> Result<Started, SeedErro
         },
         seen: price.amount,
         email: None,
-        network: None,
+        network: Some(Network {
+            country: None,
+            address: Some("198.51.100.7".to_owned()),
+        }),
         traffic: Traffic::Marketplace,
         provider: None,
     };

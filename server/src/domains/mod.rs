@@ -15,6 +15,7 @@ pub mod metering;
 pub mod licensing;
 pub mod transparency;
 pub mod invoicing;
+pub mod risk;
 pub mod affiliates;
 pub mod promotions;
 pub mod fees;

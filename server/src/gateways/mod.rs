@@ -39,6 +39,8 @@ pub struct SessionRequest {
     pub description: String,
     /// Where the buyer goes afterwards.
     pub return_url: String,
+    /// Whether the provider shall ask for a proof (3-D Secure) whatever was paid with.
+    pub strong: bool,
 }
 
 /// A page where the buyer pays.

@@ -43,6 +43,7 @@ const ENGLISH: &[(&str, &str)] = &[
     ("gifts", include_str!("../../locales/en/gifts.ftl")),
     ("mail", include_str!("../../locales/en/mail.ftl")),
     ("owner", include_str!("../../locales/en/owner.ftl")),
+    ("risk", include_str!("../../locales/en/risk.ftl")),
     ("facts", include_str!("../../locales/en/facts.ftl")),
     ("sandbox", include_str!("../../locales/en/sandbox.ftl")),
     ("tax", include_str!("../../locales/en/tax.ftl")),

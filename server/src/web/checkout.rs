@@ -16,6 +16,7 @@ use crate::domains::fulfilment::flow::{self, Bid, Started};
 use crate::domains::fulfilment::{Figure, FulfilmentError, Item, Promise, Quoted, Wanted};
 use crate::domains::ledger::Traffic;
 use crate::domains::orders::{MAX_QUANTITY, OrderError};
+use crate::domains::risk::RiskError;
 use crate::domains::taxes::TaxError;
 use crate::domains::taxes::places::COUNTRIES;
 use crate::problem::Problem;
@@ -360,7 +361,7 @@ async fn bid(ask: &Ask, basket: &Basket, form: &BuyForm) -> Answer {
     let bid = Bid {
         promise: promise.clone(),
         email: (!ask.visitor.is_signed_in()).then(|| form.email.trim().to_owned()),
-        network: ask.visitor.country.clone(),
+        network: Some((&ask.visitor).into()),
         traffic: match form.from.as_str() {
             "seller" => Traffic::Seller,
             _ => Traffic::Marketplace,
@@ -418,6 +419,14 @@ fn explained(
             wrong.over = Some(page.say("checkout-own"));
             Ok((422, wrong))
         }
+        FulfilmentError::Risk(RiskError::Refused(decision)) => {
+            wrong.over = Some(page.say_one("risk-refused", "number", decision.id.to_string()));
+            Ok((403, wrong))
+        }
+        FulfilmentError::Risk(RiskError::SignIn(_)) => {
+            wrong.over = Some(page.say("risk-sign-in"));
+            Ok((403, wrong))
+        }
         FulfilmentError::Order(OrderError::CountryNotServed(_)) => {
             wrong.over = Some(page.say("checkout-country-wrong"));
             Ok((422, wrong))
@@ -463,6 +472,12 @@ pub async fn retry(
     let Query(token) = token?;
     let missing = || Problem::not_found("There is no such order.");
     let order = OrderId::parse(&id).map_err(|_| missing())?;
-    let started = flow::pay_again(&ask.app, &ask.visitor.caller, order, token.t).await?;
+    let started = flow::pay_again(
+        &ask.app,
+        &ask.visitor.caller,
+        (order, token.t),
+        Some((&ask.visitor).into()),
+    )
+    .await?;
     go_to(&next_of(&started))
 }

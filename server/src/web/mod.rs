@@ -185,6 +185,15 @@ fn owner_pages() -> Router<Arc<App>> {
             "/owner/disputes/{id}",
             get(owner::disputes::show).post(owner::disputes::decide_one),
         )
+        .route("/owner/risk", get(owner::risk::show))
+        .route("/owner/risk/rules", post(owner::risk::set_rule))
+        .route(
+            "/owner/risk/rules/{id}/delete",
+            post(owner::risk::drop_rule),
+        )
+        .route("/owner/risk/entries", post(owner::risk::set_entry))
+        .route("/owner/risk/entries/{id}/lift", post(owner::risk::lift))
+        .route("/owner/risk/reviews/{id}", post(owner::risk::decide))
         .route("/owner/fees", get(owner::fees::show).post(owner::fees::set))
         .route("/owner/fees/disputes", post(owner::fees::set_dispute))
 }

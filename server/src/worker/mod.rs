@@ -18,7 +18,7 @@ use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
 use crate::domains::licensing::{self, batches};
 use crate::domains::{
-    billing, carts, fulfilment, gifts, invoicing, ledger, payments, payouts, refunds,
+    billing, carts, fulfilment, gifts, invoicing, ledger, payments, payouts, refunds, risk,
     subscriptions, transparency, webhooks,
 };
 use crate::events::{self, Event};
@@ -78,6 +78,7 @@ pub fn table() -> Table {
         .job(subscriptions::CHECK_JOB, subscriptions::check_expired)
         .job(subscriptions::REMIND_JOB, subscriptions::send_reminder)
         .network(subscriptions::CHARGE_JOB, subscriptions::charge)
+        .job(risk::FORGET_JOB, risk::forget)
         .network(refunds::SEND_JOB, refunds::send_refund)
         .network(notify::MAIL_JOB, notify::send_mail)
         .job(sandbox::objects::FOLLOW_UP_JOB, sandbox::objects::follow_up)
@@ -278,6 +279,7 @@ fn sweep(cx: &mut Cx<'_>, _: &Sweep) -> Result<(), JobError> {
     let before = cx.now.plus_ms(-KEYS_LIVE_DAYS * DAY_MS);
     crate::app::sql::forget_keys(cx, before)?;
     webhooks::plan_forget(cx)?;
+    risk::plan_forget(cx)?;
     Ok(plan_sweep(cx)?)
 }
 

@@ -33,6 +33,7 @@ mod sql;
 pub mod tokens;
 
 use crate::store::{StoreError, Tx};
+use mintreu::Timestamp;
 use mintreu::id::{AccountId, PriceId, ProductId, TenantId};
 
 pub use model::{
@@ -106,6 +107,15 @@ pub fn seller(
 /// Whether that account has a shop.
 pub fn has_shop(tx: &mut dyn Tx, tenant: TenantId, account: AccountId) -> Result<bool, StoreError> {
     Ok(sql::sellers::by_account(tx, tenant, account)?.is_some())
+}
+
+/// When that account opened its shop; `None` when it has none.
+pub fn shop_opened_at(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    account: AccountId,
+) -> Result<Option<Timestamp>, StoreError> {
+    sql::sellers::opened_at(tx, tenant, account)
 }
 
 /// Whether there is a category at that path.

@@ -1,7 +1,8 @@
 //! Checkout: from a price that somebody saw to an order that awaits its payment.
 
-use super::model::FulfilmentError;
+use super::model::{FulfilmentError, Network};
 use super::quote::{Basis, Wanted, givable, known_buyer, price};
+use super::risk_asked;
 use super::settle::{Cause, fulfil};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
@@ -13,6 +14,7 @@ use crate::domains::orders::{
 };
 use crate::domains::payments::{self, NewPayment, Payable};
 use crate::domains::promotions::{self, Discount, PromotionError, Taken};
+use crate::domains::risk;
 use crate::domains::subscriptions;
 use crate::domains::taxes::{Evidence, Tax};
 use mintreu::Money;
@@ -35,8 +37,8 @@ pub struct Checkout {
     pub provider: String,
     /// What the house takes.
     pub basis: Basis,
-    /// The country of the network that the buyer came from, if it is known.
-    pub network: Option<String>,
+    /// Where the request came from, if it is known.
+    pub network: Option<Network>,
 }
 
 impl Command for Checkout {
@@ -50,7 +52,10 @@ impl Command for Checkout {
 
     fn contention_keys(&self) -> Vec<String> {
         let codes = self.wanted.codes.iter();
-        codes.map(|code| promotions::contention_key(code)).collect()
+        let codes = codes.map(|code| promotions::contention_key(code));
+        codes
+            .chain(risk_asked::contention_key(self.network.as_ref()))
+            .collect()
     }
 }
 
@@ -78,9 +83,13 @@ pub fn checkout(cx: &mut Cx<'_>, cmd: &Checkout) -> Result<CheckoutPlaced, Fulfi
     let place = Place {
         evidence: Evidence {
             buyer: cmd.wanted.buyer()?,
-            network: cmd.network.clone(),
+            network: cmd
+                .network
+                .as_ref()
+                .and_then(|network| network.country.clone()),
             method: None,
         },
+        network: cmd.network.as_ref(),
         tax: quoted.tax,
         lines: quoted.lines,
         given: &quoted.given,
@@ -100,6 +109,8 @@ pub(super) struct Place<'a> {
     /// What each line bears, and where its buyer is.
     pub tax: Tax,
     pub evidence: Evidence,
+    /// Where the request came from.
+    pub network: Option<&'a Network>,
     /// What codes do to each line.
     pub given: &'a [Option<Discount>],
     pub seen: Money,
@@ -111,11 +122,14 @@ pub(super) struct Place<'a> {
     pub gift: Option<&'a NewGift>,
 }
 
-/// Places what was priced, takes its discounts' units, and expects the payment.
+/// Places what was priced, takes its discounts' units, and expects the payment. Risk is asked first:
+/// what it refuses places nothing.
 pub(super) fn place_priced(
     cx: &mut Cx<'_>,
     place: Place<'_>,
 ) -> Result<CheckoutPlaced, FulfilmentError> {
+    let asked = risk_asked::checkout(cx, &place)?;
+    let decision = risk_asked::ask(cx, &asked)?;
     let guest = || Buyer::Guest(place.email.unwrap_or_default().trim().to_owned());
     let new = PlaceOrder {
         lines: place.lines,
@@ -141,6 +155,7 @@ pub(super) fn place_priced(
         gifts::keep(cx, order.id, gift)?;
     }
     keep_brought(cx, &order, &new)?;
+    risk::keep(cx, &asked, (&decision, order.id))?;
     let payment = if order.total.minor() == 0 {
         fulfil(cx, &mut order, Cause::Free)?;
         None
@@ -209,6 +224,8 @@ pub struct RetryPayment {
     pub token: Option<String>,
     /// Whose page takes the money.
     pub provider: String,
+    /// Where the request came from, if it is known.
+    pub network: Option<Network>,
 }
 
 impl Command for RetryPayment {
@@ -218,9 +235,15 @@ impl Command for RetryPayment {
     fn subject(&self) -> Option<String> {
         Some(self.order.to_string())
     }
+
+    fn contention_keys(&self) -> Vec<String> {
+        let network = risk_asked::contention_key(self.network.as_ref());
+        network.into_iter().collect()
+    }
 }
 
-/// The payment to open a page for: the open attempt, or a new one after a failure.
+/// The payment to open a page for: the open attempt, or a new one after a failure, which risk is
+/// asked about again.
 pub fn retry_payment(
     cx: &mut Cx<'_>,
     cmd: &RetryPayment,
@@ -232,7 +255,11 @@ pub fn retry_payment(
             open.ok_or(OrderError::WrongState(order.state))?
         }
         OrderState::Failed => {
+            let (buyer, mail) = risk_asked::buyer_of(cx, &order)?;
+            let asked = risk_asked::payment(cx, &order, (&buyer, mail), cmd.network.as_ref());
+            let decision = risk_asked::ask(cx, &asked)?;
             orders::apply(cx, &mut order, OrderEvent::PaymentRetried)?;
+            risk::keep(cx, &asked, (&decision, order.id))?;
             payments::expect(cx, &new_payment(&order, &cmd.provider))?
         }
         other => return Err(OrderError::WrongState(other).into()),

@@ -2,9 +2,10 @@
 
 use super::checkout::{CheckoutPlaced, Place, place_priced};
 use super::consent::{self, ConsentKind};
-use super::model::FulfilmentError;
+use super::model::{FulfilmentError, Network};
 use super::promise::Promise;
 use super::quote::{Basis, givable, known_buyer, price};
+use super::risk_asked;
 use super::sql;
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
@@ -27,8 +28,8 @@ pub struct Confirm {
     pub provider: String,
     /// What the house takes.
     pub basis: Basis,
-    /// The country of the network that the buyer came from, if it is known.
-    pub network: Option<String>,
+    /// Where the request came from, if it is known.
+    pub network: Option<Network>,
     /// The cart that was quoted: it ends with the order.
     pub cart: Option<Owner>,
     /// Whether the buyer agreed to lose the right to withdraw, where that is asked.
@@ -48,6 +49,7 @@ impl Command for Confirm {
         let codes = self.promise.codes().iter();
         let mut keys: Vec<_> = codes.map(|code| promotions::contention_key(code)).collect();
         keys.push(format!("fulfilment.quote:{}", encode(&half)));
+        keys.extend(risk_asked::contention_key(self.network.as_ref()));
         keys
     }
 }
@@ -78,9 +80,13 @@ pub fn confirm(cx: &mut Cx<'_>, cmd: &Confirm) -> Result<CheckoutPlaced, Fulfilm
     let place = Place {
         evidence: Evidence {
             buyer: wanted.buyer()?,
-            network: cmd.network.clone(),
+            network: cmd
+                .network
+                .as_ref()
+                .and_then(|network| network.country.clone()),
             method: None,
         },
+        network: cmd.network.as_ref(),
         tax: quoted.tax,
         lines: quoted.lines,
         given: &quoted.given,

@@ -6,7 +6,7 @@
 use super::checkout::{Checkout, CheckoutPlaced, RetryPayment, checkout, retry_payment};
 use super::confirm::{Confirm, confirm};
 use super::example::AskExample;
-use super::model::FulfilmentError;
+use super::model::{FulfilmentError, Network};
 use super::pay::{PayInvoice, pay_invoice};
 use super::promise::Promise;
 use super::quote::{AskQuote, Basis, Quoted, Wanted, quote};
@@ -18,6 +18,7 @@ use crate::domains::gifts::NewGift;
 use crate::domains::ledger::{Split, Traffic};
 use crate::domains::orders::{self, AccessToken, OrderError};
 use crate::domains::payments::{self, AttachSession, Payment, PaymentError, attach_session};
+use crate::domains::risk::{self, NoteRefusal};
 use crate::domains::taxes;
 use crate::gateways::{self, SessionRequest};
 use crate::limits::Rate;
@@ -34,8 +35,8 @@ pub struct Purchase {
     pub seen: Money,
     /// A guest's address.
     pub email: Option<String>,
-    /// The country of the network that the buyer came from, if it is known.
-    pub network: Option<String>,
+    /// Where the request came from, if it is known.
+    pub network: Option<Network>,
     /// Who found the buyer.
     pub traffic: Traffic,
     /// Whose page takes the money; `None` for the shop's usual one.
@@ -95,9 +96,10 @@ pub async fn start(
         network: purchase.network,
     };
     let placed = match idempotency {
-        Some(key) => app.transact_once(caller, key, command, checkout).await?,
-        None => app.transact(caller, command, checkout).await?,
+        Some(key) => app.transact_once(caller, key, command, checkout).await,
+        None => app.transact(caller, command, checkout).await,
     };
+    let placed = noted(app, caller, placed).await?;
     started(app, caller, &placed).await
 }
 
@@ -181,8 +183,8 @@ pub struct Bid {
     pub promise: Promise,
     /// A guest's address.
     pub email: Option<String>,
-    /// The country of the network that the buyer came from, if it is known.
-    pub network: Option<String>,
+    /// Where the request came from, if it is known.
+    pub network: Option<Network>,
     /// Who found the buyer.
     pub traffic: Traffic,
     /// Whose page takes the money; `None` for the shop's usual one.
@@ -215,7 +217,8 @@ pub async fn confirm_quote(
         waived: bid.waived,
         gift: bid.gift,
     };
-    let placed = app.transact(caller, command, confirm).await?;
+    let placed = app.transact(caller, command, confirm).await;
+    let placed = noted(app, caller, placed).await?;
     started(app, caller, &placed).await
 }
 
@@ -261,16 +264,36 @@ pub async fn example(
 pub async fn pay_again(
     app: &App,
     caller: &Caller,
-    order: OrderId,
-    token: Option<String>,
+    (order, token): (OrderId, Option<String>),
+    network: Option<Network>,
 ) -> Result<Started, FulfilmentError> {
     let command = RetryPayment {
         order,
         token,
         provider: provider(app, None)?,
+        network,
     };
-    let placed = app.transact(caller, command, retry_payment).await?;
+    let placed = app.transact(caller, command, retry_payment).await;
+    let placed = noted(app, caller, placed).await?;
     started(app, caller, &placed).await
+}
+
+/// What was refused is written down once its own transaction is undone.
+async fn noted(
+    app: &App,
+    caller: &Caller,
+    placed: Result<CheckoutPlaced, FulfilmentError>,
+) -> Result<CheckoutPlaced, FulfilmentError> {
+    if let Err(FulfilmentError::Risk(error)) = &placed
+        && let Some(decision) = error.decision()
+    {
+        let note = NoteRefusal {
+            decision: decision.clone(),
+        };
+        let house = Caller::system(caller.tenant);
+        app.transact(&house, note, risk::note_refusal).await?;
+    }
+    placed
 }
 
 async fn started(
@@ -292,6 +315,7 @@ async fn started(
         let title = app.read(&house, order, title_of).await?;
         let opening = Opening {
             order: Some(order),
+            strong: app.read(&house, order, risk::is_challenged).await?,
             title,
             path: started.order_path(),
         };
@@ -317,6 +341,7 @@ pub async fn pay_usage(
     let (payment, title) = app.transact(caller, command, pay_invoice).await?;
     let opening = Opening {
         order: None,
+        strong: false,
         title,
         path: format!("/invoices/{invoice}{query}"),
     };
@@ -327,6 +352,8 @@ pub async fn pay_usage(
 struct Opening {
     /// The order that waits, when it is one's.
     order: Option<OrderId>,
+    /// Whether the provider shall ask for a proof whatever was paid with.
+    strong: bool,
     /// What the buyer reads.
     title: String,
     /// Behind this server's own address.
@@ -365,6 +392,7 @@ async fn open_page(
         payment: id,
         amount: payment.amount,
         description: opening.title,
+        strong: opening.strong,
         return_url: format!("{base}{}", opening.path),
     };
     let session = gateway.create_session(app, &request).await;

@@ -3,11 +3,12 @@
 mod gifts;
 mod papers;
 mod quotes;
+mod reviews;
 
 use self::gifts::{GiftIn, GiftOut, gift_out};
 use super::{
-    ClaimOrder, Consent, FulfilmentError, Item, OrderPage, Purchase, Started, ViewOrder, Wanted,
-    claim, limit_confirms, order_page, pay_again, pay_usage, start, whereabouts,
+    ClaimOrder, Consent, FulfilmentError, Item, Network, OrderPage, Purchase, Started, ViewOrder,
+    Wanted, claim, limit_confirms, order_page, pay_again, pay_usage, start, whereabouts,
 };
 use crate::app::App;
 use crate::domains::ledger::Traffic;
@@ -36,6 +37,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(gifts::routes())
         .merge(papers::routes())
         .merge(quotes::routes())
+        .merge(reviews::routes())
         .routes(routes!(list_orders))
         .routes(routes!(show_order))
         .routes(routes!(pay_order))
@@ -60,6 +62,7 @@ impl From<FulfilmentError> for Problem {
             E::Promotion(error) => error.into(),
             E::Subscription(error) => error.into(),
             E::Tax(error) => error.into(),
+            E::Risk(error) => error.into(),
             E::ProviderUnknown(_) => Self::new(422, "provider_unknown", detail).at("provider"),
             E::ProviderUnavailable { .. } => {
                 Self::new(502, "provider_unavailable", detail).after(10)
@@ -78,6 +81,15 @@ impl From<FulfilmentError> for Problem {
             }
             E::Denied(denied) => denied.into(),
             E::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<&Visitor> for Network {
+    fn from(visitor: &Visitor) -> Self {
+        Self {
+            country: visitor.country.clone(),
+            address: Some(visitor.client_key()),
         }
     }
 }
@@ -160,7 +172,8 @@ impl From<Started> for CheckoutOut {
 /// is no longer the one seen, 409 `price_changed` carries the new `quote` and nothing is placed.
 #[utoipa::path(post, path = "/v1/checkouts", tag = "orders", request_body = CheckoutIn,
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, body = CheckoutOut), (status = 409), (status = 410), (status = 422)))]
+    responses((status = 201, body = CheckoutOut), (status = 401), (status = 403), (status = 409),
+        (status = 410), (status = 422)))]
 async fn post_checkout(
     State(app): State<Arc<App>>,
     visitor: Visitor,
@@ -187,7 +200,7 @@ async fn post_checkout(
     let currency = Currency::parse(&given.currency)?;
     let purchase = Purchase {
         wanted,
-        network: visitor.country.clone(),
+        network: Some((&visitor).into()),
         seen: Money::new(given.amount_minor, currency),
         email: given.email,
         traffic: Traffic::parse(given.source.as_deref().unwrap_or_default()),
@@ -312,14 +325,21 @@ async fn show_order(
 /// Open the payment page of an order that waits, or try again after a failure.
 #[utoipa::path(post, path = "/v1/orders/{order_id}/payments", tag = "orders",
     params(("order_id" = String, Path), TokenQuery),
-    responses((status = 201, body = CheckoutOut), (status = 404), (status = 409)))]
+    responses((status = 201, body = CheckoutOut), (status = 401), (status = 403), (status = 404),
+        (status = 409)))]
 async fn pay_order(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     PathParam(order): PathParam<OrderId>,
     Query(query): Query<TokenQuery>,
 ) -> Result<(StatusCode, Json<CheckoutOut>), Problem> {
-    let started = pay_again(&app, &visitor.caller, order, query.token).await?;
+    let started = pay_again(
+        &app,
+        &visitor.caller,
+        (order, query.token),
+        Some((&visitor).into()),
+    )
+    .await?;
     Ok((StatusCode::CREATED, Json(started.into())))
 }
 

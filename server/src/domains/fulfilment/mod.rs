@@ -32,6 +32,8 @@ pub mod pay;
 pub mod promise;
 pub mod quote;
 pub mod settle;
+pub mod review;
+mod risk_asked;
 mod variance;
 mod sql;
 
@@ -50,7 +52,7 @@ pub use gifts::{
     ClaimGift, CorrectGift, GiftPage, GiftView, ViewGift, claim_gift, correct_gift, gift_page,
     send_gift,
 };
-pub use model::FulfilmentError;
+pub use model::{FulfilmentError, Network};
 pub use pages::{
     LicensePage, OrderPage, RevealCode, ViewLicense, ViewOrder, license_page, order_page,
     reveal_code,
@@ -62,4 +64,5 @@ pub use papers::{
 pub use pay::{PayInvoice, pay_invoice};
 pub use promise::{Change, Figure, Promise};
 pub use quote::{AskQuote, Basis, Item, Quoted, Wanted, quote};
+pub use review::{DecideReview, decide_review};
 pub use settle::settle_payment;

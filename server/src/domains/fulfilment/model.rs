@@ -14,10 +14,20 @@ use crate::domains::orders::OrderError;
 use crate::domains::payments::PaymentError;
 use crate::domains::promotions::PromotionError;
 use crate::domains::refunds::RefundError;
+use crate::domains::risk::RiskError;
 use crate::domains::subscriptions::SubscriptionError;
 use crate::domains::taxes::TaxError;
 use crate::queue::JobError;
 use crate::store::StoreError;
+
+/// Where a buyer's request came from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Network {
+    /// The country of the network (two capitals), when a trusted proxy says it.
+    pub country: Option<String>,
+    /// The network address: counted by a keyed hash, never kept.
+    pub address: Option<String>,
+}
 
 /// Why fulfilment refused: what one of its domains said.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +74,9 @@ pub enum FulfilmentError {
     /// Taxes.
     #[error(transparent)]
     Tax(#[from] TaxError),
+    /// Risk: the purchase isn't taken, or of people who are signed in.
+    #[error(transparent)]
+    Risk(#[from] RiskError),
     /// This server takes no money through that provider.
     #[error("this shop takes no payments through {0:?}")]
     ProviderUnknown(String),

@@ -18,6 +18,7 @@ use crate::domains::payments::{
 };
 use crate::domains::promotions;
 use crate::domains::refunds::{self, Heard};
+use crate::domains::risk;
 use crate::domains::subscriptions;
 use crate::domains::taxes::{self, Movement, Way};
 use mintreu::id::{AccountId, InvoiceId, LicenseId, OrderId, PaymentEventId};
@@ -163,6 +164,7 @@ fn failed(
     payment: &Payment,
 ) -> Result<&'static str, FulfilmentError> {
     if let Step::Move(_) = orders::apply(cx, order, OrderEvent::PaymentFailed)? {
+        risk::declined(cx, order.id, payment.id)?;
         let about = serde_json::json!({ "failure_code": payment.failure_code });
         crate::events::record(cx, "payment.failed", &order.id.to_string(), &about)?;
         if let Some(bill) = subscriptions::of_order(cx, order.id)? {
@@ -231,6 +233,20 @@ fn post_sale(cx: &mut Cx<'_>, order: &Order) -> Result<(), FulfilmentError> {
             releasable_at: cx.now.plus_ms(HOLD_MS),
         };
         ledger::hold(cx, &hold)?;
+    }
+    if risk::begins(cx, order.id)? {
+        freeze(cx, order)?;
+    }
+    Ok(())
+}
+
+/// Holds all of an order's money until somebody has looked at it.
+fn freeze(cx: &mut Cx<'_>, order: &Order) -> Result<(), FulfilmentError> {
+    for line in &order.lines {
+        let source = line.id.to_string();
+        ledger::explain(cx, &source, risk::HELD)?;
+        ledger::freeze(cx, &source)?;
+        affiliates::freeze(cx, line.id)?;
     }
     Ok(())
 }

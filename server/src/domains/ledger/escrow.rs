@@ -103,6 +103,15 @@ pub fn freeze(cx: &mut Cx<'_>, source: &str) -> Result<(), LedgerError> {
     Ok(())
 }
 
+/// Says anew why something is held, for its owner to read.
+pub fn explain(cx: &mut Cx<'_>, source: &str, reason: &str) -> Result<(), LedgerError> {
+    if let Some(mut escrow) = open(cx, source)? {
+        reason.clone_into(&mut escrow.reason);
+        sql::update_escrow(cx.tx, cx.caller.tenant, &escrow)?;
+    }
+    Ok(())
+}
+
 /// Ends a freeze: what is left is held as before and released at its date; an empty hold is
 /// `returned`.
 pub fn thaw(cx: &mut Cx<'_>, source: &str) -> Result<(), LedgerError> {

@@ -36,7 +36,7 @@ pub use closings::{
     After, Candidate, Closing, Due, Held, MAX_MOVEMENTS, Movement, candidates, close, closing, due,
     held, movements, paid_by,
 };
-pub use escrow::{freeze, hold_of, put_back, take_held, thaw};
+pub use escrow::{explain, freeze, hold_of, put_back, take_held, thaw};
 pub use giveback::{Fees, GiveBackError, Part, Parts, give_back};
 pub use model::{Account, AccountKind, Balanced, Entry, LedgerError, Posting, Reason};
 pub use ops::{

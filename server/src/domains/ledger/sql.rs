@@ -70,7 +70,7 @@ SELECT source, seller_id, kind, amount_minor, currency, state, reason, releasabl
 FROM ledger_escrow WHERE tenant_id = :tenant AND source = :source";
 
 const UPDATE_ESCROW: &str = "\
-UPDATE ledger_escrow SET state = :state, amount_minor = :amount
+UPDATE ledger_escrow SET state = :state, amount_minor = :amount, reason = :reason
 WHERE tenant_id = :tenant AND source = :source";
 
 /// Every statement here, for the test that prepares them.
@@ -354,6 +354,7 @@ pub(super) fn update_escrow(
         ("source", escrow.source.as_str().into()),
         ("state", escrow.state.as_str().into()),
         ("amount", escrow.amount.minor().into()),
+        ("reason", escrow.reason.as_str().into()),
     ];
     tx.execute(UPDATE_ESCROW, &params).map(drop)
 }

@@ -16,6 +16,7 @@ use crate::domains::ledger::{
 use crate::domains::licensing::{self, Unpaid};
 use crate::domains::orders::{self, Line, Order, OrderError, OrderEvent, OrderState, Step};
 use crate::domains::promotions;
+use crate::domains::risk;
 use crate::domains::taxes::{self, Movement, Way};
 use crate::store::Tx;
 use mintreu::Money;
@@ -304,9 +305,9 @@ pub(super) fn freeze(cx: &mut Cx<'_>, book: &Book) -> Result<(), RefundError> {
     Ok(())
 }
 
-/// Ends the freeze, unless another dispute goes on.
+/// Ends the freeze, unless another dispute goes on or somebody has yet to look at the order.
 pub(super) fn thaw(cx: &mut Cx<'_>, book: &Book) -> Result<(), RefundError> {
-    if book.is_disputed() {
+    if book.is_disputed() || risk::is_waiting(cx.tx, cx.caller.tenant, book.order.id)? {
         return Ok(());
     }
     for line in &book.order.lines {

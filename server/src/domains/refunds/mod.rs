@@ -45,7 +45,8 @@ pub use ops::{
     refund_sale,
 };
 pub use pages::{
-    OfLine, OfOrder, ends_subscription, of_line, of_order, open_disputes, taken_by_bank, taken_of,
+    OfLine, OfOrder, ends_subscription, is_disputed, of_line, of_order, open_disputes,
+    taken_by_bank, taken_of,
 };
 pub use preview::{LicenseFate, Preview, preview_bundle, preview_sale};
 pub use queue::{

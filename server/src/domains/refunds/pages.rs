@@ -47,6 +47,12 @@ pub fn open_disputes(
     Ok(asked)
 }
 
+/// Whether a bank asks about an order's payment or has taken it, undecided.
+pub fn is_disputed(tx: &mut dyn Tx, tenant: TenantId, order: OrderId) -> Result<bool, StoreError> {
+    let disputes = sql::disputes_of(tx, tenant, order)?;
+    Ok(disputes.iter().any(|one| one.state.is_open()))
+}
+
 /// What a bank has of an order's money; what it keeps for good outweighs what it hasn't decided.
 pub fn taken_by_bank(
     tx: &mut dyn Tx,

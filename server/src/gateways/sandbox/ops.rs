@@ -1,6 +1,6 @@
 //! Use cases of the sandbox's page: open a session, let the buyer choose.
 
-use super::model::{Choice, SessionState, outcome};
+use super::model::{Choice, Outcome, SessionState, outcome};
 use super::objects;
 use super::sql::{self, StoredSession};
 use super::tell;
@@ -60,6 +60,7 @@ pub fn open_session(cx: &mut Cx<'_>, cmd: &OpenSession) -> Result<String, Sandbo
         state: SessionState::Open,
         card: String::new(),
         card_country: String::new(),
+        strong: cmd.request.strong,
     };
     sql::insert_session(cx.tx, tenant, &new, cx.now)?;
     Ok(new.session)
@@ -107,12 +108,22 @@ impl Command for Choose {
     }
 }
 
+/// What follows from a choice; what would pay asks for a proof first where the shop wants one.
+fn outcome_of(session: &StoredSession, choice: Choice) -> Option<Outcome> {
+    let found = outcome(session.state, choice)?;
+    let pays = session.state == SessionState::Open && found.state == SessionState::Succeeded;
+    match session.strong && pays {
+        true => outcome(session.state, Choice::Challenge),
+        false => Some(found),
+    }
+}
+
 /// Applies the choice, once; one that isn't offered any more changes nothing.
 pub fn choose(cx: &mut Cx<'_>, cmd: &Choose) -> Result<StoredSession, SandboxError> {
     let tenant = cx.caller.tenant;
     let found = sql::find(cx.tx, tenant, &cmd.session)?;
     let mut session = found.ok_or(SandboxError::NotFound)?;
-    if let Some(outcome) = outcome(session.state, cmd.choice) {
+    if let Some(outcome) = outcome_of(&session, cmd.choice) {
         session.state = outcome.state;
         if !matches!(cmd.choice, Choice::Confirm | Choice::Reject) {
             cmd.choice.code().clone_into(&mut session.card);

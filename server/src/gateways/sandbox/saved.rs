@@ -56,6 +56,7 @@ pub fn charge_saved(cx: &mut Cx<'_>, cmd: &ChargeSaved) -> Result<Charged, Sandb
         state: SessionState::Open,
         card: cmd.charge.method.clone(),
         card_country: String::new(),
+        strong: false,
     };
     sql::insert_session(cx.tx, tenant, &session, cx.now)?;
     session.state = match failure {

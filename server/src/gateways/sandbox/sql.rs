@@ -14,17 +14,18 @@ SELECT session FROM sandbox_session WHERE tenant_id = :tenant AND idempotency_ke
 
 const INSERT_SESSION: &str = "\
 INSERT INTO sandbox_session (tenant_id, session, idempotency_key, reference, description,
-    amount_minor, currency, return_url, state, created_at, updated_at)
-VALUES (:tenant, :session, :key, :key, :description, :amount, :currency, :url, 'open', :now, :now)";
+    amount_minor, currency, return_url, state, is_strong, created_at, updated_at)
+VALUES (:tenant, :session, :key, :key, :description, :amount, :currency, :url, 'open', :strong,
+    :now, :now)";
 
 const FIND_SESSION: &str = "\
 SELECT session, reference, description, amount_minor, currency, return_url, state, card,
-    card_country
+    card_country, is_strong
 FROM sandbox_session WHERE tenant_id = :tenant AND session = :session";
 
 const RECENT: &str = "\
 SELECT session, reference, description, amount_minor, currency, return_url, state, card,
-    card_country
+    card_country, is_strong
 FROM sandbox_session WHERE tenant_id = :tenant
 ORDER BY created_at DESC, session LIMIT :limit";
 
@@ -81,6 +82,8 @@ pub struct StoredSession {
     pub card: String,
     /// Its country, two capitals; empty when nobody said.
     pub card_country: String,
+    /// Whether the page asks for a proof whatever the card.
+    pub strong: bool,
 }
 
 pub(super) fn find_by_key(
@@ -107,6 +110,7 @@ pub(super) fn insert_session(
         ("amount", new.amount.minor().into()),
         ("currency", new.amount.currency().code().into()),
         ("url", new.return_url.as_str().into()),
+        ("strong", i64::from(new.strong).into()),
         ("now", now.into()),
     ];
     tx.execute(INSERT_SESSION, &params).map(drop)
@@ -166,6 +170,7 @@ fn stored(row: &Row) -> Result<StoredSession, StoreError> {
             .ok_or_else(|| StoreError::shape(format!("no session state {state:?}")))?,
         card: row.text("card")?,
         card_country: row.text("card_country")?,
+        strong: row.int("is_strong")? != 0,
     })
 }
 

@@ -11,6 +11,7 @@ pub mod disputes;
 pub mod fees;
 pub mod ledger;
 pub mod payouts;
+pub mod risk;
 pub mod taxes;
 
 use super::ask::{Answer, Ask, html};
@@ -36,6 +37,7 @@ enum At {
     Ledger,
     Payouts,
     Disputes,
+    Risk,
     Taxes,
 }
 
@@ -45,6 +47,7 @@ fn tabs(page: &Page, at: At) -> Vec<Tab> {
         (At::Ledger, "/owner/ledger", page.say("owner-ledger")),
         (At::Payouts, "/owner/payouts", page.say("owner-payouts")),
         (At::Disputes, "/owner/disputes", page.say("owner-disputes")),
+        (At::Risk, "/owner/risk", page.say("owner-risk")),
         (At::Fees, "/owner/fees", page.say("owner-fees")),
         (At::Taxes, "/owner/taxes", page.say("owner-taxes")),
     ];
@@ -99,6 +102,10 @@ pub async fn overview(ask: Ask) -> Answer {
         .read(caller, QueueQuery::default(), dispute_queue)
         .await;
     let waiting = waiting.map_err(Problem::from)?.disputes.len();
+    let looks = ask
+        .app
+        .read(caller, (), crate::domains::risk::waiting)
+        .await?;
     let page = ask.section_page("owner-overview", Section::Owner);
     let mut notices = Vec::new();
     if balance.iter().any(|line| line.sum.minor() != 0) {
@@ -107,6 +114,10 @@ pub async fn overview(ask: Ask) -> Answer {
     if waiting > 0 {
         let count = i64::try_from(waiting).unwrap_or(i64::MAX);
         let text = page.say_one("owner-disputes-wait", "count", count);
+        notices.push(Notice::new(Tone::Wait, text));
+    }
+    if looks > 0 {
+        let text = page.say_one("owner-reviews-wait", "count", looks);
         notices.push(Notice::new(Tone::Wait, text));
     }
     let most = found.iter().max_by_key(|line| line.fees.minor());

@@ -10,6 +10,7 @@ use crate::domains::ledger::Held;
 use crate::domains::licensing::{License, LicenseState};
 use crate::domains::orders::OrderState;
 use crate::domains::refunds::{By, Dispute, DisputeState, OfLine, Refund, RefundState, of_line};
+use crate::domains::risk;
 use crate::problem::{PageProblem, Problem};
 use crate::wire::Query;
 use askama::Template;
@@ -227,6 +228,7 @@ fn held_text(page: &Page, hold: &Held) -> String {
     match hold.state.as_str() {
         "held" => page.words.say_with("sale-hold-held", values),
         "frozen" if hold.amount.minor() == 0 => page.say("sale-hold-taken"),
+        "frozen" if hold.reason == risk::HELD => page.words.say_with("sale-hold-review", values),
         "frozen" => page.words.say_with("sale-hold-frozen", values),
         "releasable" => page.words.say_with("sale-hold-released", values),
         _ => page.say("sale-hold-returned"),

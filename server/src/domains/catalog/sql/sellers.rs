@@ -16,6 +16,9 @@ const UPDATE: &str = "UPDATE seller SET name = :name, about = :about
 const BY_ACCOUNT: &str = "SELECT account_id, slug, name, about, claimed_at FROM seller
     WHERE tenant_id = :tenant AND account_id = :account";
 
+const OPENED_AT: &str = "SELECT created_at FROM seller
+    WHERE tenant_id = :tenant AND account_id = :account";
+
 const BY_ORIGIN: &str = "SELECT account_id, slug, name, about, claimed_at FROM seller
     WHERE tenant_id = :tenant AND origin_key = :origin";
 
@@ -75,6 +78,20 @@ pub(crate) fn by_account(
         .as_ref()
         .map(from_row)
         .transpose()
+}
+
+/// When the seller that `account` is opened its shop.
+pub(crate) fn opened_at(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    account: AccountId,
+) -> Result<Option<Timestamp>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("account", account.as_bytes().into()),
+    ];
+    let row = tx.query_one(OPENED_AT, &params)?;
+    row.map(|row| row.at("created_at")).transpose()
 }
 
 /// The seller that an import made for the hash of an outside name.

@@ -334,7 +334,7 @@ async fn post_confirmation(
     let bid = Bid {
         promise: promise.clone(),
         email: given.email,
-        network: visitor.country.clone(),
+        network: Some((&visitor).into()),
         traffic: Traffic::parse(given.source.as_deref().unwrap_or_default()),
         provider: given.provider,
         cart: given.is_cart.then(|| owner_of(&app, &visitor, &headers)),
