@@ -80,6 +80,7 @@ const PAGES = {
     ['/owner/payouts', /\/owner\/payouts\/pyr_\w+$/],
     '/owner/disputes',
     ['/owner/disputes', /\/owner\/disputes\/dsp_\w+$/],
+    ['/owner/disputes', /\/owner\/disputes\/dsp_\w+$/, /\/owner\/disputes\/dsp_\w+\/answer$/],
     '/owner/fees',
   ],
 };
