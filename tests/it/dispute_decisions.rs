@@ -9,7 +9,7 @@ use mintreu_tests::{Browser, TestApp, TestServer};
 use serde_json::{Value, json};
 
 /// Somebody who runs the platform.
-async fn owner(test: &TestApp, server: &TestServer) -> Browser {
+pub async fn owner(test: &TestApp, server: &TestServer) -> Browser {
     let owner = signed_in(server, "owner@example.org").await;
     let house = test.system();
     let made = test.app.transact(&house, MakeAdminLink, make_admin_link);

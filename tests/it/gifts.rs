@@ -1,6 +1,6 @@
 //! Gifts: whoever pays sees no key, whoever gets the link claims once, and refunds decide in between.
 
-use crate::shop::{Bought, Shop, choose, listed, order_of, paid, person, placed, shop};
+use crate::shop::{Bought, Shop, choose, listed, order_of, person, placed, shop};
 use crate::web_pages::{hidden, page, path_of, send, sign_in};
 use mintreu::id::{AccountId, GiftId, OrderId, PriceId};
 use mintreu_server::caller::{Caller, Role};
@@ -8,6 +8,7 @@ use mintreu_server::demo;
 use mintreu_server::domains::fulfilment::{ClaimGift, FulfilmentError, claim_gift};
 use mintreu_server::domains::gifts::{GiftError, claim_token};
 use mintreu_server::domains::refunds::{AskRefund, Reason, RefundError, RefundSale, refund_sale};
+use mintreu_server::gateways::sandbox::objects::{Decide, ObjectState, decide_dispute};
 use mintreu_server::store::{Row, Tx};
 use mintreu_tests::{Browser, TestApp};
 use reqwest::{Method, StatusCode};
@@ -37,7 +38,15 @@ fn given(price: PriceId, minor: i64) -> Value {
 
 /// Buys a gift and pays for it.
 async fn give(test: &TestApp, guest: &Browser, order: &Value) -> Bought {
-    paid(test, guest, order).await
+    give_by(test, guest, (order, "succeed")).await
+}
+
+/// As [`give`], with a card after which the provider does more.
+async fn give_by(test: &TestApp, guest: &Browser, (order, card): (&Value, &str)) -> Bought {
+    let bought = placed(guest, order).await;
+    choose(guest, &bought, card).await;
+    test.drain().await;
+    bought
 }
 
 /// The one gift and the path of its newest link.
@@ -433,6 +442,106 @@ async fn a_claim_and_a_refund_at_once_leave_no_license_that_nobody_paid() {
         server.stop().await;
     })
     .await;
+}
+
+/// What the provider does a moment after a payment or a refund, and what the shop makes of it.
+async fn moment(test: &TestApp) {
+    test.clock.advance(6_000);
+    test.drain().await;
+}
+
+/// Why the one license doesn't work; nothing when it does.
+async fn stopped(test: &TestApp) -> Option<String> {
+    let found = rows(test, "SELECT revoked_at, revoked_for FROM license").await;
+    assert_eq!(found.len(), 1);
+    let revoked = found[0].opt_at("revoked_at").expect("an instant");
+    let cause = found[0].opt_text("revoked_for").expect("a cause");
+    revoked.map(|_| cause.unwrap_or_default())
+}
+
+async fn is_void(test: &TestApp) -> bool {
+    let refused = claim(test, &test.guest()).await;
+    matches!(refused, Err(FulfilmentError::Gift(GiftError::Void)))
+}
+
+#[tokio::test]
+async fn a_refund_that_comes_back_gives_the_gift_back() {
+    for claimed in [false, true] {
+        TestApp::both(async |test| {
+            let (shop, server) = (shop(test).await, test.serve().await);
+            let buyer = server.browser();
+            let order = given(shop.price, 4_900);
+            let bought = give_by(test, &buyer, (&order, "refund_fails")).await;
+            if claimed {
+                claim(test, &people(test, 1)[0]).await.expect("is claimed");
+            }
+            let ask = refund(&bought.order, None);
+            let asked = test.app.transact(&shop.seller, ask, refund_sale).await;
+            asked.expect("is asked");
+            test.drain().await;
+            match claimed {
+                true => assert_eq!(stopped(test).await.as_deref(), Some("refund")),
+                false => {
+                    assert_eq!(state(&buyer, &bought).await, "void");
+                    assert!(is_void(test).await);
+                }
+            }
+            moment(test).await;
+            if !claimed {
+                assert_eq!(state(&buyer, &bought).await, "sent");
+                claim(test, &people(test, 1)[0]).await.expect("is claimed");
+            }
+            assert_eq!(state(&buyer, &bought).await, "claimed");
+            assert_eq!(stopped(test).await, None);
+            server.stop().await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_bank_that_takes_the_money_takes_the_gift_until_it_gives_it_back() {
+    use ObjectState::{Lost, Won};
+    for (claimed, decided) in [(false, Won), (false, Lost), (true, Won), (true, Lost)] {
+        TestApp::both(async |test| {
+            let (shop, server) = (shop(test).await, test.serve().await);
+            let buyer = server.browser();
+            let order = given(shop.price, 4_900);
+            give_by(test, &buyer, (&order, "disputed")).await;
+            if claimed {
+                claim(test, &people(test, 1)[0]).await.expect("is claimed");
+            }
+            moment(test).await;
+            match claimed {
+                true => assert_eq!(stopped(test).await.as_deref(), Some("dispute")),
+                false => assert!(is_void(test).await, "nobody claims what a bank has"),
+            }
+            let disputes = "SELECT object FROM sandbox_object WHERE kind = 'dispute'";
+            let disputes = rows(test, disputes).await;
+            let decide = Decide {
+                object: disputes[0].text("object").expect("a name"),
+                state: decided,
+            };
+            let guest = test.guest();
+            let done = test.app.transact(&guest, decide, decide_dispute);
+            done.await.expect("is decided");
+            moment(test).await;
+            match (claimed, decided) {
+                (true, Won) => assert_eq!(stopped(test).await, None),
+                (true, _) => assert_eq!(stopped(test).await.as_deref(), Some("chargeback")),
+                (false, Won) => {
+                    claim(test, &people(test, 1)[0]).await.expect("is claimed");
+                    assert_eq!(stopped(test).await, None);
+                }
+                (false, _) => {
+                    assert!(is_void(test).await);
+                    assert_eq!(licenses(test).await, 0);
+                }
+            }
+            server.stop().await;
+        })
+        .await;
+    }
 }
 
 /// A shop that sells by the month, and by usage.

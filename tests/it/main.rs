@@ -6,6 +6,7 @@ mod access_redis;
 mod access_slices;
 mod accounts;
 mod affiliates;
+mod answers;
 mod batch_seller;
 mod billing_late;
 mod billing_periods;

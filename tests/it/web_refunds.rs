@@ -11,7 +11,7 @@ use mintreu_server::domains::ledger::Traffic;
 use mintreu_server::gateways::sandbox::model::Choice;
 use mintreu_server::gateways::sandbox::objects::{ObjectState, Raise, raise_dispute};
 use mintreu_server::gateways::sandbox::ops::{Choose, choose};
-use mintreu_tests::TestApp;
+use mintreu_tests::{Browser, TestApp};
 
 const SELLER: &str = "mara@lichen.example";
 const BUYER: &str = "priya@customer.example";
@@ -221,7 +221,66 @@ async fn what_a_bank_asks_is_said_to_both_and_stops_refunds() {
     sign_in(&buyer, BUYER).await;
     let read = page(&buyer, &format!("/orders/{order}")).await;
     assert!(read.contains("Your bank took €79.00 back on"), "{read}");
-    drop((seller, buyer));
+    answers_the_bank(&seller, &shown).await;
+    test.drain().await;
+    let stranger = server.browser();
+    sign_in(&stranger, "tomasz@northbeam.example").await;
+    let seen = stranger.get(&answer_page(&shown)).await;
+    assert_eq!(seen.status(), StatusCode::NOT_FOUND);
+    drop((seller, buyer, stranger));
     server.stop().await;
     test.finish().await;
+}
+
+/// Where the sale's page leads to answer the bank.
+fn answer_page(sale: &str) -> String {
+    let at = sale.split("href=\"/sell/disputes/").nth(1).expect("a link");
+    format!("/sell/disputes/{}", at.split('"').next().expect("an id"))
+}
+
+/// A draft is kept, a mistake is shown at its field, and the answer is sent once.
+async fn answers_the_bank(seller: &Browser, sale: &str) {
+    let path = answer_page(sale);
+    let shown = page(seller, &path).await;
+    for said in [
+        "7 days are left",
+        "1 x Lichen Darkroom",
+        "Give the dispute up",
+    ] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+    assert!(!shown.contains(BUYER), "the buyer's address is not shown");
+    let fields = [
+        ("step", "save"),
+        ("seen", "chargeback"),
+        ("statement", "It <works>."),
+    ];
+    let (status, to, _) = send(seller, &path, &path, &fields).await;
+    assert_eq!(
+        (status, to.as_str()),
+        (StatusCode::SEE_OTHER, &*format!("{path}?done=save"))
+    );
+    let kept = page(seller, &path).await;
+    assert!(kept.contains("It &#60;works&#62;."), "{kept}");
+    let long = "x".repeat(5_001);
+    let fields = [("step", "save"), ("statement", long.as_str())];
+    let (status, _, body) = send(seller, &path, &path, &fields).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        body.contains("At most 5000 characters") || body.contains("At most 5,000"),
+        "{body}"
+    );
+    let (status, _, body) = send(seller, &path, &path, &[("step", "accept")]).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(body.contains("Say that you mean it."), "{body}");
+    let fields = [("step", "submit"), ("statement", "It works.")];
+    let (status, _, body) = send(seller, &path, &path, &fields).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{body}");
+    let (status, _, body) = send(seller, &path, &path, &fields).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        body.contains("It was answered or given up meanwhile"),
+        "{body}"
+    );
+    assert!(!body.contains("<textarea"), "{body}");
 }

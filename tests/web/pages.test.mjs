@@ -81,6 +81,7 @@ const PAGES = {
     '/owner/disputes',
     ['/owner/disputes', /\/owner\/disputes\/dsp_\w+$/],
     '/owner/risk',
+    ['/owner/disputes', /\/owner\/disputes\/dsp_\w+$/, /\/owner\/disputes\/dsp_\w+\/answer$/],
     '/owner/fees',
   ],
 };

@@ -60,7 +60,7 @@ fact-refund-failed-intro = Your bank could not take the money, so it came back t
 
 fact-dispute-subject = A buyer's bank disputes a payment
 fact-dispute-inquiry = The bank asks about the payment and has not taken it. Until it decides, the money is frozen and nothing can be refunded.
-fact-dispute-chargeback = The bank took the money back for now. If you can show that the buyer got what they paid for, send it to the operator of this shop before the day below.
+fact-dispute-chargeback = The bank took the money back for now. If you can show that the buyer got what they paid for, say so before the time below.
 
 fact-payout-subject = Your payout of { $amount } was sent
 fact-payout-intro = The money has left for your account. Its statement lists every sale in it.

@@ -18,9 +18,9 @@ pub use visit::{Visits, visit};
 
 use crate::app::App;
 use crate::domains::{
-    access, accounts, affiliates, billing, bundles, carts, catalog, fees, fulfilment, invoicing,
-    ledger, licensing, metering, meters, orders, payments, payouts, promotions, refunds, risk,
-    subscriptions, taxes, transparency, webhooks,
+    access, accounts, affiliates, answers, billing, bundles, carts, catalog, fees, fulfilment,
+    invoicing, ledger, licensing, metering, meters, orders, payments, payouts, promotions, refunds,
+    risk, subscriptions, taxes, transparency, webhooks,
 };
 use crate::problem::Problem;
 use axum::extract::State;
@@ -44,6 +44,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(access::http::routes())
         .merge(accounts::http::routes())
         .merge(affiliates::http::routes())
+        .merge(answers::http::routes())
         .merge(billing::http::routes())
         .merge(bundles::http::routes())
         .merge(carts::http::routes())

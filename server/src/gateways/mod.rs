@@ -7,16 +7,18 @@
 //! # Invariants
 //! * No card data ever passes through us: the page is the provider's.
 //! * A session is asked for with the payment's id as idempotency key, so asking twice makes one;
-//!   so are refunds by the refund's and payouts by the payout's.
+//!   so are refunds by the refund's, payouts by the payout's and answers to a bank by the answer's.
 //! * Nothing of a webhook is believed before its signature holds.
 //!
 //! Start reading at [`Gateway`], then [`sandbox`].
 
+mod evidence;
 mod payouts;
 pub mod sandbox;
 mod saved;
 pub mod signature;
 
+pub use evidence::{AcceptRequest, Evidence, EvidenceRequest};
 pub use payouts::{PayoutEvent, PayoutEventKind, PayoutOrder};
 pub use saved::{Charged, SavedCharge, is_hard};
 
@@ -188,6 +190,8 @@ pub struct ProviderEvent {
     pub failure_code: Option<String>,
     /// The country of what was paid with (two capitals), when the provider knows it.
     pub method_country: Option<String>,
+    /// Until when the bank of a dispute waits for an answer.
+    pub evidence_due_at: Option<Timestamp>,
     /// When it happened there.
     pub occurred_at: Timestamp,
 }
@@ -239,6 +243,26 @@ pub trait Gateway: Send + Sync {
     /// Whether that is a method which this provider keeps.
     fn keeps(&self, _method: &str) -> bool {
         false
+    }
+
+    /// Hands in what a bank that asks is answered; the same answer is taken once. One that comes too
+    /// late is refused with `evidence_late`. A provider that can't refuses.
+    async fn submit_evidence(
+        &self,
+        _app: &App,
+        _request: &EvidenceRequest,
+    ) -> Result<(), GatewayError> {
+        Err(GatewayError::Refused("evidence_unsupported".to_owned()))
+    }
+
+    /// Gives a dispute up: the bank's word is taken. What follows arrives as an event. A provider
+    /// that can't refuses.
+    async fn accept_dispute(
+        &self,
+        _app: &App,
+        _request: &AcceptRequest,
+    ) -> Result<(), GatewayError> {
+        Err(GatewayError::Refused("evidence_unsupported".to_owned()))
     }
 
     /// Checks a webhook's signature over its raw bytes, then reads it.

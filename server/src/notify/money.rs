@@ -6,6 +6,7 @@ use super::ops::{
     NotifyError, Written, address, buyer, day, letter, order_page, reading, subject_id,
 };
 use crate::app::Cx;
+use crate::domains::answers;
 use crate::domains::billing;
 use crate::domains::catalog;
 use crate::domains::invoicing::{self, CreditKind, Invoice, State};
@@ -13,13 +14,11 @@ use crate::domains::orders;
 use crate::domains::subscriptions::{self, Subscription};
 use crate::events::Event;
 use crate::store::StoreError;
+use crate::web::format::rfc3339;
 use mintreu::id::{AccountId, CreditNoteId, InvoiceId, OrderId, ProductId, SubscriptionId};
 use mintreu::{Currency, Money, Timestamp};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// How long a seller has to answer a bank, counted from when it is told.
-const ANSWER_DAYS: i64 = 3;
-
 /// What is told of subscriptions.
 pub(super) const OF_SUBSCRIPTIONS: &[&str] = &[
     "subscription.completed",
@@ -43,6 +42,7 @@ pub(super) const OF_SUBSCRIPTIONS: &[&str] = &[
 pub(super) const OF_MONEY: &[&str] = &[
     invoicing::CORRECTED_FACT,
     invoicing::ISSUED_FACT,
+    answers::DUE_FACT,
     "dispute.opened",
     billing::OVERDUE_FACT,
     "payout.failed",
@@ -325,27 +325,39 @@ fn dispute(
     let Some(to) = address(cx, line.seller)? else {
         return Ok(None);
     };
-    let mut letter = letter(|words| words.say("fact-dispute-subject"));
+    let (subject, intro) = match (event.kind.as_str(), event.data["stage"].as_str()) {
+        (answers::DUE_FACT, _) => ("evidence-mail-due-subject", "evidence-mail-due-intro"),
+        (_, Some("chargeback")) => ("fact-dispute-subject", "fact-dispute-chargeback"),
+        _ => ("fact-dispute-subject", "fact-dispute-inquiry"),
+    };
+    let shared = order.lines.iter().any(|one| one.seller != line.seller);
+    let mut letter = letter(|words| words.say(subject));
     let words = letter.words();
-    letter
-        .intro
-        .push(words.say(match event.data["stage"].as_str() {
-            Some("chargeback") => "fact-dispute-chargeback",
-            _ => "fact-dispute-inquiry",
-        }));
+    letter.intro.push(words.say(intro));
+    if shared {
+        letter.intro.push(words.say("evidence-mail-platform"));
+    }
     letter.fact(words.say("fact-product"), &line.title);
     letter.fact(words.say("fact-order"), order.id);
-    if order.lines.iter().all(|one| one.seller == line.seller) {
+    if !shared {
         // Of an order of several sellers, it is more than each one's own.
         letter.fact(words.say("fact-amount"), amount(event)?);
     }
     if let Some(reason) = event.data["reason"].as_str() {
         letter.fact(words.say("fact-reason"), reason);
     }
-    let deadline = event.happened_at.plus_ms(ANSWER_DAYS * DAY_MS);
-    letter.fact(words.say("fact-deadline"), day(deadline));
-    let sale = format!("{base}/sell/sales/{}", line.id);
-    letter.action(words.say("fact-open-sale"), sale);
+    let due = event.data["evidence_due_at"].as_i64();
+    if let Some(due) = due.map(Timestamp::from_ms) {
+        letter.fact(words.say("fact-deadline"), rfc3339(due));
+    }
+    let (open, page) = match shared {
+        true => ("fact-open-sale", format!("{base}/sell/sales/{}", line.id)),
+        false => {
+            let page = format!("{base}/sell/disputes/{}", event.subject);
+            ("evidence-mail-open", page)
+        }
+    };
+    letter.action(words.say(open), page);
     Ok(Some((to, letter)))
 }
 

@@ -48,6 +48,7 @@ const ENGLISH: &[(&str, &str)] = &[
     ("sandbox", include_str!("../../locales/en/sandbox.ftl")),
     ("tax", include_str!("../../locales/en/tax.ftl")),
     ("papers", include_str!("../../locales/en/papers.ftl")),
+    ("evidence", include_str!("../../locales/en/evidence.ftl")),
 ];
 
 /// A language with its region's habits.

@@ -17,6 +17,7 @@
 pub mod account;
 pub mod activate;
 pub mod affiliate;
+pub mod answer;
 pub mod ask;
 pub mod assets;
 pub mod behind;
@@ -194,6 +195,10 @@ fn owner_pages() -> Router<Arc<App>> {
         .route("/owner/risk/entries", post(owner::risk::set_entry))
         .route("/owner/risk/entries/{id}/lift", post(owner::risk::lift))
         .route("/owner/risk/reviews/{id}", post(owner::risk::decide))
+        .route(
+            "/owner/disputes/{id}/answer",
+            get(answer::owner_show).post(answer::owner_act),
+        )
         .route("/owner/fees", get(owner::fees::show).post(owner::fees::set))
         .route("/owner/fees/disputes", post(owner::fees::set_dispute))
 }
@@ -276,6 +281,10 @@ fn sell_pages() -> Router<Arc<App>> {
         .route("/sell/sales.csv", get(sell::sales::csv))
         .route("/sell/sales/{line}", get(sell::sale::show))
         .route("/sell/sales/{line}/refund", post(sell::refund::refund))
+        .route(
+            "/sell/disputes/{id}",
+            get(answer::sell_show).post(answer::sell_act),
+        )
         .route("/sell/invoices", get(papers::sold))
         .route("/sell/invoices.csv", get(papers::sold_csv))
         .route("/sell/payouts", get(sell::payouts::list))

@@ -71,6 +71,8 @@ struct ObjectView {
     title: String,
     amount: String,
     state: Badge,
+    /// Until when its bank waits, or when it was answered.
+    remark: String,
     acts: Vec<Choice>,
 }
 
@@ -194,14 +196,20 @@ fn sequences(page: &Page) -> Vec<Choice> {
     ]
 }
 
-fn payment(page: &Page, session: &StoredSession, objects: &[StoredObject]) -> PaymentView {
+fn payment(
+    page: &Page,
+    session: &StoredSession,
+    objects: &[(StoredObject, Option<Timestamp>)],
+) -> PaymentView {
     let (tone, key) = match session.state {
         SessionState::Open => (Tone::Wait, "sandbox-open"),
         SessionState::Challenge => (Tone::Wait, "sandbox-challenged"),
         SessionState::Succeeded => (Tone::Good, "sandbox-succeeded"),
         SessionState::Failed => (Tone::Bad, "sandbox-failed"),
     };
-    let disputed = objects.iter().any(|one| one.kind == ObjectKind::Dispute);
+    let disputed = objects
+        .iter()
+        .any(|(one, _)| one.kind == ObjectKind::Dispute);
     PaymentView {
         session: session.session.clone(),
         title: session.description.clone(),
@@ -209,7 +217,10 @@ fn payment(page: &Page, session: &StoredSession, objects: &[StoredObject]) -> Pa
         amount: page.format.money(session.amount),
         state: Badge::new(tone, page.say(key)),
         acts: acts(page, session.state, disputed),
-        objects: objects.iter().map(|one| object(page, one)).collect(),
+        objects: objects
+            .iter()
+            .map(|(one, answered)| object(page, (one, *answered)))
+            .collect(),
     }
 }
 
@@ -240,7 +251,17 @@ fn acts(page: &Page, state: SessionState, disputed: bool) -> Vec<Choice> {
     }
 }
 
-fn object(page: &Page, object: &StoredObject) -> ObjectView {
+/// What became of the bank's question.
+fn remark(page: &Page, object: &StoredObject, answered: Option<Timestamp>) -> String {
+    let (key, at) = match (answered, object.evidence_due_at) {
+        (Some(at), _) => ("evidence-sandbox-taken", at),
+        (None, Some(at)) => ("evidence-sandbox-due", at),
+        (None, None) => return String::new(),
+    };
+    page.say_one(key, "when", page.format.instant(at))
+}
+
+fn object(page: &Page, (object, answered): (&StoredObject, Option<Timestamp>)) -> ObjectView {
     use ObjectState as S;
     let tone = match object.state {
         S::Succeeded | S::Won => Tone::Good,
@@ -277,6 +298,7 @@ fn object(page: &Page, object: &StoredObject) -> ObjectView {
             tone,
             page.say(&format!("sandbox-state-{}", object.state.code())),
         ),
+        remark: remark(page, object, answered),
         acts,
     }
 }

@@ -18,8 +18,8 @@ use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
 use crate::domains::licensing::{self, batches};
 use crate::domains::{
-    billing, carts, fulfilment, gifts, invoicing, ledger, payments, payouts, refunds, risk,
-    subscriptions, transparency, webhooks,
+    answers, billing, carts, fulfilment, gifts, invoicing, ledger, payments, payouts, refunds,
+    risk, subscriptions, transparency, webhooks,
 };
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
@@ -39,14 +39,21 @@ use tokio::task::JoinSet;
 pub type Subscriber = fn(&mut Cx<'_>, &Event) -> Result<(), JobError>;
 
 /// Who hears of every fact, in this order.
-pub const SUBSCRIBERS: &[Subscriber] =
-    &[subscriptions::on_fact, notify::on_fact, webhooks::on_fact];
+pub const SUBSCRIBERS: &[Subscriber] = &[
+    subscriptions::on_fact,
+    answers::on_fact,
+    notify::on_fact,
+    webhooks::on_fact,
+];
 
 /// What runs which kind of job, one line each.
 pub fn table() -> Table {
     Table::default()
         .job(events::DISPATCH, dispatch)
         .job(SWEEP, sweep)
+        .network(answers::SEND_JOB, answers::send_answer)
+        .job(answers::DEFAULT_JOB, answers::answer_by_default)
+        .job(answers::REMIND_JOB, answers::remind)
         .job(billing::CLOSE_JOB, billing::close_period_job)
         .job(billing::REMIND_JOB, billing::remind)
         .job(billing::THRESHOLD_JOB, billing::check_threshold)

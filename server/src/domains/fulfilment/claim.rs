@@ -75,12 +75,21 @@ pub(super) fn own_licenses(
     Ok(())
 }
 
+/// What the buyer of an order agreed to, in all.
+pub fn consents_of(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: OrderId,
+) -> Result<Vec<Consent>, StoreError> {
+    sql::consents(tx, tenant, order)
+}
+
 /// What the buyer of an order agreed to about withdrawing from it, if anything.
 pub fn waiver_of(
     tx: &mut dyn Tx,
     tenant: TenantId,
     order: OrderId,
 ) -> Result<Option<Consent>, StoreError> {
-    let mut consents = sql::consents(tx, tenant, order)?.into_iter();
+    let mut consents = consents_of(tx, tenant, order)?.into_iter();
     Ok(consents.find(|consent| consent.kind == ConsentKind::Waiver.name()))
 }

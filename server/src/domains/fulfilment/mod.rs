@@ -41,7 +41,7 @@ pub use checkout::{
     Checkout, CheckoutPlaced, EXPIRE_JOB, ExpirePayload, RetryPayment, checkout, expire,
     retry_payment,
 };
-pub use claim::{ClaimOrder, claim, waiver_of};
+pub use claim::{ClaimOrder, claim, consents_of, waiver_of};
 pub use confirm::{Confirm, confirm};
 pub use consent::{Consent, ConsentKind, ConsentText};
 pub use flow::{

@@ -32,6 +32,6 @@ pub use model::{
 };
 pub use ops::{
     Buyer, History, MAX_LINES, MAX_QUANTITY, NewLine, PlaceOrder, Sale, SalesPage, SalesQuery,
-    SalesTotal, access_token, apply, by_id, contact, divide, find, give, history, is_address,
-    of_line, place, sales, seen_by, total, view,
+    SalesTotal, access_token, apply, by_id, contact, contact_of, divide, find, give, history,
+    is_address, of_line, place, sales, seen_by, total, view,
 };

@@ -303,7 +303,16 @@ pub fn find(
 
 /// Where a guest's receipt goes.
 pub fn contact(cx: &mut Cx<'_>, order: OrderId) -> Result<Option<String>, OrderError> {
-    Ok(sql::contact(cx.tx, cx.caller.tenant, order)?)
+    Ok(contact_of(cx.tx, cx.caller.tenant, order)?)
+}
+
+/// As [`contact`], in a query.
+pub fn contact_of(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: OrderId,
+) -> Result<Option<String>, StoreError> {
+    sql::contact(tx, tenant, order)
 }
 
 /// Makes a guest's order an account's; one that is an account's already stays.

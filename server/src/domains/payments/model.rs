@@ -108,6 +108,8 @@ pub struct PaymentEvent {
     pub failure_code: Option<String>,
     /// The country of what was paid with, when the provider knows it.
     pub method_country: Option<String>,
+    /// Until when the bank of a dispute waits for an answer, when the provider says so.
+    pub evidence_due_at: Option<Timestamp>,
     /// What was made of it; `None` until its job has run.
     pub outcome: Option<String>,
 }

@@ -39,17 +39,17 @@ WHERE tenant_id = :tenant AND payment_id = :payment";
 const INSERT_EVENT: &str = "\
 INSERT INTO payment_event (tenant_id, payment_event_id, provider, provider_event_id, kind,
     payment_reference, object, object_reference, amount_minor, currency, fee_minor, fee_currency,
-    failure_code, method_country, occurred_at, received_at, outcome, settled_at)
+    failure_code, method_country, evidence_due_at, occurred_at, received_at, outcome, settled_at)
 VALUES (:tenant, :event, :provider, :provider_event, :kind, :reference, :object,
-    :object_reference, :amount, :currency, :fee, :fee_currency, :failure, :method, :occurred, :now,
-    NULL, NULL)
+    :object_reference, :amount, :currency, :fee, :fee_currency, :failure, :method, :due,
+    :occurred, :now, NULL, NULL)
 ON CONFLICT (tenant_id, provider, provider_event_id) DO NOTHING
 RETURNING payment_event_id";
 
 const FIND_EVENT: &str = "\
 SELECT payment_event_id, provider, kind, payment_reference, object, object_reference,
-    amount_minor, currency, fee_minor, fee_currency, failure_code, method_country, occurred_at,
-    outcome
+    amount_minor, currency, fee_minor, fee_currency, failure_code, method_country,
+    evidence_due_at, occurred_at, outcome
 FROM payment_event WHERE tenant_id = :tenant AND payment_event_id = :event";
 
 const RECORD_OUTCOME: &str = "\
@@ -231,6 +231,7 @@ pub(super) fn insert_event(tx: &mut dyn Tx, new: &NewEvent<'_>) -> Result<bool, 
         ("fee_currency", currency.as_ref().map(Currency::code).into()),
         ("failure", event.failure_code.clone().into()),
         ("method", event.method_country.clone().into()),
+        ("due", event.evidence_due_at.into()),
         ("occurred", event.occurred_at.into()),
         ("now", new.now.into()),
     ];
@@ -263,6 +264,7 @@ pub(super) fn find_event(
         fee: fee(&row)?,
         failure_code: row.opt_text("failure_code")?,
         method_country: row.opt_text("method_country")?,
+        evidence_due_at: row.opt_at("evidence_due_at")?,
         outcome: row.opt_text("outcome")?,
     }))
 }

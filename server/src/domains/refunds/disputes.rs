@@ -10,8 +10,9 @@ use crate::app::Cx;
 use crate::domains::fees;
 use crate::domains::ledger::{self, Account, AccountKind, Fees, Part, Posting};
 use crate::domains::payments::{EventKind, Payment, PaymentEvent};
+use crate::store::{StoreError, Tx};
 use mintreu::Money;
-use mintreu::id::{AccountId, DisputeId, OrderId};
+use mintreu::id::{AccountId, DisputeId, OrderId, TenantId};
 
 /// Acts on what a provider tells of a dispute; what is older than what is known changes nothing.
 pub(super) fn hear(
@@ -78,10 +79,20 @@ fn begin(
         state: DisputeState::Warning,
         reason: event.failure_code.clone(),
         rounds: 0,
+        evidence_due_at: event.evidence_due_at,
         told_at: event.occurred_at,
         opened_at: cx.now,
         closed_at: None,
     }
+}
+
+/// One dispute, whoever asks: the caller of this function knows who may.
+pub fn find(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    id: DisputeId,
+) -> Result<Option<Dispute>, StoreError> {
+    sql::queue::find(tx, tenant, id)
 }
 
 /// Moves a dispute, with all that follows.
@@ -96,6 +107,9 @@ fn change(
     dispute.state = next;
     dispute.amount = event.amount;
     dispute.told_at = event.occurred_at;
+    if next.is_open() {
+        dispute.evidence_due_at = event.evidence_due_at;
+    }
     dispute.closed_at = (!next.is_open() && next != DisputeState::Warning).then_some(cx.now);
     let takes = next.has_money() && !had_money;
     dispute.rounds += i64::from(takes);
@@ -363,6 +377,7 @@ fn tell(cx: &mut Cx<'_>, dispute: &Dispute) -> Result<(), RefundError> {
         "amount_minor": dispute.amount.minor(),
         "currency": dispute.amount.currency().code(),
         "reason": dispute.reason,
+        "evidence_due_at": dispute.evidence_due_at.map(mintreu::Timestamp::ms),
     });
     crate::events::record(cx, fact, &dispute.id.to_string(), &about)?;
     Ok(())

@@ -328,6 +328,8 @@ pub struct DisputeOut {
     currency: String,
     /// Why the bank asks: `fraudulent`.
     reason: Option<String>,
+    /// Until when the bank waits for an answer, in milliseconds since 1970 (UTC), when it said so.
+    evidence_due_at: Option<i64>,
     /// Milliseconds since 1970 (UTC).
     opened_at: i64,
     closed_at: Option<i64>,
@@ -357,6 +359,7 @@ impl From<&Dispute> for DisputeOut {
             amount_minor: one.amount.minor(),
             currency: one.amount.currency().code().to_owned(),
             reason: one.reason.clone(),
+            evidence_due_at: one.evidence_due_at.map(Timestamp::ms),
             opened_at: one.opened_at.ms(),
             closed_at: one.closed_at.map(Timestamp::ms),
         }

@@ -34,6 +34,7 @@ pub mod queue;
 pub mod sql;
 pub mod usage;
 
+pub use disputes::find as find_dispute;
 pub use effect::{catch_up, is_gone};
 pub use flow::{SEND_JOB, SendPayload, send_refund};
 pub use model::{

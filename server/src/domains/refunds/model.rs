@@ -304,6 +304,8 @@ pub struct Dispute {
     pub reason: Option<String>,
     /// How often money was taken for it.
     pub rounds: i64,
+    /// Until when the bank waits for an answer, when its provider says so.
+    pub evidence_due_at: Option<Timestamp>,
     /// When the newest event that was believed happened.
     pub told_at: Timestamp,
     /// When it was first heard of.

@@ -71,24 +71,24 @@ ORDER BY cause, order_line_id";
 
 const INSERT_DISPUTE: &str = "\
 INSERT INTO dispute (tenant_id, dispute_id, order_id, payment_id, provider, provider_dispute_id,
-    amount_minor, currency, state, reason, rounds, told_at, opened_at, closed_at)
+    amount_minor, currency, state, reason, rounds, evidence_due_at, told_at, opened_at, closed_at)
 VALUES (:tenant, :dispute, :order, :payment, :provider, :provider_dispute, :amount, :currency,
-    :state, :reason, :rounds, :told, :opened, :closed)";
+    :state, :reason, :rounds, :due, :told, :opened, :closed)";
 
 const MOVE_DISPUTE: &str = "\
-UPDATE dispute SET state = :state, amount_minor = :amount, rounds = :rounds, told_at = :told,
-    closed_at = :closed
+UPDATE dispute SET state = :state, amount_minor = :amount, rounds = :rounds,
+    evidence_due_at = :due, told_at = :told, closed_at = :closed
 WHERE tenant_id = :tenant AND dispute_id = :dispute";
 
 const DISPUTE_AT_PROVIDER: &str = "\
 SELECT dispute_id, order_id, payment_id, provider, provider_dispute_id, amount_minor, currency,
-    state, reason, rounds, told_at, opened_at, closed_at
+    state, reason, rounds, evidence_due_at, told_at, opened_at, closed_at
 FROM dispute
 WHERE tenant_id = :tenant AND provider = :provider AND provider_dispute_id = :provider_dispute";
 
 const DISPUTES_OF: &str = "\
 SELECT dispute_id, order_id, payment_id, provider, provider_dispute_id, amount_minor, currency,
-    state, reason, rounds, told_at, opened_at, closed_at
+    state, reason, rounds, evidence_due_at, told_at, opened_at, closed_at
 FROM dispute WHERE tenant_id = :tenant AND order_id = :order ORDER BY dispute_id";
 
 /// Every statement here, for the test that prepares them.
@@ -150,6 +150,7 @@ pub(super) fn dispute(row: &Row) -> Result<Dispute, StoreError> {
         state: named(row, "state", DisputeState::parse)?,
         reason: row.opt_text("reason")?,
         rounds: row.int("rounds")?,
+        evidence_due_at: row.opt_at("evidence_due_at")?,
         told_at: row.at("told_at")?,
         opened_at: row.at("opened_at")?,
         closed_at: row.opt_at("closed_at")?,
@@ -371,6 +372,7 @@ pub(super) fn insert_dispute(
         ("state", new.state.code().into()),
         ("reason", new.reason.clone().into()),
         ("rounds", new.rounds.into()),
+        ("due", new.evidence_due_at.into()),
         ("told", new.told_at.into()),
         ("opened", new.opened_at.into()),
         ("closed", new.closed_at.into()),
@@ -389,6 +391,7 @@ pub(super) fn move_dispute(
         ("amount", moved.amount.minor().into()),
         ("state", moved.state.code().into()),
         ("rounds", moved.rounds.into()),
+        ("due", moved.evidence_due_at.into()),
         ("told", moved.told_at.into()),
         ("closed", moved.closed_at.into()),
     ];

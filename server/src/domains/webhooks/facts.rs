@@ -8,6 +8,7 @@
 use super::model::MAX_PAYLOAD;
 use super::sql::endpoints;
 use crate::app::{Cx, ReadCx};
+use crate::domains::answers;
 use crate::domains::catalog;
 use crate::domains::invoicing::{self, Invoice, InvoiceError, Sold};
 use crate::domains::licensing;
@@ -36,6 +37,10 @@ type Tell = fn(&mut Cx<'_>, &Event) -> Result<Told, StoreError>;
 pub const TOLD: &[(&str, Tell)] = &[
     (invoicing::CORRECTED_FACT, credit_note),
     (invoicing::ISSUED_FACT, credit_note),
+    (answers::ACCEPTED_FACT, dispute),
+    (answers::DUE_FACT, dispute),
+    (answers::REFUSED_FACT, dispute),
+    (answers::SUBMITTED_FACT, dispute),
     ("dispute.lost", dispute),
     ("dispute.opened", dispute),
     ("dispute.prevented", dispute),
@@ -404,8 +409,13 @@ fn refund(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
 fn dispute(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
     money_back(cx, event, |data| {
         data["dispute_id"] = event.subject.as_str().into();
-        for field in ["stage", "reason"] {
+        for field in ["stage", "reason", "evidence_due_at"] {
             data[field] = event.data[field].clone();
+        }
+        for field in ["by_default", "failure_code"] {
+            if let Some(told) = event.data.get(field) {
+                data[field] = told.clone();
+            }
         }
     })
 }

@@ -14,13 +14,14 @@
 //!
 //! # Tables
 //! `sandbox_session`, `sandbox_event`, `sandbox_object`, `sandbox_notice`, `sandbox_delivery`,
-//! `sandbox_held`, `sandbox_payout`, `sandbox_payout_event`, `sandbox_clock`.
+//! `sandbox_held`, `sandbox_evidence`, `sandbox_payout`, `sandbox_payout_event`, `sandbox_clock`.
 //!
 //! Start reading at [`model`], then [`ops`] and [`objects`]; webhooks leave through [`mod@tell`] and
 //! [`deliver`].
 
 pub mod clock;
 pub mod deliver;
+pub mod evidence;
 pub mod magic;
 pub mod model;
 pub mod objects;
@@ -33,8 +34,9 @@ pub mod sql;
 pub mod tell;
 
 use super::{
-    Charged, EventKind, Gateway, GatewayError, PayoutEvent, PayoutOrder, ProviderEvent,
-    RefundRequest, SavedCharge, Sent, Session, SessionRequest, signature,
+    AcceptRequest, Charged, EventKind, EvidenceRequest, Gateway, GatewayError, PayoutEvent,
+    PayoutOrder, ProviderEvent, RefundRequest, SavedCharge, Sent, Session, SessionRequest,
+    signature,
 };
 use crate::app::App;
 use crate::caller::Caller;
@@ -104,6 +106,28 @@ impl Gateway for Sandbox {
         charged.map_err(|error| GatewayError::Unavailable(Box::new(error)))
     }
 
+    async fn submit_evidence(
+        &self,
+        app: &App,
+        request: &EvidenceRequest,
+    ) -> Result<(), GatewayError> {
+        let caller = Caller::system(request.tenant);
+        let command = evidence::TakeEvidence {
+            request: request.clone(),
+        };
+        let taken = app.transact(&caller, command, evidence::take).await;
+        taken.map_err(refused)
+    }
+
+    async fn accept_dispute(&self, app: &App, request: &AcceptRequest) -> Result<(), GatewayError> {
+        let caller = Caller::system(request.tenant);
+        let command = evidence::GiveUp {
+            object: request.dispute.clone(),
+        };
+        let given_up = app.transact(&caller, command, evidence::give_up).await;
+        given_up.map_err(refused)
+    }
+
     fn keeps(&self, method: &str) -> bool {
         saved::METHODS.iter().any(|(name, _)| *name == method)
     }
@@ -127,6 +151,7 @@ impl Gateway for Sandbox {
             fee: body.fee_minor.map(|minor| Money::new(minor, currency)),
             failure_code: body.failure_code,
             method_country: body.method_country,
+            evidence_due_at: body.evidence_due_at.map(Timestamp::from_ms),
             occurred_at: Timestamp::from_ms(body.created_at),
             id: body.id,
         })

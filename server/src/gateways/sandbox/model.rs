@@ -223,6 +223,9 @@ pub struct EventBody {
     /// The country of the card that paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method_country: Option<String>,
+    /// Until when the bank of a dispute waits for an answer, milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_due_at: Option<i64>,
     /// Milliseconds since 1970.
     pub created_at: i64,
 }
@@ -328,6 +331,7 @@ mod tests {
             fee_minor: None,
             failure_code: Some("card_declined".to_owned()),
             method_country: Some("FR".to_owned()),
+            evidence_due_at: None,
             created_at: 1,
         };
         let text = serde_json::to_string(&body).expect("writes");

@@ -2,6 +2,7 @@
 //!
 //! Each is one object with a state; a move of its state is one event for the shop.
 
+use super::evidence;
 use super::magic::{self, RefundFate};
 use super::model::{Choice, DELAY_MS, EventType, SessionState};
 use super::ops::SandboxError;
@@ -216,6 +217,7 @@ fn move_to(
     if may_move(object.state, to) {
         object.state = to;
         object.failure_code = failure_code;
+        object.evidence_due_at = evidence::due_at(to, cx.now);
         rows::update(cx.tx, cx.caller.tenant, &object, cx.now)?;
         tell_of(cx, &object)?;
     }
@@ -288,6 +290,7 @@ fn refund_session(
         amount,
         state,
         failure_code: None,
+        evidence_due_at: None,
     };
     let refund = begin(cx, refund)?;
     match fate {
@@ -434,6 +437,7 @@ pub fn raise_dispute(cx: &mut Cx<'_>, cmd: &Raise) -> Result<StoredObject, Sandb
         amount,
         state: cmd.state,
         failure_code: Some("fraudulent".to_owned()),
+        evidence_due_at: evidence::due_at(cmd.state, cx.now),
     };
     begin(cx, dispute)
 }

@@ -22,7 +22,7 @@ const MOST_WAITING: i64 = 500;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overview {
     /// Each payment page with its refunds and disputes, the newest first.
-    pub payments: Vec<(StoredSession, Vec<StoredObject>)>,
+    pub payments: Vec<(StoredSession, Vec<Answered>)>,
     /// The newest payouts.
     pub payouts: Vec<StoredPayout>,
     /// The newest events, whatever they speak of.
@@ -32,6 +32,9 @@ pub struct Overview {
     /// How many wait to be let go.
     pub held: usize,
 }
+
+/// A refund or a dispute, and when the bank of a dispute was last answered.
+pub type Answered = (StoredObject, Option<Timestamp>);
 
 /// An event and its way to the shop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +75,11 @@ pub fn overview(cx: &mut ReadCx<'_>, _query: &()) -> Result<Overview, SandboxErr
     let tenant = cx.caller.tenant;
     let mut payments = Vec::new();
     for session in sql::recent(cx.tx, tenant, MOST)? {
-        let objects = rows::of_session(cx.tx, tenant, &session.session)?;
+        let mut objects = Vec::new();
+        for object in rows::of_session(cx.tx, tenant, &session.session)? {
+            let told = rows::evidence_of(cx.tx, (tenant, &object.object))?;
+            objects.push((object, told.last().map(|one| one.taken_at)));
+        }
         payments.push((session, objects));
     }
     let held = rows::held(cx.tx, tenant)?;

@@ -10,7 +10,7 @@ use super::sql::{self, StoredSession};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::store::StoreError;
-use mintreu::Money;
+use mintreu::{Money, Timestamp};
 use serde::Deserialize;
 
 /// Between two webhooks that were let go: enough for a worker to take them in this order.
@@ -95,6 +95,10 @@ pub(super) fn tell(
         fee_minor: (what.kind == EventType::Succeeded).then(|| magic::fee(what.amount)),
         failure_code: what.failure_code,
         method_country: Some(what.country.to_owned()).filter(|country| !country.is_empty()),
+        evidence_due_at: what
+            .object
+            .and_then(|object| object.evidence_due_at)
+            .map(Timestamp::ms),
         created_at: cx.now.ms(),
     };
     let body =

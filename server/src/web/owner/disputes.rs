@@ -1,10 +1,12 @@
 //! The queue of disputes: what waits, how long, and one decision a page.
 
+use super::super::answer::{answer_badge, due_text};
 use super::super::ask::{Answer, Ask, go_to, html, refused};
 use super::super::page::{Page, Section};
 use super::super::parts::{Badge, Choice, Crumbs, Field, Tone};
 use super::super::sell::Tab;
 use super::{At, DAY_MS, Link, must_own, tabs};
+use crate::domains::answers::{AnswerState, answers_of, days_left};
 use crate::domains::refunds::{
     Decide, Decided, Decision, Dispute, DisputeState, QueueQuery, Queued, RefundError, decide,
     dispute_queue, queued,
@@ -31,6 +33,10 @@ struct Row {
     age: String,
     state: Badge,
     reason: String,
+    /// Until when the bank waits; empty when it doesn't.
+    due: String,
+    /// Where its answer stands, if there is one.
+    answer: Option<Badge>,
     amount: String,
 }
 
@@ -56,6 +62,9 @@ pub async fn list(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
         .read(&ask.visitor.caller, query, dispute_queue)
         .await;
     let found = found.map_err(Problem::from)?;
+    let ids: Vec<_> = found.disputes.iter().map(|one| one.id).collect();
+    let answers = ask.app.read(&ask.visitor.caller, ids, answers_of).await;
+    let answers = answers.map_err(Problem::from)?;
     let page = ask.section_page("owner-disputes", Section::Owner);
     let which = if all { "all" } else { "waiting" };
     let now = ask.app.now();
@@ -65,7 +74,8 @@ pub async fn list(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
         rows: found
             .disputes
             .iter()
-            .map(|one| row(&page, one, now))
+            .zip(answers)
+            .map(|(one, answer)| row(&page, (one, answer), now))
             .collect(),
         next: found
             .next
@@ -74,12 +84,14 @@ pub async fn list(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
     })
 }
 
-fn row(page: &Page, one: &Dispute, now: Timestamp) -> Row {
+fn row(page: &Page, (one, answer): (&Dispute, Option<AnswerState>), now: Timestamp) -> Row {
     Row {
         address: format!("/owner/disputes/{}", one.id),
         age: age(page, one, now),
         state: badge(page, one.state),
         reason: one.reason.clone().unwrap_or_default(),
+        due: due_text(page, one, days_left(one, now)),
+        answer: answer.map(|state| answer_badge(page, state)),
         amount: page.format.money(one.amount),
     }
 }
@@ -108,6 +120,8 @@ struct DisputePage {
     id: String,
     state: Badge,
     state_text: String,
+    /// Until when the bank waits; empty when it doesn't.
+    due: String,
     amount: String,
     facts: Vec<(String, String)>,
     order: Link,
@@ -167,6 +181,7 @@ async fn draw(
         id: one.id.to_string(),
         state: badge(&page, one.state),
         state_text: page.say(&format!("dispute-means-{}", one.state.code())),
+        due: due_text(&page, one, days_left(one, ask.app.now())),
         amount: page.format.money(one.amount),
         facts,
         order: Link {

@@ -31,7 +31,7 @@ const DAYS: i64 = 30;
 
 /// Which of the owner's pages one is on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum At {
+pub(super) enum At {
     Overview,
     Fees,
     Ledger,
@@ -41,7 +41,7 @@ enum At {
     Taxes,
 }
 
-fn tabs(page: &Page, at: At) -> Vec<Tab> {
+pub(super) fn tabs(page: &Page, at: At) -> Vec<Tab> {
     let all = [
         (At::Overview, "/owner", page.say("owner-overview")),
         (At::Ledger, "/owner/ledger", page.say("owner-ledger")),
@@ -60,7 +60,7 @@ fn tabs(page: &Page, at: At) -> Vec<Tab> {
 }
 
 /// Whoever doesn't run the platform finds nothing here.
-fn must_own(ask: &Ask) -> Result<(), PageProblem> {
+pub(super) fn must_own(ask: &Ask) -> Result<(), PageProblem> {
     ask.account()?;
     match ask.visitor.caller.may(Capability::Administer) {
         true => Ok(()),

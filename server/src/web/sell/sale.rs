@@ -1,14 +1,16 @@
 //! One sale: who got what, what is held and why, the license, what went back, and the refund form.
 
+use super::super::answer::due_text;
 use super::super::ask::{Answer, Ask, html};
 use super::super::page::{Page, Section};
 use super::super::parts::{Badge, Crumbs, Field, Figure, Notice, Tone};
 use super::refund::{self, RefundForm};
 use super::sales::state_badge;
 use super::{At, Tab, must_sell, tabs};
+use crate::domains::answers::days_left;
 use crate::domains::ledger::Held;
 use crate::domains::licensing::{License, LicenseState};
-use crate::domains::orders::OrderState;
+use crate::domains::orders::{Order, OrderState};
 use crate::domains::refunds::{By, Dispute, DisputeState, OfLine, Refund, RefundState, of_line};
 use crate::domains::risk;
 use crate::problem::{PageProblem, Problem};
@@ -63,7 +65,11 @@ struct Back {
 struct DisputeView {
     state: Badge,
     text: String,
+    /// Until when the bank waits; empty when it doesn't.
+    due: String,
     facts: Vec<(String, String)>,
+    /// Where it is answered, and what that is called; none when the platform answers.
+    answer: Option<(String, String)>,
 }
 
 struct FormView {
@@ -158,7 +164,7 @@ impl SalePage {
             disputes: found
                 .disputes
                 .iter()
-                .map(|one| of_dispute(&page, one))
+                .map(|one| of_dispute(&page, one, (&found.order, ask.app.now())))
                 .collect(),
             siblings: siblings.collect(),
             form: why_not
@@ -347,7 +353,7 @@ pub(in super::super) fn dispute_badge(page: &Page, state: DisputeState) -> Badge
     Badge::new(tone, page.say(&format!("bank-state-{}", state.code())))
 }
 
-fn of_dispute(page: &Page, dispute: &Dispute) -> DisputeView {
+fn of_dispute(page: &Page, dispute: &Dispute, (order, now): (&Order, Timestamp)) -> DisputeView {
     let mut facts = vec![
         (page.say("bank-amount"), page.format.money(dispute.amount)),
         (
@@ -363,10 +369,26 @@ fn of_dispute(page: &Page, dispute: &Dispute) -> DisputeView {
     );
     let closed = dispute.closed_at.map(|at| page.format.instant(at));
     facts.extend(closed.map(|at| (page.say("bank-closed"), at)));
+    let (open, mut lines) = (dispute.state.is_open(), order.lines.iter());
+    let first = lines.next().map(|line| line.seller);
+    let shared = lines.any(|line| Some(line.seller) != first);
+    let key = match open {
+        true => "evidence-link",
+        false => "evidence-link-seen",
+    };
+    let asked = open || dispute.evidence_due_at.is_some();
+    let answer = format!("/sell/disputes/{}", dispute.id);
+    let answer = (asked && !shared).then(|| (answer, page.say(key)));
+    let text = page.say(&format!("bank-seller-{}", dispute.state.code()));
     DisputeView {
         state: dispute_badge(page, dispute.state),
-        text: page.say(&format!("bank-seller-{}", dispute.state.code())),
+        text: match open && shared {
+            true => format!("{text} {}", page.say("evidence-platform")),
+            false => text,
+        },
+        due: due_text(page, dispute, days_left(dispute, now)),
         facts,
+        answer,
     }
 }
 

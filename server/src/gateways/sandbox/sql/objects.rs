@@ -9,28 +9,28 @@ use mintreu::{Currency, Money, Timestamp};
 
 const INSERT: &str = "\
 INSERT INTO sandbox_object (tenant_id, object, kind, idempotency_key, session, reference,
-    amount_minor, currency, state, failure_code, created_at, updated_at)
+    amount_minor, currency, state, failure_code, evidence_due_at, created_at, updated_at)
 VALUES (:tenant, :object, :kind, :key, :session, :reference, :amount, :currency, :state, :failure,
-    :now, :now)";
+    :due, :now, :now)";
 
 const UPDATE: &str = "\
 UPDATE sandbox_object SET state = :state, amount_minor = :amount, failure_code = :failure,
-    updated_at = :now
+    evidence_due_at = :due, updated_at = :now
 WHERE tenant_id = :tenant AND object = :object";
 
 const FIND: &str = "\
 SELECT object, kind, idempotency_key, session, reference, amount_minor, currency, state,
-    failure_code
+    failure_code, evidence_due_at
 FROM sandbox_object WHERE tenant_id = :tenant AND object = :object";
 
 const BY_KEY: &str = "\
 SELECT object, kind, idempotency_key, session, reference, amount_minor, currency, state,
-    failure_code
+    failure_code, evidence_due_at
 FROM sandbox_object WHERE tenant_id = :tenant AND kind = :kind AND idempotency_key = :key";
 
 const OF_SESSION: &str = "\
 SELECT object, kind, idempotency_key, session, reference, amount_minor, currency, state,
-    failure_code
+    failure_code, evidence_due_at
 FROM sandbox_object WHERE tenant_id = :tenant AND session = :session
 ORDER BY created_at, object";
 
@@ -45,6 +45,14 @@ SELECT n.event, n.created_at FROM sandbox_notice n
 JOIN sandbox_object o ON o.tenant_id = n.tenant_id AND o.object = n.object
 WHERE n.tenant_id = :tenant AND o.session = :session
 ORDER BY created_at, event";
+
+const INSERT_EVIDENCE: &str = "\
+INSERT INTO sandbox_evidence (tenant_id, object, idempotency_key, body, taken_at)
+VALUES (:tenant, :object, :key, :body, :now)";
+
+const EVIDENCE_OF: &str = "\
+SELECT idempotency_key, body, taken_at FROM sandbox_evidence
+WHERE tenant_id = :tenant AND object = :object ORDER BY taken_at, idempotency_key";
 
 const FIND_MODE: &str = "SELECT mode FROM sandbox_delivery WHERE tenant_id = :tenant";
 
@@ -69,6 +77,8 @@ pub const ALL: &[&str] = &[
     OF_SESSION,
     INSERT_NOTICE,
     EVENTS_OF,
+    INSERT_EVIDENCE,
+    EVIDENCE_OF,
     FIND_MODE,
     SET_MODE,
     HOLD,
@@ -95,6 +105,8 @@ pub struct StoredObject {
     pub state: ObjectState,
     /// Why it failed, or why the bank asks.
     pub failure_code: Option<String>,
+    /// Until when the bank waits for an answer.
+    pub evidence_due_at: Option<Timestamp>,
 }
 
 impl StoredObject {
@@ -121,6 +133,7 @@ fn object(row: &Row) -> Result<StoredObject, StoreError> {
         state: ObjectState::parse(&state)
             .ok_or_else(|| StoreError::shape(format!("no object state {state:?}")))?,
         failure_code: row.opt_text("failure_code")?,
+        evidence_due_at: row.opt_at("evidence_due_at")?,
     })
 }
 
@@ -141,6 +154,7 @@ pub(in super::super) fn insert(
         ("currency", new.amount.currency().code().into()),
         ("state", new.state.code().into()),
         ("failure", new.failure_code.clone().into()),
+        ("due", new.evidence_due_at.into()),
         ("now", now.into()),
     ];
     tx.execute(INSERT, &params).map(drop)
@@ -158,6 +172,7 @@ pub(in super::super) fn update(
         ("amount", moved.amount.minor().into()),
         ("state", moved.state.code().into()),
         ("failure", moved.failure_code.clone().into()),
+        ("due", moved.evidence_due_at.into()),
         ("now", now.into()),
     ];
     tx.execute(UPDATE, &params).map(drop)
@@ -230,6 +245,52 @@ pub(in super::super) fn events_of(
     ];
     let rows = tx.query(EVENTS_OF, &params)?;
     rows.iter().map(|row| row.text("event")).collect()
+}
+
+/// Something that a bank was told about a dispute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEvidence {
+    /// What it was handed in under.
+    pub key: String,
+    /// JSON.
+    pub body: String,
+    /// When.
+    pub taken_at: Timestamp,
+}
+
+pub(in super::super) fn insert_evidence(
+    tx: &mut dyn Tx,
+    (tenant, object): (TenantId, &str),
+    new: &StoredEvidence,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("object", object.into()),
+        ("key", new.key.as_str().into()),
+        ("body", new.body.as_str().into()),
+        ("now", new.taken_at.into()),
+    ];
+    tx.execute(INSERT_EVIDENCE, &params).map(drop)
+}
+
+/// What was handed in about a dispute, the oldest first.
+pub(in super::super) fn evidence_of(
+    tx: &mut dyn Tx,
+    (tenant, object): (TenantId, &str),
+) -> Result<Vec<StoredEvidence>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("object", object.into()),
+    ];
+    let stored = |row: &Row| {
+        Ok(StoredEvidence {
+            key: row.text("idempotency_key")?,
+            body: row.text("body")?,
+            taken_at: row.at("taken_at")?,
+        })
+    };
+    let rows = tx.query(EVIDENCE_OF, &params)?;
+    rows.iter().map(stored).collect()
 }
 
 pub(in super::super) fn mode(tx: &mut dyn Tx, tenant: TenantId) -> Result<Mode, StoreError> {
