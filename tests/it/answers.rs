@@ -19,17 +19,17 @@ use mintreu_server::gateways::{Evidence, EvidenceRequest, Gateway, GatewayError}
 use mintreu_tests::TestApp;
 use serde_json::{Value, json};
 
-const HOUR: i64 = 60 * 60 * 1000;
-const DAY: i64 = 24 * HOUR;
+pub const HOUR: i64 = 60 * 60 * 1000;
+pub const DAY: i64 = 24 * HOUR;
 
 /// Lets so many milliseconds go by.
-fn later(test: &TestApp, ms: i64) {
+pub fn later(test: &TestApp, ms: i64) {
     test.clock
         .advance(u32::try_from(ms).expect("some weeks at most"));
 }
 
 /// A paid order that a bank asks about, and the dispute.
-async fn asked(desk: &Desk<'_>, state: ObjectState) -> (Paid, DisputeId) {
+pub async fn asked(desk: &Desk<'_>, state: ObjectState) -> (Paid, DisputeId) {
     let paid = desk.buy(1).await;
     assert!(desk.raise(&paid, state).await);
     desk.hand_over_all().await;
@@ -54,7 +54,7 @@ fn texts(statement: &str) -> Texts {
     }
 }
 
-fn wanted(dispute: DisputeId, step: Step, statement: Option<&str>) -> Wanted {
+pub fn wanted(dispute: DisputeId, step: Step, statement: Option<&str>) -> Wanted {
     Wanted {
         dispute,
         step,
@@ -63,7 +63,7 @@ fn wanted(dispute: DisputeId, step: Step, statement: Option<&str>) -> Wanted {
     }
 }
 
-async fn act(test: &TestApp, who: &Caller, wanted: Wanted) -> Result<AnswerState, AnswerError> {
+pub async fn act(test: &TestApp, who: &Caller, wanted: Wanted) -> Result<AnswerState, AnswerError> {
     test.app.transact(who, AnswerDispute(wanted), answer).await
 }
 

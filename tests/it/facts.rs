@@ -1,5 +1,6 @@
 //! What happens to money is told: by mail once a fact, and by webhook under a documented name.
 
+use crate::answers::{self, DAY, HOUR, later, wanted};
 use crate::money_back::Desk;
 use crate::payouts::settle_in;
 use crate::shop::{SELLER, listed, person};
@@ -8,6 +9,7 @@ use crate::webhook_receiver::Receiver;
 use mintreu::id::{AccountId, SubscriptionId};
 use mintreu::{Currency, Money};
 use mintreu_server::caller::Role;
+use mintreu_server::domains::answers::Step;
 use mintreu_server::domains::catalog::ops::{OpenShop, open_shop};
 use mintreu_server::domains::fulfilment::Item;
 use mintreu_server::domains::subscriptions::{
@@ -142,8 +144,12 @@ fn documented() -> BTreeSet<String> {
 }
 
 /// What the story below brings about: accounts that are closed or recall a payout, changes of plan,
-/// trials without a method, and grace that runs out.
-const ELSEWHERE: [&str; 5] = [
+/// trials without a method, grace that runs out, and banks that are answered or aren't.
+const ELSEWHERE: [&str; 9] = [
+    "dispute.accepted",
+    "dispute.evidence_due",
+    "dispute.evidence_refused",
+    "dispute.evidence_submitted",
     "payout.failed",
     "payout.reversed",
     "subscription.changed",
@@ -248,6 +254,7 @@ async fn what_goes_wrong_and_what_changes_is_told_too() {
         for day in ["2027-03-01", "2027-03-03", "2027-03-09", "2027-03-11"] {
             travel(test, day).await;
         }
+        banks_ask(test, &desk).await;
         let types = receiver.take().into_iter();
         let types: BTreeSet<_> = types.map(|hook| hook.json()["type"].to_string()).collect();
         for name in ELSEWHERE {
@@ -256,6 +263,23 @@ async fn what_goes_wrong_and_what_changes_is_told_too() {
         server.stop().await;
     })
     .await;
+}
+
+/// One bank is answered by the house, after its seller was reminded; one too late; one not at all.
+async fn banks_ask(test: &TestApp, desk: &Desk<'_>) {
+    answers::asked(desk, ObjectState::Opened).await;
+    for ms in [6 * DAY + HOUR, 18 * HOUR] {
+        later(test, ms);
+        test.drain().await;
+    }
+    answers::asked(desk, ObjectState::Opened).await;
+    later(test, 8 * DAY);
+    test.drain().await;
+    let (_, dispute) = answers::asked(desk, ObjectState::Opened).await;
+    let give_up = wanted(dispute, Step::Accept, None);
+    let given_up = answers::act(test, &desk.shop.seller, give_up).await;
+    given_up.expect("is given up");
+    test.drain().await;
 }
 
 /// The receiver hears of everything.

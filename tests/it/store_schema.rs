@@ -91,7 +91,7 @@ fn is_walk(step: &str) -> bool {
 }
 
 /// Steps that are meant to walk: whose statement, what, and why.
-const WALKS: [(&str, &str, &str); 20] = [
+const WALKS: [(&str, &str, &str); 22] = [
     ("categories.rs ALL", "SEARCH category", "all are wanted"),
     ("listing.rs FOUND", "SCAN w ", "the full-text index answers"),
     (
@@ -135,6 +135,12 @@ const WALKS: [(&str, &str, &str); 20] = [
         "evidence/sql.rs SERVER_EPOCH",
         "SEARCH usage_restore",
         "the last of the index",
+    ),
+    ("risk/sql.rs RULES", "SEARCH risk_rule", "all are wanted"),
+    (
+        "risk/sql/review.rs LIST",
+        "SEARCH risk_review",
+        "the first of the index",
     ),
     ("taxes/sql.rs POLICY", "SEARCH tax_policy", "a row a tenant"),
     (
@@ -194,7 +200,8 @@ async fn no_statement_walks_all_rows_of_a_tenant() {
 
 const COLUMNS_SQLITE: &str = "SELECT tables.name AS table_name, columns.name AS column_name,
     columns.type AS column_type FROM sqlite_schema AS tables
-    JOIN pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'";
+    JOIN pragma_table_info(tables.name) AS columns
+    WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%'";
 
 const COLUMNS_POSTGRES: &str = "SELECT CAST(table_name AS TEXT) AS table_name,
     CAST(column_name AS TEXT) AS column_name, CAST(data_type AS TEXT) AS column_type

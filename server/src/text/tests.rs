@@ -119,7 +119,7 @@ fn quoted_in(text: &str) -> impl Iterator<Item = &str> {
 fn begun_in(text: &str) -> impl Iterator<Item = &str> {
     text.split("format!(\"")
         .skip(1)
-        .filter_map(|rest| rest.split_once("-{}").map(|(begin, _)| begin))
+        .filter_map(|rest| rest.split_once("-{").map(|(begin, _)| begin))
         .filter(|begin| {
             begin.len() > 3 && begin.chars().all(|c| c.is_ascii_lowercase() || c == '-')
         })
