@@ -45,7 +45,7 @@ pub async fn file(
     Ok(printed(page, sheet, name).await?)
 }
 
-/// As [`file`], for a program.
+/// As [`file()`], for a program.
 pub async fn printed(
     page: Page,
     sheet: impl FnOnce(&Page) -> Sheet + Send + 'static,
