@@ -14,6 +14,8 @@ use mintreu_benches::{report, time};
 
 /// Set in the process that is the peer: where it listens.
 const BARE: &str = "MINTREU_BENCH_BARE";
+/// How the world reaches the server; it serves nothing under a name without TLS.
+const HOST: &str = "bench.example";
 /// A key-encryption key that protects nothing but this bench's database.
 const KEK: &str = "YmVuY2ggYmVuY2ggYmVuY2ggYmVuY2ggYmVuY2ggISE=";
 const SECRET: &str = "a bench's webhook secret, long enough";
@@ -102,7 +104,7 @@ fn server_command(binary: &Path, folder: &Path) -> impl Fn() -> Serving {
             .arg("serve")
             .current_dir(folder)
             .env("MINTREU_SERVER_LISTEN", address.to_string())
-            .env("MINTREU_SERVER_BASE_URL", format!("http://{address}"))
+            .env("MINTREU_SERVER_BASE_URL", format!("https://{HOST}"))
             .env("MINTREU_KEYS_KEK", KEK)
             .env("MINTREU_PAYMENTS_WEBHOOK_SECRET", SECRET)
             .env("MINTREU_MAIL_URL", "file:mail")
@@ -140,7 +142,7 @@ fn answers(address: SocketAddr, path: &str) -> bool {
     let Ok(mut stream) = TcpStream::connect(address) else {
         return false;
     };
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {HOST}\r\nconnection: close\r\n\r\n");
     let mut answer = Vec::new();
     let read = stream.write_all(request.as_bytes());
     let read = read.and_then(|()| stream.read_to_end(&mut answer));
