@@ -79,9 +79,9 @@ impl Sqlite {
                 connect(&self.path, flags).map_err(backend)?
             }
         };
-        connection.execute_batch("BEGIN").map_err(backend)?;
+        control(&connection, "BEGIN").map_err(backend)?;
         let outcome = body(&mut SqliteTx::new(&connection));
-        connection.execute_batch("ROLLBACK").map_err(backend)?;
+        control(&connection, "ROLLBACK").map_err(backend)?;
         self.idle_readers().push(connection);
         Ok(outcome)
     }
@@ -151,6 +151,11 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     }
     connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;")?;
     Ok(connection)
+}
+
+/// Begins or ends something, by a statement that is kept: they are said around every read and command.
+fn control(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.raw_execute().map(drop)
 }
 
 fn write_loop(connection: &Connection, waiting: &Receiver<Box<dyn Work>>) {
@@ -229,9 +234,7 @@ fn commit(connection: &Connection) -> Result<(), StoreError> {
 
 fn run_in_savepoint(connection: &Connection, work: &mut dyn Work) -> Result<(), StoreError> {
     loop {
-        connection
-            .execute_batch("SAVEPOINT command")
-            .map_err(backend)?;
+        control(connection, "SAVEPOINT command").map_err(backend)?;
         let mut tx = SqliteTx::new(connection);
         let vote = run_guarded(work, &mut tx);
         let over = tx.over;
@@ -239,11 +242,10 @@ fn run_in_savepoint(connection: &Connection, work: &mut dyn Work) -> Result<(), 
             return Err(StoreError::shape("the transaction was lost".to_owned()));
         }
         if matches!(vote, Ok(Vote::Commit)) && !over {
-            return connection.execute_batch("RELEASE command").map_err(backend);
+            return control(connection, "RELEASE command").map_err(backend);
         }
-        connection
-            .execute_batch("ROLLBACK TO command; RELEASE command")
-            .map_err(backend)?;
+        control(connection, "ROLLBACK TO command").map_err(backend)?;
+        control(connection, "RELEASE command").map_err(backend)?;
         match vote {
             Ok(Vote::Again) => {}
             Ok(Vote::Rollback) => return Ok(()),
@@ -288,7 +290,7 @@ impl<'c> SqliteTx<'c> {
     fn attempt(&self, sql: &str, params: &[(&str, Value)]) -> Result<(Vec<Row>, u64), StoreError> {
         let failed = |error| translate(error, sql);
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
-        let names = names_of(&statement, sql);
+        let Words { names, columns } = words_of(&statement, sql);
         for (index, value) in names::bind(&names, params)?.into_iter().enumerate() {
             let bound = match value {
                 Value::Null => statement.raw_bind_parameter(index + 1, rusqlite::types::Null),
@@ -298,7 +300,6 @@ impl<'c> SqliteTx<'c> {
             };
             bound.map_err(failed)?;
         }
-        let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
         let count = columns.len();
         let before = self.connection.total_changes();
         let mut answer = statement.raw_query();
@@ -320,27 +321,39 @@ impl<'c> SqliteTx<'c> {
     }
 }
 
-thread_local! {
-    /// The names of statements: SQLite walks through all of them for each one it is asked for.
-    static NAMES: RefCell<HashMap<String, Arc<[String]>>> = RefCell::default();
+/// What a statement calls its parameters, in the order of their numbers, and its columns.
+#[derive(Clone)]
+struct Words {
+    names: Arc<[String]>,
+    columns: Arc<[String]>,
 }
 
-/// The names of a statement's parameters, in the order of their numbers.
-fn names_of(statement: &Statement<'_>, sql: &str) -> Arc<[String]> {
-    NAMES.with_borrow_mut(|known| {
-        if let Some(names) = known.get(sql) {
-            return names.clone();
+thread_local! {
+    /// The words of statements: SQLite walks through all names for each one it is asked for, and
+    /// every row of an answer shares its columns.
+    static WORDS: RefCell<HashMap<String, Words, foldhash::fast::RandomState>> = RefCell::default();
+}
+
+fn words_of(statement: &Statement<'_>, sql: &str) -> Words {
+    WORDS.with_borrow_mut(|known| {
+        // With `SELECT *` a migration between two askings may have added a column.
+        let fits = |words: &&Words| words.columns.len() == statement.column_count();
+        if let Some(words) = known.get(sql).filter(fits) {
+            return words.clone();
         }
         let name = |index| {
             let name = statement.parameter_name(index).unwrap_or("?");
             name.trim_start_matches(':').to_owned()
         };
-        let names: Arc<[String]> = (1..=statement.parameter_count()).map(name).collect();
+        let words = Words {
+            names: (1..=statement.parameter_count()).map(name).collect(),
+            columns: statement.column_names().map(str::to_owned).collect(),
+        };
         if known.len() >= STATEMENTS {
             known.clear();
         }
-        known.insert(sql.to_owned(), names.clone());
-        names
+        known.insert(sql.to_owned(), words.clone());
+        words
     })
 }
 

@@ -5,7 +5,7 @@ use super::checkout::{Basket, BuyForm, buy_all, draw_all};
 use super::page::Page;
 use super::parts::{Badge, Notice, Tone};
 use super::shelf::kind_badge;
-use crate::domains::bundles::{self, Bundle, BundleAt, Gone, Listed, Offered, bundle_at, listed};
+use crate::domains::bundles::{Bundle, BundleAt, Gone, Listed, Offered, bundle_at, listed};
 use crate::domains::fulfilment::Item;
 use crate::problem::{PageProblem, Problem};
 use crate::wire::{CsrfForm, Query};
@@ -263,17 +263,11 @@ pub async fn place(
 /// A bundle that a product's page names: its name, its address, and what one saves.
 pub(super) type Named = (String, String, Option<String>);
 
-/// The bundles that hold a product and can be bought.
-pub(super) async fn of_product(
-    ask: &Ask,
-    page: &Page,
-    product: mintreu::id::ProductId,
-) -> Result<Vec<Named>, Problem> {
-    let caller = &ask.visitor.caller;
-    let found = ask.app.read(caller, product, bundles::of_product).await?;
-    let named = |one: &Offered| {
+/// How a product's page names the bundles that hold it.
+pub(super) fn named(page: &Page, offered: &[Offered]) -> Vec<Named> {
+    let one = |one: &Offered| {
         let address = format!("/b/{}", one.bundle.slug);
         (one.bundle.name.clone(), address, saved_text(page, one))
     };
-    Ok(found.iter().map(named).collect())
+    offered.iter().map(one).collect()
 }

@@ -4,9 +4,8 @@ use super::ask::{Answer, Ask, html};
 use super::bundle;
 use super::listing::{HomePage, ListPage, Narrow, category_address};
 use super::product::ProductPage;
-use crate::domains::catalog::ops::{
-    Home, ProductAt, home as shelves, listing, product_at, search as find,
-};
+use crate::domains::bundles::product_page;
+use crate::domains::catalog::ops::{Home, ProductAt, home as shelves, listing, search as find};
 use crate::problem::Problem;
 use crate::wire::Query;
 use axum::extract::Path;
@@ -68,9 +67,10 @@ pub async fn search(ask: Ask, narrow: Result<Query<Narrow>, Problem>) -> Answer 
 /// `GET /p/{slug}`.
 pub async fn product(ask: Ask, Path(slug): Path<String>) -> Answer {
     let query = ProductAt { slug };
-    let found = ask.app.read(&ask.visitor.caller, query, product_at).await?;
+    let caller = &ask.visitor.caller;
+    let (found, offered) = ask.app.read(caller, query, product_page).await?;
     let page = ask.form_page("home");
-    let bundles = bundle::of_product(&ask, &page, found.id).await?;
+    let bundles = bundle::named(&page, &offered);
     html(&ProductPage::new(
         page,
         (&found, bundles),

@@ -28,6 +28,6 @@ pub use model::{
     Amount, Bundle, BundleError, BundlePrice, Draft, Gone, Offered, Part, Wrong, shares,
 };
 pub use ops::{
-    BundleAt, Listed, OwnBundles, SaveBundle, SwitchBundle, bundle_at, listed, of_product, offer,
-    own_bundles, save_bundle, switch_bundle,
+    BundleAt, Listed, OwnBundles, SaveBundle, SwitchBundle, bundle_at, listed, offer, own_bundles,
+    product_page, save_bundle, switch_bundle,
 };

@@ -7,6 +7,7 @@ use super::model::{
 use super::sql;
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
+use crate::domains::catalog::ops::{CatalogError, ProductAt, product_at};
 use crate::domains::catalog::{self, Offer, Product};
 use crate::store::{StoreError, Tx};
 use mintreu::id::{AccountId, BundleId, PriceId, ProductId, TenantId};
@@ -293,16 +294,20 @@ pub fn listed(
     Ok(found)
 }
 
-/// The bundles that hold a product and can be bought.
-pub fn of_product(cx: &mut ReadCx<'_>, product: &ProductId) -> Result<Vec<Offered>, BundleError> {
+/// What a product's page shows: the product, and the bundles that hold it and can be bought. Both are
+/// asked for at once, so that a page waits once.
+pub fn product_page(
+    cx: &mut ReadCx<'_>,
+    query: &ProductAt,
+) -> Result<(Product, Vec<Offered>), CatalogError> {
+    let product = product_at(cx, query)?;
     let tenant = cx.caller.tenant;
-    let bundles = sql::of_product(cx.tx, tenant, *product, MAX_NAMED)?;
     let mut found = Vec::new();
-    for bundle in bundles {
+    for bundle in sql::of_product(cx.tx, tenant, product.id, MAX_NAMED)? {
         let offers = offers(cx.tx, tenant, &bundle)?;
         found.extend(offers.into_iter().find(Offered::is_for_sale));
     }
-    Ok(found)
+    Ok((product, found))
 }
 
 /// Asks for a bundle by its address.
