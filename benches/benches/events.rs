@@ -21,6 +21,10 @@ use mintreu_server::domains::meters::ops::{
 use mintreu_tests::TestApp;
 use tokio::runtime::Runtime;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const BATCH: usize = 1_000;
 const CLIENTS: usize = 8;
 const SUBJECTS: usize = 100;

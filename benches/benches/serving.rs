@@ -15,6 +15,10 @@ use mintreu_server::domains::catalog::import::{Format, Items, Options, Source, i
 use mintreu_server::store::{StoreError, Tx};
 use mintreu_tests::TestApp;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CLIENTS: usize = 32;
 const REQUESTS: usize = 20_000;
 

@@ -19,6 +19,10 @@ use mintreu_server::domains::tenants::{AddTenant, add_tenant};
 use mintreu_tests::TestApp;
 use serde_json::json;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const COMMANDS: u32 = 2_048;
 const ORDERS: u32 = 1_024;
 const CLIENTS: u32 = 64;
