@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use mintreu_benches::{report, time};
 
+/// Where the server's binary is, if not beside this bench.
+const BINARY: &str = "MINTREU_BENCH_BINARY";
 /// Set in the process that is the peer: where it listens.
 const BARE: &str = "MINTREU_BENCH_BARE";
 /// How the world reaches the server; it serves nothing under a name without TLS.
@@ -63,7 +65,7 @@ fn main() {
 }
 
 fn binary() -> PathBuf {
-    let named = std::env::var_os("MINTREU_BENCH_BINARY").map(PathBuf::from);
+    let named = std::env::var_os(BINARY).map(PathBuf::from);
     let built = || {
         // target/release/deps/startup-…: the binary lies a folder above.
         let own = std::env::current_exe().expect("this file");
@@ -103,6 +105,8 @@ fn server_command(binary: &Path, folder: &Path) -> impl Fn() -> Serving {
         command
             .arg("serve")
             .current_dir(folder)
+            // The server refuses settings that it doesn't know.
+            .env_remove(BINARY)
             .env("MINTREU_SERVER_LISTEN", address.to_string())
             .env("MINTREU_SERVER_BASE_URL", format!("https://{HOST}"))
             .env("MINTREU_KEYS_KEK", KEK)
