@@ -17,6 +17,7 @@ use mintreu_server::domains::subscriptions::{
 };
 use mintreu_server::domains::webhooks::facts::{DISABLED, TEST, TOLD};
 use mintreu_server::domains::webhooks::{CreateEndpoint, create_endpoint};
+use mintreu_server::domains::wishes::{Withdraw, withdraw};
 use mintreu_server::gateways::sandbox::objects::ObjectState;
 use mintreu_server::net::Reach;
 use mintreu_server::notify;
@@ -103,6 +104,16 @@ async fn eventful(test: &TestApp, desk: &Desk<'_>) {
         assert!(done, "{state:?}");
         desk.hand_over_all().await;
     }
+    let item = Item::new(desk.shop.price, 1);
+    let regretted = desk.buy_as(&club.buyer, item, 4_900, &[]).await;
+    let command = Withdraw {
+        order: regretted.order,
+        token: None,
+        line: None,
+    };
+    let declared = test.app.transact(&club.buyer, command, withdraw).await;
+    declared.expect("is declared");
+    desk.hand_over_all().await;
     // Enough for a payout.
     for _ in 0..3 {
         desk.buy(3).await;
@@ -317,6 +328,7 @@ async fn every_fact_of_money_is_told_once_to_those_it_concerns() {
             "dispute.",
             "payout.",
             "credit_note.",
+            "withdrawal.",
         ];
         for (kind, times) in &happened {
             let of_money = heads.iter().any(|head| kind.starts_with(head));

@@ -88,3 +88,4 @@ mod web_webhooks;
 mod webhook_receiver;
 mod webhook_vectors;
 mod webhooks;
+mod wishes;

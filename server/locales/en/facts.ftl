@@ -68,3 +68,9 @@ fact-payout-failed-subject = Your payout of { $amount } did not arrive
 fact-payout-failed-intro = The money could not be sent and is in your balance again. Check the account that you gave; the next run tries it anew.
 fact-payout-returned-subject = Your payout of { $amount } was sent back
 fact-payout-returned-intro = The money had left and came back from your account, so it is in your balance again. Check the account that you gave.
+
+withdraw-mail-subject = You withdrew from order { $order }
+withdraw-mail-intro = We received your withdrawal from the contract for what is listed below. All that you paid for it goes back to the method you paid with, and its licenses end.
+withdraw-mail-who = Declared by
+withdraw-mail-when = Declared at
+withdraw-mail-outro = Keep this mail: it confirms what you declared, and when. Depending on your bank the money takes some days to appear.

@@ -51,6 +51,7 @@ mod tax;
 pub mod upgrade;
 pub mod usage;
 pub mod verify;
+pub mod withdraw;
 
 use crate::app::App;
 use crate::gateways;
@@ -112,6 +113,10 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/orders/{id}/invoice", get(papers::of_order))
         .route("/orders/{id}/claim", post(order::claim))
         .route("/orders/{id}/gift", post(gift::send))
+        .route(
+            "/orders/{id}/withdraw",
+            get(withdraw::show).post(withdraw::confirm),
+        )
         .route("/gifts/{id}", get(gift::show).post(gift::claim))
         .route("/licenses", get(license::list))
         .route("/licenses/{id}", get(license::show))

@@ -44,6 +44,8 @@ struct OrderPage {
     total: String,
     placed: String,
     id: String,
+    /// Where it can be withdrawn from, while it can.
+    withdraw: Option<String>,
     back: Vec<Happening>,
     agreed: Vec<String>,
 }
@@ -129,6 +131,7 @@ pub async fn show(
     html(&OrderPage {
         claim: claimable.then_some(claim),
         gift,
+        withdraw: super::withdraw::link(&ask, id, &token).await?,
         ..view
     })
 }
@@ -248,6 +251,7 @@ impl OrderPage {
             total: page.format.money(order.total),
             placed: page.say_one("order-placed", "when", placed),
             id: order.id.to_string(),
+            withdraw: None,
             back: order_back::happenings(&page, bought),
             agreed: order_back::agreements(&page, &bought.consents),
             page,

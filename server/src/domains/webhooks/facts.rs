@@ -15,6 +15,7 @@ use crate::domains::licensing;
 use crate::domains::orders::{self, Line, Order};
 use crate::domains::refunds::{self, RefundError};
 use crate::domains::subscriptions;
+use crate::domains::wishes;
 use crate::events::Event;
 use crate::store::StoreError;
 use mintreu::Timestamp;
@@ -96,6 +97,7 @@ pub const TOLD: &[(&str, Tell)] = &[
     ("subscription.resumed", subscription),
     ("subscription.trial_begun", subscription),
     ("subscription.undisputed", subscription),
+    (wishes::WITHDRAWN_FACT, refund),
     (DISABLED, endpoint),
 ];
 
