@@ -247,7 +247,12 @@ async fn a_guest_withdraws_in_two_steps_by_the_order_s_link_and_is_told_by_mail(
             .filter(|mail| mail.contains(&subject))
             .collect();
         assert_eq!(told.len(), 1, "once: {:?}", mails.len() - before);
-        for said in ["guest@example.org", "Acme Editor", "49.00 EUR", "2026-"] {
+        for said in [
+            "guest@example.org",
+            "Acme Editor",
+            "49.00 EUR",
+            "2027-01-15T",
+        ] {
             assert!(told[0].contains(said), "{said}: {}", told[0]);
         }
         assert!(
@@ -360,6 +365,29 @@ async fn of_several_lines_each_is_withdrawn_from_by_itself() {
         );
         desk.hand_over_all().await;
         assert_eq!(desk.sent_back(&paid).await, [1_000, 4_900]);
+        assert_eq!(desk.state(&paid).await, "refunded");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_withdrawals_and_refunds_at_once_the_money_goes_back_once() {
+    TestApp::both(async |test| {
+        let desk = Desk::open(test).await;
+        let ada = person(test, ADA, Role::Customer);
+        let paid = bought(&desk, &ada).await;
+        let (first, second, refund) = tokio::join!(
+            declare(test, &ada, &paid),
+            declare(test, &ada, &paid),
+            desk.refund(Desk::wish(&paid, None)),
+        );
+        match refund {
+            // The seller was first: nothing was left to withdraw from.
+            Ok(_) => assert!(first.is_err() && second.is_err(), "{first:?} {second:?}"),
+            Err(_) => assert_eq!(first.expect("declared"), second.expect("the same")),
+        }
+        desk.hand_over_all().await;
+        assert_eq!(desk.sent_back(&paid).await, [4_900]);
         assert_eq!(desk.state(&paid).await, "refunded");
     })
     .await;

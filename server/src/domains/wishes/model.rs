@@ -97,9 +97,10 @@ impl Facts {
         match self.until {
             _ if withdrawn => Standing::Withdrawn,
             None => Standing::Unpaid,
+            // A bank that has the money left nothing either, but may give it back.
+            Some(_) if self.disputed => Standing::Disputed,
             Some(_) if left.minor() == 0 => Standing::NothingLeft,
             Some(_) if !is_paid(self.state) => Standing::Unpaid,
-            Some(_) if self.disputed => Standing::Disputed,
             Some(_) if self.renewal => Standing::Renewal,
             Some(_) if self.waived && at_once => Standing::Waived,
             Some(until) if self.now >= until => Standing::Late,
