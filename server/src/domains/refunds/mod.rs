@@ -47,7 +47,7 @@ pub use ops::{
 };
 pub use pages::{
     OfLine, OfOrder, ends_subscription, is_disputed, left_of, of_line, of_order, open_disputes,
-    states_of, taken_by_bank, taken_of,
+    refundable, states_of, taken_by_bank, taken_of,
 };
 pub use preview::{LicenseFate, Preview, preview_bundle, preview_sale};
 pub use queue::{

@@ -233,7 +233,8 @@ fn lines_of(
     Ok(lines)
 }
 
-fn check(book: &Book) -> Result<(), RefundError> {
+/// Whether anything of an order can be refunded at all.
+pub(super) fn check(book: &Book) -> Result<(), RefundError> {
     let order = &book.order;
     if !matches!(
         order.state,

@@ -1,9 +1,10 @@
 //! What people see of refunds and disputes: the buyer's whole order, a seller's own line.
 
+use super::effect::Book;
 use super::model::{
     Dispute, DisputeState, LineReversal, Refund, RefundError, RefundState, ReversalState, Taken,
 };
-use super::sql;
+use super::{ops, sql};
 use crate::app::ReadCx;
 use crate::caller::Capability;
 use crate::domains::ledger::{self, Held};
@@ -95,6 +96,18 @@ pub fn taken_of(
         }
     }
     Ok(taken)
+}
+
+/// What could be refunded of a line of an order now, or why nothing can.
+pub fn refundable(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    (order, line): (&Order, OrderLineId),
+) -> Result<Money, RefundError> {
+    let book = Book::read(tx, tenant, order.id)?;
+    ops::check(&book)?;
+    let line = order.lines.iter().find(|one| one.id == line);
+    book.left(line.ok_or(RefundError::NotFound)?)
 }
 
 /// Where each refund of an order stands, whoever asks, as for [`of_order`].

@@ -1,4 +1,6 @@
-//! Routes of withdrawals, for an order's buyer.
+//! Routes of withdrawals, for an order's buyer; those of wishes are in `asking`.
+
+mod asking;
 
 use super::model::{OfLine, WithdrawalError, WithdrawalView};
 use super::ops::{ViewWithdrawal, Withdraw, view_withdrawal, withdraw};
@@ -18,7 +20,9 @@ use utoipa_axum::routes;
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(get_withdrawal, post_withdrawal))
+    OpenApiRouter::new()
+        .routes(routes!(get_withdrawal, post_withdrawal))
+        .merge(asking::routes())
 }
 
 impl From<WithdrawalError> for Problem {
