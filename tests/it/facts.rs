@@ -6,6 +6,7 @@ use crate::payouts::settle_in;
 use crate::shop::{SELLER, listed, person};
 use crate::subscriptions::{BUYER, Club, club, do_it, facts, pay_with, travel, tried};
 use crate::webhook_receiver::Receiver;
+use crate::wishes;
 use mintreu::id::{AccountId, SubscriptionId};
 use mintreu::{Currency, Money};
 use mintreu_server::caller::Role;
@@ -114,6 +115,7 @@ async fn eventful(test: &TestApp, desk: &Desk<'_>) {
     let declared = test.app.transact(&club.buyer, command, withdraw).await;
     declared.expect("is declared");
     desk.hand_over_all().await;
+    wishes::every_step(desk, &club.buyer).await;
     // Enough for a payout.
     for _ in 0..3 {
         desk.buy(3).await;
@@ -329,6 +331,7 @@ async fn every_fact_of_money_is_told_once_to_those_it_concerns() {
             "payout.",
             "credit_note.",
             "withdrawal.",
+            "refund_wish.",
         ];
         for (kind, times) in &happened {
             let of_money = heads.iter().any(|head| kind.starts_with(head));

@@ -89,3 +89,4 @@ mod webhook_receiver;
 mod webhook_vectors;
 mod webhooks;
 mod wishes;
+mod withdrawals;
