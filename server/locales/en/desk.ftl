@@ -146,6 +146,35 @@ back-agreed = What you agreed to
 back-waiver = You wanted it supplied at once, and knew that by this you lose your right to withdraw: { $when }, version { $version }.
 back-terms = The terms of each license: { $when }, version { $version }.
 
+# ---- Wishes for refunds ----
+wish-title = Refund wishes
+wish-link = Ask for a refund
+wish-lead = Ask the seller for your money back. Who isn’t answered in 72 hours is answered by the platform.
+wish-lead-answers = What buyers ask for. A yes refunds at once; a no needs some words.
+wish-none = Nothing was asked for.
+wish-new = Ask for a refund
+wish-send = Ask
+wish-amount = Amount, when it isn’t all of it
+wish-words = In your words
+wish-answer = Your answer, for the buyer
+wish-grant = Refund
+wish-decline = Decline
+wish-take-back = Take it back
+wish-appeal = Ask the platform
+wish-about = Asked { $when }
+wish-about-open = Asked { $when }, to be answered until { $due }
+wish-state-open = Waits for the seller
+wish-state-escalated = Waits for the platform
+wish-state-granted = Granted
+wish-state-declined = Declined
+wish-state-taken_back = Taken back
+wish-wrong = This can’t be refunded now.
+wish-wrong-amount = At most { $left } is left.
+wish-wrong-words = At most 1000 characters; a no needs some.
+wish-wrong-waiting = You asked about this already.
+wish-wrong-moved = It was answered or taken back meanwhile.
+wish-wrong-appeal = The platform is asked once, within 14 days of a no.
+
 # ---- Withdrawing from a contract ----
 withdraw-link = Withdraw from contract here
 withdraw-title = Withdraw from the contract

@@ -44,6 +44,8 @@ struct OrderPage {
     total: String,
     placed: String,
     id: String,
+    /// Where to wish for a refund; none while nothing is paid.
+    wish: Option<String>,
     /// Where it can be withdrawn from, while it can.
     withdraw: Option<String>,
     back: Vec<Happening>,
@@ -226,6 +228,8 @@ impl OrderPage {
         }
         let again = order.state == OrderState::Failed;
         let retry = format!("/orders/{}/pay{}", order.id, token.suffix());
+        let wishable = order.paid_at.is_some() && order.total.minor() > 0;
+        let wish = format!("/orders/{}/wishes{}", order.id, token.suffix());
         let invoice = format!("/orders/{}/invoice{}", order.id, token.suffix());
         let bundle = |line: &Line| {
             let bundle = line.bundle.as_ref()?;
@@ -251,6 +255,7 @@ impl OrderPage {
             total: page.format.money(order.total),
             placed: page.say_one("order-placed", "when", placed),
             id: order.id.to_string(),
+            wish: wishable.then_some(wish),
             withdraw: None,
             back: order_back::happenings(&page, bought),
             agreed: order_back::agreements(&page, &bought.consents),

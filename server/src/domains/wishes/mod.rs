@@ -36,9 +36,9 @@ pub use model::{
 pub use ops::{ViewWithdrawal, Withdraw, declared_of, view_withdrawal, withdraw};
 pub use wish::{
     AnswerEscalated, AnswerWish, Before, DECLINED_FACT, ESCALATE_JOB, ESCALATED_FACT,
-    EscalatePayload, GRANTED_FACT, GoOn, OPENED_FACT, OpenWish, OwnOrder, Step, TAKEN_BACK_FACT,
-    Verdict, answer_escalated, answer_wish, escalate, escalated, go_on, on_fact, open_wish,
-    own_wishes, wish_by_id, wishes_at,
+    EscalatePayload, GRANTED_FACT, GoOn, OPENED_FACT, OpenWish, OwnOrder, PAGE, Step,
+    TAKEN_BACK_FACT, Verdict, answer_escalated, answer_wish, escalate, escalated, go_on, on_fact,
+    open_wish, own_wishes, wish_by_id, wishes_at,
 };
 
 /// The fact of a declaration; what it is about is the refund that answers it.
