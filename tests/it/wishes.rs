@@ -3,10 +3,13 @@
 use crate::money_back::{Desk, Paid};
 use crate::shop::person;
 use crate::subscriptions::facts;
+use crate::web_pages::{hidden, page, send, sign_in};
+use crate::web_refunds::buy;
 use crate::withdrawals::{ADA, bought};
 use mintreu::Timestamp;
 use mintreu::id::{AccountId, RefundWishId};
 use mintreu_server::caller::{Caller, Role};
+use mintreu_server::demo;
 use mintreu_server::domains::fulfilment::Item;
 use mintreu_server::domains::refunds::{Reason, RefundError};
 use mintreu_server::domains::wishes::{
@@ -304,4 +307,77 @@ async fn of_a_grant_and_a_taking_back_at_once_one_wins() {
         assert_eq!(newest(test, &ada, &paid).await.state, state);
     })
     .await;
+}
+
+#[tokio::test]
+async fn buyer_seller_and_platform_meet_on_pages() {
+    let test = TestApp::sqlite().await;
+    let people = demo::seed(&test.app).await.expect("filled").expect("fresh");
+    let server = test.serve().await;
+    let (order, _) = buy(&test, &people).await;
+    let [buyer, seller, platform] = [0, 1, 2].map(|_| server.browser());
+    sign_in(&buyer, "priya@customer.example").await;
+    sign_in(&seller, "mara@lichen.example").await;
+    sign_in(&platform, "ines@mintreu.example").await;
+    let shown = page(&buyer, &format!("/orders/{order}")).await;
+    assert!(shown.contains("Ask for a refund"), "{shown}");
+    let own = format!("/orders/{order}/wishes");
+    let form = page(&buyer, &own).await;
+    let line = form.split("value=\"orl_").nth(1).expect("a line");
+    let line = format!("orl_{}", line.split('"').next().expect("its id"));
+    let mut sent = vec![
+        ("step", "wish"),
+        ("line", line.as_str()),
+        ("currency", "EUR"),
+    ];
+    sent.extend([
+        ("reason", "defective"),
+        ("words", "It <b>breaks</b>."),
+        ("amount", "80"),
+    ]);
+    let (status, _, body) = send(&buyer, &own, &own, &sent).await;
+    assert_eq!(status.as_u16(), 422);
+    assert!(body.contains("At most €79.00 is left"), "{body}");
+    sent[5] = ("amount", "");
+    let (status, to, body) = send(&buyer, &own, &own, &sent).await;
+    assert_eq!(
+        (status.as_u16(), to.as_str()),
+        (303, own.as_str()),
+        "{body}"
+    );
+
+    let desk = page(&seller, "/sell/wishes").await;
+    assert!(desk.contains("It &#60;b&#62;breaks"), "{desk}");
+    let wish = hidden(&desk, "wish");
+    let no = [("wish", wish.as_str()), ("step", "decline"), ("words", "")];
+    let (status, _, body) = send(&seller, "/sell/wishes", "/sell/wishes", &no).await;
+    assert_eq!(status.as_u16(), 422);
+    assert!(body.contains("a no needs some"), "{body}");
+    let no = [
+        ("wish", wish.as_str()),
+        ("step", "decline"),
+        ("words", "It works here."),
+    ];
+    let (status, _, body) = send(&seller, "/sell/wishes", "/sell/wishes", &no).await;
+    assert_eq!(status.as_u16(), 303, "{body}");
+    assert!(page(&buyer, &own).await.contains("It works here."));
+
+    let appeal = [("wish", wish.as_str()), ("step", "appeal")];
+    let (status, _, body) = send(&buyer, &own, &own, &appeal).await;
+    assert_eq!(status.as_u16(), 303, "{body}");
+    let owned = "/owner/wishes";
+    assert_eq!(seller.get(owned).await.status().as_u16(), 404);
+    let yes = [
+        ("wish", wish.as_str()),
+        ("step", "grant"),
+        ("currency", "EUR"),
+    ];
+    let (status, _, body) = send(&platform, owned, owned, &yes).await;
+    assert_eq!(status.as_u16(), 303, "{body}");
+    test.drain().await;
+    assert!(page(&buyer, &own).await.contains("Granted"));
+    let shown = page(&buyer, &format!("/orders/{order}")).await;
+    assert!(shown.contains("€79.00 went back to the card"), "{shown}");
+    server.stop().await;
+    test.finish().await;
 }

@@ -371,7 +371,11 @@ fn answers_page(
     let full = i64::try_from(found.len()) == Ok(PAGE);
     let last = found.last().filter(|_| full);
     let asked = |wish: &Wish| {
-        let mut row = row(&page, wish, format!("/sell/sales/{}", wish.line));
+        let address = match state {
+            WishState::Escalated => format!("/owner/ledger/entries?of={}", wish.order),
+            _ => format!("/sell/sales/{}", wish.line),
+        };
+        let mut row = row(&page, wish, address);
         row.answers = wish.state == state;
         if row.answers {
             row.steps.push(("grant", page.say("wish-grant")));
