@@ -131,12 +131,9 @@ pub fn withdraw(
 ) -> Result<String, RefundError> {
     let book = Book::open(cx, order)?;
     check(&book)?;
-    let all = book.order.lines.iter();
-    let lines: Vec<_> = all
-        .filter(|line| lines.contains(&line.id))
-        .cloned()
-        .collect();
-    let amount = book.left_of(&lines)?;
+    let mut chosen = book.order.lines.clone();
+    chosen.retain(|line| lines.contains(&line.id));
+    let amount = book.left_of(&chosen)?;
     let wanted = AskRefund {
         order,
         line: None,
@@ -147,7 +144,7 @@ pub fn withdraw(
         ends_subscription: true,
         seen_left_minor: None,
     };
-    plan(cx, book, (&wanted, By::Buyer), (&lines, amount))
+    plan(cx, book, (&wanted, By::Buyer), (&chosen, amount))
 }
 
 /// Reserves what goes back of `lines`, and plans to ask the provider.
