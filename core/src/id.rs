@@ -142,6 +142,7 @@ id_type!(/** One run that makes payouts. */ PayoutRunId, "pyr_");
 id_type!(/** A price of a product. */ PriceId, "prc_");
 id_type!(/** A product. */ ProductId, "prd_");
 id_type!(/** Money on its way back to a buyer. */ RefundId, "ref_");
+id_type!(/** A buyer's wish for money back. */ RefundWishId, "rfw_");
 id_type!(/** Units that are held for work under way. */ ReservationId, "rsv_");
 id_type!(/** What was decided of one purchase. */ RiskDecisionId, "rkd_");
 id_type!(/** An entry of the allow list or the block list. */ RiskEntryId, "rke_");

@@ -6,6 +6,7 @@ use crate::payouts::settle_in;
 use crate::shop::{SELLER, listed, person};
 use crate::subscriptions::{BUYER, Club, club, do_it, facts, pay_with, travel, tried};
 use crate::webhook_receiver::Receiver;
+use crate::wishes;
 use mintreu::id::{AccountId, SubscriptionId};
 use mintreu::{Currency, Money};
 use mintreu_server::caller::Role;
@@ -17,6 +18,7 @@ use mintreu_server::domains::subscriptions::{
 };
 use mintreu_server::domains::webhooks::facts::{DISABLED, TEST, TOLD};
 use mintreu_server::domains::webhooks::{CreateEndpoint, create_endpoint};
+use mintreu_server::domains::wishes::{Withdraw, withdraw};
 use mintreu_server::gateways::sandbox::objects::ObjectState;
 use mintreu_server::net::Reach;
 use mintreu_server::notify;
@@ -103,6 +105,17 @@ async fn eventful(test: &TestApp, desk: &Desk<'_>) {
         assert!(done, "{state:?}");
         desk.hand_over_all().await;
     }
+    let item = Item::new(desk.shop.price, 1);
+    let regretted = desk.buy_as(&club.buyer, item, 4_900, &[]).await;
+    let command = Withdraw {
+        order: regretted.order,
+        token: None,
+        line: None,
+    };
+    let declared = test.app.transact(&club.buyer, command, withdraw).await;
+    declared.expect("is declared");
+    desk.hand_over_all().await;
+    wishes::every_step(desk, &club.buyer).await;
     // Enough for a payout.
     for _ in 0..3 {
         desk.buy(3).await;
@@ -317,6 +330,8 @@ async fn every_fact_of_money_is_told_once_to_those_it_concerns() {
             "dispute.",
             "payout.",
             "credit_note.",
+            "withdrawal.",
+            "refund_wish.",
         ];
         for (kind, times) in &happened {
             let of_money = heads.iter().any(|head| kind.starts_with(head));

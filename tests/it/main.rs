@@ -88,3 +88,5 @@ mod web_webhooks;
 mod webhook_receiver;
 mod webhook_vectors;
 mod webhooks;
+mod wishes;
+mod withdrawals;

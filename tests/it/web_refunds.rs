@@ -17,7 +17,7 @@ const SELLER: &str = "mara@lichen.example";
 const BUYER: &str = "priya@customer.example";
 
 /// Buys the darkroom for 79.00 and pays for it; answers the order and the provider's session.
-async fn buy(test: &TestApp, people: &People) -> (OrderId, String) {
+pub async fn buy(test: &TestApp, people: &People) -> (OrderId, String) {
     let buyer = people.caller(BUYER).expect("a buyer");
     let slug = "lichen-darkroom".to_owned();
     let product = test.app.read(&buyer, ProductAt { slug }, product_at).await;

@@ -72,6 +72,7 @@ refund-reason-duplicate = Bought twice
 refund-reason-defective = It doesn’t work
 refund-reason-fraud = The card’s owner didn’t buy it
 refund-reason-other = Something else
+refund-reason-withdrawal = The buyer withdrew from the contract
 refund-note = A word to the customer
 refund-note-hint = It stands on the page of their order.
 refund-note-long = A word has at most { $most } characters.
@@ -107,6 +108,7 @@ refund-state-failed = Failed
 refund-by-seller = The seller
 refund-by-platform = The platform
 refund-by-provider = The payment provider
+refund-by-buyer = The buyer
 
 # ---- What a bank asks ----
 bank-title = The buyer’s bank
@@ -143,6 +145,57 @@ back-bank-lost = Your bank decided on { $when } that { $amount } stays with you.
 back-agreed = What you agreed to
 back-waiver = You wanted it supplied at once, and knew that by this you lose your right to withdraw: { $when }, version { $version }.
 back-terms = The terms of each license: { $when }, version { $version }.
+
+# ---- Wishes for refunds ----
+wish-title = Refund wishes
+wish-link = Ask for a refund
+wish-lead = Ask the seller for your money back. Who isn’t answered in 72 hours is answered by the platform.
+wish-lead-answers = What buyers ask for. A yes refunds at once; a no needs some words.
+wish-none = Nothing was asked for.
+wish-new = Ask for a refund
+wish-send = Ask
+wish-amount = Amount, when it isn’t all of it
+wish-words = In your words
+wish-answer = Your answer, for the buyer
+wish-grant = Refund
+wish-decline = Decline
+wish-take-back = Take it back
+wish-appeal = Ask the platform
+wish-about = Asked { $when }
+wish-about-open = Asked { $when }, to be answered until { $due }
+wish-state-open = Waits for the seller
+wish-state-escalated = Waits for the platform
+wish-state-granted = Granted
+wish-state-declined = Declined
+wish-state-taken_back = Taken back
+wish-wrong = This can’t be refunded now.
+wish-wrong-amount = At most { $left } is left.
+wish-wrong-words = At most 1000 characters; a no needs some.
+wish-wrong-waiting = You asked about this already.
+wish-wrong-moved = It was answered or taken back meanwhile.
+wish-wrong-appeal = The platform is asked once, within 14 days of a no.
+
+# ---- Withdrawing from a contract ----
+withdraw-link = Withdraw from contract here
+withdraw-title = Withdraw from the contract
+withdraw-until = Until { $until } you can withdraw without saying why. You get back all that you paid, and the license ends.
+withdraw-nothing = There is nothing here that you can withdraw from.
+withdraw-what = From what
+withdraw-all = Everything: { $amount }
+withdraw-one = { $title }: { $amount }
+withdraw-statement = I withdraw from the contract for what is chosen below, bought with order { $order }.
+withdraw-ack = We answer at once by mail with what you declared, and when.
+withdraw-confirm = Confirm withdrawal
+withdraw-back = Back to the order
+withdraw-declared = You withdrew on { $when }. { $amount } goes back to you.
+withdraw-failed = You withdrew on { $when }, and { $amount } could not be sent back. Try again, or write to the seller.
+withdraw-stands-open = You can withdraw from this.
+withdraw-stands-unpaid = It isn’t paid.
+withdraw-stands-nothing_left = Nothing was paid for it, or all of it went back.
+withdraw-stands-disputed = Your bank asks about the payment; what it decides, happens.
+withdraw-stands-renewal = It goes on with a subscription that you had before. End that on its own page.
+withdraw-stands-late = The 14 days to withdraw are over.
+withdraw-stands-waived = You wanted it supplied at once, and knew that by this you lose your right to withdraw.
 
 # ---- The sandbox's page ----
 sandbox-link = Sandbox

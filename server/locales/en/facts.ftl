@@ -68,3 +68,23 @@ fact-payout-failed-subject = Your payout of { $amount } did not arrive
 fact-payout-failed-intro = The money could not be sent and is in your balance again. Check the account that you gave; the next run tries it anew.
 fact-payout-returned-subject = Your payout of { $amount } was sent back
 fact-payout-returned-intro = The money had left and came back from your account, so it is in your balance again. Check the account that you gave.
+
+withdraw-mail-subject = You withdrew from order { $order }
+withdraw-mail-intro = We received your withdrawal from the contract for what is listed below. All that you paid for it goes back to the method you paid with, and its licenses end.
+withdraw-mail-who = Declared by
+withdraw-mail-when = Declared at
+withdraw-mail-outro = Keep this mail: it confirms what you declared, and when. Depending on your bank the money takes some days to appear.
+
+wish-mail-opened = A buyer asks for a refund
+wish-mail-opened-intro = A buyer asks for money back. Grant or decline it before the time below; after that the platform decides.
+wish-mail-taken-back = A buyer asks for a refund no more
+wish-mail-taken-back-intro = The buyer took the wish for a refund back. There is nothing to do.
+wish-mail-granted = Your wish for a refund was granted
+wish-mail-granted-intro = The money goes back to the method you paid with; another mail says when it left.
+wish-mail-declined = Your wish for a refund was declined
+wish-mail-declined-intro = The seller declined what you asked for. Within 14 days you can ask the platform, once.
+wish-mail-declined-last = The platform declined what you asked for.
+wish-mail-escalated = The platform looks at your wish for a refund
+wish-mail-escalated-intro = The platform decides now, in place of the seller.
+wish-mail-amount = Asked for
+wish-mail-words = In words

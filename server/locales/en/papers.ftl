@@ -52,6 +52,7 @@ paper-corrected = No longer credited
 paper-reason-requested = The buyer asked for it
 paper-reason-duplicate = Bought twice
 paper-reason-defective = It doesn’t work
+paper-reason-withdrawal = The buyer withdrew from the contract
 paper-reason-fraud = The card’s owner didn’t buy it
 paper-reason-chargeback = The bank took the payment back
 paper-reason-void = The invoice was called off

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::domains::{
     access, accounts, affiliates, answers, billing, bundles, carts, catalog, fees, fulfilment,
     invoicing, ledger, licensing, metering, meters, orders, payments, payouts, promotions, refunds,
-    risk, subscriptions, taxes, transparency, webhooks,
+    risk, subscriptions, taxes, transparency, webhooks, wishes,
 };
 use crate::problem::Problem;
 use axum::extract::State;
@@ -66,6 +66,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(taxes::http::routes())
         .merge(transparency::http::routes())
         .merge(webhooks::http::routes())
+        .merge(wishes::http::routes())
         .merge(papers::routes())
 }
 

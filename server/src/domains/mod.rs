@@ -2,6 +2,7 @@
 
 pub mod webhooks;
 pub mod payouts;
+pub mod wishes;
 pub mod answers;
 pub mod fulfilment;
 pub mod subscriptions;

@@ -26,6 +26,7 @@ pub mod send;
 pub mod sql;
 pub mod transport;
 mod usage;
+mod wishes;
 
 pub use hooks::send_webhook;
 pub use ops::{MAIL_JOB, MailJob, is_told, on_fact};

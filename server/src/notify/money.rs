@@ -12,10 +12,13 @@ use crate::domains::catalog;
 use crate::domains::invoicing::{self, CreditKind, Invoice, State};
 use crate::domains::orders;
 use crate::domains::subscriptions::{self, Subscription};
+use crate::domains::wishes;
 use crate::events::Event;
 use crate::store::StoreError;
 use crate::web::format::rfc3339;
-use mintreu::id::{AccountId, CreditNoteId, InvoiceId, OrderId, ProductId, SubscriptionId};
+use mintreu::id::{
+    AccountId, CreditNoteId, InvoiceId, OrderId, ProductId, RefundId, SubscriptionId,
+};
 use mintreu::{Currency, Money, Timestamp};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -51,6 +54,7 @@ pub(super) const OF_MONEY: &[&str] = &[
     "payout.reversed",
     "refund.created",
     "refund.failed",
+    wishes::WITHDRAWN_FACT,
 ];
 
 /// The letter of one of [`OF_SUBSCRIPTIONS`] or [`OF_MONEY`].
@@ -65,6 +69,7 @@ pub(super) fn write(
         Some("invoice") => overdue(cx, event, base),
         Some("refund") => refund(cx, event, base),
         Some("dispute") => dispute(cx, (event, to), base),
+        Some("withdrawal") => withdrawal(cx, event, base),
         _ => payout(cx, event, base),
     }
 }
@@ -293,6 +298,32 @@ fn refund_letter(event: &Event) -> Result<Letter, NotifyError> {
     letter.intro.push(words.say(intro));
     letter.fact(words.say("fact-amount"), &amount);
     Ok(letter)
+}
+
+/// What was declared, when and by whom, at once and for keeps (Art. 11a of directive 2011/83/EU).
+fn withdrawal(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    let order = order_of(cx, event)?;
+    let about = (order.id, subject_id(event, RefundId::parse)?);
+    let Some(to) = buyer(cx, order.account, Some(order.id))? else {
+        return Ok(None);
+    };
+    let number = order.id.to_string();
+    let mut letter = letter(|words| words.say_one("withdraw-mail-subject", "order", &*number));
+    let words = letter.words();
+    letter.intro.push(words.say("withdraw-mail-intro"));
+    letter.fact(words.say("withdraw-mail-who"), &to);
+    letter.fact(words.say("withdraw-mail-when"), rfc3339(event.happened_at));
+    letter.fact(words.say("fact-order"), &number);
+    for one in wishes::declared_of(cx.tx, cx.caller.tenant, about)? {
+        if let Some(line) = order.lines.iter().find(|line| line.id == one.line) {
+            letter.fact(line.title.clone(), one.amount);
+        }
+    }
+    letter.fact(words.say("fact-amount"), amount(event)?);
+    let page = order_page(cx, order.id, base);
+    letter.action(words.say("fact-open-order"), page);
+    letter.outro.push(words.say("withdraw-mail-outro"));
+    Ok(Some((to, letter)))
 }
 
 /// To whom a fact is told, when it is told to each of several: a dispute, to every seller of the order.

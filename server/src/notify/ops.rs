@@ -1,7 +1,7 @@
 //! From a fact to a letter.
 
 use super::letter::Letter;
-use super::{gifts, money, sql, usage};
+use super::{gifts, money, sql, usage, wishes};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::domains::accounts::{self, AccountError};
@@ -52,7 +52,7 @@ fn is_money(kind: &str) -> bool {
 
 /// Whether the same may happen to the same thing again, and is told again.
 fn recurs(kind: &str) -> bool {
-    is_money(kind) || kind == gifts::SENT
+    is_money(kind) || kind == gifts::SENT || wishes::OF_WISHES.contains(&kind)
 }
 
 /// Whether facts of this kind are told by mail.
@@ -193,6 +193,7 @@ pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, N
         "order.paid" => receipt(cx, &event, base)?,
         billing::REPORT_FACT => usage::report(cx, &event, base)?,
         webhooks::DISABLED_FACT => endpoint_disabled(cx, &event, base)?,
+        kind if wishes::OF_WISHES.contains(&kind) => wishes::write(cx, &event, base)?,
         kind if is_money(kind) => money::write(cx, (&event, command.to.as_deref()), base)?,
         other => return Err(NotifyError::Payload(format!("{other} is not told by mail"))),
     };

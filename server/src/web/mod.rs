@@ -51,6 +51,8 @@ mod tax;
 pub mod upgrade;
 pub mod usage;
 pub mod verify;
+pub mod wishes;
+pub mod withdraw;
 
 use crate::app::App;
 use crate::gateways;
@@ -112,6 +114,14 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/orders/{id}/invoice", get(papers::of_order))
         .route("/orders/{id}/claim", post(order::claim))
         .route("/orders/{id}/gift", post(gift::send))
+        .route(
+            "/orders/{id}/wishes",
+            get(wishes::own).post(wishes::own_act),
+        )
+        .route(
+            "/orders/{id}/withdraw",
+            get(withdraw::show).post(withdraw::confirm),
+        )
         .route("/gifts/{id}", get(gift::show).post(gift::claim))
         .route("/licenses", get(license::list))
         .route("/licenses/{id}", get(license::show))
@@ -181,6 +191,7 @@ fn owner_pages() -> Router<Arc<App>> {
         .route("/owner/payouts/again/{id}", post(owner::payouts::again))
         .route("/owner/payouts/{id}", get(owner::payouts::show))
         .route("/owner/taxes", get(owner::taxes::show))
+        .route("/owner/wishes", get(wishes::owned).post(wishes::owned_act))
         .route("/owner/disputes", get(owner::disputes::list))
         .route(
             "/owner/disputes/{id}",
@@ -277,6 +288,7 @@ fn sell_pages() -> Router<Arc<App>> {
             post(sell::affiliates::decide),
         )
         .route("/sell/embed", get(embed::hosts).post(embed::save))
+        .route("/sell/wishes", get(wishes::sell).post(wishes::sell_act))
         .route("/sell/sales", get(sell::sales::list))
         .route("/sell/sales.csv", get(sell::sales::csv))
         .route("/sell/sales/{line}", get(sell::sale::show))

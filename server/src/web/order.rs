@@ -44,6 +44,10 @@ struct OrderPage {
     total: String,
     placed: String,
     id: String,
+    /// Where to wish for a refund; none while nothing is paid.
+    wish: Option<String>,
+    /// Where it can be withdrawn from, while it can.
+    withdraw: Option<String>,
     back: Vec<Happening>,
     agreed: Vec<String>,
 }
@@ -129,6 +133,7 @@ pub async fn show(
     html(&OrderPage {
         claim: claimable.then_some(claim),
         gift,
+        withdraw: super::withdraw::link(&ask, id, &token).await?,
         ..view
     })
 }
@@ -223,6 +228,8 @@ impl OrderPage {
         }
         let again = order.state == OrderState::Failed;
         let retry = format!("/orders/{}/pay{}", order.id, token.suffix());
+        let wishable = order.paid_at.is_some() && order.total.minor() > 0;
+        let wish = format!("/orders/{}/wishes{}", order.id, token.suffix());
         let invoice = format!("/orders/{}/invoice{}", order.id, token.suffix());
         let bundle = |line: &Line| {
             let bundle = line.bundle.as_ref()?;
@@ -248,6 +255,8 @@ impl OrderPage {
             total: page.format.money(order.total),
             placed: page.say_one("order-placed", "when", placed),
             id: order.id.to_string(),
+            wish: wishable.then_some(wish),
+            withdraw: None,
             back: order_back::happenings(&page, bought),
             agreed: order_back::agreements(&page, &bought.consents),
             page,

@@ -32,7 +32,8 @@ impl Typed<'_> {
         let unread = || ("amount", page.say("refund-amount-unread"));
         let minor = minor_of(self.amount.trim(), left.currency()).ok_or_else(unread)?;
         let missing = || ("reason", page.say("refund-reason-missing"));
-        let reason = Reason::parse(self.reason).ok_or_else(missing)?;
+        let reason = Reason::given().find(|reason| reason.code() == self.reason);
+        let reason = reason.ok_or_else(missing)?;
         Ok((minor, reason))
     }
 }
@@ -48,8 +49,7 @@ pub fn fields(page: &Page, left: Money, typed: Typed<'_>, mistake: Option<&Mista
         text,
     };
     let mut reasons = vec![choice("", page.say("refund-reason-choose"))];
-    let all = Reason::ALL.into_iter();
-    reasons.extend(all.map(|reason| choice(reason.code(), reason_text(page, reason))));
+    reasons.extend(Reason::given().map(|reason| choice(reason.code(), reason_text(page, reason))));
     let label = page.say_one("refund-amount", "currency", left.currency().code());
     vec![
         Field::text("amount", label)

@@ -19,7 +19,7 @@ use crate::caller::{Caller, Capability};
 use crate::domains::licensing::{self, batches};
 use crate::domains::{
     answers, billing, carts, fulfilment, gifts, invoicing, ledger, payments, payouts, refunds,
-    risk, subscriptions, transparency, webhooks,
+    risk, subscriptions, transparency, webhooks, wishes,
 };
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
@@ -42,6 +42,7 @@ pub type Subscriber = fn(&mut Cx<'_>, &Event) -> Result<(), JobError>;
 pub const SUBSCRIBERS: &[Subscriber] = &[
     subscriptions::on_fact,
     answers::on_fact,
+    wishes::on_fact,
     notify::on_fact,
     webhooks::on_fact,
 ];
@@ -54,6 +55,7 @@ pub fn table() -> Table {
         .network(answers::SEND_JOB, answers::send_answer)
         .job(answers::DEFAULT_JOB, answers::answer_by_default)
         .job(answers::REMIND_JOB, answers::remind)
+        .job(wishes::ESCALATE_JOB, wishes::escalate)
         .job(billing::CLOSE_JOB, billing::close_period_job)
         .job(billing::REMIND_JOB, billing::remind)
         .job(billing::THRESHOLD_JOB, billing::check_threshold)

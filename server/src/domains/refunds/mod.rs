@@ -1,11 +1,11 @@
 //! Refunds and disputes: money that goes back, and everything that follows from it.
 //!
-//! A refund is asked for by the seller of a line, by the platform, or at the provider itself; it
-//! reserves what it will take, asks the provider between transactions, and takes effect when the
-//! provider says so. A dispute is the provider's to tell of, from the first warning to the bank's
-//! decision; it is an entity of its own and never a state of the order. Both take from the parts
-//! of an order's lines ([`crate::domains::ledger::give_back`]), and both can be undone: a refund
-//! that fails afterwards, a dispute that is won.
+//! A refund is asked for by the seller of a line, by the platform, by a buyer who withdraws, or at the
+//! provider itself; it reserves what it will take, asks the provider between transactions, and takes
+//! effect when the provider says so. A dispute is the provider's to tell of, from the first warning
+//! to the bank's decision; it is an entity of its own and never a state of the order. Both take from
+//! the parts of an order's lines ([`crate::domains::ledger::give_back`]), and both can be undone: a
+//! refund that fails afterwards, a dispute that is won.
 //!
 //! # Invariants
 //! * Of a line, what is reserved and taken by all refunds and disputes is at most what was sold.
@@ -43,11 +43,11 @@ pub use model::{
 };
 pub use ops::{
     AskRefund, Heard, RefundBundle, RefundOrder, RefundSale, hear, refund_bundle, refund_order,
-    refund_sale,
+    refund_sale, withdraw,
 };
 pub use pages::{
-    OfLine, OfOrder, ends_subscription, is_disputed, of_line, of_order, open_disputes,
-    taken_by_bank, taken_of,
+    OfLine, OfOrder, ends_subscription, is_disputed, left_of, of_line, of_order, open_disputes,
+    refundable, states_of, taken_by_bank, taken_of,
 };
 pub use preview::{LicenseFate, Preview, preview_bundle, preview_sale};
 pub use queue::{

@@ -63,17 +63,28 @@ pub enum Reason {
     Fraud,
     /// Something else; the note says what.
     Other,
+    /// The buyer withdrew from the contract, as the law lets them. Nobody can give it as a reason:
+    /// it comes of the buyer's own word alone.
+    #[serde(skip_deserializing)]
+    Withdrawal,
 }
 
 impl Reason {
-    /// Every reason, in the order of forms.
-    pub const ALL: [Self; 5] = [
+    /// Every reason.
+    pub const ALL: [Self; 6] = [
         Self::RequestedByCustomer,
         Self::Duplicate,
         Self::Defective,
         Self::Fraud,
         Self::Other,
+        Self::Withdrawal,
     ];
+
+    /// Those that who refunds may give, in the order of forms.
+    pub fn given() -> impl Iterator<Item = Self> {
+        let all = Self::ALL.into_iter();
+        all.filter(|reason| *reason != Self::Withdrawal)
+    }
 
     /// As stored and shown.
     pub const fn code(self) -> &'static str {
@@ -83,6 +94,7 @@ impl Reason {
             Self::Defective => "defective",
             Self::Fraud => "fraud",
             Self::Other => "other",
+            Self::Withdrawal => "withdrawal",
         }
     }
 
@@ -101,11 +113,13 @@ pub enum By {
     Platform,
     /// Somebody at the provider.
     Provider,
+    /// The buyer, who withdrew.
+    Buyer,
 }
 
 impl By {
     /// Everybody.
-    pub const ALL: [Self; 3] = [Self::Seller, Self::Platform, Self::Provider];
+    pub const ALL: [Self; 4] = [Self::Seller, Self::Platform, Self::Provider, Self::Buyer];
 
     /// As stored and shown.
     pub const fn code(self) -> &'static str {
@@ -113,6 +127,7 @@ impl By {
             Self::Seller => "seller",
             Self::Platform => "platform",
             Self::Provider => "provider",
+            Self::Buyer => "buyer",
         }
     }
 

@@ -119,6 +119,41 @@ fn ask(
     let book = Book::open(cx, wanted.order)?;
     let (tenant, asker) = (cx.caller.tenant, (by, cx.caller.account, scope));
     let (lines, amount) = consider(cx.tx, tenant, (&book, wanted), asker)?;
+    plan(cx, book, (wanted, by), (&lines, amount))
+}
+
+/// Refunds all that is left of lines that their buyer withdrew from; the caller of this function knows
+/// that they may. A subscription that one of them began ends with it.
+pub fn withdraw(
+    cx: &mut Cx<'_>,
+    order: OrderId,
+    lines: &[OrderLineId],
+) -> Result<String, RefundError> {
+    let book = Book::open(cx, order)?;
+    check(&book)?;
+    let mut chosen = book.order.lines.clone();
+    chosen.retain(|line| lines.contains(&line.id));
+    let amount = book.left_of(&chosen)?;
+    let wanted = AskRefund {
+        order,
+        line: None,
+        amount_minor: None,
+        reason: Reason::Withdrawal,
+        note: String::new(),
+        keeps_license: false,
+        ends_subscription: true,
+        seen_left_minor: None,
+    };
+    plan(cx, book, (&wanted, By::Buyer), (&chosen, amount))
+}
+
+/// Reserves what goes back of `lines`, and plans to ask the provider.
+fn plan(
+    cx: &mut Cx<'_>,
+    book: Book,
+    (wanted, by): (&AskRefund, By),
+    (lines, amount): (&[Line], Money),
+) -> Result<String, RefundError> {
     let payment = paid_by(cx, &book)?;
     let refund = Refund {
         id: cx.make_id(RefundId::from_bytes),
@@ -138,7 +173,7 @@ fn ask(
         requested_at: cx.now,
         settled_at: None,
     };
-    begin(cx, book, &refund, &lines)?;
+    begin(cx, book, &refund, lines)?;
     let refund = refund.id.to_string();
     let payload = SendPayload {
         refund: refund.clone(),
@@ -195,7 +230,8 @@ fn lines_of(
     Ok(lines)
 }
 
-fn check(book: &Book) -> Result<(), RefundError> {
+/// Whether anything of an order can be refunded at all.
+pub(super) fn check(book: &Book) -> Result<(), RefundError> {
     let order = &book.order;
     if !matches!(
         order.state,

@@ -1,9 +1,10 @@
 //! What people see of refunds and disputes: the buyer's whole order, a seller's own line.
 
+use super::effect::Book;
 use super::model::{
     Dispute, DisputeState, LineReversal, Refund, RefundError, RefundState, ReversalState, Taken,
 };
-use super::sql;
+use super::{ops, sql};
 use crate::app::ReadCx;
 use crate::caller::Capability;
 use crate::domains::ledger::{self, Held};
@@ -12,7 +13,7 @@ use crate::domains::orders::{self, Line, Order};
 use crate::domains::payments::{self, Payable, Payment};
 use crate::store::{StoreError, Tx};
 use mintreu::Money;
-use mintreu::id::{OrderId, OrderLineId, TenantId};
+use mintreu::id::{OrderId, OrderLineId, RefundId, TenantId};
 
 /// What became of the money of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -95,6 +96,42 @@ pub fn taken_of(
         }
     }
     Ok(taken)
+}
+
+/// What could be refunded of a line of an order now, or why nothing can.
+pub fn refundable(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    (order, line): (&Order, OrderLineId),
+) -> Result<Money, RefundError> {
+    let book = Book::read(tx, tenant, order.id)?;
+    ops::check(&book)?;
+    let line = order.lines.iter().find(|one| one.id == line);
+    book.left(line.ok_or(RefundError::NotFound)?)
+}
+
+/// Where each refund of an order stands, whoever asks, as for [`of_order`].
+pub fn states_of(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: OrderId,
+) -> Result<Vec<(RefundId, RefundState)>, StoreError> {
+    let refunds = sql::refunds_of(tx, tenant, order)?.into_iter();
+    Ok(refunds.map(|refund| (refund.id, refund.state)).collect())
+}
+
+/// What is left to refund of each line of an order, in their order.
+pub fn left_of(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: &Order,
+) -> Result<Vec<Money>, RefundError> {
+    let reversals = sql::reversals_of(tx, tenant, order.id)?;
+    let left_of = |line: &Line| {
+        let of_line: Vec<_> = reversals.iter().filter(|one| one.line == line.id).collect();
+        left(line, &of_line)
+    };
+    order.lines.iter().map(left_of).collect()
 }
 
 /// A sold line as its seller sees it.

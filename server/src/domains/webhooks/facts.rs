@@ -15,6 +15,7 @@ use crate::domains::licensing;
 use crate::domains::orders::{self, Line, Order};
 use crate::domains::refunds::{self, RefundError};
 use crate::domains::subscriptions;
+use crate::domains::wishes;
 use crate::events::Event;
 use crate::store::StoreError;
 use mintreu::Timestamp;
@@ -96,6 +97,12 @@ pub const TOLD: &[(&str, Tell)] = &[
     ("subscription.resumed", subscription),
     ("subscription.trial_begun", subscription),
     ("subscription.undisputed", subscription),
+    (wishes::WITHDRAWN_FACT, refund),
+    (wishes::OPENED_FACT, wish),
+    (wishes::GRANTED_FACT, wish),
+    (wishes::DECLINED_FACT, wish),
+    (wishes::ESCALATED_FACT, wish),
+    (wishes::TAKEN_BACK_FACT, wish),
     (DISABLED, endpoint),
 ];
 
@@ -418,6 +425,24 @@ fn dispute(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
             }
         }
     })
+}
+
+/// To the seller of the line.
+fn wish(_: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    let seller = event.data["seller"].as_str().map(AccountId::parse);
+    let Some(Ok(seller)) = seller else {
+        return Ok(Vec::new());
+    };
+    let data = json!({
+        "refund_wish_id": event.subject,
+        "order_id": event.data["order"],
+        "order_line_id": event.data["line"],
+        "amount_minor": event.data["amount_minor"],
+        "currency": event.data["currency"],
+        "reason": event.data["reason"],
+        "by": event.data["by"],
+    });
+    Ok(vec![(seller, data)])
 }
 
 /// To the seller whose money it is.

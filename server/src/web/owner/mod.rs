@@ -37,6 +37,7 @@ pub(super) enum At {
     Ledger,
     Payouts,
     Disputes,
+    Wishes,
     Risk,
     Taxes,
 }
@@ -47,6 +48,7 @@ pub(super) fn tabs(page: &Page, at: At) -> Vec<Tab> {
         (At::Ledger, "/owner/ledger", page.say("owner-ledger")),
         (At::Payouts, "/owner/payouts", page.say("owner-payouts")),
         (At::Disputes, "/owner/disputes", page.say("owner-disputes")),
+        (At::Wishes, "/owner/wishes", page.say("wish-title")),
         (At::Risk, "/owner/risk", page.say("owner-risk")),
         (At::Fees, "/owner/fees", page.say("owner-fees")),
         (At::Taxes, "/owner/taxes", page.say("owner-taxes")),

@@ -316,6 +316,7 @@ pub fn reason(page: &Page, code: &str) -> String {
         "duplicate" => "paper-reason-duplicate",
         "defective" => "paper-reason-defective",
         "fraud" => "paper-reason-fraud",
+        "withdrawal" => "paper-reason-withdrawal",
         "chargeback" => "paper-reason-chargeback",
         "void" => "paper-reason-void",
         _ => "paper-reason-other",

@@ -330,6 +330,7 @@ fn back(page: &Page, refund: &Refund, amount: Money) -> Back {
         By::Seller => "refund-by-seller",
         By::Platform => "refund-by-platform",
         By::Provider => "refund-by-provider",
+        By::Buyer => "refund-by-buyer",
     };
     Back {
         when: page

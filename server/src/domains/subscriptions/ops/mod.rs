@@ -18,13 +18,13 @@ pub use charge::{CHARGE_JOB, charge};
 pub use look::{
     Mine, MySubscription, OfProduct, SubscriptionPage, mine, my_subscription, of_product,
 };
-pub use money::{follow_dispute, on_fact};
+pub use money::{follow_dispute, on_fact, withdrawn};
 pub use moves::{KeepPrice, Reprice, keep_price, reprice};
 pub use renew::{
     CHECK_JOB, PeriodJob, REMIND_JOB, RENEW_JOB, RETRY_JOB, check_expired, process_renewal,
     retry_renewal, send_reminder,
 };
-pub use settle::{declined, of_order, paid};
+pub use settle::{declined, is_bill, of_order, paid};
 pub use upgrade::{Upgrade, UpgradeOffer, UpgradesOf, upgrade, upgrades_of};
 
 use super::model::{Bill, BillKind, Change, Cycle, Status, Subscription, SubscriptionError, Unit};

@@ -10,7 +10,7 @@ use crate::domains::licensing::{self, Suspended};
 use crate::domains::orders::{self, OrderState};
 use crate::domains::refunds::{self, Taken};
 use crate::queue::JobError;
-use mintreu::id::OrderId;
+use mintreu::id::{OrderId, OrderLineId};
 
 /// The subscriptions that an order pays for: those that it began, or the one that billed it.
 fn hanging(cx: &mut Cx<'_>, order: OrderId) -> Done<Vec<Subscription>> {
@@ -138,6 +138,19 @@ fn refunded(cx: &mut Cx<'_>, order: OrderId) -> Result<(), SubscriptionError> {
     }
     for mut of in hanging(cx, order)? {
         if of.status != Status::Canceled {
+            end(cx, &mut of, "refunded")?;
+        }
+    }
+    Ok(())
+}
+
+/// The buyer withdrew from lines of an order: the subscriptions that those began end at once, whatever
+/// becomes of the rest of the order.
+pub fn withdrawn(cx: &mut Cx<'_>, order: OrderId, lines: &[OrderLineId]) -> Done {
+    for mut of in sql::of_order(cx.tx, cx.caller.tenant, order)? {
+        let license = licensing::by_id(cx.tx, cx.caller.tenant, of.license)?;
+        let began = license.and_then(|license| OrderLineId::parse(&license.source).ok());
+        if began.is_some_and(|line| lines.contains(&line)) && of.status != Status::Canceled {
             end(cx, &mut of, "refunded")?;
         }
     }

@@ -9,11 +9,17 @@ use crate::app::Cx;
 use crate::domains::orders::{self, Invoiced, Order};
 use crate::domains::payments::{self, Payable};
 use crate::gateways;
-use mintreu::id::{InvoiceId, OrderId};
+use crate::store::{StoreError, Tx};
+use mintreu::id::{InvoiceId, OrderId, TenantId};
 
 /// What an order pays for, when it is a bill of a subscription.
 pub fn of_order(cx: &mut Cx<'_>, order: OrderId) -> Done<Option<Bill>> {
     Ok(sql::find_bill(cx.tx, cx.caller.tenant, order)?)
+}
+
+/// Whether an order is the bill of a subscription that was there before it.
+pub fn is_bill(tx: &mut dyn Tx, tenant: TenantId, order: OrderId) -> Result<bool, StoreError> {
+    Ok(sql::find_bill(tx, tenant, order)?.is_some())
 }
 
 /// The bill was paid: the license is signed anew, what it was for holds, and its invoice is issued.

@@ -1,0 +1,210 @@
+//! A refund that a buyer wishes for, and who may do what with it when. Pure.
+
+use crate::caller::Denied;
+use crate::domains::orders::OrderError;
+use crate::domains::refunds::{Reason, RefundError};
+use crate::queue::JobError;
+use crate::store::StoreError;
+use mintreu::id::{AccountId, OrderId, OrderLineId, RefundId, RefundWishId};
+use mintreu::{Money, Timestamp};
+
+/// Most characters of what a buyer or whoever answers writes.
+pub const MAX_WORDS: usize = 1000;
+const HOUR_MS: i64 = 60 * 60 * 1000;
+/// How long a seller has before the platform is asked.
+pub const ANSWER_MS: i64 = 72 * HOUR_MS;
+/// How long after a seller's no a buyer may ask the platform.
+pub const APPEAL_MS: i64 = 14 * 24 * HOUR_MS;
+
+/// Where a wish stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WishState {
+    /// Its seller is asked.
+    Open,
+    /// The platform is asked.
+    Escalated,
+    /// It is refunded, or was otherwise.
+    Granted,
+    /// It isn't.
+    Declined,
+    /// The buyer wishes no more.
+    TakenBack,
+}
+
+impl WishState {
+    /// Every state.
+    pub const ALL: [Self; 5] = [
+        Self::Open,
+        Self::Escalated,
+        Self::Granted,
+        Self::Declined,
+        Self::TakenBack,
+    ];
+
+    /// As stored and shown.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Escalated => "escalated",
+            Self::Granted => "granted",
+            Self::Declined => "declined",
+            Self::TakenBack => "taken_back",
+        }
+    }
+
+    /// Reads what [`WishState::code`] wrote.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.code() == code)
+    }
+
+    /// Whether somebody is asked.
+    pub const fn waits(self) -> bool {
+        matches!(self, Self::Open | Self::Escalated)
+    }
+}
+
+/// Who answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answerer {
+    /// The seller of the line.
+    Seller,
+    /// The platform.
+    Platform,
+    /// Nobody: the money went back by another way.
+    Elsewhere,
+}
+
+impl Answerer {
+    /// Everybody.
+    pub const ALL: [Self; 3] = [Self::Seller, Self::Platform, Self::Elsewhere];
+
+    /// As stored and shown.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Seller => "seller",
+            Self::Platform => "platform",
+            Self::Elsewhere => "elsewhere",
+        }
+    }
+
+    /// Reads what [`Answerer::code`] wrote.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.code() == code)
+    }
+}
+
+/// A buyer's wish for money back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// The wish.
+    pub id: RefundWishId,
+    /// Of which order.
+    pub order: OrderId,
+    /// Of which line.
+    pub line: OrderLineId,
+    /// Who sold that.
+    pub seller: AccountId,
+    /// Where it stands.
+    pub state: WishState,
+    /// Why.
+    pub reason: Reason,
+    /// In the buyer's words; may be empty.
+    pub words: String,
+    /// How much.
+    pub amount: Money,
+    /// Whether the platform was asked; it is once.
+    pub appealed: bool,
+    /// In the words of who answered; may be empty.
+    pub answer: String,
+    /// Who that was.
+    pub answered_by: Option<Answerer>,
+    /// What answers it, when it was granted here.
+    pub refund: Option<RefundId>,
+    /// When it was wished.
+    pub opened_at: Timestamp,
+    /// When it was answered or taken back.
+    pub answered_at: Option<Timestamp>,
+}
+
+impl Wish {
+    /// Until when its seller may answer.
+    pub fn due_at(&self) -> Timestamp {
+        self.opened_at.plus_ms(ANSWER_MS)
+    }
+
+    /// Until when the buyer may ask the platform after a seller's no.
+    pub fn appeal_until(&self) -> Option<Timestamp> {
+        let declined = self.state == WishState::Declined && !self.appealed;
+        let at = self.answered_at.filter(|_| declined)?;
+        Some(at.plus_ms(APPEAL_MS))
+    }
+}
+
+/// Why nothing came of a wish, or of an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum WishError {
+    /// No such wish, or not the caller's.
+    #[error("no such wish")]
+    NotFound,
+    /// Somebody is asked about the line already.
+    #[error("there is a wish for this line that waits")]
+    Waiting,
+    /// It stands elsewhere.
+    #[error("the wish is {}", .0.code())]
+    Moved(WishState),
+    /// The buyer may not, or no longer, ask the platform.
+    #[error("the platform is asked once, within 14 days of a seller's no")]
+    Appeal,
+    /// Nothing, or more than is left.
+    #[error("up to {left} can be wished for")]
+    OutOfRange {
+        /// What is left.
+        left: Money,
+    },
+    /// No reason of the list.
+    #[error("no reason that buyers give")]
+    Reason,
+    /// Too long, or missing where it is needed.
+    #[error("at most {MAX_WORDS} characters; a no needs some")]
+    Words,
+    /// Orders.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// Refunds.
+    #[error(transparent)]
+    Refund(#[from] RefundError),
+    /// An id that can't be read.
+    #[error(transparent)]
+    Id(#[from] mintreu::Error),
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<WishError> for JobError {
+    fn from(error: WishError) -> Self {
+        match error {
+            WishError::Store(error) => Self::retry(error),
+            WishError::Refund(error) => error.into(),
+            other => Self::fail(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_read_back() {
+        for state in WishState::ALL {
+            assert_eq!(WishState::parse(state.code()), Some(state));
+        }
+        for one in Answerer::ALL {
+            assert_eq!(Answerer::parse(one.code()), Some(one));
+        }
+    }
+}

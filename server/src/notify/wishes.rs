@@ -1,0 +1,88 @@
+//! Letters about wishes for refunds: to the seller who is asked, to the buyer who is answered.
+
+use super::ops::{NotifyError, Written, address, buyer, letter, order_page, subject_id};
+use crate::app::Cx;
+use crate::domains::orders;
+use crate::domains::wishes::{self, Wish};
+use crate::events::Event;
+use crate::web::format::rfc3339;
+use mintreu::id::RefundWishId;
+
+/// What is told; the platform finds what it is asked about in its list.
+pub(super) const OF_WISHES: &[&str] = &[
+    wishes::OPENED_FACT,
+    wishes::GRANTED_FACT,
+    wishes::DECLINED_FACT,
+    wishes::ESCALATED_FACT,
+    wishes::TAKEN_BACK_FACT,
+];
+
+/// The letter of one of [`OF_WISHES`].
+pub(super) fn write(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+    let id = subject_id(event, RefundWishId::parse)?;
+    let found = wishes::wish_by_id(cx.tx, cx.caller.tenant, id)?;
+    let wish = found.ok_or(NotifyError::Gone)?;
+    let order = orders::by_id(cx, wish.order)?;
+    let to_seller = matches!(
+        event.kind.as_str(),
+        wishes::OPENED_FACT | wishes::TAKEN_BACK_FACT
+    );
+    let to = match to_seller {
+        true => address(cx, wish.seller)?,
+        false => buyer(cx, order.account, Some(order.id))?,
+    };
+    let Some(to) = to else {
+        return Ok(None);
+    };
+    let (subject, intro) = match event.kind.as_str() {
+        wishes::OPENED_FACT => ("wish-mail-opened", "wish-mail-opened-intro"),
+        wishes::TAKEN_BACK_FACT => ("wish-mail-taken-back", "wish-mail-taken-back-intro"),
+        wishes::GRANTED_FACT => ("wish-mail-granted", "wish-mail-granted-intro"),
+        wishes::DECLINED_FACT => ("wish-mail-declined", declined(event)),
+        _ => ("wish-mail-escalated", "wish-mail-escalated-intro"),
+    };
+    let mut letter = letter(|words| words.say(subject));
+    let words = letter.words();
+    letter.intro.push(words.say(intro));
+    letter.fact(words.say("fact-order"), order.id);
+    if let Some(line) = order.lines.iter().find(|line| line.id == wish.line) {
+        letter.fact(words.say("fact-product"), &line.title);
+    }
+    letter.fact(words.say("wish-mail-amount"), wish.amount);
+    let said = said(event, &wish);
+    if !said.is_empty() {
+        letter.fact(words.say("wish-mail-words"), said);
+    }
+    if event.kind == wishes::OPENED_FACT {
+        letter.fact(words.say("fact-deadline"), rfc3339(wish.due_at()));
+    }
+    let page = match to_seller {
+        true => format!("{base}/sell/sales/{}", wish.line),
+        false => order_page(cx, order.id, base),
+    };
+    letter.action(
+        words.say(match to_seller {
+            true => "fact-open-sale",
+            false => "fact-open-order",
+        }),
+        page,
+    );
+    Ok(Some((to, letter)))
+}
+
+/// Only a seller's no can be taken to the platform.
+fn declined(event: &Event) -> &'static str {
+    match event.data["by"].as_str() {
+        Some("seller") => "wish-mail-declined-intro",
+        _ => "wish-mail-declined-last",
+    }
+}
+
+/// What was written by who acted.
+fn said<'a>(event: &Event, wish: &'a Wish) -> &'a str {
+    match event.kind.as_str() {
+        wishes::OPENED_FACT => &wish.words,
+        wishes::GRANTED_FACT | wishes::DECLINED_FACT => &wish.answer,
+        _ => "",
+    }
+}
