@@ -200,6 +200,8 @@ async fn a_seller_grants_a_part_or_declines_and_the_platform_is_asked_once() {
             .set(Timestamp::from_ms(test.app.now().ms() + 14 * DAY));
         let asked = step(test, &ada, (&paid, id), Step::AskPlatform).await;
         assert!(matches!(asked, Err(WishError::Appeal)), "too late");
+        let fourth = wish(test, &ada, wished(&paid, None)).await;
+        assert!(matches!(fourth, Err(WishError::Often)));
         test.drain().await;
     })
     .await;

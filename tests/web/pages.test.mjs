@@ -44,6 +44,7 @@ const PAGES = {
     ['/invoices', /\/invoices\/inv_\w+$/],
     ['/invoices', /\/invoices\/inv_\w+$/, /\/usage\//],
     ['/subscriptions', /\/subscriptions\/sub_\w+$/, /\/orders\/ord_\w+$/],
+    ['/subscriptions', /\/subscriptions\/sub_\w+$/, /\/orders\/ord_\w+$/, /\/wishes$/],
   ],
   seller: [
     '/sell',
@@ -70,6 +71,7 @@ const PAGES = {
   service: [
     '/sell/usage',
     '/sell/meters',
+    '/sell/wishes',
   ],
   owner: [
     '/owner',

@@ -172,6 +172,7 @@ wish-wrong = This can’t be refunded now.
 wish-wrong-amount = At most { $left } is left.
 wish-wrong-words = At most 1000 characters; a no needs some.
 wish-wrong-waiting = You asked about this already.
+wish-wrong-often = You asked about this three times, and were answered. Nobody is asked again.
 wish-wrong-moved = It was answered or taken back meanwhile.
 wish-wrong-appeal = The platform is asked once, within 14 days of a no.
 

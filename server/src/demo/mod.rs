@@ -45,6 +45,7 @@ use crate::domains::refunds::RefundError;
 use crate::domains::risk::RiskError;
 use crate::domains::subscriptions::SubscriptionError;
 use crate::domains::tenants;
+use crate::domains::wishes::{WishError, WithdrawalError};
 use crate::gateways::sandbox::ops::SandboxError;
 use crate::store::StoreError;
 use mintreu::id::{AccountId, TenantId};
@@ -158,6 +159,12 @@ pub enum SeedError {
     /// A refund was refused.
     #[error(transparent)]
     Refund(#[from] RefundError),
+    /// Nothing could be seen of a withdrawal.
+    #[error(transparent)]
+    Withdrawal(#[from] WithdrawalError),
+    /// A wish was refused.
+    #[error(transparent)]
+    Wish(#[from] WishError),
     /// Risk.
     #[error(transparent)]
     Risk(#[from] RiskError),

@@ -23,6 +23,7 @@ use crate::domains::subscriptions::{
     ChangeMethod, Mine, SetTrial, StartTrial, change_method, mine, set_trial, start_trial,
 };
 use crate::domains::tenants;
+use crate::domains::wishes::{OpenWish, OwnOrder, ViewWithdrawal, open_wish, view_withdrawal};
 use crate::gateways::sandbox::model::Choice;
 use crate::gateways::sandbox::ops::{Choose, choose};
 use mintreu::id::{OrderId, PriceId};
@@ -66,9 +67,11 @@ enum Deed {
     Empty(&'static str),
     /// Somebody tries a product.
     Try(&'static str, &'static str),
+    /// Somebody asks for money back of what they bought, in these words.
+    Wish(&'static str, &'static str),
 }
 
-use Deed::{Buy, Empty, Refund, Try};
+use Deed::{Buy, Empty, Refund, Try, Wish};
 
 const DEEDS: &[(i64, Deed)] = &[
     (
@@ -160,6 +163,13 @@ const DEEDS: &[(i64, Deed)] = &[
             "lichen-darkroom",
             "SPRING20",
             Choice::Succeed,
+        ),
+    ),
+    (
+        41,
+        Wish(
+            "atlas-geocoder",
+            "Half of our addresses in Tallinn came back empty. Could you give back the first month?",
         ),
     ),
 ];
@@ -278,6 +288,7 @@ impl Season<'_> {
             }
             Empty(who) => self.empty(who).await,
             Try(who, slug) => self.try_out(who, slug).await,
+            Wish(slug, words) => self.wish(slug, words).await,
         }
     }
 
@@ -347,6 +358,31 @@ impl Season<'_> {
         Ok(())
     }
 
+    /// The newest order of a product, and who placed it.
+    fn newest(&self, slug: &str) -> Result<(OrderId, &Caller), SeedError> {
+        let mut newest = self.bought.iter().rev();
+        let bought = newest.find(|(bought, ..)| *bought == slug);
+        let (_, order, caller) = bought.ok_or(SeedError::Incomplete("a sale"))?;
+        Ok((*order, caller))
+    }
+
+    async fn wish(&self, slug: &str, words: &str) -> Result<(), SeedError> {
+        let (order, caller) = self.newest(slug)?;
+        let of = OwnOrder { order, token: None };
+        let query = ViewWithdrawal { order, token: None };
+        let seen = self.app.read(caller, query, view_withdrawal).await?;
+        let line = seen.lines.first().ok_or(SeedError::Incomplete("a line"))?;
+        let command = OpenWish {
+            of,
+            line: line.line,
+            reason: Reason::RequestedByCustomer,
+            words: words.to_owned(),
+            amount_minor: None,
+        };
+        self.app.transact(caller, command, open_wish).await?;
+        Ok(())
+    }
+
     async fn refund(
         &self,
         seller: &str,
@@ -354,11 +390,9 @@ impl Season<'_> {
         (minor, reason): (i64, Reason),
         note: &str,
     ) -> Result<(), SeedError> {
-        let mut newest = self.bought.iter().rev();
-        let bought = newest.find(|(bought, ..)| *bought == slug);
-        let (_, order, _) = bought.ok_or(SeedError::Incomplete("a sale"))?;
+        let (order, _) = self.newest(slug)?;
         let command = RefundSale(AskRefund {
-            order: *order,
+            order,
             line: None,
             amount_minor: (minor > 0).then_some(minor),
             reason,

@@ -122,6 +122,7 @@ fn mistake(page: &Page, error: WishError) -> Result<Notice, PageProblem> {
         WishError::Words => page.say("wish-wrong-words"),
         WishError::Reason => page.say("refund-reason-missing"),
         WishError::Waiting => page.say("wish-wrong-waiting"),
+        WishError::Often => page.say("wish-wrong-often"),
         WishError::Moved(_) => page.say("wish-wrong-moved"),
         WishError::Appeal => page.say("wish-wrong-appeal"),
         _ => {

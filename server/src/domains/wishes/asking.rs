@@ -10,6 +10,8 @@ use mintreu::{Money, Timestamp};
 
 /// Most characters of what a buyer or whoever answers writes.
 pub const MAX_WORDS: usize = 1000;
+/// Most wishes of a line, so that nobody is worn down.
+pub const MAX_WISHES: usize = 3;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 /// How long a seller has before the platform is asked.
 pub const ANSWER_MS: i64 = 72 * HOUR_MS;
@@ -149,6 +151,9 @@ pub enum WishError {
     /// Somebody is asked about the line already.
     #[error("there is a wish for this line that waits")]
     Waiting,
+    /// The line was wished for often enough.
+    #[error("a line can be wished for {MAX_WISHES} times")]
+    Often,
     /// It stands elsewhere.
     #[error("the wish is {}", .0.code())]
     Moved(WishState),

@@ -1,6 +1,6 @@
 //! Use cases of wishes: a buyer asks, takes back, asks the platform; a seller or the platform answers.
 
-use super::asking::{Answerer, MAX_WORDS, Wish, WishError, WishState};
+use super::asking::{Answerer, MAX_WISHES, MAX_WORDS, Wish, WishError, WishState};
 use super::sql;
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
@@ -139,12 +139,13 @@ pub fn open_wish(cx: &mut Cx<'_>, cmd: &OpenWish) -> Result<String, WishError> {
     if matches!(cmd.reason, Reason::Fraud | Reason::Withdrawal) {
         return Err(WishError::Reason);
     }
-    let before = sql::wishes_of_order(cx.tx, tenant, order.id)?;
-    if before
-        .iter()
-        .any(|one| one.line == line.id && one.state.waits())
-    {
+    let mut before = sql::wishes_of_order(cx.tx, tenant, order.id)?;
+    before.retain(|one| one.line == line.id);
+    if before.iter().any(|one| one.state.waits()) {
         return Err(WishError::Waiting);
+    }
+    if before.len() >= MAX_WISHES {
+        return Err(WishError::Often);
     }
     let left = refunds::refundable(cx.tx, tenant, (&order, line.id))?;
     let wish = Wish {

@@ -40,6 +40,7 @@ impl From<WishError> for Problem {
         match error {
             E::NotFound => Self::not_found("There is no such wish."),
             E::Waiting => Self::new(409, "wish_waiting", detail),
+            E::Often => Self::new(409, "wish_often", detail),
             E::Moved(_) => Self::new(409, "wish_moved", detail),
             E::Appeal => Self::new(409, "wish_appeal_over", detail),
             E::OutOfRange { .. } => {
