@@ -23,6 +23,7 @@ CREATE TABLE refund_wish (
     order_id BYTEA NOT NULL,
     order_line_id BYTEA NOT NULL,
     seller_id BYTEA NOT NULL,
+    title TEXT NOT NULL,
     open_line_id BYTEA,
     state TEXT NOT NULL,
     reason TEXT NOT NULL,

@@ -355,6 +355,18 @@ async fn buyer_seller_and_platform_meet_on_pages() {
     let (status, _, body) = send(&seller, "/sell/wishes", "/sell/wishes", &no).await;
     assert_eq!(status.as_u16(), 422);
     assert!(body.contains("a no needs some"), "{body}");
+    let more = [
+        ("wish", wish.as_str()),
+        ("step", "grant"),
+        ("currency", "EUR"),
+        ("amount", "79.01"),
+        ("words", "And a bit."),
+    ];
+    let (status, _, body) = send(&seller, "/sell/wishes", "/sell/wishes", &more).await;
+    assert_eq!(status.as_u16(), 422);
+    for kept in ["value=\"79.01\"", ">And a bit.</textarea>"] {
+        assert!(body.contains(kept), "what was typed is lost: {body}");
+    }
     let no = [
         ("wish", wish.as_str()),
         ("step", "decline"),

@@ -43,6 +43,7 @@ struct Row {
     heading: String,
     state: Badge,
     about: String,
+    reason: String,
     /// Where what it is about is looked at, and its name.
     address: String,
     of: String,
@@ -52,6 +53,9 @@ struct Row {
     currency: String,
     /// Whether who looks may answer it.
     answers: bool,
+    /// What they typed, when it was refused.
+    amount: String,
+    words: String,
     /// What can be done: values and labels of buttons.
     steps: Vec<(&'static str, String)>,
 }
@@ -136,6 +140,18 @@ fn mistake(page: &Page, error: WishError) -> Result<Notice, PageProblem> {
     Ok(Notice::new(Tone::Bad, text))
 }
 
+impl WishesPage {
+    /// The same, with what went wrong and what was typed.
+    fn refusing(mut self, error: WishError, typed: Sent) -> Result<Self, PageProblem> {
+        self.notice = Some(mistake(&self.page, error)?);
+        let mut rows = self.rows.iter_mut();
+        if let Some(row) = rows.find(|row| row.answers && row.wish == typed.wish) {
+            (row.amount, row.words) = (typed.amount, typed.words);
+        }
+        Ok(self)
+    }
+}
+
 fn row(page: &Page, wish: &Wish, address: String) -> Row {
     let amount = page.format.money(wish.amount);
     let tone = match wish.state {
@@ -154,17 +170,25 @@ fn row(page: &Page, wish: &Wish, address: String) -> Row {
     };
     let said = [&wish.words, &wish.answer].into_iter();
     Row {
-        heading: format!("{amount}: {}", reason_text(page, wish.reason)),
+        heading: format!("{amount} · {}", wish.title),
         state: Badge::new(tone, page.say(&format!("wish-state-{}", wish.state.code()))),
         about,
+        reason: reason_text(page, wish.reason),
         address,
         of: wish.order.to_string(),
         said: said.filter(|text| !text.is_empty()).cloned().collect(),
         wish: wish.id.to_string(),
         currency: wish.amount.currency().code().to_owned(),
         answers: false,
+        amount: String::new(),
+        words: String::new(),
         steps: Vec::new(),
     }
+}
+
+/// A reason as who gives it says it.
+fn own_reason(page: &Page, reason: Reason) -> String {
+    page.say(&format!("wish-reason-{}", reason.code().replace('_', "-")))
 }
 
 fn order_id(id: &str) -> Result<OrderId, Problem> {
@@ -210,8 +234,7 @@ pub async fn own_act(
         Ok(()) => go_to(&format!("/orders/{order}/wishes{}", token.suffix())),
         Err(error) => {
             let page = own_page(&ask, (order, &token), &form).await?;
-            let notice = Some(mistake(&page.page, error)?);
-            refused(422, &WishesPage { notice, ..page })
+            refused(422, &page.refusing(error, form)?)
         }
     }
 }
@@ -253,6 +276,7 @@ async fn own_page(
     let address = format!("/orders/{order}{}", token.suffix());
     let own = |wish: &Wish| {
         let mut row = row(&page, wish, address.clone());
+        row.reason = own_reason(&page, wish.reason);
         if wish.state.waits() {
             row.steps.push(("take_back", page.say("wish-take-back")));
         }
@@ -269,11 +293,13 @@ async fn own_page(
     let lines = bought.order.lines.iter();
     let lines = lines.map(|line| choice(line.id.to_string(), line.title.clone()));
     let reasons = Reason::given().filter(|reason| *reason != Reason::Fraud);
-    let reasons = reasons.map(|one| choice(one.code().to_owned(), reason_text(&page, one)));
+    let reasons = reasons.map(|one| choice(one.code().to_owned(), own_reason(&page, one)));
+    let currency = bought.order.total.currency().code().to_owned();
+    let amount = format!("{} ({currency})", page.say("wish-amount"));
     let fields = vec![
         Field::select("line", page.say("withdraw-what"), lines.collect()).value(&*typed.line),
         Field::select("reason", page.say("refund-reason"), reasons.collect()).value(&*typed.reason),
-        Field::text("amount", page.say("wish-amount"))
+        Field::text("amount", amount)
             .value(&*typed.amount)
             .input_mode("decimal")
             .max_length(20),
@@ -289,7 +315,7 @@ async fn own_page(
         notice: None,
         rows,
         fields,
-        currency: bought.order.total.currency().code().to_owned(),
+        currency,
         action: format!("/orders/{order}/wishes{}", token.suffix()),
         next: None,
         page,
@@ -326,8 +352,7 @@ pub async fn sell_act(ask: Ask, form: Result<CsrfForm<Sent>, Problem>) -> Answer
         Ok(()) => go_to("/sell/wishes"),
         Err(error) => {
             let page = sell_page(&ask, Before::default()).await?;
-            let notice = Some(mistake(&page.page, error)?);
-            refused(422, &WishesPage { notice, ..page })
+            refused(422, &page.refusing(error, form)?)
         }
     }
 }
@@ -357,8 +382,7 @@ pub async fn owned_act(ask: Ask, form: Result<CsrfForm<Sent>, Problem>) -> Answe
         Ok(()) => go_to("/owner/wishes"),
         Err(error) => {
             let page = owner_page(&ask, Before::default()).await?;
-            let notice = Some(mistake(&page.page, error)?);
-            refused(422, &WishesPage { notice, ..page })
+            refused(422, &page.refusing(error, form)?)
         }
     }
 }
@@ -379,6 +403,7 @@ fn answers_page(
         let mut row = row(&page, wish, address);
         row.answers = wish.state == state;
         if row.answers {
+            row.state = Badge::new(Tone::Wait, page.say("wish-state-yours"));
             row.steps.push(("grant", page.say("wish-grant")));
             row.steps.push(("decline", page.say("wish-decline")));
         }

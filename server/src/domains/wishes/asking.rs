@@ -106,6 +106,8 @@ pub struct Wish {
     pub line: OrderLineId,
     /// Who sold that.
     pub seller: AccountId,
+    /// What that was called.
+    pub title: String,
     /// Where it stands.
     pub state: WishState,
     /// Why.

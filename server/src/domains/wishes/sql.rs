@@ -21,37 +21,38 @@ FROM withdrawal WHERE tenant_id = :tenant AND order_id = :order ORDER BY order_l
 
 const INSERT_WISH: &str = "\
 INSERT INTO refund_wish (tenant_id, refund_wish_id, order_id, order_line_id, seller_id,
-    open_line_id, state, reason, words, amount_minor, currency, appealed, answer, answered_by,
+    title, open_line_id, state, reason, words, amount_minor, currency, appealed, answer, answered_by,
     refund_id, opened_at, answered_at)
-VALUES (:tenant, :wish, :order, :line, :seller, :line, :state, :reason, :words, :amount, :currency,
-    0, '', NULL, NULL, :opened, NULL)";
+VALUES (:tenant, :wish, :order, :line, :seller, :title, :line, :state, :reason, :words, :amount,
+    :currency, 0, '', NULL, NULL, :opened, NULL)";
 
 const MOVE_WISH: &str = "\
 UPDATE refund_wish SET state = :state, open_line_id = :open, appealed = :appealed, answer = :answer,
     answered_by = :by, refund_id = :refund, answered_at = :answered
 WHERE tenant_id = :tenant AND refund_wish_id = :wish";
 
-const FIND_WISH: &str = "\
-SELECT refund_wish_id, order_id, order_line_id, seller_id, state, reason, words, amount_minor,
-    currency, appealed, answer, answered_by, refund_id, opened_at, answered_at
-FROM refund_wish WHERE tenant_id = :tenant AND refund_wish_id = :wish";
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT refund_wish_id, order_id, order_line_id, seller_id, title, state, reason, words,
+    amount_minor, currency, appealed, answer, answered_by, refund_id, opened_at, answered_at
+FROM refund_wish WHERE tenant_id = :tenant AND ",
+            $rest
+        )
+    };
+}
 
-const WISHES_OF_ORDER: &str = "\
-SELECT refund_wish_id, order_id, order_line_id, seller_id, state, reason, words, amount_minor,
-    currency, appealed, answer, answered_by, refund_id, opened_at, answered_at
-FROM refund_wish WHERE tenant_id = :tenant AND order_id = :order ORDER BY refund_wish_id";
+const FIND_WISH: &str = select!("refund_wish_id = :wish");
 
-const WISHES_OF_SELLER: &str = "\
-SELECT refund_wish_id, order_id, order_line_id, seller_id, state, reason, words, amount_minor,
-    currency, appealed, answer, answered_by, refund_id, opened_at, answered_at
-FROM refund_wish WHERE tenant_id = :tenant AND seller_id = :seller AND refund_wish_id < :before
-ORDER BY refund_wish_id DESC LIMIT :limit";
+const WISHES_OF_ORDER: &str = select!("order_id = :order ORDER BY refund_wish_id");
 
-const WISHES_IN: &str = "\
-SELECT refund_wish_id, order_id, order_line_id, seller_id, state, reason, words, amount_minor,
-    currency, appealed, answer, answered_by, refund_id, opened_at, answered_at
-FROM refund_wish WHERE tenant_id = :tenant AND state = :state AND refund_wish_id < :before
-ORDER BY refund_wish_id DESC LIMIT :limit";
+const WISHES_OF_SELLER: &str = select!(
+    "seller_id = :seller AND refund_wish_id < :before ORDER BY refund_wish_id DESC LIMIT :limit"
+);
+
+const WISHES_IN: &str = select!(
+    "state = :state AND refund_wish_id < :before ORDER BY refund_wish_id DESC LIMIT :limit"
+);
 
 /// Every statement here, for the test that prepares them.
 pub const ALL: &[&str] = &[
@@ -123,6 +124,7 @@ pub(super) fn insert_wish(
         ("order", wish.order.as_bytes().into()),
         ("line", wish.line.as_bytes().into()),
         ("seller", wish.seller.as_bytes().into()),
+        ("title", wish.title.as_str().into()),
         ("state", wish.state.code().into()),
         ("reason", wish.reason.code().into()),
         ("words", wish.words.as_str().into()),
@@ -163,6 +165,7 @@ fn wish(row: &Row) -> Result<Wish, StoreError> {
         order: row.id("order_id", OrderId::from_bytes)?,
         line: row.id("order_line_id", OrderLineId::from_bytes)?,
         seller: row.id("seller_id", AccountId::from_bytes)?,
+        title: row.text("title")?,
         state: WishState::parse(&state).ok_or_else(|| no("state", &state))?,
         reason: Reason::parse(&reason).ok_or_else(|| no("reason", &reason))?,
         words: row.text("words")?,

@@ -153,6 +153,7 @@ pub fn open_wish(cx: &mut Cx<'_>, cmd: &OpenWish) -> Result<String, WishError> {
         order: order.id,
         line: line.id,
         seller: line.seller,
+        title: line.title.clone(),
         state: WishState::Open,
         reason: cmd.reason,
         words: words(&cmd.words)?,

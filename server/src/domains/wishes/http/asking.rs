@@ -86,6 +86,8 @@ pub struct WishOut {
     wish_id: String,
     order_id: String,
     order_line_id: String,
+    /// What the line was called.
+    title: String,
     /// `open`, `escalated`, `granted`, `declined`, `taken_back`.
     state: &'static str,
     reason: &'static str,
@@ -112,6 +114,7 @@ impl From<&Wish> for WishOut {
             wish_id: wish.id.to_string(),
             order_id: wish.order.to_string(),
             order_line_id: wish.line.to_string(),
+            title: wish.title.clone(),
             state: wish.state.code(),
             reason: wish.reason.code(),
             words: wish.words.clone(),
