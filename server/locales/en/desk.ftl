@@ -185,6 +185,7 @@ wish-wrong-appeal = The platform is asked once, within 14 days of a no.
 withdraw-link = Withdraw from contract here
 withdraw-title = Withdraw from the contract
 withdraw-until = Until { $until } you can withdraw without saying why. You get back all that you paid, and the license ends.
+withdraw-done = You withdrew. A mail says what you declared, and when.
 withdraw-nothing = There is nothing here that you can withdraw from.
 withdraw-what = From what
 withdraw-all = Everything: { $amount }

@@ -125,7 +125,9 @@ impl WithdrawPage {
     fn new(ask: &Ask, view: &WithdrawalView, token: &Token) -> Self {
         let page = ask.section_page("withdraw-title", Section::Licenses);
         let number = view.order.to_string();
+        let withdrew = view.lines.iter().any(|line| line.withdrawal.is_some());
         let lead = match view.until.filter(|_| view.is_open()) {
+            None if withdrew => page.say("withdraw-done"),
             Some(until) => {
                 // The last moment at which it can be done, and not the first at which it can't.
                 let last = Timestamp::from_ms(until.ms() - 1);
