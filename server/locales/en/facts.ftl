@@ -86,5 +86,6 @@ wish-mail-declined-intro = The seller declined what you asked for. Within 14 day
 wish-mail-declined-last = The platform declined what you asked for.
 wish-mail-escalated = The platform looks at your wish for a refund
 wish-mail-escalated-intro = The platform decides now, in place of the seller.
+wish-mail-answer = See what buyers ask for
 wish-mail-amount = Asked for
 wish-mail-words = In words

@@ -56,17 +56,11 @@ pub(super) fn write(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Writte
     if event.kind == wishes::OPENED_FACT {
         letter.fact(words.say("fact-deadline"), rfc3339(wish.due_at()));
     }
-    let page = match to_seller {
-        true => format!("{base}/sell/sales/{}", wish.line),
-        false => order_page(cx, order.id, base),
+    let (label, page) = match to_seller {
+        true => ("wish-mail-answer", format!("{base}/sell/wishes")),
+        false => ("fact-open-order", order_page(cx, order.id, base)),
     };
-    letter.action(
-        words.say(match to_seller {
-            true => "fact-open-sale",
-            false => "fact-open-order",
-        }),
-        page,
-    );
+    letter.action(words.say(label), page);
     Ok(Some((to, letter)))
 }
 
