@@ -37,6 +37,7 @@
 //!   good: see [`clock`](crate::clock).
 //! * Key sets and revocation lists are taken from any channel and never exchanged for older ones.
 
+mod alerts;
 mod documents;
 mod enrol;
 mod exchange;

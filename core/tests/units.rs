@@ -28,6 +28,8 @@ struct Lender {
     rows: HashMap<Vec<u8>, Vec<Lent>>,
     /// Lends as if nobody else had anything.
     broken: bool,
+    /// Units that others use of the quota without a lease.
+    direct: u64,
 }
 
 impl Lender {
@@ -42,7 +44,17 @@ impl Lender {
             clock: Arc::new(FixedClock::at(NOW)),
             rows: HashMap::new(),
             broken: false,
+            direct: 0,
         }
+    }
+
+    /// What others have told that they used of a window.
+    fn beside(&self, device: &PublicKey, window: u32) -> i64 {
+        let others = self.rows.iter();
+        let others = others.filter(|(known, _)| known.as_slice() != device.as_bytes());
+        let rows = others.flat_map(|(_, rows)| rows);
+        let used = rows.filter(|lent| lent.window == window);
+        i64::try_from(used.map(|lent| lent.used).sum::<u64>() + self.direct).unwrap()
     }
 
     fn device(&self) -> (TempDir, Engine) {
@@ -72,7 +84,7 @@ impl Lender {
         let others = if self.broken {
             0
         } else {
-            others.map(|lent| lent.units).sum()
+            others.map(|lent| lent.units).sum::<u64>() + self.direct
         };
         let rows = self.rows.entry(key).or_default();
         let question = AskedUnits {
@@ -103,6 +115,7 @@ impl Lender {
             number: lending.now.number,
             window: lending.now.window,
             units: lending.now.units,
+            beside: self.beside(&device, lending.now.window),
         };
         lease.issue(self.server.root(), &[]).unwrap()
     }
@@ -170,6 +183,73 @@ fn a_device_spends_what_it_was_lent_and_asks_in_time() {
     let rows = lender.rows.values().next().unwrap();
     let used: Vec<_> = rows.iter().map(|lent| (lent.units, lent.used)).collect();
     assert_eq!(used, [(20, 20), (10, 0)], "the rest of November went back");
+}
+
+/// Every alert in turn, as `Engine::alerts` and decisions tell them.
+fn told(engine: &Engine) -> Vec<u8> {
+    let alerts = engine.alerts().unwrap();
+    alerts.iter().map(|alert| alert.percent).collect()
+}
+
+#[test]
+fn alerts_of_a_shared_quota_go_by_what_all_have_used() {
+    let mut lender = Lender::new(Window::Month);
+    let quota = lender.server.license.quotas.values_mut().next().unwrap();
+    quota.alerts = vec![10, 50, 80, 100];
+    let (dir, engine) = lender.device();
+    let (_other_dir, other) = lender.device();
+    lender.sync(&engine);
+    lender.sync(&other);
+    assert_eq!(told(&engine), [0; 0]);
+    let decision = engine.consume("renders", 10).unwrap();
+    assert_eq!(
+        decision.crossed(),
+        Some(10),
+        "a tenth, by this device alone"
+    );
+    assert_eq!(told(&engine), [0; 0], "once");
+    lender.direct = 45;
+    lender.sync(&engine);
+    assert_eq!(told(&engine), [50], "others are told of with the lease");
+    let status = engine.quota("renders").unwrap().unwrap();
+    assert_eq!(
+        (status.limit, status.used, status.credits),
+        (Some(LIMIT), 55, 0)
+    );
+    assert_eq!(
+        status.remaining,
+        Some(10),
+        "what it may use without a network"
+    );
+    // The other device was told of nothing and counts for itself alone.
+    assert_eq!(other.consume("renders", 9).unwrap().crossed(), None);
+    assert_eq!(other.consume("renders", 1).unwrap().crossed(), Some(10));
+    drop(engine);
+    let engine = open_at(dir.path(), &lender.server, lender.clock.clone());
+    assert_eq!(told(&engine), [0; 0], "not again after a restart");
+    assert!(take(&engine, 1));
+    // A new month has alerts of its own.
+    lender.direct = 0;
+    lender.clock.advance(31 * DAY_MS);
+    lender.sync(&engine);
+    lender.sync(&engine);
+    assert_eq!(engine.consume("renders", 10).unwrap().crossed(), Some(10));
+}
+
+#[test]
+fn overage_with_a_bound_is_lent_like_the_rest_and_without_one_is_not() {
+    for (cap, granted) in [(Some(50), 10), (None, 1000)] {
+        let mut lender = Lender::new(Window::Month);
+        let quota = lender.server.license.quotas.values_mut().next().unwrap();
+        (quota.overage, quota.overage_cap) = (true, cap);
+        let (_dir, engine) = lender.device();
+        lender.sync(&engine);
+        let taken = (0..1000).filter(|_| take(&engine, 1)).count();
+        assert_eq!(
+            taken, granted,
+            "{cap:?}: three devices with it would have had 150"
+        );
+    }
 }
 
 #[test]

@@ -200,6 +200,7 @@ fn the_lease_of_units_of_the_document_is_what_is_written() -> Result<()> {
         number: 2,
         window: 684,
         units: 20,
+        beside: 0,
     };
     let asked = request.seal(&device)?;
     let lent = lease.issue(&SigningKey::from_seed(&[0x33; 32]), &[])?;

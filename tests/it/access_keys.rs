@@ -24,7 +24,8 @@ use serde_json::{Value, json};
 /// A license with a quota of calls a day.
 pub struct WithQuota {
     sold: Sold,
-    limit: i64,
+    quota: Quota,
+    seats: i64,
 }
 
 impl Command for WithQuota {
@@ -40,19 +41,14 @@ fn with_quota(cx: &mut Cx<'_>, cmd: &WithQuota) -> Result<LicenseId, LicensingEr
         seller: SELLER,
         owner: cmd.sold.customer.account,
         terms: LicenseTerms {
-            quotas: vec![Quota {
-                meter: "calls".to_owned(),
-                limit: cmd.limit,
-                window: Window::Day,
-                shared: false,
-            }],
+            quotas: vec![cmd.quota.clone()],
             entitlements: vec![Entitlement {
                 name: "pro".to_owned(),
                 value: EntitlementValue::Flag(true),
             }],
             ..LicenseTerms::default()
         },
-        seats: 1,
+        seats: cmd.seats,
         expires_at: None,
         grace_secs: 0,
     };
@@ -68,6 +64,11 @@ pub struct Keyed {
 }
 
 pub async fn keyed(test: &TestApp, limit: i64) -> Keyed {
+    keyed_with(test, Quota::new("calls", limit, Window::Day), 1).await
+}
+
+/// As [`keyed`], with this quota and so many seats.
+pub async fn keyed_with(test: &TestApp, quota: Quota, seats: i64) -> Keyed {
     let first = sold(test, ["EUR per_unit 0.01", "EUR per_unit 0.01"]).await;
     let again = Sold {
         seller: first.seller.clone(),
@@ -76,7 +77,11 @@ pub async fn keyed(test: &TestApp, limit: i64) -> Keyed {
         license: first.license,
         trust: first.trust.clone(),
     };
-    let command = WithQuota { sold: again, limit };
+    let command = WithQuota {
+        sold: again,
+        quota,
+        seats,
+    };
     let license = test.app.transact(&test.system(), command, with_quota).await;
     let license = license.expect("a license");
     let command = CreateApiKey {

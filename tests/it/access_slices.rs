@@ -225,7 +225,7 @@ async fn a_key_that_is_switched_off_or_rotated_loses_no_report() {
 }
 
 /// One node's side of the protocol, without HTTP between.
-struct Node<'a> {
+pub struct Node<'a> {
     test: &'a TestApp,
     keyed: &'a Keyed,
     seller: Caller,
@@ -235,7 +235,7 @@ struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    async fn new(test: &'a TestApp, keyed: &'a Keyed, name: String) -> Self {
+    pub async fn new(test: &'a TestApp, keyed: &'a Keyed, name: String) -> Self {
         let secret = keyed.key.secret.reveal();
         let who = Identify::read(&test.app.keys, &keyed.token, Some(secret)).expect("a key");
         let found = test.app.read(&test.guest(), who, identify).await;
@@ -292,7 +292,23 @@ impl<'a> Node<'a> {
             .is_ok()
     }
 
-    async fn close(mut self) {
+    /// Whether it may use one unit of what it was lent; it asks for more when it has to.
+    pub async fn spend(&mut self) -> bool {
+        for _ in 0..2 {
+            let now = self.test.app.now();
+            match self.slice.spend(1, now) {
+                Spend::Granted { .. } => return true,
+                Spend::Check => return false,
+                Spend::Lease => match self.slice.request(now) {
+                    Some(asked) => self.lease(now, asked).await,
+                    None => return false,
+                },
+            }
+        }
+        false
+    }
+
+    pub async fn close(mut self) {
         let now = self.test.app.now();
         if let Some(asked) = self.slice.close(now) {
             self.lease(now, asked).await;

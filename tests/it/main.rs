@@ -63,6 +63,7 @@ mod papers_api;
 mod payouts;
 mod payouts_books;
 mod races;
+mod quotas;
 mod refunds;
 mod refunds_matrix;
 mod store_jobs;

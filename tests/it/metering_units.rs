@@ -5,12 +5,12 @@ use crate::shop::{CODE, person, shop};
 use mintreu::Engine;
 use mintreu::id::{AccountId, ActivationId, LicenseId};
 use mintreu_server::caller::{Caller, Role};
+use mintreu_server::domains::catalog;
 use mintreu_server::domains::catalog::model::{Quota, Window, draft_of};
 use mintreu_server::domains::catalog::ops::{UpdateProduct, update_product};
-use mintreu_server::domains::metering::{
-    MeteringError, WriteOffUnits, lent_units, write_off_units,
+use mintreu_server::domains::quotas::{
+    LentUnits, QuotaError, WriteOffUnits, lent_units, write_off_units,
 };
-use mintreu_server::domains::{catalog, metering};
 use mintreu_server::problem::Problem;
 use mintreu_tests::{Browser, TestApp};
 
@@ -31,10 +31,8 @@ async fn shared_quota(test: &TestApp, seller: &Caller, window: Window) {
     draft.meters = vec![meter.expect("a meter")];
     draft.terms.seats = 3;
     draft.terms.quotas = vec![Quota {
-        meter: "renders".into(),
-        limit: 100,
-        window,
         shared: true,
+        ..Quota::new("renders", 100, window)
     }];
     let update = UpdateProduct {
         product: product.id,
@@ -56,7 +54,7 @@ async fn write_off(
     test: &TestApp,
     caller: &Caller,
     (license, activation): (LicenseId, ActivationId),
-) -> Result<(), MeteringError> {
+) -> Result<(), QuotaError> {
     let command = WriteOffUnits {
         license,
         meter: "renders".into(),
@@ -119,7 +117,7 @@ async fn units_are_not_taken_back_while_their_device_may_use_them() {
         let (id, trust, document) = license(&shop, &guest).await;
         let folders = three();
         let devices = folders.each_ref().map(|f| engine(test, f.path(), &trust));
-        let mut held: Vec<metering::LentUnits> = Vec::new();
+        let mut held: Vec<LentUnits> = Vec::new();
         for device in &devices {
             device.install(&document).expect("installs");
             sync(device, &guest).await.expect("is activated");
@@ -135,11 +133,11 @@ async fn units_are_not_taken_back_while_their_device_may_use_them() {
             test.clock.advance(DAY);
         }
         let refused = write_off(test, &shop.seller, holds).await;
-        let Err(MeteringError::LeaseRunning { until }) = refused else {
+        let Err(QuotaError::LeaseRunning { until }) = refused else {
             panic!("{refused:?}");
         };
         assert_eq!(until, used_later.ends_at);
-        let problem = Problem::from(MeteringError::LeaseRunning { until });
+        let problem = Problem::from(QuotaError::LeaseRunning { until });
         assert_eq!((problem.status, problem.code), (409, "lease_running"));
         // Without a network it uses them; the first device gets what nobody holds.
         let mut used = exhaust(&devices[1]);
@@ -191,7 +189,7 @@ async fn units_are_not_taken_back_while_their_device_may_use_them() {
             reason: "  ".into(),
         };
         let silent = test.app.transact(&shop.seller, command, write_off_units);
-        assert!(matches!(silent.await, Err(MeteringError::ReasonMissing)));
+        assert!(matches!(silent.await, Err(QuotaError::ReasonMissing)));
     })
     .await;
 }
@@ -200,12 +198,12 @@ fn three() -> [tempfile::TempDir; 3] {
     std::array::from_fn(|_| tempfile::tempdir().expect("a folder"))
 }
 
-async fn lent(test: &TestApp, seller: &Caller, id: LicenseId) -> Vec<metering::LentUnits> {
+async fn lent(test: &TestApp, seller: &Caller, id: LicenseId) -> Vec<LentUnits> {
     let read = test.app.read(seller, id, lent_units).await;
     read.expect("is shown").lent
 }
 
-fn sum(lent: &[metering::LentUnits]) -> u64 {
+fn sum(lent: &[LentUnits]) -> u64 {
     lent.iter().map(|lent| lent.lent.units).sum()
 }
 

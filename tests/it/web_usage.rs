@@ -37,10 +37,8 @@ async fn sign_in(browser: &Browser, email: &str) {
 async fn used(test: &TestApp, account: &str) -> Sold {
     let sold = sold_to(test, TARIFFS, account.parse().expect("an id")).await;
     let quota = Quota {
-        meter: "calls".into(),
-        limit: 500,
-        window: Window::Day,
         shared: true,
+        ..Quota::new("calls", 500, Window::Day)
     };
     let license = crate::metered::sell_with(test, &sold, vec![quota]).await;
     let sold = Sold { license, ..sold };

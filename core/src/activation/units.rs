@@ -17,6 +17,8 @@ use crate::time::Timestamp;
 const UNITS: i64 = -1;
 const ACTIVATION: i64 = 1;
 const SECONDS: i64 = 2;
+/// Who doesn't know it uses the units all the same.
+const BESIDE: i64 = 3;
 /// The most bytes of a meter's name.
 const MAX_METER: usize = 80;
 /// The longest a lease lasts, in seconds: ten years.
@@ -130,6 +132,9 @@ pub struct UnitsLease {
     pub window: u32,
     /// Units in that window, those of earlier leases included.
     pub units: u64,
+    /// Units of the window that others have used, as far as the lender knew when it lent, less those
+    /// that were carried over into the window: what an alert of the shared quota goes by.
+    pub beside: i64,
 }
 
 /// A lease of units whose signatures hold up to a pinned root and that is for a held activation.
@@ -165,6 +170,10 @@ impl UnitsLease {
                 Some(Value::bytes(&self.activation.as_bytes()[8..])),
             ),
             (SECONDS, Some(Value::Int(i64::from(self.seconds)))),
+            (
+                BESIDE,
+                Some(Value::Int(self.beside)).filter(|_| self.beside != 0),
+            ),
             (UNITS, Some(granted)),
         ]);
         let claims = cbor::encode(&Value::labelled([
@@ -211,6 +220,10 @@ impl UnitsLease {
             number: number.as_count()?,
             window: read_window(window)?,
             units,
+            beside: match private.at(BESIDE) {
+                None => 0,
+                Some(beside) => read_beside(beside)?,
+            },
         };
         Ok(VerifiedUnits {
             lease,
@@ -249,6 +262,14 @@ fn read_meter(value: &Value<'_>) -> Result<String> {
     match meter.len() {
         1..=MAX_METER => Ok(meter.to_owned()),
         _ => Err(malformed("a meter's name has 1 to 80 bytes")),
+    }
+}
+
+fn read_beside(value: &Value<'_>) -> Result<i64> {
+    let beside = value.as_int()?;
+    match beside.unsigned_abs() {
+        0..=MAX_LIMIT => Ok(beside),
+        _ => Err(malformed("others have used too many units")),
     }
 }
 
@@ -329,6 +350,7 @@ mod tests {
             number: 1,
             window: 682,
             units: 50,
+            beside: -7,
         };
         let bundle = lease.issue(&key(1), &[]).expect("issues");
         let verified = UnitsLease::verify(&bundle, &activation(2), &trust());

@@ -94,9 +94,26 @@ pub(super) struct Allowed {
 #[derive(Debug, Clone)]
 pub(super) struct Prepaid {
     pub license: LicenseId,
-    pub lent: bool,
+    pub lent: Option<LentOf>,
     /// Its number is the window's where it was lent.
     pub credit: Credit,
+}
+
+/// The shared quota that units were lent of.
+#[derive(Debug, Clone)]
+pub(super) struct LentOf {
+    pub limit: u64,
+    pub alerts: Vec<u8>,
+    /// Units that others had used of it.
+    pub beside: i64,
+}
+
+impl Allowed {
+    /// Units of a window that this license's devices share, or several licenses' do.
+    pub fn shared_limit(&self) -> u64 {
+        let limits = self.shared.iter().map(|(_, limit)| *limit);
+        limits.fold(0, u64::saturating_add)
+    }
 }
 
 impl Held {
@@ -360,13 +377,16 @@ fn of_license(license: &VerifiedLicense, name: &Name, quota: &QuotaClaim, held: 
         lent,
         credit,
     };
-    let credits = quota.credits.iter().map(|credit| prepaid(false, *credit));
+    let credits = quota.credits.iter().map(|credit| prepaid(None, *credit));
     let mut credits: Vec<_> = credits.collect();
     let mut shared = Vec::new();
     if let Some(limit) = quota.limit.filter(|_| license.claims().shares(quota)) {
         claim.limit = Some(0);
+        // What is carried over, and overage that has a bound, is the lender's to give.
         claim.rollover = None;
-        claim.alerts.clear();
+        claim.overage &= claim.overage_cap.is_none();
+        claim.overage_cap = None;
+        let alerts = std::mem::take(&mut claim.alerts);
         shared.push((id, limit));
         let of = Shares {
             license: id,
@@ -380,7 +400,12 @@ fn of_license(license: &VerifiedLicense, name: &Name, quota: &QuotaClaim, held: 
                 created: lease.issued_at,
                 expires: Some(lease.ends_at()),
             };
-            prepaid(true, lent)
+            let of = LentOf {
+                limit,
+                alerts: alerts.clone(),
+                beside: lease.beside,
+            };
+            prepaid(Some(of), lent)
         }));
     }
     Allowed {

@@ -3,33 +3,42 @@
 use std::sync::atomic::Ordering;
 
 use super::Shared;
-use super::held::{Allowed, Now, zone_of};
+use super::alerts::Alerts;
+use super::held::{Allowed, Now, Prepaid, zone_of};
 use super::pot::{Part, Pot, short};
 use super::quick::Grantable;
 use super::units::Shares;
 use crate::error::Result;
 use crate::id::LicenseId;
 use crate::journal::{CellHandle, Journal};
-use crate::meter::{Decision, MAX_LIMIT, Quota, Refusal, Taken, Window, Zone, pack, unpack};
+use crate::meter::{Decision, MAX_LIMIT, Quota, Refusal, Taken, Window, Zone, unpack};
 use crate::time::Timestamp;
 
-/// The first bytes of the keys of credits and of alerts that were told.
+/// The first byte of the keys of credits.
 const CREDIT: u8 = 0x80;
-const TOLD: u8 = 0x81;
 
 /// What a license allows of one meter.
 pub(super) struct Limits {
     pot: Pot,
     /// In the order in which they are burned.
     credits: Vec<Credit>,
-    alerts: Vec<u8>,
-    /// In which window which alerts were told.
-    told: Option<CellHandle>,
+    alerts: Option<Alerts>,
+    /// Units of windows that devices share, whatever of them this one was lent.
+    shared: u64,
 }
 
 struct Credit {
     pot: Pot,
     expires: Option<Timestamp>,
+    lent: Option<OfShared>,
+}
+
+/// What is known of the shared quota that units were lent of.
+struct OfShared {
+    window: u32,
+    /// Units that others had used when these were lent.
+    beside: i64,
+    alerts: Option<Alerts>,
 }
 
 /// What was taken: from the window first, then from credits by their index.
@@ -47,9 +56,11 @@ pub struct QuotaStatus {
     pub window: Window,
     /// Units a window; `None` where use is only counted.
     pub limit: Option<u64>,
-    /// Units used in this window beyond those that were carried over.
+    /// Units used in this window beyond those that were carried over; of a quota that devices share,
+    /// by all of them, as far as this one was told with its last lease.
     pub used: u64,
-    /// Units left, prepaid ones included; `None` without a limit.
+    /// Units left, prepaid ones included; `None` without a limit. Of a quota that devices share, those
+    /// that this one may use without a network.
     pub remaining: Option<u64>,
     /// Units used beyond the limit.
     pub overage: u64,
@@ -76,28 +87,25 @@ impl Limits {
         let zone = zone_of(claim);
         let quota = claim.quota()?;
         let key = [&quota.window().cell_key(quota.limit()), meter.as_bytes()].concat();
-        let told = [&[TOLD][..], &short(&[&key[..], &claim.alerts].concat())].concat();
-        let told = (!claim.alerts.is_empty()).then(|| journal.word(told));
+        let alerts = Alerts::of(
+            journal,
+            &key,
+            &claim.alerts,
+            claim.limit.unwrap_or(u64::MAX),
+        )?;
         let mut credits = allowed.credits.clone();
         credits.sort_by_key(|prepaid| {
             let credit = prepaid.credit;
             let expires = credit.expires.map_or(i64::MAX, Timestamp::ms);
             (credit.priority, expires, credit.created, credit.id)
         });
-        let credits = credits.iter().map(|prepaid| {
-            let credit = prepaid.credit;
-            let key = prepaid_key((prepaid.license, meter), prepaid.lent, credit.id);
-            let quota = Quota::new(credit.units.min(MAX_LIMIT), Window::Lifetime)?;
-            Ok(Credit {
-                pot: Pot::new(journal, key, quota, Zone::default())?,
-                expires: credit.expires,
-            })
-        });
+        let credits = credits.iter();
+        let credits = credits.map(|prepaid| Credit::of(journal, meter, prepaid));
         Ok(Self {
             credits: credits.collect::<Result<_>>()?,
             pot: Pot::new(journal, key, quota, zone)?,
-            alerts: claim.alerts.clone(),
-            told: told.transpose()?,
+            alerts,
+            shared: allowed.shared_limit(),
         })
     }
 
@@ -168,10 +176,8 @@ impl Limits {
     }
 
     fn credits_left(&self, now: Now) -> u64 {
-        let left = |credit: &Credit| credit.pot.quota.left(credit.pot.standing(now).used);
-        self.usable(now)
-            .filter_map(|(_, credit)| left(credit))
-            .fold(0, u64::saturating_add)
+        let left = self.usable(now).map(|(_, credit)| credit.left(now));
+        left.fold(0, u64::saturating_add)
     }
 
     fn granted(&self, taken: Taken, now: Now) -> Decision {
@@ -233,65 +239,64 @@ impl Limits {
         let (quota, standing) = (self.pot.quota, self.pot.standing(now));
         let credits = self.credits_left(now);
         let left = quota.left(standing.used);
+        let (of_shared, lent) = self.of_shared(now);
+        let used = standing.used.saturating_add(of_shared);
         QuotaStatus {
             meter: meter.to_owned(),
             window: quota.window(),
-            limit: quota.limit(),
-            used: u64::try_from(standing.used).unwrap_or(0),
+            limit: quota.limit().map(|limit| limit.saturating_add(self.shared)),
+            used: u64::try_from(used).unwrap_or(0),
             remaining: left.map(|left| left.saturating_add(credits)),
             overage: quota.over(standing.used),
-            credits,
+            credits: credits.saturating_sub(lent),
             resets_at: standing.resets_at,
         }
     }
 
+    /// Units used of shared quotas, as far as that is known here, and those left of what was lent.
+    fn of_shared(&self, now: Now) -> (i64, u64) {
+        let mut sum = (0_i64, 0_u64);
+        for (_, credit) in self.usable(now) {
+            let Some(shared) = &credit.lent else { continue };
+            sum.0 = sum.0.saturating_add(credit.used_of(shared, now));
+            sum.1 = sum.1.saturating_add(credit.left(now));
+        }
+        sum
+    }
+
     /// The same decision with the alert that was reached, if nobody was told of it before.
     pub fn told(&self, mut decision: Decision, now: Now) -> Decision {
-        if let Decision::Granted { crossed, .. } = &mut decision
-            && self.told.is_some()
-        {
-            let standing = self.pot.standing(now);
-            let told = self.tell(standing.window, standing.used, now);
-            *crossed = told.last().copied();
+        if let Decision::Granted { crossed, .. } = &mut decision {
+            *crossed = self.tell(now).into_iter().max();
         }
         decision
     }
 
     /// The alerts that use has reached and that nobody was told of in this window.
     pub fn alerts(&self, meter: &str, now: Now) -> Vec<Alert> {
-        let standing = self.pot.standing(now);
-        let told = self.tell(standing.window, standing.used, now);
         let alert = |percent| Alert {
             meter: meter.to_owned(),
             percent,
             status: self.status(meter, now),
         };
-        told.into_iter().map(alert).collect()
+        self.tell(now).into_iter().map(alert).collect()
     }
 
-    /// Marks the alerts that `used` reaches as told: those that weren't before, each once.
-    fn tell(&self, window: u32, used: i64, now: Now) -> Vec<u8> {
-        let Some(told) = &self.told else {
-            return Vec::new();
-        };
-        let reached = self.alerts.iter().enumerate();
-        let reached = reached.filter(|(_, percent)| used >= self.units_at(**percent));
-        let bits = reached
-            .clone()
-            .fold(0, |bits, (index, _)| bits | 1 << index);
-        if bits == 0 {
-            return Vec::new();
+    /// Marks the alerts that use has reached as told: those that weren't before.
+    fn tell(&self, now: Now) -> Vec<u8> {
+        let mut told = Vec::new();
+        if let Some(alerts) = &self.alerts {
+            let standing = self.pot.standing(now);
+            told = alerts.tell(self.told_window(standing.window, now), standing.used);
         }
-        let window = self.told_window(window, now);
-        let marked = told
-            .word()
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |seen| {
-                let before = told_in(seen, window);
-                (before | bits != before).then(|| pack(window, before | bits))
-            });
-        let new = marked.map_or(0, |seen| bits & !told_in(seen, window));
-        let new = reached.filter(|(index, _)| new & (1 << index) != 0);
-        new.map(|(_, percent)| *percent).collect()
+        for (_, credit) in self.usable(now) {
+            if let Some(shared) = &credit.lent
+                && let Some(alerts) = &shared.alerts
+            {
+                told.extend(alerts.tell(shared.window, credit.used_of(shared, now)));
+            }
+        }
+        told
     }
 
     /// A rolling window never ends: its alerts may be told again after as long as it is.
@@ -303,12 +308,6 @@ impl Limits {
             }
             _ => window,
         }
-    }
-
-    /// The number of used units at which an alert is due.
-    fn units_at(&self, percent: u8) -> i64 {
-        let limit = u128::from(self.pot.quota.limit().unwrap_or(u64::MAX));
-        i64::try_from((limit * u128::from(percent)).div_ceil(100)).unwrap_or(i64::MAX)
     }
 
     /// What may be granted the quick way from now on; nothing while the clock is in doubt.
@@ -339,17 +338,43 @@ impl Limits {
     /// Up to how many units nobody has to be told: the limit, or just below the next alert.
     fn unobserved(&self, limit: Option<i64>, window: u32, now: Now) -> i64 {
         let most = limit.unwrap_or(i64::from(u32::MAX));
-        let Some(told) = &self.told else {
-            return most;
+        let alerts = self.alerts.as_ref();
+        let next = alerts.and_then(|alerts| alerts.next(self.told_window(window, now)));
+        next.map_or(most, |next| most.min(next - 1))
+    }
+}
+
+impl Credit {
+    fn of(journal: &Journal, meter: &str, prepaid: &Prepaid) -> Result<Self> {
+        let (credit, lent) = (prepaid.credit, prepaid.lent.as_ref());
+        let key = prepaid_key((prepaid.license, meter), lent.is_some(), credit.id);
+        let quota = Quota::new(credit.units.min(MAX_LIMIT), Window::Lifetime)?;
+        let lent = match lent {
+            None => None,
+            Some(of) => {
+                let name = [prepaid.license.as_bytes(), meter.as_bytes()].concat();
+                Some(OfShared {
+                    window: credit.id,
+                    beside: of.beside,
+                    alerts: Alerts::of(journal, &name, &of.alerts, of.limit)?,
+                })
+            }
         };
-        let told = told_in(
-            told.word().load(Ordering::Acquire),
-            self.told_window(window, now),
-        );
-        let untold = self.alerts.iter().enumerate();
-        let untold = untold.filter(|(index, _)| told & (1 << index) == 0);
-        let next = untold.map(|(_, percent)| self.units_at(*percent) - 1).min();
-        next.map_or(most, |next| next.min(most))
+        Ok(Self {
+            pot: Pot::new(journal, key, quota, Zone::default())?,
+            expires: credit.expires,
+            lent,
+        })
+    }
+
+    fn left(&self, now: Now) -> u64 {
+        let pot = &self.pot;
+        pot.quota.left(pot.standing(now).used).unwrap_or(0)
+    }
+
+    /// Units that all devices have used of the quota that these were lent of.
+    fn used_of(&self, shared: &OfShared, now: Now) -> i64 {
+        shared.beside.saturating_add(self.pot.standing(now).used)
     }
 }
 
@@ -370,11 +395,6 @@ pub(super) fn used_of_lease(journal: &Journal, of: &Shares, window: u32) -> Resu
     let word = journal.word(prepaid_key((of.license, &of.meter), true, window))?;
     let (_, used) = unpack(word.word().load(Ordering::Acquire));
     Ok(u64::try_from(used).unwrap_or(0))
-}
-
-fn told_in(word: u64, window: u32) -> i64 {
-    let (number, bits) = unpack(word);
-    if number == window { bits } else { 0 }
 }
 
 fn refused(remaining: u64, resets_at: Option<Timestamp>) -> Decision {

@@ -37,6 +37,14 @@ pub struct Lending {
     pub now: Lent,
 }
 
+impl Lent {
+    /// What is kept of this after the device has said what it used of it: units that it will not
+    /// use go back. `None` while the device hasn't taken the newest lease, and so says nothing new.
+    pub fn settled(self, asked: AskedUnits) -> Option<Self> {
+        (asked.last >= self.number).then(|| settled(self, asked))
+    }
+}
+
 /// Lends units of a quota of `limit` units in the window `window`, of which all other devices
 /// together hold `others`.
 ///

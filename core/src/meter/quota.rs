@@ -59,6 +59,20 @@ impl Rollover {
         let least = if left > self.least { left } else { self.least };
         if least < self.most { least } else { self.most }
     }
+
+    /// Units that come along into a window of a quota of `limit` units, when `left` were left of
+    /// the last window that was used and `idle` windows that nobody used lie between.
+    ///
+    /// Windows that nobody used are carried over as a whole, one after the other.
+    pub const fn carried(self, limit: u64, left: u64, idle: u32) -> u64 {
+        match idle {
+            0 => self.of(left),
+            _ => {
+                let whole = limit.saturating_mul(idle as u64);
+                self.of(self.of(left).saturating_add(whole))
+            }
+        }
+    }
 }
 
 /// The instant at which a quota is asked, and the window it falls into.
@@ -346,14 +360,8 @@ impl Quota {
         let carried = match self.rollover.filter(|_| word != 0) {
             None => 0,
             Some(rollover) => {
-                let idle = u64::from(current - number - 1);
-                let whole = self.limit.unwrap_or(0).saturating_mul(idle);
-                // Windows that nobody used were carried over as a whole, one after the other.
-                let left = self.left(used).unwrap_or(0);
-                match idle {
-                    0 => rollover.of(left),
-                    _ => rollover.of(rollover.of(left).saturating_add(whole)),
-                }
+                let (limit, left) = (self.limit.unwrap_or(0), self.left(used).unwrap_or(0));
+                rollover.carried(limit, left, current - number - 1)
             }
         };
         (current, -i64::try_from(carried).unwrap_or(0))

@@ -31,6 +31,13 @@ mail-usage-open = See your usage
 mail-usage-stop = Choose how often you get this mail
 mail-usage-outro = The projection goes on as the period began, and is at least what was committed.
 
+mail-quota-subject = { $percent }% of your { $unit } quota is used: { $product }
+mail-quota-intro = { $percent }% of what your license of { $product } includes has been used, by all devices and API keys together.
+mail-quota-used = Used
+mail-quota-limit = Included
+mail-quota-resets = Begins anew on (UTC)
+mail-quota-outro = Devices tell what they used when they sync, so that a little more may be used than is known.
+
 mail-order-waiver = At { $when } you agreed ({ $version }): { $text }
 
 mail-cart-subject = Your cart is still there

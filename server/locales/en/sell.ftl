@@ -166,7 +166,7 @@ edit-validity-hint = Leave it empty for no end.
 edit-entitlements = Features
 edit-entitlements-hint = One a line: export, or projects = 10, or tier = gold
 edit-quotas = Quotas
-edit-quotas-hint = One a line: api.calls = 1000 / month. Also hour, day, week, lifetime.
+edit-quotas-hint = One a line: api.calls = 1000 / month. Also hour, day, week, year, lifetime, and billing_month from the day of the license. Behind it, after commas: shared, overage or overage=50, rollover=0..100, alert=80, zone=Europe/Berlin.
 edit-seating = Seats
 edit-seating-device = Each device keeps its seat
 edit-seating-floating = Seats float: they come back by themselves

@@ -19,8 +19,8 @@ pub use visit::{Visits, visit};
 use crate::app::App;
 use crate::domains::{
     access, accounts, affiliates, answers, billing, bundles, carts, catalog, fees, fulfilment,
-    invoicing, ledger, licensing, metering, meters, orders, payments, payouts, promotions, refunds,
-    risk, subscriptions, taxes, transparency, webhooks, wishes,
+    invoicing, ledger, licensing, metering, meters, orders, payments, payouts, promotions, quotas,
+    refunds, risk, subscriptions, taxes, transparency, webhooks, wishes,
 };
 use crate::problem::Problem;
 use axum::extract::State;
@@ -62,6 +62,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(payouts::http::routes())
         .merge(subscriptions::http::routes())
         .merge(refunds::http::routes())
+        .merge(quotas::http::routes())
         .merge(risk::http::routes())
         .merge(taxes::http::routes())
         .merge(transparency::http::routes())

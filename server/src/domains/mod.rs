@@ -14,6 +14,7 @@ pub mod carts;
 pub mod meters;
 pub mod access;
 pub mod metering;
+pub mod quotas;
 pub mod licensing;
 pub mod transparency;
 pub mod invoicing;

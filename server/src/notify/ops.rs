@@ -13,6 +13,7 @@ use crate::domains::gifts as given;
 use crate::domains::invoicing::{self, InvoiceError};
 use crate::domains::licensing::{self, LicensingError};
 use crate::domains::orders::{self, OrderError};
+use crate::domains::quotas;
 use crate::domains::subscriptions::{self, SubscriptionError};
 use crate::domains::webhooks;
 use crate::events::{self, Event};
@@ -52,7 +53,9 @@ fn is_money(kind: &str) -> bool {
 
 /// Whether the same may happen to the same thing again, and is told again.
 fn recurs(kind: &str) -> bool {
-    is_money(kind) || kind == gifts::SENT || wishes::OF_WISHES.contains(&kind)
+    is_money(kind)
+        || [gifts::SENT, quotas::REACHED_FACT].contains(&kind)
+        || wishes::OF_WISHES.contains(&kind)
 }
 
 /// Whether facts of this kind are told by mail.
@@ -192,6 +195,7 @@ pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, N
         "invoice.finalized" => invoice(cx, &event, base)?,
         "order.paid" => receipt(cx, &event, base)?,
         billing::REPORT_FACT => usage::report(cx, &event, base)?,
+        quotas::REACHED_FACT => usage::reached(cx, &event, base)?,
         webhooks::DISABLED_FACT => endpoint_disabled(cx, &event, base)?,
         kind if wishes::OF_WISHES.contains(&kind) => wishes::write(cx, &event, base)?,
         kind if is_money(kind) => money::write(cx, (&event, command.to.as_deref()), base)?,

@@ -6,7 +6,7 @@ use super::markdown;
 use super::page::{Page, script_safe};
 use super::parts::{Badge, Cover, Crumbs, Tone};
 use super::shelf::{kind_badge, price_meaning, price_text};
-use crate::domains::catalog::model::{EntitlementValue, LicenseTerms, Window};
+use crate::domains::catalog::model::{EntitlementValue, LicenseTerms, Quota, Window};
 use crate::domains::catalog::{Meter, Price, PriceModel, Product, State};
 use askama::Template;
 use mintreu::id::AccountId;
@@ -179,13 +179,34 @@ fn entitlements(page: &Page, terms: &LicenseTerms) -> Vec<String> {
 }
 
 fn quotas(page: &Page, product: &Product) -> Vec<String> {
-    let line = |quota: &crate::domains::catalog::model::Quota| {
+    let line = |quota: &Quota| {
         let unit = product
             .meter(&quota.meter)
             .map_or(quota.meter.as_str(), |meter| &meter.unit);
-        quota_text(page, quota.limit, unit, quota.window)
+        quota_words(page, quota, unit)
     };
     product.terms.quotas.iter().map(line).collect()
+}
+
+/// A quota in words, with what happens beyond it and with what is left of it.
+fn quota_words(page: &Page, quota: &Quota, unit: &str) -> String {
+    let mut words = quota_text(page, quota.limit, unit, quota.window);
+    let mut add = |key: &str, units: i64| {
+        let values = [
+            ("quota", words.as_str().into()),
+            ("units", page.format.signed(units).into()),
+        ];
+        words = page.words.say_with(key, values);
+    };
+    match (quota.overage, quota.overage_cap) {
+        (true, Some(cap)) => add("quota-overage-up-to", cap),
+        (true, None) => add("quota-overage", 0),
+        (false, _) => {}
+    }
+    if let Some(rule) = quota.rollover {
+        add("quota-rollover", rule.most);
+    }
+    words
 }
 
 /// A limit on usage in words.
@@ -197,6 +218,8 @@ pub fn quota_text(page: &Page, limit: i64, unit: &str, window: Window) -> String
         Window::Day => "quota-day",
         Window::Week => "quota-week",
         Window::Month => "quota-month",
+        Window::Year => "quota-year",
+        Window::BillingMonth => "quota-billing-month",
     };
     let values = [("limit", limit.into()), ("unit", unit.into())];
     page.words.say_with(key, values)

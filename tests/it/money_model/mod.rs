@@ -11,7 +11,7 @@
 //! `MINTREU_TEST_MONEY_STEPS` says how many steps run, over both engines.
 
 mod books;
-mod dice;
+pub mod dice;
 mod jobs;
 mod sim;
 

@@ -20,7 +20,7 @@
 //!   for licenses to their own products.
 //!
 //! # Tables
-//! `api_key`, `api_key_secret`, `quota_use`, `reservation`, `quota_slice`.
+//! `api_key`, `api_key_secret`, `quota_slice`; what quotas have left is [`super::quotas`]' affair.
 //!
 //! Start reading at [`model`], then [`ops::check`].
 

@@ -3,6 +3,7 @@
 use crate::caller::Denied;
 use crate::domains::catalog::model::{Entitlement, EntitlementValue};
 use crate::domains::metering::MeteringError;
+use crate::domains::quotas::{Position, QuotaError};
 use crate::store::StoreError;
 use mintreu::Timestamp;
 use mintreu::gateway::Token;
@@ -81,15 +82,28 @@ pub enum Ask {
 /// What a license sets for a meter, and how far its window is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allowance {
-    /// Units of a window.
+    /// Units of a window, those that were carried over into it included.
     pub limit: i64,
-    /// Units that are left.
+    /// Units that are left of them.
     pub remaining: i64,
+    /// Units used and held beyond them.
+    #[serde(default)]
+    pub overage: i64,
     /// When the window ends, in milliseconds since 1970; `None` for a license's whole life.
     pub resets_at: Option<i64>,
 }
 
 impl Allowance {
+    /// Of a quota as it stands.
+    pub fn of(at: &Position) -> Self {
+        Self {
+            limit: at.limit(),
+            remaining: at.remaining(),
+            overage: at.overage(),
+            resets_at: at.resets_at.map(Timestamp::ms),
+        }
+    }
+
     /// As header fields tell it.
     pub fn state(&self, meter: &str, now: Timestamp) -> LimitState {
         let units = |value| u64::try_from(value).unwrap_or(0);
@@ -116,6 +130,9 @@ pub struct Checked {
     pub units: i64,
     /// Where the quota stands; `None` where the license sets none.
     pub allowance: Option<Allowance>,
+    /// The alert that these units reached, if nobody was told of it before in its window.
+    #[serde(default)]
+    pub crossed: Option<u8>,
     /// Units that are held, and until when.
     pub reservation: Option<(String, i64)>,
     /// What the license says of the entitlements asked for.
@@ -227,6 +244,9 @@ pub enum AccessError {
     /// Counting.
     #[error(transparent)]
     Metering(#[from] MeteringError),
+    /// The quota.
+    #[error(transparent)]
+    Quota(#[from] QuotaError),
     /// Not this caller.
     #[error(transparent)]
     Denied(#[from] Denied),

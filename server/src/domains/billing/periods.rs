@@ -7,10 +7,13 @@ use super::sql;
 use crate::app::ReadCx;
 use crate::domains::catalog;
 use crate::domains::catalog::model::Quota;
-use crate::domains::licensing::{License, documents};
+use crate::domains::licensing::License;
 use crate::domains::metering::{self, Day, Grain, Window};
+use crate::domains::quotas;
 use crate::store::{StoreError, Tx};
 use mintreu::id::{LicenseId, TenantId};
+use mintreu::license::QuotaClaim;
+use mintreu::meter::Zone;
 use mintreu::{Money, Timestamp};
 use std::collections::BTreeMap;
 
@@ -162,56 +165,83 @@ pub(super) fn quotas_left(
 ) -> Result<BTreeMap<String, QuotaLeft>, StoreError> {
     let mut left = BTreeMap::new();
     for quota in &license.terms.quotas {
-        let used = match window_so_far(quota.window, cx.now) {
-            Some(window) => {
-                let (tenant, id) = (cx.caller.tenant, license.id);
-                let mut series = metering::series_of_license(cx.tx, tenant, id, window)?;
-                let days = series.remove(&quota.meter).unwrap_or_default();
-                days.iter().map(|day| day.units).sum()
-            }
-            None => totals.get(&quota.meter).copied().unwrap_or(0),
-        };
-        left.insert(
-            quota.meter.clone(),
-            of_quota(quota, license, (used, cx.now)),
-        );
+        let of_quota = (license, quota);
+        left.insert(quota.meter.clone(), quota_left(cx, of_quota, totals)?);
     }
     Ok(left)
 }
 
-fn of_quota(quota: &Quota, license: &License, (used, now): (i64, Timestamp)) -> QuotaLeft {
-    QuotaLeft {
-        limit: u64::try_from(quota.limit).unwrap_or(0),
+fn quota_left(
+    cx: &mut ReadCx<'_>,
+    (license, quota): (&License, &Quota),
+    totals: &BTreeMap<String, i64>,
+) -> Result<QuotaLeft, StoreError> {
+    let (tenant, now) = (cx.caller.tenant, cx.now);
+    let shape = |error: &dyn std::fmt::Display| StoreError::shape(error.to_string());
+    let at = quotas::position(cx.tx, tenant, license, (&quota.meter, now));
+    let at = at.map_err(|error| shape(&error))?;
+    let at = at.ok_or_else(|| shape(&"a quota without a position"))?;
+    let used = match window_so_far(&at.claim, quota.window, now)? {
+        Some(window) => {
+            let mut series = metering::series_of_license(cx.tx, tenant, license.id, window)?;
+            let days = series.remove(&quota.meter).unwrap_or_default();
+            days.iter().map(|day| day.units).sum()
+        }
+        None => totals.get(&quota.meter).copied().unwrap_or(0),
+    };
+    // What comes along is known here where devices share the quota.
+    let shared = quota.shared && license.seats > 1;
+    let limit = if shared { at.limit() } else { quota.limit };
+    let zone = zone_of(&at.claim)?;
+    Ok(QuotaLeft {
+        limit: u64::try_from(limit).unwrap_or(0),
         window: quota.window,
         used: u64::try_from(used).unwrap_or(0),
-        resets_at: documents::window(quota.window).at(now).ends,
+        resets_at: at.claim.window.at_in(now, &zone).ends,
         together: quota.shared || license.seats == 1,
-    }
+    })
 }
 
-/// The open window from its beginning until now, in steps that it is made of; `None` for a lifetime.
-fn window_so_far(window: catalog::model::Window, now: Timestamp) -> Option<Window> {
+fn zone_of(claim: &QuotaClaim) -> Result<Zone, StoreError> {
+    let zone = claim.zone.as_deref().map(Zone::named).transpose();
+    let zone = zone.map_err(|error| StoreError::shape(error.to_string()))?;
+    Ok(zone.unwrap_or_default())
+}
+
+/// The open window from its beginning until now, in steps of usage; `None` for a lifetime. One that
+/// begins within a step is taken from that step's beginning on.
+fn window_so_far(
+    claim: &QuotaClaim,
+    window: catalog::model::Window,
+    now: Timestamp,
+) -> Result<Option<Window>, StoreError> {
     use catalog::model::Window as W;
-    let rule = documents::window(window);
+    let zone = zone_of(claim)?;
     let grain = match window {
-        W::Lifetime => return None,
+        W::Lifetime => return Ok(None),
         W::Hour => Grain::Hour,
-        W::Day | W::Week | W::Month => Grain::Day,
+        W::Day | W::Week | W::Month if claim.zone.is_none() => Grain::Day,
+        W::Year => Grain::Day,
+        W::Day | W::Week | W::Month | W::BillingMonth => Grain::Hour,
     };
-    let number = rule.at(now).number;
+    let number = claim.window.at_in(now, &zone).number;
     let mut steps = 1;
     let mut from = grain.start(now);
-    while steps < 31 && rule.at(from.plus_ms(-1)).number == number {
+    while steps < MOST_STEPS && claim.window.at_in(from.plus_ms(-1), &zone).number == number {
         from = from.plus_ms(-grain.ms());
         steps += 1;
     }
-    Some(Window { from, steps, grain })
+    Ok(Some(Window { from, steps, grain }))
 }
+
+/// More hours than a month has, and days than a year.
+const MOST_STEPS: i64 = 32 * 24;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domains::catalog::model::Window as W;
+    use crate::domains::licensing::documents;
 
     #[test]
     fn a_window_so_far_begins_where_its_number_does() {
@@ -220,16 +250,28 @@ mod tests {
             Timestamp::from_ms(parsed.as_millisecond())
         };
         let now = at("2027-03-31T10:20:00Z");
+        let so_far = |window, zone: Option<&str>| {
+            let quota = Quota {
+                zone: zone.map(str::to_owned),
+                ..Quota::new("calls", 1, window)
+            };
+            let claim = documents::quota(&quota, at("2026-12-15T08:00:00Z")).expect("a quota");
+            window_so_far(&claim, window, now).expect("a zone")
+        };
         for (window, from, steps) in [
             (W::Hour, "2027-03-31T10:00:00Z", 1),
             (W::Day, "2027-03-31T00:00:00Z", 1),
             (W::Week, "2027-03-29T00:00:00Z", 3),
             (W::Month, "2027-03-01T00:00:00Z", 31),
         ] {
-            let found = window_so_far(window, now).expect("a window");
+            let found = so_far(window, None).expect("a window");
             assert_eq!((found.from, found.steps), (at(from), steps), "{window:?}");
         }
-        assert_eq!(window_so_far(W::Lifetime, now), None);
+        assert_eq!(so_far(W::Lifetime, None), None);
+        let tokyo = so_far(W::Day, Some("Asia/Tokyo")).expect("a window");
+        assert_eq!((tokyo.from, tokyo.steps), (at("2027-03-30T15:00:00Z"), 20));
+        let own = so_far(W::BillingMonth, None).expect("a window");
+        assert_eq!((own.from, own.steps), (at("2027-03-15T08:00:00Z"), 387));
         let period = (at("2027-01-31T08:00:00Z"), at("2027-02-28T08:00:00Z"));
         let days = days_of(period);
         assert_eq!((days.from, days.steps), (at("2027-01-31T00:00:00Z"), 29));

@@ -10,7 +10,7 @@ use mintreu::license::{
     Binding, Claims, Entitlement, Freshness, ListEntry, Matching, Name, QuotaClaim, StaleAction,
 };
 use mintreu::log::{Leaf, document_hash};
-use mintreu::meter::Window;
+use mintreu::meter::{Period, PeriodUnit, Rollover, Window};
 use mintreu::{Error, Timestamp};
 use std::collections::BTreeMap;
 
@@ -18,15 +18,15 @@ fn unfit(detail: String) -> Error {
     Error::new("malformed", detail)
 }
 
-/// Signs the license of a grant: the bytes of its bundle.
+/// Signs the license of a grant, which was `first` issued then: the bytes of its bundle.
 pub(super) fn license(
     grant: &Grant,
     id: LicenseId,
     place: ListEntry,
-    now: Timestamp,
+    (first, now): (Timestamp, Timestamp),
     key: &Held,
 ) -> Result<Vec<u8>, LicensingError> {
-    let mut claims = claims(grant, id, now).map_err(LicensingError::Signing)?;
+    let mut claims = claims(grant, id, (first, now)).map_err(LicensingError::Signing)?;
     claims.status = Some(place);
     mintreu::license::issue(&claims, &key.key, &key.certificates()).map_err(LicensingError::Signing)
 }
@@ -44,12 +44,16 @@ pub(super) fn log(
     Ok(transparency::append(cx, seller, leaf)?)
 }
 
-fn claims(grant: &Grant, id: LicenseId, now: Timestamp) -> Result<Claims, Error> {
+fn claims(
+    grant: &Grant,
+    id: LicenseId,
+    (first, now): (Timestamp, Timestamp),
+) -> Result<Claims, Error> {
     let mut claims = Claims::new(id, grant.product_code.as_str(), now);
     claims.expires_at = grant.expires_at;
     claims.grace_secs = grant.grace_secs;
     claims.entitlements = entitlements(&grant.terms.entitlements)?;
-    claims.quotas = quotas(&grant.terms.quotas)?;
+    claims.quotas = quotas(&grant.terms.quotas, first)?;
     let seats = u32::try_from(grant.seats);
     claims.seats = Some(seats.map_err(|_| unfit(format!("{} seats", grant.seats)))?);
     claims.binding = match grant.terms.floating {
@@ -101,29 +105,52 @@ fn entitlements(terms: &[catalog::Entitlement]) -> Result<BTreeMap<Name, Entitle
     Ok(map)
 }
 
-fn quotas(terms: &[catalog::Quota]) -> Result<BTreeMap<Name, QuotaClaim>, Error> {
-    let quota = |term: &catalog::Quota| {
-        let limit = count(&term.meter, term.limit)?;
-        let claim = QuotaClaim {
-            per_device: !term.shared,
-            ..QuotaClaim::new(limit, window(term.window))
-        };
-        Ok((term.meter.parse()?, claim))
+fn quotas(
+    terms: &[catalog::Quota],
+    issued_at: Timestamp,
+) -> Result<BTreeMap<Name, QuotaClaim>, Error> {
+    let named = |term: &catalog::Quota| Ok((term.meter.parse()?, quota(term, issued_at)?));
+    terms.iter().map(named).collect()
+}
+
+/// A quota of a license that was first issued at `issued_at`, as its document says it.
+pub(crate) fn quota(term: &catalog::Quota, issued_at: Timestamp) -> Result<QuotaClaim, Error> {
+    let units = |units| count(&term.meter, units);
+    let rollover = |rule: &catalog::QuotaRollover| {
+        Ok::<_, Error>(Rollover {
+            least: units(rule.least)?,
+            most: units(rule.most)?,
+        })
     };
-    terms.iter().map(quota).collect()
+    Ok(QuotaClaim {
+        per_device: !term.shared,
+        overage: term.overage,
+        overage_cap: term.overage_cap.map(units).transpose()?,
+        zone: term.zone.clone(),
+        rollover: term.rollover.as_ref().map(rollover).transpose()?,
+        alerts: term.alerts.clone(),
+        ..QuotaClaim::new(units(term.limit)?, window(term.window, issued_at))
+    })
 }
 
 fn count(name: &str, limit: i64) -> Result<u64, Error> {
     u64::try_from(limit).map_err(|_| unfit(format!("{name} has the limit {limit}")))
 }
 
-/// A quota's window, as documents have it.
-pub(crate) fn window(window: catalog::Window) -> Window {
+/// A quota's window, as documents have it; months of its own begin when the license was issued.
+pub(crate) fn window(window: catalog::Window, issued_at: Timestamp) -> Window {
     match window {
         catalog::Window::Lifetime => Window::Lifetime,
         catalog::Window::Hour => Window::Hour,
         catalog::Window::Day => Window::Day,
         catalog::Window::Week => Window::Week,
         catalog::Window::Month => Window::Month,
+        catalog::Window::Year => Window::Year,
+        catalog::Window::BillingMonth => Window::Period(Period {
+            unit: PeriodUnit::Month,
+            count: 1,
+            // Documents know whole seconds.
+            anchor: Timestamp::from_secs(issued_at.secs()),
+        }),
     }
 }

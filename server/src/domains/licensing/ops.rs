@@ -53,7 +53,7 @@ pub fn issue(cx: &mut Cx<'_>, grant: &Grant) -> Result<Issued, LicensingError> {
         owner: grant.owner,
         seats: grant.seats,
         terms: grant.terms.clone(),
-        document: documents::license(grant, id, place, cx.now, &key)?,
+        document: documents::license(grant, id, place, (cx.now, cx.now), &key)?,
         issued_at: cx.now,
         expires_at: grant.expires_at,
         revoked_at: None,

@@ -102,7 +102,8 @@ fn sign_again(
     };
     let key = custody::product_key(cx, license.seller, &license.product_code)?;
     let grant = grant(&license, grace_secs);
-    license.document = documents::license(&grant, license.id, place, cx.now, &key)?;
+    let issued = (license.issued_at, cx.now);
+    license.document = documents::license(&grant, license.id, place, issued, &key)?;
     sql::renew::renew(cx.tx, tenant, (&license, key.id), cx.now)?;
     let logged = (license.product_code.as_str(), license.id, cx.now);
     documents::log(cx, license.seller, logged, &license.document)?;

@@ -4,10 +4,6 @@
 //! counted (200) or not (409, with the problem's code in a header). A device learns from the
 //! signed position alone what to do next. Whoever asks for problem+json gets the same as JSON.
 
-mod leases;
-
-pub(super) use leases::{WrittenOffOut, written_off_out};
-
 use super::model::{Answer, MAX_FORKS, MeteringError, Outcome};
 use super::ops::AcceptSegment;
 use crate::app::{App, Cx};
@@ -49,7 +45,6 @@ pub fn routes(accept: Accept) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(post_segment))
         .layer(Extension(Accepting(accept)))
         .merge(super::evidence::http::routes())
-        .merge(leases::routes())
 }
 
 #[derive(Clone, Copy)]
@@ -74,12 +69,9 @@ impl From<MeteringError> for Problem {
                 let detail = format!("{detail} (after {MAX_FORKS} forks)");
                 Self::new(403, "usage_too_many_forks", detail)
             }
-            E::NothingShared => Self::new(409, "quota_not_shared", detail),
             E::Licensing(error @ (LicensingError::NotFound | LicensingError::Expired)) => {
                 error.into()
             }
-            E::LeaseRunning { .. } => Self::new(409, "lease_running", detail),
-            E::ReasonMissing => Self::new(422, "reason_missing", detail).at("reason"),
             E::NotFound => Self::not_found(detail),
             E::Decided => Self::new(409, "dispute_decided", detail),
             E::ReasonTooLong => Self::new(422, "reason_too_long", detail),

@@ -13,13 +13,11 @@
 //! * A segment that was accepted before, byte for byte, is a success and changes nothing.
 //! * A gap changes nothing. A fork is kept as evidence and never counted.
 //! * A total that falls refuses its whole segment.
-//! * Devices that share a quota were never lent more of a window than its limit, but for what a
-//!   seller wrote off after its lease was over.
 //! * The receipt a stream answers is the one signed in the commit that moved it.
 //!
 //! # Tables
 //! `usage_stream`, `usage_segment`, `usage_fork`, `usage_cell`, `usage_total`, `usage_bucket`,
-//! `unit_lease`, `unit_write_off`, `usage_late`; `usage_source`, `usage_mark`, `usage_billed`, `usage_dispute`, `usage_restore` of
+//! `usage_late`; `usage_source`, `usage_mark`, `usage_billed`, `usage_dispute`, `usage_restore` of
 //! [`evidence`].
 //!
 //! Start reading at [`ops::accept_segment`].
@@ -28,17 +26,14 @@ mod direct;
 pub mod evidence;
 pub mod http;
 mod late;
-pub mod leases;
 pub mod model;
 pub mod ops;
 pub mod sql;
 
 pub use direct::{Direct, count_directly};
 pub use late::{LATE_JOB, Late, LateUsage, closed_period, settle_late, take_late};
-pub use leases::{LendUnits, Units, WriteOffUnits, lend_units, lent_units, write_off_units};
 pub use model::{Answer, Day, Grain, LicenseUnits, MeteringError, Outcome, Window};
 pub use ops::{AcceptSegment, Carried, EventUnits, accept_segment, count_event_units};
 pub use sql::{
-    CellUnits, LentUnits, WrittenOff, breakdown, disputed, series_of_license, series_of_product,
-    top_licenses, totals,
+    CellUnits, breakdown, disputed, series_of_license, series_of_product, top_licenses, totals,
 };

@@ -181,27 +181,12 @@ pub enum MeteringError {
     /// More forks than are kept as evidence.
     #[error("this device's usage has forked too often; activate it anew")]
     TooManyForks,
-    /// The license has no quota of that meter that its devices share.
-    #[error("the license shares no quota of this meter among devices")]
-    NothingShared,
     /// Not here, or not for this caller.
     #[error("there is no such usage")]
     NotFound,
     /// The dispute was decided before.
     #[error("this was decided before")]
     Decided,
-    /// Units can't be taken back while the device may use them.
-    #[error(
-        "the device may use these units until {}; take back what is left after that",
-        instant(*until)
-    )]
-    LeaseRunning {
-        /// Until when.
-        until: Timestamp,
-    },
-    /// What a seller does to units needs a reason.
-    #[error("say why, in a few words")]
-    ReasonMissing,
     /// A decision's reason is too long.
     #[error("a reason has at most {MAX_REASON} characters")]
     ReasonTooLong,
@@ -214,11 +199,6 @@ pub enum MeteringError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-fn instant(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.ms())
-        .map_or_else(|_| at.ms().to_string(), |at| at.to_string())
 }
 
 /// Most units that one segment may add to one cell: what it takes to overflow a total is then

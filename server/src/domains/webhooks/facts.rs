@@ -13,6 +13,7 @@ use crate::domains::catalog;
 use crate::domains::invoicing::{self, Invoice, InvoiceError, Sold};
 use crate::domains::licensing;
 use crate::domains::orders::{self, Line, Order};
+use crate::domains::quotas;
 use crate::domains::refunds::{self, RefundError};
 use crate::domains::subscriptions;
 use crate::domains::wishes;
@@ -73,6 +74,7 @@ pub const TOLD: &[(&str, Tell)] = &[
     ("payout.paid", payout),
     ("payout.returned", payout),
     ("payout.reversed", payout),
+    (quotas::REACHED_FACT, quota),
     ("product.archived", product),
     ("product.created", product),
     ("product.published", product),
@@ -250,6 +252,28 @@ fn license(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
             "issued_at": license.issued_at.ms(),
             "expires_at": license.expires_at.map(Timestamp::ms),
             "revoked_at": license.revoked_at.map(Timestamp::ms),
+        });
+        (license.seller, data)
+    });
+    Ok(told.into_iter().collect())
+}
+
+/// To the seller of the license.
+fn quota(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    let Ok(id) = LicenseId::parse(&event.subject) else {
+        return Ok(Vec::new());
+    };
+    let found = licensing::by_id(cx.tx, cx.caller.tenant, id)?;
+    let told = found.map(|license| {
+        let data = json!({
+            "license_id": license.id.to_string(),
+            "product_id": license.product.to_string(),
+            "product_code": license.product_code,
+            "meter": event.data["meter"],
+            "percent": event.data["percent"],
+            "limit": event.data["limit"],
+            "used": event.data["used"],
+            "resets_at": event.data["resets_at"],
         });
         (license.seller, data)
     });

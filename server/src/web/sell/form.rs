@@ -1,8 +1,9 @@
 //! The product form: its inputs as text, to and from a product draft.
 
+use super::quotas::{quota_lines, read_quotas};
 use crate::domains::catalog::model::{
     Entitlement, EntitlementValue, FieldError, Floating, Freshness, LicenseTerms, Matching,
-    MeterDraft, PriceDraft, ProductDraft, Quota, StaleAction, Window,
+    MeterDraft, PriceDraft, ProductDraft, StaleAction,
 };
 use crate::domains::catalog::{Kind, Period, Price, PriceModel, Product};
 use mintreu::Currency;
@@ -493,45 +494,6 @@ pub fn read_entitlements(text: &str) -> Vec<Entitlement> {
         .collect()
 }
 
-pub fn quota_lines(terms: &LicenseTerms) -> String {
-    let line = |quota: &Quota| {
-        format!(
-            "{} = {} / {}{}",
-            quota.meter,
-            quota.limit,
-            quota.window.name(),
-            if quota.shared { ", shared" } else { "" }
-        )
-    };
-    terms.quotas.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// One a line: `api.calls = 1000 / month`, with `, shared` behind where devices share it.
-pub fn read_quotas(text: &str, wrong: &mut Vec<Mistake>) -> Vec<Quota> {
-    let read = |line: &str| {
-        let (meter, rest) = line.split_once('=')?;
-        let (rest, shared) = match rest.trim_end().strip_suffix(", shared") {
-            Some(rest) => (rest, true),
-            None => (rest, false),
-        };
-        let (limit, window) = rest.split_once('/').unwrap_or((rest, "lifetime"));
-        Some(Quota {
-            meter: meter.trim().to_owned(),
-            limit: limit.trim().parse().ok()?,
-            window: Window::parse(window.trim())?,
-            shared,
-        })
-    };
-    let mut quotas = Vec::new();
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        match read(line) {
-            Some(quota) => quotas.push(quota),
-            None => wrong.push(("quotas", "field-quota")),
-        }
-    }
-    quotas
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -544,23 +506,6 @@ mod tests {
             ..LicenseTerms::default()
         };
         assert_eq!(entitlement_lines(&terms), text);
-        let mut wrong = Vec::new();
-        let quotas = read_quotas(
-            "api.calls = 1000 / month\nrenders = 5 / lifetime\n",
-            &mut wrong,
-        );
-        assert_eq!(quotas.len(), 2);
-        let terms = LicenseTerms {
-            quotas,
-            ..LicenseTerms::default()
-        };
-        assert_eq!(
-            quota_lines(&terms),
-            "api.calls = 1000 / month\nrenders = 5 / lifetime"
-        );
-        assert!(wrong.is_empty());
-        read_quotas("api.calls 1000", &mut wrong);
-        assert_eq!(wrong, [("quotas", "field-quota")]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod log;
 pub mod meters;
 pub mod payouts;
 pub mod prices;
+mod quotas;
 pub mod refund;
 pub mod sale;
 pub mod sales;

@@ -5,10 +5,9 @@ use super::super::ask::{Answer, Ask, go_to, html, refused};
 use super::super::page::{Page, Section};
 use super::super::parts::{Choice, Crumbs, Field};
 use super::super::shelf::price_text;
-use super::form::{
-    MODELS, entitlement_lines, error_key, quota_lines, read_entitlements, read_model, read_quotas,
-};
+use super::form::{MODELS, entitlement_lines, error_key, read_entitlements, read_model};
 use super::must_sell;
+use super::quotas::{quota_lines, read_quotas};
 use crate::domains::catalog::model::{FieldError, LicenseTerms, PriceBook, PriceDraft, Version};
 use crate::domains::catalog::ops::{
     AddPrice, CatalogError, ChangePrice, PriceVersions, SwitchPrice, add_price, change_price,

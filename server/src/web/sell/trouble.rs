@@ -1,11 +1,11 @@
 //! What a seller should look at in a product's usage: disputes, forks, quiet devices, restores.
 
 use super::must_sell;
-use crate::domains::metering::WrittenOff;
 use crate::domains::metering::evidence::http::evidence_path;
 use crate::domains::metering::evidence::{
     DecideDispute, Dispute, DisputesOf, Fork, Quiet, Trouble, TroubleOf, decide_dispute, trouble,
 };
+use crate::domains::quotas::WrittenOff;
 use crate::problem::Problem;
 use crate::web::ask::{Answer, Ask};
 use crate::web::page::Page;

@@ -88,8 +88,14 @@ pub struct CheckOut {
     api_key_id: String,
     meter: String,
     units: i64,
+    /// Units of the window, those that were carried over into it included.
     limit: Option<i64>,
     remaining: Option<i64>,
+    /// Units used and held beyond the limit, where the license allows that.
+    overage: Option<i64>,
+    /// The percentage of the limit that these units reached, of those that the quota tells of: once
+    /// in a window.
+    crossed: Option<u8>,
     /// Milliseconds since 1970 (UTC).
     resets_at: Option<i64>,
     reservation_id: Option<String>,
@@ -299,6 +305,8 @@ fn out(checked: Checked) -> CheckOut {
         units: checked.units,
         limit: checked.allowance.map(|at| at.limit),
         remaining: checked.allowance.map(|at| at.remaining),
+        overage: checked.allowance.map(|at| at.overage),
+        crossed: checked.crossed,
         resets_at: checked.allowance.and_then(|at| at.resets_at),
         reservation_id: id,
         reservation_ends_at: ends,
@@ -311,6 +319,7 @@ fn refusal(refused: Refused) -> Response {
     let Allowance {
         limit,
         remaining,
+        overage,
         resets_at,
     } = refused.allowance;
     let about = serde_json::json!({
@@ -320,6 +329,7 @@ fn refusal(refused: Refused) -> Response {
         "meter": refused.meter,
         "limit": limit,
         "remaining": remaining,
+        "overage": overage,
         "resets_at": resets_at,
     });
     let problem = Problem::from(AccessError::Refused(Box::new(refused)));

@@ -46,6 +46,7 @@ impl From<AccessError> for Problem {
             E::TooManySlices => Self::new(409, "slices_exhausted", detail),
             E::SliceUnknown => Self::new(409, "slice_unknown", detail),
             E::Metering(error) => error.into(),
+            E::Quota(error) => error.into(),
             E::Denied(denied) => denied.into(),
             E::Store(error) => error.into(),
         }

@@ -6,13 +6,14 @@ use crate::domains::access::model::{
     self, AccessError, Allowance, Ask, Checked, MAX_OPEN, MAX_RESERVE_SECS, MAX_UNITS, MAX_WANTED,
     Refused,
 };
-use crate::domains::access::sql::{self, Found, Reservation};
+use crate::domains::access::sql::{self, Found};
 use crate::domains::licensing::{self, License, LicenseState};
+use crate::domains::quotas::{self, Position, Reservation};
 use crate::domains::{catalog, metering};
-use crate::store::{StoreError, Tx};
+use crate::store::Tx;
 use mintreu::Timestamp;
 use mintreu::id::{AccountId, LicenseId, ReservationId, TenantId};
-use mintreu::meter::{CellKey, Window};
+use mintreu::meter::CellKey;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -70,7 +71,7 @@ impl Command for Check {
     const AUDITED: bool = false;
 
     fn contention_keys(&self) -> Vec<String> {
-        vec![super::quota_lock(self.license)]
+        vec![quotas::lock(self.license)]
     }
 }
 
@@ -85,25 +86,23 @@ pub fn check(cx: &mut Cx<'_>, cmd: &Check) -> Result<Checked, AccessError> {
     let (tenant, now) = (cx.caller.tenant, cx.now);
     let key = (&cmd.key_mac, cmd.license);
     let asked = asked(cx.tx, (tenant, cx.caller.account), key, now)?;
-    let quota = allowed(cx.tx, tenant, &asked, (&cmd.wanted, now))?;
+    let mut quota = allowed(cx.tx, tenant, &asked, (&cmd.wanted, now))?;
+    let mut crossed = None;
+    if let (Ask::Count, Some(at)) = (cmd.wanted.ask, &mut quota) {
+        at.kept.units = at.kept.units.saturating_add(cmd.wanted.units);
+        crossed = quotas::keep(cx, asked.license.id, &cmd.wanted.meter, at)?;
+    }
     let mut checked = answer(&asked, &cmd.wanted, quota.as_ref());
+    checked.crossed = crossed;
     match cmd.wanted.ask {
         Ask::Look => {}
         Ask::Count => {
-            if let Some(quota) = &quota {
-                let cell = (asked.license.id, cmd.wanted.meter.as_str());
-                let used = (quota.window, quota.used + cmd.wanted.units);
-                sql::set_used(cx.tx, tenant, cell, used)?;
-            }
-            count(
-                cx,
-                &asked.license,
-                (&asked.found, &cmd.wanted.meter),
-                cmd.wanted.units,
-            )?;
+            let counted = (&asked.found, cmd.wanted.meter.as_str());
+            count(cx, &asked.license, counted, cmd.wanted.units)?;
         }
         Ask::Reserve(secs) => {
-            let held = reserve(cx, &asked, (&cmd.wanted, quota.as_ref()), secs)?;
+            let held = reserve(cx, &asked, (&cmd.wanted, quota.as_mut()), secs)?;
+            checked.allowance = quota.as_ref().map(Allowance::of);
             checked.reservation = Some((held.id.to_string(), held.ends_at.ms()));
         }
     }
@@ -142,71 +141,38 @@ pub(super) fn asked(
     }
 }
 
-/// A quota's open window, and the units used in it without those that are reserved.
-pub(super) struct Position {
-    pub(super) window: i64,
-    /// Units that nodes hold are among them.
-    pub(super) used: i64,
-    pub(super) held: i64,
-    pub(super) allowance: Allowance,
-}
-
-/// Where the quota stands after the units that are asked for; `None` where there is none.
+/// Where the quota stands that covers the units that are asked for; `None` where there is none.
 fn allowed(
     tx: &mut dyn Tx,
     tenant: TenantId,
     asked: &Asked,
     (wanted, now): (&Wanted, Timestamp),
 ) -> Result<Option<Position>, AccessError> {
-    let Some(mut at) = position(tx, tenant, &asked.license, (&wanted.meter, now))? else {
+    let Some(at) = position(tx, tenant, &asked.license, (&wanted.meter, now))? else {
         return Ok(None);
     };
-    if wanted.units > at.allowance.remaining {
+    if wanted.units > at.free() {
         return Err(AccessError::Refused(Box::new(Refused {
             license: asked.license.id,
             api_key: asked.found.key,
             meter: wanted.meter.clone(),
-            allowance: at.allowance,
+            allowance: Allowance::of(&at),
         })));
-    }
-    if wanted.ask != Ask::Look {
-        at.allowance.remaining -= wanted.units;
     }
     Ok(Some(at))
 }
 
+/// Where a meter's quota stands; `None` for a meter of the product without one.
 pub(super) fn position(
     tx: &mut dyn Tx,
     tenant: TenantId,
     license: &License,
     (meter, now): (&str, Timestamp),
 ) -> Result<Option<Position>, AccessError> {
-    let Some(quota) = license.terms.quotas.iter().find(|one| one.meter == meter) else {
-        return known_meter(tx, tenant, license, meter).map(|()| None);
-    };
-    let window =
-        Window::parse(quota.window.name()).map_err(|error| StoreError::shape(error.to_string()))?;
-    let stored = sql::used(tx, tenant, (license.id, meter))?;
-    let opened = window.at(now);
-    let (current, ends) = (i64::from(opened.number), opened.ends);
-    // Windows open only forward: a clock that was set back goes on in the newest.
-    let (number, used) = match stored {
-        Some((number, used)) if number >= current => (number, used),
-        _ => (current, 0),
-    };
-    let held = sql::held(tx, tenant, (license.id, meter), (number, now))?;
-    let resets_at = ends.filter(|_| number == current);
-    let remaining = quota.limit.saturating_sub(used).saturating_sub(held).max(0);
-    Ok(Some(Position {
-        window: number,
-        used,
-        held,
-        allowance: Allowance {
-            limit: quota.limit,
-            remaining,
-            resets_at: resets_at.map(Timestamp::ms),
-        },
-    }))
+    match quotas::position(tx, tenant, license, (meter, now))? {
+        Some(at) => Ok(Some(at)),
+        None => known_meter(tx, tenant, license, meter).map(|()| None),
+    }
 }
 
 /// A meter without a quota must be one of the product's.
@@ -228,7 +194,8 @@ fn answer(asked: &Asked, wanted: &Wanted, quota: Option<&Position>) -> Checked {
         api_key: asked.found.key.to_string(),
         meter: wanted.meter.clone(),
         units: wanted.units,
-        allowance: quota.map(|quota| quota.allowance),
+        allowance: quota.map(Allowance::of),
+        crossed: None,
         reservation: None,
         entitlements: model::wanted(&asked.license.terms.entitlements, &wanted.entitlements),
     }
@@ -237,12 +204,12 @@ fn answer(asked: &Asked, wanted: &Wanted, quota: Option<&Position>) -> Checked {
 fn reserve(
     cx: &mut Cx<'_>,
     asked: &Asked,
-    (wanted, quota): (&Wanted, Option<&Position>),
+    (wanted, quota): (&Wanted, Option<&mut Position>),
     secs: i64,
 ) -> Result<Reservation, AccessError> {
     let tenant = cx.caller.tenant;
     let cell = (asked.license.id, wanted.meter.as_str());
-    if sql::count_open(cx.tx, tenant, cell, cx.now)? >= MAX_OPEN {
+    if quotas::count_open(cx.tx, tenant, cell, cx.now)? >= MAX_OPEN {
         return Err(AccessError::TooManyOpen);
     }
     let held = Reservation {
@@ -251,12 +218,17 @@ fn reserve(
         license: asked.license.id,
         key: asked.found.key,
         meter: wanted.meter.clone(),
-        window: quota.map_or(0, |quota| quota.window),
+        window: quota.as_ref().map_or(0, |at| i64::from(at.kept.window)),
         units: wanted.units,
         ends_at: cx.now.plus_ms(secs * 1000),
         settled_units: None,
     };
-    sql::insert_reservation(cx.tx, tenant, &held)?;
+    quotas::insert_reservation(cx.tx, tenant, &held)?;
+    if let Some(at) = quota {
+        // A window is opened by whoever comes first, so that what was left of the last is known.
+        quotas::keep(cx, held.license, &held.meter, at)?;
+        at.beside.reserved = at.beside.reserved.saturating_add(held.units);
+    }
     Ok(held)
 }
 

@@ -19,8 +19,3 @@ const KEY_PURPOSE: &str = "access.api_key";
 fn key_mac(keys: &Custody, secret: &Token) -> [u8; 32] {
     keys.mac(KEY_PURPOSE, secret.reveal().as_bytes())
 }
-
-/// The hot row of a license's quotas: whoever decides about it queues up.
-fn quota_lock(license: mintreu::id::LicenseId) -> String {
-    format!("quota {}", mintreu::id::encode(license.as_bytes()))
-}

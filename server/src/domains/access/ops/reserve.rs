@@ -4,8 +4,9 @@ use super::check::count;
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::access::model::{AccessError, MAX_UNITS};
-use crate::domains::access::sql::{self, Found};
+use crate::domains::access::sql::Found;
 use crate::domains::licensing;
+use crate::domains::quotas::{self, Moved};
 use mintreu::id::ReservationId;
 
 /// Counts what was used of a reservation and gives the rest back; 0 gives all of it back.
@@ -50,7 +51,7 @@ pub fn settle(cx: &mut Cx<'_>, cmd: &Settle) -> Result<Settled, AccessError> {
         });
     }
     let seller = cx.caller.account.ok_or(AccessError::NotFound)?;
-    let held = sql::reservation(cx.tx, tenant, (seller, cmd.reservation))?;
+    let held = quotas::reservation(cx.tx, tenant, (seller, cmd.reservation))?;
     let held = held.ok_or(AccessError::NotFound)?;
     let settled = Settled {
         counted: cmd.units,
@@ -65,24 +66,16 @@ pub fn settle(cx: &mut Cx<'_>, cmd: &Settle) -> Result<Settled, AccessError> {
         None => {}
     }
     let license = licensing::by_id(cx.tx, tenant, held.license)?.ok_or(AccessError::NotFound)?;
-    let cell = (held.license, held.meter.as_str());
-    if license
-        .terms
-        .quotas
-        .iter()
-        .any(|one| one.meter == held.meter)
-    {
-        // Units of a window that is over weigh on none that is open.
-        let used = match sql::used(cx.tx, tenant, cell)? {
-            Some((window, _)) if window > held.window => None,
-            Some((window, used)) if window == held.window => Some(used),
-            _ => Some(0),
-        };
-        if let Some(used) = used {
-            let used = used.saturating_add(cmd.units);
-            sql::set_used(cx.tx, tenant, cell, (held.window, used))?;
-        }
-    }
+    let by = Moved {
+        window: u32::try_from(held.window).unwrap_or(0),
+        counted: cmd.units,
+        // Units whose time is over were free before.
+        taken: match held.ends_at > cx.now {
+            true => cmd.units.saturating_sub(held.units),
+            false => 0,
+        },
+    };
+    quotas::moved(cx.tx, tenant, (held.license, held.meter.as_str()), by)?;
     let found = Found {
         key: held.key,
         license: held.license,
@@ -90,6 +83,6 @@ pub fn settle(cx: &mut Cx<'_>, cmd: &Settle) -> Result<Settled, AccessError> {
         disabled: false,
     };
     count(cx, &license, (&found, &held.meter), cmd.units)?;
-    sql::settle_reservation(cx.tx, tenant, held.id, cmd.units)?;
+    quotas::settle_reservation(cx.tx, tenant, held.id, cmd.units)?;
     Ok(settled)
 }

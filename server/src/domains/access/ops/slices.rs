@@ -2,7 +2,7 @@
 //!
 //! One question reports and asks. Its number makes it the same one however often it comes.
 
-use super::check::{Asked, Position, asked, count, position};
+use super::check::{Asked, asked, count, position};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
 use crate::domains::access::model::{
@@ -12,6 +12,7 @@ use crate::domains::access::model::{
 use crate::domains::access::sql::{self, Found, QuotaSlice};
 use crate::domains::catalog::model::EntitlementValue;
 use crate::domains::licensing;
+use crate::domains::quotas::{self, Moved, Position};
 use crate::store::StoreError;
 use mintreu::Timestamp;
 use mintreu::gateway::lend_slice;
@@ -76,7 +77,7 @@ impl Command for LeaseSlice {
     const AUDITED: bool = false;
 
     fn contention_keys(&self) -> Vec<String> {
-        vec![super::quota_lock(self.license)]
+        vec![quotas::lock(self.license)]
     }
 }
 
@@ -121,6 +122,9 @@ pub fn lease_slice(cx: &mut Cx<'_>, cmd: &LeaseSlice) -> Result<Sliced, AccessEr
         now,
     );
     fits(held.as_ref(), cmd, key.as_ref().ok())?;
+    if let (Ok(_), Some(held)) = (&key, &held) {
+        give_back(cx, held, cmd)?;
+    }
     let key = key.and_then(|asked| {
         let at = position(cx.tx, tenant, &asked.license, (&cmd.asks.meter, now))?;
         Ok((asked, at))
@@ -131,6 +135,25 @@ pub fn lease_slice(cx: &mut Cx<'_>, cmd: &LeaseSlice) -> Result<Sliced, AccessEr
         (Err(refused), None) => Err(refused),
         (Ok((asked, at)), held) => lend(cx, (seller, cmd), (&asked, at), held),
     }
+}
+
+/// What a node says that it will not spend goes back, also to the window after its own.
+fn give_back(cx: &mut Cx<'_>, held: &QuotaSlice, cmd: &LeaseSlice) -> Result<(), AccessError> {
+    let Some(settled) = as_lent(held)?.settled(cmd.asks.asked) else {
+        return Ok(());
+    };
+    let by = as_stored(settled.units) - held.units;
+    Ok(moved(cx, held, by)?)
+}
+
+fn moved(cx: &mut Cx<'_>, held: &QuotaSlice, by: i64) -> Result<(), StoreError> {
+    let cell = (held.license, held.meter.as_str());
+    let by = Moved {
+        window: as_window(held.window)?,
+        counted: by,
+        taken: by,
+    };
+    quotas::moved(cx.tx, cx.caller.tenant, cell, by)
 }
 
 /// A node asks about what it holds, not about something else or something yet to come.
@@ -165,7 +188,7 @@ fn fits(
 fn lend(
     cx: &mut Cx<'_>,
     (seller, cmd): (AccountId, &LeaseSlice),
-    (key, at): (&Asked, Option<Position>),
+    (key, mut at): (&Asked, Option<Position>),
     held: Option<QuotaSlice>,
 ) -> Result<Sliced, AccessError> {
     let (tenant, now) = (cx.caller.tenant, cx.now);
@@ -174,17 +197,20 @@ fn lend(
     if held.is_none() && others >= MAX_SLICES {
         return Err(AccessError::TooManySlices);
     }
-    let window = at.as_ref().map_or(0, |at| at.window);
-    let own = held.as_ref().filter(|held| held.window == window);
-    let own = own.map_or(0, |held| held.units);
+    let lent_before = held.as_ref().map(as_lent).transpose()?;
+    // What it will not spend of that went back already.
+    let settled = lent_before.map(|lent| lent.settled(cmd.asks.asked).unwrap_or(lent));
+    let window = at.as_ref().map_or(0, |at| at.kept.window);
+    let own = settled.filter(|lent| lent.window == window);
+    let own = own.map_or(0, |lent| as_stored(lent.units));
     let limits = at.as_ref().map_or((i64::MAX, 0), |at| {
-        (at.allowance.limit, at.used.saturating_add(at.held) - own)
+        (at.ceiling().unwrap_or(i64::MAX), at.taken() - own)
     });
     let lending = lend_slice(
         (as_units(limits.0), as_units(limits.1)),
-        held.as_ref().map(as_lent).transpose()?,
+        lent_before,
         cmd.asks.asked,
-        (as_window(window)?, as_units(others + 1)),
+        (window, as_units(others + 1)),
     );
     if let Some((held, before)) = held.as_ref().zip(lending.before) {
         count_used(cx, held, as_stored(before.used))?;
@@ -203,12 +229,12 @@ fn lend(
         None => {
             let slice = lent(key, cmd, lending.now, (at.as_ref(), now));
             sql::set_slice(cx.tx, tenant, (seller, &cmd.asks.node), &slice)?;
-            if slice.window == window && at.is_some() {
-                let used = at.as_ref().map_or(0, |at| at.used) - own + slice.units;
-                sql::set_used(cx.tx, tenant, cell, (window, used))?;
+            if let Some(at) = at.as_mut().filter(|_| lending.now.window == window) {
+                at.kept.units = at.kept.units.saturating_add(slice.units - own).max(0);
+                quotas::keep(cx, key.license.id, &cmd.asks.meter, at)?;
             }
             let before = now.plus_ms(-SLICES_KEPT_MS);
-            sql::forget_slices(cx.tx, tenant, cell, (window, before))?;
+            sql::forget_slices(cx.tx, tenant, cell, (i64::from(window), before))?;
             slice
         }
     };
@@ -216,7 +242,7 @@ fn lend(
     Ok(Sliced {
         ends_in_ms: slice.ends_at.since_ms(now).max(0),
         slice,
-        allowance: at.map(|at| at.allowance),
+        allowance: at.as_ref().map(Allowance::of),
         rate: key.found.rate,
         entitlements: model::wanted(&key.license.terms.entitlements, &cmd.asks.entitlements),
         refused: None,
@@ -230,9 +256,8 @@ fn lent(
     now_lent: Lent,
     (at, now): (Option<&Position>, Timestamp),
 ) -> QuotaSlice {
-    let stale = at.is_some_and(|at| i64::from(now_lent.window) < at.window);
-    let resets = at.and_then(|at| at.allowance.resets_at);
-    let ends = [resets.map(Timestamp::from_ms), key.license.expires_at];
+    let stale = at.is_some_and(|at| now_lent.window < at.kept.window);
+    let ends = [at.and_then(|at| at.resets_at), key.license.expires_at];
     let wished = match stale {
         true => now,
         false => now.plus_ms(cmd.asks.lease_secs * 1000),
@@ -270,12 +295,7 @@ fn settle(
         };
         count_used(cx, &held, used)?;
         sql::set_slice(cx.tx, tenant, (seller, &cmd.asks.node), &slice)?;
-        let cell = (slice.license, slice.meter.as_str());
-        let all = sql::used(cx.tx, tenant, cell)?;
-        if let Some((_, all)) = all.filter(|(window, _)| *window == slice.window) {
-            let all = (all - held.units + used).max(0);
-            sql::set_used(cx.tx, tenant, cell, (slice.window, all))?;
-        }
+        moved(cx, &held, used - held.units)?;
     }
     Ok(Sliced {
         slice,

@@ -1,7 +1,6 @@
-//! SQL of access: keys and their secrets, quotas, reservations and slices.
+//! SQL of access: keys and their secrets, and slices.
 
 mod keys;
-mod quotas;
 mod slices;
 
 pub use keys::Found;
@@ -9,12 +8,8 @@ pub(super) use keys::{
     count_keys, delete_key, end_secrets, find_secret, insert_key, insert_secret, key_by_id,
     keys_of_license, update_key,
 };
-pub use quotas::Reservation;
-pub(super) use quotas::{
-    count_open, held, insert_reservation, reservation, set_used, settle_reservation, used,
-};
 pub use slices::QuotaSlice;
 pub(super) use slices::{count_live, forget_slices, newest_slice, set_slice};
 
 /// Every statement here, for the test that prepares them.
-pub const ALL: &[&[&str]] = &[keys::ALL, quotas::ALL, slices::ALL];
+pub const ALL: &[&[&str]] = &[keys::ALL, slices::ALL];

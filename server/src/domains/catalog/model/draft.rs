@@ -2,9 +2,9 @@
 
 use super::prices::check_prices;
 use super::product::{
-    Aggregation, Bounds, EntitlementValue, Kind, LicenseTerms, Meter, Period, Price, PriceModel,
-    Product,
+    Aggregation, Bounds, Kind, LicenseTerms, Meter, Period, Price, PriceModel, Product,
 };
+use super::terms::check_terms;
 use mintreu::Money;
 use mintreu::price::Tariff;
 use serde::{Deserialize, Serialize};
@@ -14,16 +14,6 @@ use utoipa::ToSchema;
 pub(super) const MAX_PARTS: usize = 20;
 /// Longest description, in bytes.
 const MAX_DESCRIPTION: usize = 50_000;
-/// Longest term in days: a century.
-const MAX_DAYS: i64 = 36_525;
-/// The longest lease of a floating seat in minutes: thirty days.
-const MAX_LEASE_MINUTES: i64 = 30 * 24 * 60;
-/// The longest that a floating seat is borrowed for in days: a year.
-const MAX_BORROW_DAYS: i64 = 366;
-/// Longest age and grace of revocation lists in days: ten years.
-const MAX_LIST_DAYS: i64 = 3_653;
-/// Most devices of one license, and units of one quota.
-const MAX_COUNT: i64 = 1_000_000_000_000;
 
 /// A price as written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -238,7 +228,12 @@ impl Mistakes {
     }
 
     /// Trimmed text of 1 (or 0, when optional) to `most` characters without control characters.
-    fn line(&mut self, field: &'static str, text: &str, (least, most): (usize, usize)) -> String {
+    pub(super) fn line(
+        &mut self,
+        field: &'static str,
+        text: &str,
+        (least, most): (usize, usize),
+    ) -> String {
         let text = text.trim();
         let count = text.chars().count();
         if count < least {
@@ -275,7 +270,7 @@ impl Mistakes {
         }
     }
 
-    fn within(&mut self, field: &'static str, what: &str, value: i64, most: i64) {
+    pub(super) fn within(&mut self, field: &'static str, what: &str, value: i64, most: i64) {
         if !(1..=most).contains(&value) {
             self.add(
                 field,
@@ -373,7 +368,7 @@ fn is_code(text: &str) -> bool {
 }
 
 /// A name a program uses: `api.calls`, `gpu-hours`.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     (1..=40).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.bytes().all(|byte| {
@@ -508,73 +503,6 @@ fn check_meters(found: &mut Mistakes, meters: &[MeterDraft]) -> Vec<CheckedMeter
         found.add("meters", "malformed", rule.to_owned());
     }
     kept
-}
-
-pub(super) fn check_terms(
-    found: &mut Mistakes,
-    terms: &LicenseTerms,
-    meters: &[MeterDraft],
-) -> LicenseTerms {
-    found.at_most("terms", terms.entitlements.len());
-    found.at_most("terms", terms.quotas.len());
-    found.within("terms", "the number of devices", terms.seats, 1_000_000);
-    if let Some(days) = terms.validity_days {
-        found.within("terms", "validity in days", days, MAX_DAYS);
-    }
-    if let Some(floating) = terms.floating {
-        let (lease, borrow) = (floating.lease_minutes, floating.borrow_days);
-        found.within(
-            "terms",
-            "a seat's lease in minutes",
-            lease,
-            MAX_LEASE_MINUTES,
-        );
-        if !(0..=MAX_BORROW_DAYS).contains(&borrow) {
-            let rule = format!("seats are borrowed for 0 to {MAX_BORROW_DAYS} days");
-            found.add("terms", "out_of_range", rule);
-        }
-    }
-    if let Some(freshness) = terms.freshness {
-        found.within("terms", "the age of lists", freshness.days, MAX_LIST_DAYS);
-        if !(0..=MAX_LIST_DAYS).contains(&freshness.grace_days) {
-            let rule = format!("the grace of lists is 0 to {MAX_LIST_DAYS} days");
-            found.add("terms", "out_of_range", rule);
-        }
-    }
-    let mut names = Vec::new();
-    for entitlement in &terms.entitlements {
-        if !is_name(&entitlement.name) || names.contains(&entitlement.name.as_str()) {
-            let name = &entitlement.name;
-            found.add(
-                "terms",
-                "malformed",
-                format!("{name:?} is no entitlement, or there twice"),
-            );
-        }
-        names.push(&entitlement.name);
-        if let EntitlementValue::Text(text) = &entitlement.value {
-            found.line("terms", text, (0, 200));
-        }
-    }
-    for (index, quota) in terms.quotas.iter().enumerate() {
-        found.within("terms", "a quota", quota.limit, MAX_COUNT);
-        if !meters.iter().any(|meter| meter.name.trim() == quota.meter) {
-            let meter = &quota.meter;
-            found.add(
-                "terms",
-                "unknown",
-                format!("a quota names the meter {meter:?}: none is"),
-            );
-        }
-        if terms.quotas[..index]
-            .iter()
-            .any(|other| other.meter == quota.meter)
-        {
-            let meter = &quota.meter;
-            found.add("terms", "duplicate", format!("{meter} has two quotas"));
-        }
-    }
-    terms.clone()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod listing;
 mod prices;
 mod product;
 pub mod regions;
+mod terms;
 
 pub(super) use draft::is_slug;
 pub use draft::{
@@ -19,6 +20,6 @@ pub use listing::{
 pub use prices::{PriceBook, Version, check_among, check_price};
 pub use product::{
     Aggregation, Bounds, CategoryRef, Entitlement, EntitlementValue, Floating, Freshness, Kind,
-    LicenseTerms, Matching, Meter, Offer, Period, Place, Price, PriceModel, Product, Quota, Seller,
-    StaleAction, State, Window,
+    LicenseTerms, Matching, Meter, Offer, Period, Place, Price, PriceModel, Product, Quota,
+    QuotaRollover, Seller, StaleAction, State, Window,
 };

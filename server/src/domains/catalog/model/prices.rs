@@ -1,10 +1,9 @@
 //! Prices as written, checked: by themselves, and among the others of their product.
 
-use super::draft::{
-    CheckedPrice, FieldError, MAX_PARTS, MeterDraft, Mistakes, PriceDraft, check_terms,
-};
+use super::draft::{CheckedPrice, FieldError, MAX_PARTS, MeterDraft, Mistakes, PriceDraft};
 use super::product::{Bounds, Price, PriceModel, Product};
 use super::regions;
+use super::terms::check_terms;
 use mintreu::{Currency, Money, Timestamp};
 
 /// Largest price in minor units: ten thousand million of a currency with cents.

@@ -111,6 +111,10 @@ named!(
         Week = "week",
         /// Every month.
         Month = "month",
+        /// Every year.
+        Year = "year",
+        /// Every month from the day on which the license was issued.
+        BillingMonth = "billing_month",
     }
 );
 
@@ -174,6 +178,48 @@ pub struct Quota {
     /// as many.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared: bool,
+    /// The IANA time zone by whose clocks windows begin and end; UTC when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// Whether use beyond the limit is granted, and told as overage.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overage: bool,
+    /// The most units of overage in a window; without a bound when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overage_cap: Option<i64>,
+    /// What is left of a window comes along into the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollover: Option<QuotaRollover>,
+    /// At most 8 rising percentages of the limit, 1 to 255: reaching one is told once in a window.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<u8>,
+}
+
+impl Quota {
+    /// So many units in each window, for each device, and nothing else said.
+    pub fn new(meter: &str, limit: i64, window: Window) -> Self {
+        Self {
+            meter: meter.to_owned(),
+            limit,
+            window,
+            shared: false,
+            zone: None,
+            overage: false,
+            overage_cap: None,
+            rollover: None,
+            alerts: Vec::new(),
+        }
+    }
+}
+
+/// How many units of a window come along into the next: `min(most, max(left, least))`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QuotaRollover {
+    /// So many at least, whether they are left or not.
+    #[serde(default)]
+    pub least: i64,
+    /// So many at most.
+    pub most: i64,
 }
 
 /// What a license to the product grants.

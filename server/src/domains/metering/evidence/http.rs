@@ -1,7 +1,6 @@
 //! Routes of what stands behind usage.
 
 use super::super::MeteringError;
-use super::super::http::{WrittenOffOut, written_off_out};
 use super::model::{Behind, Dispute, Trouble};
 use super::ops::{
     BehindInvoice, BehindPeriod, DecideDispute, DisputesOf, ProveRestore, TroubleOf,
@@ -10,6 +9,7 @@ use super::ops::{
 use super::sql;
 use crate::app::{App, ReadCx};
 use crate::caller::Caller;
+use crate::domains::quotas::http::{WrittenOffOut, written_off_out};
 use crate::limits::Rate;
 use crate::problem::Problem;
 use crate::wire::{JsonBody, PathParam, PathParts, Query, RawBody, Visitor, pieces};

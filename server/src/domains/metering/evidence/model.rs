@@ -1,6 +1,6 @@
 //! What is shown of where usage came from.
 
-use super::super::sql::WrittenOff;
+use crate::domains::quotas::WrittenOff;
 use mintreu::Timestamp;
 use mintreu::id::{LicenseId, StreamId};
 use mintreu::meter::CellKey;

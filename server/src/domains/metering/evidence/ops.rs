@@ -1,7 +1,7 @@
 //! Noting where usage came from, asking for it, and deciding what is disputed.
 
 use super::super::model::{Grain, MeteringError};
-use super::super::sql::{StreamOwner, add_bucket, settle_cells, write_offs_of_product};
+use super::super::sql::{StreamOwner, add_bucket, settle_cells};
 use super::model::{
     Behind, Dispute, MAX_LISTED, MAX_REASON, MAX_SOURCES, QUIET_MS, Source, Trouble,
 };
@@ -9,6 +9,7 @@ use super::sql::{self, Stretch};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
 use crate::domains::invoicing::{self, InvoiceQuery};
+use crate::domains::quotas;
 use crate::domains::{catalog, licensing};
 use mintreu::Timestamp;
 use mintreu::document::{Bundle, Kind, open};
@@ -227,7 +228,7 @@ pub fn trouble(cx: &mut ReadCx<'_>, query: &TroubleOf) -> Result<Trouble, Meteri
         disputes: sql::disputes_of_product(cx.tx, tenant, product, MAX_LISTED)?,
         forks: sql::forks_of_product(cx.tx, tenant, product, MAX_LISTED)?,
         quiet: sql::quiet_streams(cx.tx, tenant, (product, before), MAX_LISTED)?,
-        written_off: write_offs_of_product(cx.tx, tenant, product, MAX_LISTED)?,
+        written_off: quotas::write_offs_of_product(cx.tx, tenant, product, MAX_LISTED)?,
         server_epoch: sql::server_epoch(cx.tx, tenant)?,
     })
 }

@@ -3,7 +3,6 @@
 mod cells;
 mod direct;
 pub(super) mod late;
-mod leases;
 mod report;
 mod streams;
 
@@ -12,10 +11,6 @@ pub(super) use cells::{
     Units, add_bucket, add_total, add_units, cell, count_cells, set_cell, settle_cells, settle_late,
 };
 pub(super) use direct::{add_direct_bucket, add_direct_total};
-pub use leases::{LentUnits, UnitsHolder, WrittenOff};
-pub(super) use leases::{
-    all_of, newest, of_others, save, unaccounted, write_off, write_offs, write_offs_of_product,
-};
 pub use report::{disputed, series_of_license, series_of_product, top_licenses, totals};
 pub(super) use streams::{
     Stream, StreamOwner, count_forks, insert_fork, insert_segment, insert_stream, move_stream,
@@ -27,7 +22,6 @@ pub const ALL: &[&[&str]] = &[
     streams::ALL,
     cells::ALL,
     report::ALL,
-    leases::ALL,
     late::ALL,
     super::evidence::sql::ALL,
 ];

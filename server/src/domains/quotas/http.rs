@@ -1,9 +1,10 @@
 //! Routes of units that devices are lent.
 
-use super::super::leases::{LendUnits, WriteOffUnits, lend_units, lent_units, write_off_units};
-use super::super::sql::{LentUnits, WrittenOff};
-use super::COSE;
+use super::leases::{LendUnits, WriteOffUnits, lend_units, lent_units, write_off_units};
+use super::model::QuotaError;
+use super::sql::{LentUnits, WrittenOff};
 use crate::app::App;
+use crate::domains::licensing::LicensingError;
 use crate::problem::Problem;
 use crate::wire::{JsonBody, PathParam, RawBody, Visitor};
 use axum::Json;
@@ -17,12 +18,42 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+/// What signed documents are sent as.
+const COSE: &str = "application/cose";
+
 /// The routes of units.
-pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(post_lease))
         .routes(routes!(show_units))
         .routes(routes!(post_write_off))
+}
+
+impl From<QuotaError> for Problem {
+    fn from(error: QuotaError) -> Self {
+        use QuotaError as E;
+        let detail = error.to_string();
+        match error {
+            E::Document(error) => error.into(),
+            E::UnknownDevice => Self::new(403, "device_not_activated", detail),
+            E::Deactivated => Self::new(403, "device_deactivated", detail),
+            E::Revoked => Self::new(403, "license_revoked", detail),
+            E::WrongProduct => Self::new(422, "wrong_product", detail),
+            E::NothingShared => Self::new(409, "quota_not_shared", detail),
+            E::LeaseRunning { .. } => Self::new(409, "lease_running", detail),
+            E::ReasonMissing => Self::new(422, "reason_missing", detail).at("reason"),
+            E::ReasonTooLong => Self::new(422, "reason_too_long", detail).at("reason"),
+            E::Licensing(error @ (LicensingError::NotFound | LicensingError::Expired)) => {
+                error.into()
+            }
+            E::Licensing(error) => {
+                tracing::error!(%error, "no lease can be signed");
+                Self::internal()
+            }
+            E::Denied(denied) => denied.into(),
+            E::Store(error) => error.into(),
+        }
+    }
 }
 
 /// Ask for units of a quota that devices share.

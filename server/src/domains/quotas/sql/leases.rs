@@ -1,6 +1,6 @@
 //! Statements of units that were lent.
 
-use super::streams::{int, positive};
+use super::uses::Cell;
 use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::Timestamp;
 use mintreu::id::{AccountId, ActivationId, LicenseId, ProductId, TenantId};
@@ -10,17 +10,18 @@ const NEWEST: &str = "SELECT * FROM unit_lease WHERE tenant_id = :tenant
     AND license_id = :license AND meter = :meter AND device_key = :device
     ORDER BY number DESC LIMIT 1";
 
-const OF_OTHERS: &str = "SELECT CAST(COALESCE(SUM(units), 0) AS BIGINT) AS units FROM unit_lease
-    WHERE tenant_id = :tenant AND license_id = :license AND meter = :meter
+const LENT_OF: &str = "SELECT CAST(COALESCE(SUM(units), 0) AS BIGINT) AS units,
+        CAST(COALESCE(SUM(used), 0) AS BIGINT) AS used
+    FROM unit_lease WHERE tenant_id = :tenant AND license_id = :license AND meter = :meter
     AND window_no = :window AND device_key <> :device";
 
 const SAVE: &str = "INSERT INTO unit_lease (tenant_id, license_id, meter, device_key, window_no,
-        activation_id, number, units, used, lent_at, ends_at, written_off_at)
+        activation_id, number, units, used, beside, lent_at, ends_at, written_off_at)
     VALUES (:tenant, :license, :meter, :device, :window, :activation, :number, :units, :used,
-        :lent, :ends, :written_off)
+        :beside, :lent, :ends, :written_off)
     ON CONFLICT (tenant_id, license_id, meter, device_key, window_no) DO UPDATE SET
         activation_id = excluded.activation_id, number = excluded.number, units = excluded.units,
-        used = excluded.used, lent_at = excluded.lent_at, ends_at = excluded.ends_at,
+        used = excluded.used, beside = excluded.beside, lent_at = excluded.lent_at, ends_at = excluded.ends_at,
         written_off_at = excluded.written_off_at";
 
 const ALL_OF: &str = "SELECT * FROM unit_lease WHERE tenant_id = :tenant
@@ -48,7 +49,7 @@ const WRITE_OFFS_OF_PRODUCT: &str = "SELECT * FROM unit_write_off WHERE tenant_i
 
 pub(super) const ALL: &[&str] = &[
     NEWEST,
-    OF_OTHERS,
+    LENT_OF,
     SAVE,
     ALL_OF,
     UNACCOUNTED,
@@ -80,12 +81,24 @@ pub struct LentUnits {
     pub activation: ActivationId,
     /// How many, and how many of them it said it used.
     pub lent: Lent,
+    /// Units that others had used of the window then, less those carried over into it.
+    pub beside: i64,
     /// When it was lent last.
     pub lent_at: Timestamp,
     /// Until when the units may be used.
     pub ends_at: Timestamp,
     /// When the seller took back what the device hadn't accounted for.
     pub written_off_at: Option<Timestamp>,
+}
+
+fn positive(row: &Row, name: &str) -> Result<u64, StoreError> {
+    let value = u64::try_from(row.int(name)?);
+    value.map_err(|_| StoreError::shape(format!("{name} is below zero")))
+}
+
+/// Bound by the rules of usage: never near what the store can't hold.
+fn int(value: u64) -> Value {
+    Value::Int(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
 fn read(row: &Row) -> Result<LentUnits, StoreError> {
@@ -99,6 +112,7 @@ fn read(row: &Row) -> Result<LentUnits, StoreError> {
             units: positive(row, "units")?,
             used: positive(row, "used")?,
         },
+        beside: row.int("beside")?,
         lent_at: row.at("lent_at")?,
         ends_at: row.at("ends_at")?,
         written_off_at: row.opt_at("written_off_at")?,
@@ -120,12 +134,22 @@ pub fn newest(tx: &mut dyn Tx, holder: &UnitsHolder) -> Result<Option<LentUnits>
     row.as_ref().map(read).transpose()
 }
 
-/// Units of a window that all other devices hold.
-pub fn of_others(tx: &mut dyn Tx, holder: &UnitsHolder, window: u32) -> Result<u64, StoreError> {
-    let mut params = of(holder).to_vec();
-    params.push(("window", Value::Int(i64::from(window))));
-    let row = tx.query_one(OF_OTHERS, &params)?;
-    row.map_or(Ok(0), |row| positive(&row, "units"))
+/// Units of a window that devices hold, and those of them that they said they used; all devices
+/// but the one with this key.
+pub fn lent_of(
+    tx: &mut dyn Tx,
+    cell: Cell<'_>,
+    (window, device): (u32, &[u8]),
+) -> Result<(i64, i64), StoreError> {
+    let params = [
+        ("tenant", cell.tenant.as_bytes().into()),
+        ("license", cell.license.as_bytes().into()),
+        ("meter", cell.meter.into()),
+        ("window", Value::Int(i64::from(window))),
+        ("device", device.into()),
+    ];
+    let row = tx.query_one(LENT_OF, &params)?;
+    row.map_or(Ok((0, 0)), |row| Ok((row.int("units")?, row.int("used")?)))
 }
 
 /// Writes down what a device was lent of a window, in place of what it was lent of it before.
@@ -138,6 +162,7 @@ pub fn save(tx: &mut dyn Tx, holder: &UnitsHolder, lent: &LentUnits) -> Result<(
         ("number", int(lent.lent.number)),
         ("units", int(lent.lent.units)),
         ("used", int(lent.lent.used)),
+        ("beside", lent.beside.into()),
         ("lent", Value::Int(lent.lent_at.ms())),
         ("ends", Value::Int(lent.ends_at.ms())),
         ("written_off", written_off.map_or(Value::Null, Value::Int)),

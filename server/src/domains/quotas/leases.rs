@@ -5,8 +5,8 @@
 //! says that it uses no more of it, or its lease is over and the seller writes it off. Devices that are away for long
 //! can't spend what others were lent meanwhile: together they were never lent more than there is.
 
-use super::evidence::model::MAX_REASON;
-use super::model::MeteringError;
+use super::model::{MAX_REASON, Position, QuotaError};
+use super::ops::{self, Moved, shares};
 use super::sql::{self, LentUnits, UnitsHolder, WrittenOff};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
@@ -16,7 +16,7 @@ use mintreu::Timestamp;
 use mintreu::activation::{UnitsLease, UnitsRequest};
 use mintreu::document::PublicKey;
 use mintreu::id::{ActivationId, LicenseId};
-use mintreu::meter::{AskedUnits, Opened, lend};
+use mintreu::meter::{AskedUnits, lend};
 
 /// The longest units are lent for: 30 days.
 const LONGEST_MS: i64 = 30 * 24 * 60 * 60 * 1000;
@@ -32,14 +32,14 @@ pub struct LendUnits {
 
 impl LendUnits {
     /// Reads a request's bytes and checks that whoever made it holds the device's key.
-    pub fn read(bytes: &[u8]) -> Result<Self, MeteringError> {
+    pub fn read(bytes: &[u8]) -> Result<Self, QuotaError> {
         let (device, request) = UnitsRequest::verify(bytes)?;
         Ok(Self { request, device })
     }
 }
 
 impl Command for LendUnits {
-    const NAME: &'static str = "metering.lend_units";
+    const NAME: &'static str = "quotas.lend_units";
     /// Anybody may bring a request: its signature says whose it is.
     const CAPABILITY: Capability = Capability::Browse;
     /// The row says more than an audit row could.
@@ -50,86 +50,151 @@ impl Command for LendUnits {
     }
 
     fn contention_keys(&self) -> Vec<String> {
-        vec![format!("units/{}", self.request.license)]
+        vec![ops::lock(self.request.license)]
     }
 }
 
 /// Lends a device units, as many as it wants and are left, or the same again that it hasn't taken
 /// yet. The answer is a signed lease, of no more units than before when none are left.
-pub fn lend_units(cx: &mut Cx<'_>, command: &LendUnits) -> Result<Vec<u8>, MeteringError> {
+pub fn lend_units(cx: &mut Cx<'_>, command: &LendUnits) -> Result<Vec<u8>, QuotaError> {
     let (asked, license) = (&command.request, asking(cx, command)?);
-    let shared = |quota: &&Quota| quota.meter == asked.meter && quota.shared && license.seats > 1;
+    let shared = |quota: &&Quota| quota.meter == asked.meter && shares(&license, quota);
     let quota = license.terms.quotas.iter().find(shared);
-    let quota = quota.ok_or(MeteringError::NothingShared)?;
+    let quota = quota.ok_or(QuotaError::NothingShared)?;
     let holder = UnitsHolder {
         tenant: cx.caller.tenant,
         license: license.id,
         meter: asked.meter.clone(),
         device: *command.device.as_bytes(),
     };
-    let now = Timestamp::from_secs(cx.now.secs());
-    let opened = licensing::documents::window(quota.window).at(now);
+    let question = question(asked);
     let held = sql::newest(cx.tx, &holder)?;
-    let window = held.as_ref().map_or(0, |held| held.lent.window);
-    let window = window.max(opened.number);
-    let others = sql::of_others(cx.tx, &holder, window)?;
-    let limit = u64::try_from(quota.limit).unwrap_or(0);
-    let question = AskedUnits {
-        last: asked.last,
-        window: asked.window,
-        used: asked.used,
-        closed: asked.closed,
-        wanted: asked.wanted,
-    };
-    let lent = held.as_ref().map(|held| held.lent);
-    let lending = lend(limit, others, lent, question, opened.number);
-    if let (Some(held), Some(lent)) = (&held, lending.before) {
-        let settled = LentUnits {
-            lent,
-            ..held.clone()
-        };
-        sql::save(cx.tx, &holder, &settled)?;
-    }
     let granted = match held {
         // Not taken yet: the same again, to whichever activation asks.
-        Some(held) if held.lent.number == lending.now.number => held,
-        _ => {
-            let granted = LentUnits {
-                meter: asked.meter.clone(),
-                activation: asked.activation,
-                lent: lending.now,
-                lent_at: now,
-                ends_at: ends(&license, opened, now),
-                written_off_at: None,
-            };
-            sql::save(cx.tx, &holder, &granted)?;
-            granted
+        Some(held) if held.lent.settled(question).is_none() => held,
+        held => {
+            settle(cx, &holder, held.as_ref(), question)?;
+            lend_anew(cx, (&license, quota, &holder), held.as_ref(), command)?
         }
     };
     sign(cx, &license, asked.activation, &granted)
 }
 
+const fn question(asked: &UnitsRequest) -> AskedUnits {
+    AskedUnits {
+        last: asked.last,
+        window: asked.window,
+        used: asked.used,
+        closed: asked.closed,
+        wanted: asked.wanted,
+    }
+}
+
+/// Writes down what a device says of what it was lent; what it will not use goes back, also to the
+/// window after its own.
+fn settle(
+    cx: &mut Cx<'_>,
+    holder: &UnitsHolder,
+    held: Option<&LentUnits>,
+    asked: AskedUnits,
+) -> Result<(), QuotaError> {
+    let Some((held, lent)) = held.and_then(|held| Some((held, held.lent.settled(asked)?))) else {
+        return Ok(());
+    };
+    let settled = LentUnits {
+        lent,
+        ..held.clone()
+    };
+    sql::save(cx.tx, holder, &settled)?;
+    let taken = as_stored(lent.units) - as_stored(held.lent.units);
+    let cell = (holder.license, holder.meter.as_str());
+    Ok(ops::moved(
+        cx.tx,
+        holder.tenant,
+        cell,
+        by_device(lent.window, taken),
+    )?)
+}
+
+/// Units of a device, of which its lease's row keeps the sum.
+const fn by_device(window: u32, taken: i64) -> Moved {
+    Moved {
+        window,
+        counted: 0,
+        taken,
+    }
+}
+
+/// Lends what the window that is open has left.
+fn lend_anew(
+    cx: &mut Cx<'_>,
+    (license, quota, holder): (&License, &Quota, &UnitsHolder),
+    held: Option<&LentUnits>,
+    command: &LendUnits,
+) -> Result<LentUnits, QuotaError> {
+    let (asked, now) = (&command.request, Timestamp::from_secs(cx.now.secs()));
+    let device = (&holder.device, held.map_or(0, |held| held.lent.window));
+    let of = (license, quota);
+    let mut at = ops::stands(cx.tx, holder.tenant, of, (now, Some(device)))?;
+    // Overage without a bound is the device's own: beyond what it was lent it goes on.
+    let limit = at.ceiling().unwrap_or_else(|| at.limit());
+    let lent = held.map(|held| held.lent);
+    let taken = as_units(at.taken());
+    let lending = lend(
+        as_units(limit),
+        taken,
+        lent,
+        question(asked),
+        at.kept.window,
+    );
+    let granted = LentUnits {
+        meter: asked.meter.clone(),
+        activation: asked.activation,
+        lent: lending.now,
+        beside: at.used(),
+        lent_at: now,
+        ends_at: ends(license, &at, now),
+        written_off_at: None,
+    };
+    sql::save(cx.tx, holder, &granted)?;
+    // Alerts go by what all have used, this device too.
+    at.beside.reported = at
+        .beside
+        .reported
+        .saturating_add(as_stored(lending.now.used));
+    ops::keep(cx, license.id, &quota.meter, &mut at)?;
+    Ok(granted)
+}
+
+fn as_units(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or(0)
+}
+
+fn as_stored(units: u64) -> i64 {
+    i64::try_from(units).unwrap_or(i64::MAX)
+}
+
 /// The license, when this device may use it now.
-fn asking(cx: &mut Cx<'_>, command: &LendUnits) -> Result<License, MeteringError> {
+fn asking(cx: &mut Cx<'_>, command: &LendUnits) -> Result<License, QuotaError> {
     let asked = &command.request;
     let found = licensing::device(cx, asked.license, command.device.as_bytes())?;
-    let device = found.ok_or(MeteringError::UnknownDevice)?;
+    let device = found.ok_or(QuotaError::UnknownDevice)?;
     if device.activation.seat.is_none() || device.activation.id != asked.activation {
-        return Err(MeteringError::Deactivated);
+        return Err(QuotaError::Deactivated);
     }
     if device.license.product_code != asked.product {
-        return Err(MeteringError::WrongProduct);
+        return Err(QuotaError::WrongProduct);
     }
     match device.license.state(cx.now) {
         LicenseState::Active => Ok(device.license),
-        LicenseState::Revoked => Err(MeteringError::Revoked),
+        LicenseState::Revoked => Err(QuotaError::Revoked),
         LicenseState::Expired => Err(LicensingError::Expired.into()),
     }
 }
 
 /// Units end with their window, and with their license.
-fn ends(license: &License, opened: Opened, now: Timestamp) -> Timestamp {
-    let ends = [opened.ends, license.expires_at];
+fn ends(license: &License, at: &Position, now: Timestamp) -> Timestamp {
+    let ends = [at.resets_at, license.expires_at];
     let longest = now.plus_ms(LONGEST_MS);
     ends.into_iter().flatten().fold(longest, Timestamp::min)
 }
@@ -139,7 +204,7 @@ fn sign(
     license: &License,
     activation: ActivationId,
     granted: &LentUnits,
-) -> Result<Vec<u8>, MeteringError> {
+) -> Result<Vec<u8>, QuotaError> {
     let seconds = granted.ends_at.since_ms(granted.lent_at).max(0) / 1000;
     let lease = UnitsLease {
         issued_at: granted.lent_at,
@@ -149,6 +214,7 @@ fn sign(
         number: granted.lent.number,
         window: granted.lent.window,
         units: granted.lent.units,
+        beside: granted.beside,
     };
     let signer = licensing::signer_for_product(cx, license)?;
     let certificates: Vec<&[u8]> = signer.certificates.iter().map(Vec::as_slice).collect();
@@ -165,7 +231,7 @@ pub struct Units {
 }
 
 /// What was lent of a license's quotas, for its owner and its seller.
-pub fn lent_units(cx: &mut ReadCx<'_>, license: &LicenseId) -> Result<Units, MeteringError> {
+pub fn lent_units(cx: &mut ReadCx<'_>, license: &LicenseId) -> Result<Units, QuotaError> {
     let seller = licensing::view(cx, license)?.license.seller;
     let tenant = cx.caller.tenant;
     let written_off = match cx.caller.account == Some(seller) {
@@ -192,7 +258,7 @@ pub struct WriteOffUnits {
 }
 
 impl Command for WriteOffUnits {
-    const NAME: &'static str = "metering.write_off_units";
+    const NAME: &'static str = "quotas.write_off_units";
     const CAPABILITY: Capability = Capability::Sell;
 
     fn subject(&self) -> Option<String> {
@@ -200,14 +266,14 @@ impl Command for WriteOffUnits {
     }
 
     fn contention_keys(&self) -> Vec<String> {
-        vec![format!("units/{}", self.license)]
+        vec![ops::lock(self.license)]
     }
 }
 
 /// Gives units that a device holds back to the quota, on the seller's own risk: should the device
 /// turn up and have used them, more was used than there is, and it is counted all the same. Not
 /// while the device may still use them, since that would lend them twice. Once is enough.
-pub fn write_off_units(cx: &mut Cx<'_>, command: &WriteOffUnits) -> Result<(), MeteringError> {
+pub fn write_off_units(cx: &mut Cx<'_>, command: &WriteOffUnits) -> Result<(), QuotaError> {
     let license = licensing::by_id(cx.tx, cx.caller.tenant, command.license)?;
     let by = cx.caller.account.ok_or(LicensingError::NotFound)?;
     let own = license.filter(|license| license.seller == by);
@@ -217,7 +283,7 @@ pub fn write_off_units(cx: &mut Cx<'_>, command: &WriteOffUnits) -> Result<(), M
     let held = sql::unaccounted(cx.tx, of, (&command.meter, command.activation))?;
     let running = held.iter().map(|(_, held)| held.ends_at);
     if let Some(until) = running.max().filter(|ends| cx.now < *ends) {
-        return Err(MeteringError::LeaseRunning { until });
+        return Err(QuotaError::LeaseRunning { until });
     }
     for (device, held) in held {
         let holder = UnitsHolder {
@@ -242,14 +308,17 @@ pub fn write_off_units(cx: &mut Cx<'_>, command: &WriteOffUnits) -> Result<(), M
             held.lent.number,
             &written,
         )?;
+        let cell = (of.1, written.meter.as_str());
+        let back = by_device(written.window, -as_stored(written.units));
+        ops::moved(cx.tx, of.0, cell, back)?;
     }
     Ok(())
 }
 
-fn reason(text: &str) -> Result<&str, MeteringError> {
+fn reason(text: &str) -> Result<&str, QuotaError> {
     match text.trim() {
-        "" => Err(MeteringError::ReasonMissing),
-        long if long.chars().count() > MAX_REASON => Err(MeteringError::ReasonTooLong),
+        "" => Err(QuotaError::ReasonMissing),
+        long if long.chars().count() > MAX_REASON => Err(QuotaError::ReasonTooLong),
         reason => Ok(reason),
     }
 }

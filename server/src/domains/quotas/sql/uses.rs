@@ -1,18 +1,22 @@
 //! Statements of quotas' windows and of reservations.
 
-use crate::store::{Row, StoreError, Tx};
+use super::super::model::Kept;
+use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::Timestamp;
 use mintreu::id::{AccountId, ApiKeyId, LicenseId, ReservationId, TenantId};
 
-const USED: &str = "SELECT window_number, units FROM quota_use
+const KEPT: &str = "SELECT window_number, units, before_window, before_left, told FROM quota_use
     WHERE tenant_id = :tenant AND license_id = :license AND meter = :meter";
 
-const SET_USED: &str = "INSERT INTO quota_use (tenant_id, license_id, meter, window_number, units)
-    VALUES (:tenant, :license, :meter, :window, :units)
+const KEEP: &str = "INSERT INTO quota_use (tenant_id, license_id, meter, window_number, units,
+        before_window, before_left, told)
+    VALUES (:tenant, :license, :meter, :window, :units, :before, :left, :told)
     ON CONFLICT (tenant_id, license_id, meter)
-    DO UPDATE SET window_number = excluded.window_number, units = excluded.units";
+    DO UPDATE SET window_number = excluded.window_number, units = excluded.units,
+        before_window = excluded.before_window, before_left = excluded.before_left,
+        told = excluded.told";
 
-const HELD: &str = "SELECT CAST(COALESCE(SUM(units), 0) AS BIGINT) AS held FROM reservation
+const RESERVED: &str = "SELECT CAST(COALESCE(SUM(units), 0) AS BIGINT) AS units FROM reservation
     WHERE tenant_id = :tenant AND license_id = :license AND meter = :meter AND ends_at > :now
         AND settled_units IS NULL AND window_number = :window";
 
@@ -33,63 +37,80 @@ const SETTLE: &str = "UPDATE reservation SET settled_units = :units
     WHERE tenant_id = :tenant AND reservation_id = :reservation AND settled_units IS NULL";
 
 pub(super) const ALL: &[&str] = &[
-    USED,
-    SET_USED,
-    HELD,
+    KEPT,
+    KEEP,
+    RESERVED,
     COUNT_OPEN,
     INSERT_RESERVATION,
     RESERVATION,
     SETTLE,
 ];
 
-/// The newest window of a license's quota that was opened, and the units used in it.
-pub fn used(
-    tx: &mut dyn Tx,
-    tenant: TenantId,
-    (license, meter): (LicenseId, &str),
-) -> Result<Option<(i64, i64)>, StoreError> {
-    let params = [
-        ("tenant", tenant.as_bytes().into()),
-        ("license", license.as_bytes().into()),
-        ("meter", meter.into()),
-    ];
-    let pair = |row: Row| Ok((row.int("window_number")?, row.int("units")?));
-    tx.query_one(USED, &params)?.map(pair).transpose()
+/// A license's quota of a meter.
+#[derive(Debug, Clone, Copy)]
+pub struct Cell<'a> {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The license.
+    pub license: LicenseId,
+    /// The meter.
+    pub meter: &'a str,
 }
 
-/// Writes a window and the units used in it.
-pub fn set_used(
-    tx: &mut dyn Tx,
-    tenant: TenantId,
-    (license, meter): (LicenseId, &str),
-    (window, units): (i64, i64),
-) -> Result<(), StoreError> {
-    let params = [
-        ("tenant", tenant.as_bytes().into()),
-        ("license", license.as_bytes().into()),
-        ("meter", meter.into()),
-        ("window", window.into()),
-        ("units", units.into()),
-    ];
-    tx.execute(SET_USED, &params).map(drop)
+impl Cell<'_> {
+    fn params(&self) -> [(&'static str, Value); 3] {
+        [
+            ("tenant", self.tenant.as_bytes().into()),
+            ("license", self.license.as_bytes().into()),
+            ("meter", self.meter.into()),
+        ]
+    }
+}
+
+fn window_of(number: i64) -> Result<u32, StoreError> {
+    u32::try_from(number).map_err(|_| StoreError::shape(format!("{number} is no window")))
+}
+
+/// The newest window of a quota that was opened, and what it has come to.
+pub fn kept(tx: &mut dyn Tx, cell: Cell<'_>) -> Result<Option<Kept>, StoreError> {
+    let one = |row: Row| {
+        let before = row.opt_int("before_window")?.map(window_of).transpose()?;
+        let left = row.int("before_left")?;
+        Ok(Kept {
+            window: window_of(row.int("window_number")?)?,
+            units: row.int("units")?,
+            before: before.map(|window| (window, left)),
+            told: row.int("told")?,
+        })
+    };
+    tx.query_one(KEPT, &cell.params())?.map(one).transpose()
+}
+
+/// Writes a window and what it has come to.
+pub fn keep(tx: &mut dyn Tx, cell: Cell<'_>, kept: &Kept) -> Result<(), StoreError> {
+    let mut params = cell.params().to_vec();
+    let before = kept.before.map(|(window, _)| i64::from(window));
+    params.extend([
+        ("window", Value::Int(i64::from(kept.window))),
+        ("units", kept.units.into()),
+        ("before", before.map_or(Value::Null, Value::Int)),
+        ("left", kept.before.map_or(0, |(_, left)| left).into()),
+        ("told", kept.told.into()),
+    ]);
+    tx.execute(KEEP, &params).map(drop)
 }
 
 /// Units of a window that are reserved at `now`.
-pub fn held(
+pub fn reserved(
     tx: &mut dyn Tx,
-    tenant: TenantId,
-    (license, meter): (LicenseId, &str),
-    (window, now): (i64, Timestamp),
+    cell: Cell<'_>,
+    (window, now): (u32, Timestamp),
 ) -> Result<i64, StoreError> {
-    let params = [
-        ("tenant", tenant.as_bytes().into()),
-        ("license", license.as_bytes().into()),
-        ("meter", meter.into()),
-        ("window", window.into()),
-        ("now", now.into()),
-    ];
-    let row = tx.query_one(HELD, &params)?;
-    row.map_or(Ok(0), |row| row.int("held"))
+    let mut params = cell.params().to_vec();
+    params.push(("window", Value::Int(i64::from(window))));
+    params.push(("now", now.into()));
+    let row = tx.query_one(RESERVED, &params)?;
+    row.map_or(Ok(0), |row| row.int("units"))
 }
 
 /// How many reservations of a license's meter are open at `now`.
