@@ -1,7 +1,7 @@
 //! Taking up what the folder holds, and what another process has put there.
 
 use super::{
-    ACTIVATION, Installed, KEY_SET, LEASE, LICENSE, REVOCATIONS, Shared, UNITS, enrol, is_a, units,
+    ACTIVATION, Installed, KEY_SET, LEASE, LICENSE, REVOCATIONS, Shared, UNITS, enrol, units,
 };
 use crate::activation::Activation;
 use crate::document::{Bundle, Kind};
@@ -70,4 +70,10 @@ impl Shared {
             )),
         }
     }
+}
+
+/// Whether a document is kept under a name of this kind.
+pub(super) fn is_a(name: &str, kind: &str) -> bool {
+    name.strip_prefix(kind)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }

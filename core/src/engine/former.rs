@@ -1,6 +1,7 @@
 //! What a former device of this folder held, after a new one took over.
 
-use super::{ACTIVATION, LEASE, Shared, enrol, is_a};
+use super::documents::is_a;
+use super::{ACTIVATION, LEASE, Shared, enrol};
 use crate::activation::Request;
 use crate::error::Result;
 
