@@ -91,6 +91,8 @@ function answer(status, told, headers) {
     code: told.code ?? 'internal',
     subject: told.api_key_id ?? null,
     remaining: told.remaining ?? null,
+    overage: told.overage ?? 0,
+    crossed: told.crossed ?? null,
     resetsAt: told.resets_at ?? null,
     entitlements: told.entitlements ?? {},
     headers,

@@ -494,6 +494,10 @@ export interface GatewayAnswer {
   headers: Record<string, string>;
   /** From a server: what the license says of the entitlements asked for. */
   entitlements?: Record<string, boolean | number | string>;
+  /** From a server: units used and held beyond the limit, where the license allows that. */
+  overage?: number;
+  /** From a server: the alert (a percentage of the limit) that this use reached; never by slices. */
+  crossed?: number | null;
 }
 
 /** Decides about API keys in this process, and counts what it allows. */

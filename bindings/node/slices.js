@@ -244,6 +244,8 @@ class Slices {
       code: refusedBy ?? 'allowed',
       subject: told.api_key_id,
       remaining,
+      overage: told.overage ?? 0,
+      crossed: null,
       resetsAt: told.resets_at,
       entitlements: told.entitlements,
       headers,

@@ -64,6 +64,10 @@ class RemoteAnswer:
     entitlements: dict[str, Union[bool, int, str]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     resets_at: Optional[int] = None
+    #: Units used and held beyond the limit, where the license allows that.
+    overage: int = 0
+    #: The alert (a percentage of the limit) that this use reached; never by slices.
+    crossed: Optional[int] = None
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -184,6 +188,8 @@ def _told(status: int, headers: dict[str, str], told: dict[str, Any]) -> RemoteA
         entitlements=told.get("entitlements", {}),
         headers=headers,
         resets_at=told.get("resets_at"),
+        overage=told.get("overage") or 0,
+        crossed=told.get("crossed"),
     )
 
 
@@ -197,6 +203,7 @@ def _by_slice(granted: Granted) -> RemoteAnswer:
         entitlements=told["entitlements"],
         headers=granted.headers,
         resets_at=told["resets_at"],
+        overage=told.get("overage") or 0,
     )
 
 

@@ -76,6 +76,8 @@ pub struct SliceOut {
     limit: Option<i64>,
     /// Units that nobody holds.
     remaining: Option<i64>,
+    /// Units used and held beyond the limit, where the license allows that.
+    overage: Option<i64>,
     /// Milliseconds since 1970 (UTC).
     resets_at: Option<i64>,
     ends_at: i64,
@@ -157,6 +159,7 @@ fn out(sliced: Sliced) -> SliceOut {
         used: slice.used,
         limit: sliced.allowance.map(|at| at.limit),
         remaining: sliced.allowance.map(|at| at.remaining),
+        overage: sliced.allowance.map(|at| at.overage),
         resets_at: sliced.allowance.and_then(|at| at.resets_at),
         ends_at: slice.ends_at.ms(),
         ends_in_ms: sliced.ends_in_ms,
