@@ -28,7 +28,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Somebody with an address.
-async fn sign_up(test: &TestApp, account: AccountId, name: &'static str) {
+pub async fn sign_up(test: &TestApp, account: AccountId, name: &'static str) {
     let tenant = test.tenant();
     let written = test.app.store.write(Vec::new(), move |tx| {
         let sql = "INSERT INTO account (account_id, tenant_id, email, email_key, name,

@@ -1,13 +1,14 @@
 //! Buyers who wish for refunds: sellers and the platform answer, in time or not, and once.
 
+use crate::facts::sign_up;
 use crate::money_back::{Desk, Paid};
 use crate::shop::person;
 use crate::subscriptions::facts;
 use crate::web_pages::{hidden, page, send, sign_in};
 use crate::web_refunds::buy;
 use crate::withdrawals::{ADA, bought};
-use mintreu::Timestamp;
 use mintreu::id::{AccountId, RefundWishId};
+use mintreu::{Currency, Money, Timestamp};
 use mintreu_server::caller::{Caller, Role};
 use mintreu_server::demo;
 use mintreu_server::domains::fulfilment::Item;
@@ -19,6 +20,7 @@ use mintreu_server::domains::wishes::{
 };
 use mintreu_server::gateways::sandbox::objects::ObjectState;
 use mintreu_tests::TestApp;
+use serde_json::{Value, json};
 
 const DAY: i64 = 24 * HOUR;
 const HOUR: i64 = 60 * 60 * 1000;
@@ -110,6 +112,7 @@ pub async fn every_step(desk: &Desk<'_>, buyer: &Caller) {
 #[tokio::test]
 async fn a_seller_grants_a_part_or_declines_and_the_platform_is_asked_once() {
     TestApp::both(async |test| {
+        sign_up(test, ADA, "ada").await;
         let desk = Desk::open(test).await;
         let (ada, seller) = (person(test, ADA, Role::Customer), desk.shop.seller.clone());
         let paid = bought(&desk, &ada).await;
@@ -178,6 +181,14 @@ async fn a_seller_grants_a_part_or_declines_and_the_platform_is_asked_once() {
             (granted.words.as_str(), granted.refund.is_some()),
             ("It breaks.", true)
         );
+        assert_eq!(granted.granted, Some(Money::new(1_500, Currency::EUR)));
+        let mails = test.mails();
+        let subject = "Subject: Your wish for a refund was granted in part";
+        let told: Vec<_> = mails.iter().filter(|mail| mail.contains(subject)).collect();
+        assert_eq!(told.len(), 1, "{mails:?}");
+        for said in ["To: ada@", "20.00 EUR", "15.00 EUR"] {
+            assert!(told[0].contains(said), "{said}: {}", told[0]);
+        }
 
         let id = wish(test, &ada, wished(&paid, None))
             .await
@@ -268,6 +279,7 @@ async fn money_that_goes_back_otherwise_grants_what_it_covers() {
         let granted = newest(test, &ada, &paid).await;
         assert_eq!(granted.state, WishState::Granted);
         assert_eq!(granted.answered_by, Some(Answerer::Elsewhere));
+        assert_eq!(granted.granted, Some(granted.amount));
 
         let id = wish(test, &ada, wished(&asked, None)).await.expect("asks");
         assert!(desk.raise(&asked, ObjectState::Inquired).await);
@@ -385,13 +397,24 @@ async fn buyer_seller_and_platform_meet_on_pages() {
         ("wish", wish.as_str()),
         ("step", "grant"),
         ("currency", "EUR"),
+        ("amount", "50"),
     ];
     let (status, _, body) = send(&platform, owned, owned, &yes).await;
     assert_eq!(status.as_u16(), 303, "{body}");
     test.drain().await;
-    assert!(page(&buyer, &own).await.contains("Granted"));
+    for (who, at) in [(&buyer, own.as_str()), (&seller, "/sell/wishes")] {
+        let shown = page(who, at).await;
+        assert!(shown.contains("Granted in part"), "{shown}");
+        assert!(shown.contains("€50.00 of €79.00 was granted."), "{shown}");
+    }
+    let list: Value = seller.get("/v1/wishes").await.json().await.expect("a list");
+    let told = &list["wishes"][0];
+    assert_eq!(
+        (&told["amount_minor"], &told["granted_minor"]),
+        (&json!(7_900), &json!(5_000))
+    );
     let shown = page(&buyer, &format!("/orders/{order}")).await;
-    assert!(shown.contains("€79.00 went back to the card"), "{shown}");
+    assert!(shown.contains("€50.00 went back to the card"), "{shown}");
     server.stop().await;
     test.finish().await;
 }

@@ -37,7 +37,10 @@ pub(super) fn write(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Writte
     let (subject, intro) = match event.kind.as_str() {
         wishes::OPENED_FACT => ("wish-mail-opened", "wish-mail-opened-intro"),
         wishes::TAKEN_BACK_FACT => ("wish-mail-taken-back", "wish-mail-taken-back-intro"),
-        wishes::GRANTED_FACT => ("wish-mail-granted", "wish-mail-granted-intro"),
+        wishes::GRANTED_FACT => match wish.part() {
+            None => ("wish-mail-granted", "wish-mail-granted-intro"),
+            Some(_) => ("wish-mail-granted-part", "wish-mail-granted-intro"),
+        },
         wishes::DECLINED_FACT => ("wish-mail-declined", declined(event)),
         _ => ("wish-mail-escalated", "wish-mail-escalated-intro"),
     };
@@ -49,6 +52,9 @@ pub(super) fn write(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Writte
         letter.fact(words.say("fact-product"), &line.title);
     }
     letter.fact(words.say("wish-mail-amount"), wish.amount);
+    if let (wishes::GRANTED_FACT, Some(granted)) = (event.kind.as_str(), wish.granted) {
+        letter.fact(words.say("wish-mail-amount-granted"), granted);
+    }
     let said = said(event, &wish);
     if !said.is_empty() {
         letter.fact(words.say("wish-mail-words"), said);

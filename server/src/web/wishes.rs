@@ -47,6 +47,8 @@ struct Row {
     /// Where what it is about is looked at, and its name.
     address: String,
     of: String,
+    /// What came of it, where its state doesn't say all.
+    outcome: Option<String>,
     /// What was written, by the buyer and by who answered.
     said: Vec<String>,
     wish: String,
@@ -168,11 +170,24 @@ fn row(page: &Page, wish: &Wish, address: String) -> Row {
         WishState::Open => page.words.say_with("wish-about-open", values),
         _ => page.words.say_with("wish-about", values),
     };
+    let outcome = wish.part().map(|granted| {
+        let granted = page.format.money(granted);
+        let values = [
+            ("granted", granted.into()),
+            ("amount", amount.clone().into()),
+        ];
+        page.words.say_with("wish-granted-part", values)
+    });
+    let state = match outcome {
+        Some(_) => "granted-part",
+        None => wish.state.code(),
+    };
     let said = [&wish.words, &wish.answer].into_iter();
     Row {
         heading: format!("{amount} · {}", wish.title),
-        state: Badge::new(tone, page.say(&format!("wish-state-{}", wish.state.code()))),
+        state: Badge::new(tone, page.say(&format!("wish-state-{state}"))),
         about,
+        outcome,
         reason: reason_text(page, wish.reason),
         address,
         of: wish.order.to_string(),

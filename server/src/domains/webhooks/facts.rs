@@ -438,6 +438,7 @@ fn wish(_: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
         "order_id": event.data["order"],
         "order_line_id": event.data["line"],
         "amount_minor": event.data["amount_minor"],
+        "granted_minor": event.data["granted_minor"],
         "currency": event.data["currency"],
         "reason": event.data["reason"],
         "by": event.data["by"],

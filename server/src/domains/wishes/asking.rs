@@ -124,6 +124,8 @@ pub struct Wish {
     pub answered_by: Option<Answerer>,
     /// What answers it, when it was granted here.
     pub refund: Option<RefundId>,
+    /// How much was granted, which may be less than [`Wish::amount`].
+    pub granted: Option<Money>,
     /// When it was wished.
     pub opened_at: Timestamp,
     /// When it was answered or taken back.
@@ -134,6 +136,12 @@ impl Wish {
     /// Until when its seller may answer.
     pub fn due_at(&self) -> Timestamp {
         self.opened_at.plus_ms(ANSWER_MS)
+    }
+
+    /// What was granted, when that is less than was wished for.
+    pub fn part(&self) -> Option<Money> {
+        self.granted
+            .filter(|granted| granted.minor() < self.amount.minor())
     }
 
     /// Until when the buyer may ask the platform after a seller's no.

@@ -162,6 +162,7 @@ pub fn open_wish(cx: &mut Cx<'_>, cmd: &OpenWish) -> Result<String, WishError> {
         answer: String::new(),
         answered_by: None,
         refund: None,
+        granted: None,
         opened_at: cx.now,
         answered_at: None,
     };
@@ -275,10 +276,11 @@ fn answer(
         return keep(cx, DECLINED_FACT, &wish);
     }
     let minor = verdict.amount_minor.unwrap_or_else(|| wish.amount.minor());
+    let granted = within(minor, wish.amount)?;
     let wanted = AskRefund {
         order: wish.order,
         line: Some(wish.line),
-        amount_minor: Some(within(minor, wish.amount)?.minor()),
+        amount_minor: Some(granted.minor()),
         reason: wish.reason,
         note: String::new(),
         keeps_license: false,
@@ -289,7 +291,7 @@ fn answer(
         Answerer::Platform => refunds::refund_order(cx, &RefundOrder(wanted))?,
         Answerer::Seller | Answerer::Elsewhere => refunds::refund_sale(cx, &RefundSale(wanted))?,
     };
-    wish.refund = Some(RefundId::parse(&refund)?);
+    (wish.refund, wish.granted) = (Some(RefundId::parse(&refund)?), Some(granted));
     wish.state = WishState::Granted;
     keep(cx, GRANTED_FACT, &wish)
 }
@@ -305,6 +307,7 @@ fn tell(cx: &mut Cx<'_>, fact: &'static str, wish: &Wish) -> Result<(), WishErro
         "line": wish.line.to_string(),
         "seller": wish.seller.to_string(),
         "amount_minor": wish.amount.minor(),
+        "granted_minor": wish.granted.map(|of| of.minor()),
         "currency": wish.amount.currency().code(),
         "reason": wish.reason.code(),
         "by": wish.answered_by.map(Answerer::code),
@@ -332,7 +335,7 @@ fn cover(cx: &mut Cx<'_>, (order, cause): (OrderId, &str)) -> Result<(), WishErr
         let taken = refunds::taken_of(cx.tx, tenant, (order, cause))?;
         let mut of_line = taken.iter().filter(|(line, _)| *line == wish.line);
         if of_line.any(|(_, amount)| amount.minor() >= wish.amount.minor()) {
-            wish.state = WishState::Granted;
+            (wish.state, wish.granted) = (WishState::Granted, Some(wish.amount));
             (wish.answered_by, wish.answered_at) = (Some(Answerer::Elsewhere), Some(cx.now));
             keep(cx, GRANTED_FACT, &wish)?;
         }

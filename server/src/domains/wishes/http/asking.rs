@@ -93,6 +93,8 @@ pub struct WishOut {
     reason: &'static str,
     words: String,
     amount_minor: i64,
+    /// How much was granted, which may be less; absent before.
+    granted_minor: Option<i64>,
     currency: String,
     /// Until when its seller may answer, in milliseconds since 1970 (UTC).
     due_at: i64,
@@ -119,6 +121,7 @@ impl From<&Wish> for WishOut {
             reason: wish.reason.code(),
             words: wish.words.clone(),
             amount_minor: wish.amount.minor(),
+            granted_minor: wish.granted.map(|of| of.minor()),
             currency: wish.amount.currency().code().to_owned(),
             due_at: wish.due_at().ms(),
             appeal_until: wish.appeal_until().map(Timestamp::ms),
