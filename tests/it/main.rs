@@ -74,6 +74,7 @@ mod store_transactions;
 mod taxes;
 mod taxes_network;
 mod tidy;
+mod told;
 mod transparency;
 mod usage_invoices;
 mod web_batches;

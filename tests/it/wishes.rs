@@ -26,7 +26,7 @@ const DAY: i64 = 24 * HOUR;
 const HOUR: i64 = 60 * 60 * 1000;
 
 /// Who runs the platform.
-fn owner(test: &TestApp) -> Caller {
+pub fn owner(test: &TestApp) -> Caller {
     person(
         test,
         AccountId::from_bytes(*b"the shop's owner"),
@@ -34,7 +34,7 @@ fn owner(test: &TestApp) -> Caller {
     )
 }
 
-fn wished(paid: &Paid, amount_minor: Option<i64>) -> OpenWish {
+pub fn wished(paid: &Paid, amount_minor: Option<i64>) -> OpenWish {
     OpenWish {
         of: own(paid),
         line: paid.line,
@@ -51,12 +51,16 @@ fn own(paid: &Paid) -> OwnOrder {
     }
 }
 
-async fn wish(test: &TestApp, who: &Caller, wanted: OpenWish) -> Result<RefundWishId, WishError> {
+pub async fn wish(
+    test: &TestApp,
+    who: &Caller,
+    wanted: OpenWish,
+) -> Result<RefundWishId, WishError> {
     let made = test.app.transact(who, wanted, open_wish).await?;
     Ok(RefundWishId::parse(&made).expect("an id"))
 }
 
-fn verdict(wish: RefundWishId, grant: bool, amount_minor: Option<i64>) -> Verdict {
+pub fn verdict(wish: RefundWishId, grant: bool, amount_minor: Option<i64>) -> Verdict {
     Verdict {
         wish,
         grant,
@@ -65,16 +69,16 @@ fn verdict(wish: RefundWishId, grant: bool, amount_minor: Option<i64>) -> Verdic
     }
 }
 
-async fn by_seller(test: &TestApp, who: &Caller, of: Verdict) -> Result<(), WishError> {
+pub async fn by_seller(test: &TestApp, who: &Caller, of: Verdict) -> Result<(), WishError> {
     test.app.transact(who, AnswerWish(of), answer_wish).await
 }
 
-async fn by_platform(test: &TestApp, who: &Caller, of: Verdict) -> Result<(), WishError> {
+pub async fn by_platform(test: &TestApp, who: &Caller, of: Verdict) -> Result<(), WishError> {
     let command = AnswerEscalated(of);
     test.app.transact(who, command, answer_escalated).await
 }
 
-async fn step(
+pub async fn step(
     test: &TestApp,
     who: &Caller,
     (paid, wish): (&Paid, RefundWishId),
@@ -85,7 +89,7 @@ async fn step(
 }
 
 /// The newest wish of an order.
-async fn newest(test: &TestApp, who: &Caller, paid: &Paid) -> Wish {
+pub async fn newest(test: &TestApp, who: &Caller, paid: &Paid) -> Wish {
     let found = test.app.read(who, own(paid), own_wishes).await;
     found.expect("are seen").pop().expect("a wish")
 }

@@ -91,3 +91,17 @@ wish-mail-answer = See what buyers ask for
 wish-mail-amount = Asked for
 wish-mail-amount-granted = Granted
 wish-mail-words = In words
+wish-mail-decide = Decide
+
+wish-mail-asked = A refund wish waits for the platform
+wish-mail-asked-silent = The seller didn’t answer in time, so the platform decides.
+wish-mail-asked-appeal = The seller declined what the buyer asked for, and the buyer asks the platform. It decides once, for good.
+wish-mail-seller = The seller says
+
+withdrawn-mail-subject = A buyer withdrew from the contract
+withdrawn-mail-intro = The buyer withdrew within the 14 days that the law gives. All that they paid for what is listed below goes back to them and its licenses end: there is nothing for you to do.
+
+review-mail-subject = An order waits for your look
+review-mail-intro = A rule of risk asks for a look at this order. It is paid; its money is held until you let it go or refund it.
+review-mail-why = Rules
+review-mail-open = Look at what waits

@@ -22,9 +22,11 @@ pub mod hooks;
 pub mod letter;
 mod money;
 pub mod ops;
+mod review;
 pub mod send;
 pub mod sql;
 pub mod transport;
+mod told;
 mod usage;
 mod wishes;
 

@@ -1,7 +1,7 @@
 //! From a fact to a letter.
 
 use super::letter::Letter;
-use super::{gifts, money, sql, usage, wishes};
+use super::{gifts, money, review, sql, told, usage, wishes};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::domains::accounts::{self, AccountError};
@@ -13,6 +13,7 @@ use crate::domains::gifts as given;
 use crate::domains::invoicing::{self, InvoiceError};
 use crate::domains::licensing::{self, LicensingError};
 use crate::domains::orders::{self, OrderError};
+use crate::domains::risk;
 use crate::domains::subscriptions::{self, SubscriptionError};
 use crate::domains::webhooks;
 use crate::events::{self, Event};
@@ -32,6 +33,7 @@ const TOLD: &[&str] = &[
     gifts::CLAIMED,
     "invoice.finalized",
     "order.paid",
+    risk::REVIEW_FACT,
     billing::REPORT_FACT,
     webhooks::DISABLED_FACT,
 ];
@@ -66,7 +68,8 @@ fn sent_as(event: &Event, to: Option<&str>) -> String {
     match (recurs(&event.kind), to) {
         (true, Some(to)) => format!("{}:{to}", event.event_id),
         (true, None) => event.event_id.to_string(),
-        (false, _) => event.subject.clone(),
+        (false, Some(to)) => format!("{}:{to}", event.subject),
+        (false, None) => event.subject.clone(),
     }
 }
 
@@ -77,21 +80,14 @@ pub fn on_fact(cx: &mut Cx<'_>, event: &Event) -> Result<(), JobError> {
     }
     let id = event.event_id.to_string();
     let now = cx.now;
-    let several = money::told_to(cx, event)?;
-    if several.is_empty() {
-        let job = MailJob {
-            event: id.clone(),
-            to: None,
+    for account in told::told_to(cx, event)? {
+        let to = account.map(|account| account.to_string());
+        let name = match &to {
+            Some(to) => format!("{id} {to}"),
+            None => id.clone(),
         };
-        return Ok(queue::enqueue_once(cx, MAIL_JOB, &id, &job, now)?);
-    }
-    for account in several {
-        let to = account.to_string();
-        let name = format!("{id} {to}");
-        let job = MailJob {
-            event: id.clone(),
-            to: Some(to),
-        };
+        let event = id.clone();
+        let job = MailJob { event, to };
         queue::enqueue_once(cx, MAIL_JOB, &name, &job, now)?;
     }
     Ok(())
@@ -193,7 +189,10 @@ pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, N
         "order.paid" => receipt(cx, &event, base)?,
         billing::REPORT_FACT => usage::report(cx, &event, base)?,
         webhooks::DISABLED_FACT => endpoint_disabled(cx, &event, base)?,
-        kind if wishes::OF_WISHES.contains(&kind) => wishes::write(cx, &event, base)?,
+        risk::REVIEW_FACT => review::write(cx, (&event, command.to.as_deref()), base)?,
+        kind if wishes::OF_WISHES.contains(&kind) => {
+            wishes::write(cx, (&event, command.to.as_deref()), base)?
+        }
         kind if is_money(kind) => money::write(cx, (&event, command.to.as_deref()), base)?,
         other => return Err(NotifyError::Payload(format!("{other} is not told by mail"))),
     };

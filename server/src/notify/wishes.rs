@@ -1,14 +1,16 @@
-//! Letters about wishes for refunds: to the seller who is asked, to the buyer who is answered.
+//! Letters about wishes for refunds: to the seller who is asked, to the buyer who is
+//! answered, and to the platform when it is asked.
 
+use super::money::account;
 use super::ops::{NotifyError, Written, address, buyer, letter, order_page, subject_id};
 use crate::app::Cx;
 use crate::domains::orders;
-use crate::domains::wishes::{self, Wish};
+use crate::domains::wishes::{self, Wish, WishState};
 use crate::events::Event;
 use crate::web::format::rfc3339;
-use mintreu::id::RefundWishId;
+use mintreu::id::{AccountId, RefundWishId};
 
-/// What is told; the platform finds what it is asked about in its list.
+/// What is told.
 pub(super) const OF_WISHES: &[&str] = &[
     wishes::OPENED_FACT,
     wishes::GRANTED_FACT,
@@ -18,10 +20,17 @@ pub(super) const OF_WISHES: &[&str] = &[
 ];
 
 /// The letter of one of [`OF_WISHES`].
-pub(super) fn write(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+pub(super) fn write(
+    cx: &mut Cx<'_>,
+    (event, to): (&Event, Option<&str>),
+    base: &str,
+) -> Result<Written, NotifyError> {
     let id = subject_id(event, RefundWishId::parse)?;
     let found = wishes::wish_by_id(cx.tx, cx.caller.tenant, id)?;
     let wish = found.ok_or(NotifyError::Gone)?;
+    if let Some(owner) = to {
+        return asked(cx, (&wish, account(owner)?), base);
+    }
     let order = orders::by_id(cx, wish.order)?;
     let to_seller = matches!(
         event.kind.as_str(),
@@ -67,6 +76,41 @@ pub(super) fn write(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Writte
         false => ("fact-open-order", order_page(cx, order.id, base)),
     };
     letter.action(words.say(label), page);
+    Ok(Some((to, letter)))
+}
+
+/// To one of those who run the platform, which is asked; one that was answered meanwhile needs no
+/// letter.
+fn asked(
+    cx: &mut Cx<'_>,
+    (wish, owner): (&Wish, AccountId),
+    base: &str,
+) -> Result<Written, NotifyError> {
+    let to = address(cx, owner)?.filter(|_| wish.state == WishState::Escalated);
+    let Some(to) = to else {
+        return Ok(None);
+    };
+    let mut letter = letter(|words| words.say("wish-mail-asked"));
+    let words = letter.words();
+    letter.intro.push(words.say(match wish.answered_by {
+        None => "wish-mail-asked-silent",
+        Some(_) => "wish-mail-asked-appeal",
+    }));
+    letter.fact(words.say("fact-order"), wish.order);
+    letter.fact(words.say("fact-product"), &wish.title);
+    letter.fact(words.say("wish-mail-amount"), wish.amount);
+    for (label, text) in [
+        ("wish-mail-words", &wish.words),
+        ("wish-mail-seller", &wish.answer),
+    ] {
+        if !text.is_empty() {
+            letter.fact(words.say(label), text);
+        }
+    }
+    letter.action(
+        words.say("wish-mail-decide"),
+        format!("{base}/owner/wishes"),
+    );
     Ok(Some((to, letter)))
 }
 

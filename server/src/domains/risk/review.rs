@@ -11,6 +11,9 @@ use crate::store::{StoreError, Tx};
 use mintreu::Timestamp;
 use mintreu::id::{AccountId, OrderId, TenantId};
 
+/// The fact of a paid order whose money waits for a look.
+pub const REVIEW_FACT: &str = "risk.review";
+
 /// Why money is held, for its seller to read.
 pub const HELD: &str = "held while the platform takes a closer look at this order";
 /// The same once it was let go.
@@ -74,15 +77,24 @@ pub(super) fn open(cx: &mut Cx<'_>, order: OrderId, decision: &Decision) -> Resu
 pub fn begins(cx: &mut Cx<'_>, order: OrderId) -> Result<bool, StoreError> {
     let begun = sql::begin(cx.tx, cx.caller.tenant, order, cx.now)?;
     if begun {
-        crate::events::record(cx, "risk.review", &order.to_string(), &())?;
+        crate::events::record(cx, REVIEW_FACT, &order.to_string(), &())?;
     }
     Ok(begun)
 }
 
+/// The review of a paid order, for those who tell of it.
+pub fn of_order(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: OrderId,
+) -> Result<Option<Review>, StoreError> {
+    sql::find(tx, tenant, order)
+}
+
 /// Whether an order's money is held for a review.
 pub fn is_waiting(tx: &mut dyn Tx, tenant: TenantId, order: OrderId) -> Result<bool, StoreError> {
-    let state = sql::state(tx, tenant, order)?;
-    Ok(state == Some(ReviewState::Waiting))
+    let review = sql::find(tx, tenant, order)?;
+    Ok(review.is_some_and(|review| review.state == ReviewState::Waiting))
 }
 
 /// Ends a review that waits, in the commit that does what was decided.
@@ -92,7 +104,7 @@ pub fn close(
     (state, note): (ReviewState, &str),
 ) -> Result<(), RiskError> {
     let tenant = cx.caller.tenant;
-    if sql::state(cx.tx, tenant, order)?.is_none() {
+    if sql::find(cx.tx, tenant, order)?.is_none() {
         return Err(RiskError::NotFound("review"));
     }
     let decided = sql::Decided {

@@ -16,8 +16,8 @@ const BEGIN: &str = "\
 UPDATE risk_review SET paid_at = :now
 WHERE tenant_id = :tenant AND order_id = :order AND paid_at IS NULL";
 
-const STATE: &str = "\
-SELECT state FROM risk_review
+const FIND: &str = "\
+SELECT order_id, state, why, paid_at, decided_by, decided_at, note FROM risk_review
 WHERE tenant_id = :tenant AND order_id = :order AND paid_at IS NOT NULL";
 
 const CLOSE: &str = "\
@@ -35,7 +35,7 @@ SELECT COUNT(*) AS found FROM risk_review
 WHERE tenant_id = :tenant AND state = 'waiting' AND paid_at IS NOT NULL";
 
 /// Every statement here, for the test that prepares them.
-pub const ALL: &[&str] = &[INSERT, BEGIN, STATE, CLOSE, LIST, WAITING];
+pub const ALL: &[&str] = &[INSERT, BEGIN, FIND, CLOSE, LIST, WAITING];
 
 pub(in super::super) fn insert(
     tx: &mut dyn Tx,
@@ -67,19 +67,18 @@ pub(in super::super) fn begin(
     Ok(tx.execute(BEGIN, &params)? == 1)
 }
 
-/// Where the review of a paid order stands.
-pub(in super::super) fn state(
+/// The review of a paid order.
+pub(in super::super) fn find(
     tx: &mut dyn Tx,
     tenant: TenantId,
     order: OrderId,
-) -> Result<Option<ReviewState>, StoreError> {
+) -> Result<Option<Review>, StoreError> {
     let params = [
         ("tenant", tenant.as_bytes().into()),
         ("order", order.as_bytes().into()),
     ];
-    let row = tx.query_one(STATE, &params)?;
-    row.map(|row| coded(&row, "state", ReviewState::parse))
-        .transpose()
+    let row = tx.query_one(FIND, &params)?;
+    row.as_ref().map(review).transpose()
 }
 
 /// What was decided, by whom.
