@@ -89,5 +89,6 @@ mod web_webhooks;
 mod webhook_receiver;
 mod webhook_vectors;
 mod webhooks;
+mod wish_failures;
 mod wishes;
 mod withdrawals;

@@ -14,9 +14,9 @@ use mintreu_server::demo;
 use mintreu_server::domains::fulfilment::Item;
 use mintreu_server::domains::refunds::{Reason, RefundError};
 use mintreu_server::domains::wishes::{
-    AnswerEscalated, AnswerWish, Answerer, Before, GoOn, OpenWish, OwnOrder, Step, Verdict, Wish,
-    WishError, WishState, answer_escalated, answer_wish, escalated, go_on, open_wish, own_wishes,
-    wishes_at,
+    AnswerEscalated, AnswerWish, Answerer, GoOn, OpenWish, OwnOrder, Step, Verdict, Wish,
+    WishError, WishState, WishesQuery, answer_escalated, answer_wish, escalated, go_on, open_wish,
+    own_wishes, wishes_at,
 };
 use mintreu_server::gateways::sandbox::objects::ObjectState;
 use mintreu_tests::TestApp;
@@ -94,7 +94,8 @@ pub async fn newest(test: &TestApp, who: &Caller, paid: &Paid) -> Wish {
     found.expect("are seen").pop().expect("a wish")
 }
 
-/// A wish that is taken back, and one that is declined, taken to the platform and granted.
+/// A wish that is taken back, and one that is declined, taken to the platform and granted, whose money
+/// comes back and is sent again.
 pub async fn every_step(desk: &Desk<'_>, buyer: &Caller) {
     let test = desk.test;
     let item = Item::new(desk.shop.price, 1);
@@ -109,6 +110,12 @@ pub async fn every_step(desk: &Desk<'_>, buyer: &Caller) {
     asks.expect("is escalated");
     let yes = by_platform(test, &owner(test), verdict(second, true, None)).await;
     yes.expect("is granted");
+    desk.hand_over_all().await;
+    assert_eq!(desk.sent_back(&paid).await, [4_900]);
+    desk.fail_newest_refund().await;
+    desk.hand_over_all().await;
+    let again = by_platform(test, &owner(test), verdict(second, true, None)).await;
+    again.expect("is sent again");
     desk.hand_over_all().await;
     assert_eq!(desk.sent_back(&paid).await, [4_900]);
 }
@@ -156,11 +163,20 @@ async fn a_seller_grants_a_part_or_declines_and_the_platform_is_asked_once() {
         assert!(matches!(refused, Err(WishError::Order(_))));
         let refused = by_seller(test, &other, verdict(id, true, None)).await;
         assert!(matches!(refused, Err(WishError::NotFound)));
-        let list = test.app.read(&other, Before::default(), wishes_at).await;
+        let list = test
+            .app
+            .read(&other, WishesQuery::default(), wishes_at)
+            .await;
         assert!(list.expect("a list").is_empty());
-        let list = test.app.read(&seller, Before::default(), wishes_at).await;
+        let list = test
+            .app
+            .read(&seller, WishesQuery::default(), wishes_at)
+            .await;
         assert_eq!(list.expect("a list").len(), 1);
-        let refused = test.app.read(&seller, Before::default(), escalated).await;
+        let refused = test
+            .app
+            .read(&seller, WishesQuery::default(), escalated)
+            .await;
         assert!(matches!(refused, Err(WishError::Denied(_))));
         let refused = by_platform(test, &owner(test), verdict(id, true, None)).await;
         assert!(matches!(refused, Err(WishError::Moved(WishState::Open))));
@@ -246,7 +262,7 @@ async fn who_is_not_answered_in_time_is_answered_by_the_platform() {
         assert!(matches!(late, Err(WishError::Moved(WishState::Escalated))));
         let list = test
             .app
-            .read(&owner(test), Before::default(), escalated)
+            .read(&owner(test), WishesQuery::default(), escalated)
             .await;
         assert_eq!(list.expect("a list").len(), 1);
         let yes = by_platform(test, &owner(test), verdict(id, true, None)).await;

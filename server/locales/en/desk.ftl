@@ -167,11 +167,17 @@ wish-reason-requested-by-customer = I don’t want it any more
 wish-reason-duplicate = I bought it twice
 wish-reason-defective = It doesn’t work
 wish-reason-other = Something else
+wish-filter = Wishes by state
+wish-all = All
 wish-state-yours = Waits for you
 wish-state-open = Waits for the seller
 wish-state-escalated = Waits for the platform
 wish-state-granted = Granted
 wish-state-granted-part = Granted in part
+wish-state-failed = Didn’t arrive
+wish-failed-own = The money came back { $when }: your bank didn’t take it, perhaps because the card is closed. It can be sent again; write to the seller how else you can be paid.
+wish-failed-answers = { $amount } came back { $when }: the buyer’s bank didn’t take it. Try again, or agree with the buyer on another way to pay them.
+wish-again = Send it again
 wish-granted-part = { $granted } of { $amount } was granted.
 wish-state-declined = Declined
 wish-state-taken_back = Taken back
@@ -181,7 +187,8 @@ wish-wrong-words = At most 1000 characters; a no needs some.
 wish-wrong-waiting = You asked about this already.
 wish-wrong-often = You asked about this three times, and were answered. Nobody is asked again.
 wish-wrong-moved = It was answered or taken back meanwhile.
-wish-wrong-appeal = The platform is asked once, within 14 days of a no.
+wish-wrong-granted = It was granted, so it can be sent again and not be declined.
+wish-wrong-appeal = The platform is asked once, within 14 days of a no or of money that came back.
 
 # ---- Withdrawing from a contract ----
 withdraw-link = Withdraw from contract here

@@ -93,9 +93,14 @@ wish-mail-amount-granted = Granted
 wish-mail-words = In words
 wish-mail-decide = Decide
 
+wish-mail-failed = A refund that was granted did not arrive
+wish-mail-failed-intro = The buyer’s bank didn’t take the money, so it came back. Try again, or agree with the buyer on another way to pay them.
+wish-mail-failed-platform = The buyer’s bank didn’t take the money, so it came back. The platform granted this refund, and sends it again: there is nothing for you to do.
+
 wish-mail-asked = A refund wish waits for the platform
 wish-mail-asked-silent = The seller didn’t answer in time, so the platform decides.
 wish-mail-asked-appeal = The seller declined what the buyer asked for, and the buyer asks the platform. It decides once, for good.
+wish-mail-asked-failed = The seller granted the wish and the money came back, so the buyer asks the platform.
 wish-mail-seller = The seller says
 
 withdrawn-mail-subject = A buyer withdrew from the contract

@@ -2,10 +2,11 @@
 
 use crate::app::Cx;
 use crate::domains::orders::{self, Line, Order};
-use crate::domains::{accounts, risk, wishes};
+use crate::domains::wishes::{self, Answerer};
+use crate::domains::{accounts, risk};
 use crate::events::Event;
 use crate::store::StoreError;
-use mintreu::id::{AccountId, OrderId, RefundId};
+use mintreu::id::{AccountId, OrderId, RefundId, RefundWishId};
 
 /// Who gets a letter about a fact; `None` is the one whom the letter finds by itself.
 pub(super) fn told_to(
@@ -21,6 +22,7 @@ pub(super) fn told_to(
         }
         wishes::WITHDRAWN_FACT => and_one(withdrawn_from(cx, event)?),
         wishes::ESCALATED_FACT => and_one(owners(cx)?),
+        wishes::FAILED_FACT => and_one(senders_again(cx, event)?),
         risk::REVIEW_FACT => owners(cx)?.into_iter().map(Some).collect(),
         _ => vec![None],
     })
@@ -41,6 +43,18 @@ fn and_one(several: Vec<AccountId>) -> Vec<Option<AccountId>> {
 /// Who runs the platform.
 fn owners(cx: &mut Cx<'_>) -> Result<Vec<AccountId>, StoreError> {
     accounts::owners(cx.tx, cx.caller.tenant)
+}
+
+/// Who runs the platform, when it is theirs to send money again that came back.
+fn senders_again(cx: &mut Cx<'_>, event: &Event) -> Result<Vec<AccountId>, StoreError> {
+    let Ok(wish) = RefundWishId::parse(&event.subject) else {
+        return Ok(Vec::new());
+    };
+    let wish = wishes::wish_by_id(cx.tx, cx.caller.tenant, wish)?;
+    match wish.and_then(|wish| wish.asked()) {
+        Some(Answerer::Platform) => owners(cx),
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// The order that a fact names.

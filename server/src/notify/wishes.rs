@@ -5,7 +5,7 @@ use super::money::account;
 use super::ops::{NotifyError, Written, address, buyer, letter, order_page, subject_id};
 use crate::app::Cx;
 use crate::domains::orders;
-use crate::domains::wishes::{self, Wish, WishState};
+use crate::domains::wishes::{self, Answerer, Wish, WishState};
 use crate::events::Event;
 use crate::web::format::rfc3339;
 use mintreu::id::{AccountId, RefundWishId};
@@ -16,6 +16,7 @@ pub(super) const OF_WISHES: &[&str] = &[
     wishes::GRANTED_FACT,
     wishes::DECLINED_FACT,
     wishes::ESCALATED_FACT,
+    wishes::FAILED_FACT,
     wishes::TAKEN_BACK_FACT,
 ];
 
@@ -34,7 +35,7 @@ pub(super) fn write(
     let order = orders::by_id(cx, wish.order)?;
     let to_seller = matches!(
         event.kind.as_str(),
-        wishes::OPENED_FACT | wishes::TAKEN_BACK_FACT
+        wishes::OPENED_FACT | wishes::TAKEN_BACK_FACT | wishes::FAILED_FACT
     );
     let to = match to_seller {
         true => address(cx, wish.seller)?,
@@ -43,6 +44,10 @@ pub(super) fn write(
     let Some(to) = to else {
         return Ok(None);
     };
+    if event.kind == wishes::FAILED_FACT && wish.state != WishState::Failed {
+        // It was sent again meanwhile, or is wished for no more.
+        return Ok(None);
+    }
     let (subject, intro) = match event.kind.as_str() {
         wishes::OPENED_FACT => ("wish-mail-opened", "wish-mail-opened-intro"),
         wishes::TAKEN_BACK_FACT => ("wish-mail-taken-back", "wish-mail-taken-back-intro"),
@@ -50,6 +55,7 @@ pub(super) fn write(
             None => ("wish-mail-granted", "wish-mail-granted-intro"),
             Some(_) => ("wish-mail-granted-part", "wish-mail-granted-intro"),
         },
+        wishes::FAILED_FACT => ("wish-mail-failed", failed(&wish)),
         wishes::DECLINED_FACT => ("wish-mail-declined", declined(event)),
         _ => ("wish-mail-escalated", "wish-mail-escalated-intro"),
     };
@@ -61,7 +67,8 @@ pub(super) fn write(
         letter.fact(words.say("fact-product"), &line.title);
     }
     letter.fact(words.say("wish-mail-amount"), wish.amount);
-    if let (wishes::GRANTED_FACT, Some(granted)) = (event.kind.as_str(), wish.granted) {
+    let tells = [wishes::GRANTED_FACT, wishes::FAILED_FACT].contains(&event.kind.as_str());
+    if let Some(granted) = wish.granted.filter(|_| tells) {
         letter.fact(words.say("wish-mail-amount-granted"), granted);
     }
     let said = said(event, &wish);
@@ -86,16 +93,19 @@ fn asked(
     (wish, owner): (&Wish, AccountId),
     base: &str,
 ) -> Result<Written, NotifyError> {
-    let to = address(cx, owner)?.filter(|_| wish.state == WishState::Escalated);
-    let Some(to) = to else {
+    let asked = wish.asked() == Some(Answerer::Platform);
+    let Some(to) = address(cx, owner)?.filter(|_| asked) else {
         return Ok(None);
     };
-    let mut letter = letter(|words| words.say("wish-mail-asked"));
+    let (subject, intro) = match (wish.state, wish.failed_at, wish.answered_by) {
+        (WishState::Failed, _, _) => ("wish-mail-failed", "wish-mail-failed-intro"),
+        (_, Some(_), _) => ("wish-mail-asked", "wish-mail-asked-failed"),
+        (_, None, None) => ("wish-mail-asked", "wish-mail-asked-silent"),
+        (_, None, Some(_)) => ("wish-mail-asked", "wish-mail-asked-appeal"),
+    };
+    let mut letter = letter(|words| words.say(subject));
     let words = letter.words();
-    letter.intro.push(words.say(match wish.answered_by {
-        None => "wish-mail-asked-silent",
-        Some(_) => "wish-mail-asked-appeal",
-    }));
+    letter.intro.push(words.say(intro));
     letter.fact(words.say("fact-order"), wish.order);
     letter.fact(words.say("fact-product"), &wish.title);
     letter.fact(words.say("wish-mail-amount"), wish.amount);
@@ -119,6 +129,14 @@ fn declined(event: &Event) -> &'static str {
     match event.data["by"].as_str() {
         Some("seller") => "wish-mail-declined-intro",
         _ => "wish-mail-declined-last",
+    }
+}
+
+/// Who sends the money again that came back.
+fn failed(wish: &Wish) -> &'static str {
+    match wish.asked() {
+        Some(Answerer::Seller) => "wish-mail-failed-intro",
+        _ => "wish-mail-failed-platform",
     }
 }
 

@@ -102,6 +102,7 @@ pub const TOLD: &[(&str, Tell)] = &[
     (wishes::GRANTED_FACT, wish),
     (wishes::DECLINED_FACT, wish),
     (wishes::ESCALATED_FACT, wish),
+    (wishes::FAILED_FACT, wish),
     (wishes::TAKEN_BACK_FACT, wish),
     (DISABLED, endpoint),
 ];
