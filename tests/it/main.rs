@@ -65,6 +65,7 @@ mod payouts_books;
 mod races;
 mod refunds;
 mod refunds_matrix;
+mod reviews;
 mod store_jobs;
 mod subscriptions;
 mod subscriptions_money;

@@ -1,7 +1,8 @@
 //! Orders whose money waits for somebody's look.
 //!
 //! A rule opens a review with the order; from its payment on the holds of its lines are frozen. The
-//! owner lets them go or refunds, once; what the seller reads stands with the hold.
+//! owner lets them go or refunds, once; what the seller reads stands with the hold. A refund that takes
+//! all of the money, whoever asked for it, ends the review too; money that comes back is held again.
 
 use super::model::{Decision, RiskError};
 use super::ops::must_own;
@@ -117,6 +118,27 @@ pub fn close(
         true => Ok(()),
         false => Err(RiskError::NotWaiting),
     }
+}
+
+/// Ends a review of which no money is left to hold, as what took it says: who asked for the money back,
+/// and the reason of the refund, or `chargeback`. Whether it waited.
+pub fn end_with_money(
+    cx: &mut Cx<'_>,
+    order: OrderId,
+    (by, why): (Option<AccountId>, &str),
+) -> Result<bool, StoreError> {
+    let decided = sql::Decided {
+        state: ReviewState::Refunded,
+        by,
+        note: why,
+        now: cx.now,
+    };
+    sql::close(cx.tx, cx.caller.tenant, order, &decided)
+}
+
+/// Money of a review that ended with a refund came back: somebody must look again. Whether it did.
+pub fn reopen(cx: &mut Cx<'_>, order: OrderId) -> Result<bool, StoreError> {
+    sql::reopen(cx.tx, cx.caller.tenant, order)
 }
 
 /// Asks for reviews.
