@@ -5,6 +5,7 @@ mod access_keys;
 mod access_redis;
 mod access_slices;
 mod accounts;
+mod affiliate_mails;
 mod affiliates;
 mod answers;
 mod batch_seller;

@@ -1,10 +1,11 @@
 //! From a fact to a letter.
 
 use super::letter::Letter;
-use super::{gifts, money, review, sql, told, usage, wishes};
+use super::{affiliates as partners, gifts, money, review, sql, told, usage, wishes};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::domains::accounts::{self, AccountError};
+use crate::domains::affiliates::{self, AffiliateError};
 use crate::domains::billing::{self, BillingError};
 use crate::domains::carts;
 use crate::domains::catalog;
@@ -34,6 +35,8 @@ const TOLD: &[&str] = &[
     "invoice.finalized",
     "order.paid",
     risk::REVIEW_FACT,
+    affiliates::DIGEST_FACT,
+    affiliates::JOINED_FACT,
     billing::REPORT_FACT,
     webhooks::DISABLED_FACT,
 ];
@@ -54,7 +57,10 @@ fn is_money(kind: &str) -> bool {
 
 /// Whether the same may happen to the same thing again, and is told again.
 fn recurs(kind: &str) -> bool {
-    is_money(kind) || kind == gifts::SENT || wishes::OF_WISHES.contains(&kind)
+    is_money(kind)
+        || kind == gifts::SENT
+        || wishes::OF_WISHES.contains(&kind)
+        || [affiliates::ENDED_FACT, affiliates::RESUMED_FACT].contains(&kind)
 }
 
 /// Whether facts of this kind are told by mail.
@@ -149,6 +155,9 @@ pub enum NotifyError {
     /// Subscriptions.
     #[error(transparent)]
     Subscription(#[from] SubscriptionError),
+    /// Affiliates.
+    #[error(transparent)]
+    Affiliate(#[from] AffiliateError),
     /// Usage.
     #[error(transparent)]
     Billing(#[from] BillingError),
@@ -189,6 +198,8 @@ pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, N
         "order.paid" => receipt(cx, &event, base)?,
         billing::REPORT_FACT => usage::report(cx, &event, base)?,
         webhooks::DISABLED_FACT => endpoint_disabled(cx, &event, base)?,
+        affiliates::DIGEST_FACT => partners::digest(cx, &event, base)?,
+        kind if partners::OF_PARTS.contains(&kind) => partners::part(cx, &event, base)?,
         risk::REVIEW_FACT => review::write(cx, (&event, command.to.as_deref()), base)?,
         kind if wishes::OF_WISHES.contains(&kind) => {
             wishes::write(cx, (&event, command.to.as_deref()), base)?

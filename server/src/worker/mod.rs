@@ -18,8 +18,8 @@ use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
 use crate::domains::licensing::{self, batches};
 use crate::domains::{
-    answers, billing, carts, fulfilment, gifts, invoicing, ledger, payments, payouts, refunds,
-    risk, subscriptions, transparency, webhooks, wishes,
+    affiliates, answers, billing, carts, fulfilment, gifts, invoicing, ledger, payments, payouts,
+    refunds, risk, subscriptions, transparency, webhooks, wishes,
 };
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
@@ -69,7 +69,8 @@ pub fn table() -> Table {
             fulfilment::settle_payment,
         )
         .job(gifts::SEND_JOB, fulfilment::send_gift)
-        .job(ledger::RELEASE_JOB, ledger::release)
+        .job(affiliates::DIGEST_JOB, affiliates::digest)
+        .job(ledger::RELEASE_JOB, affiliates::release)
         .job(payouts::WEEKLY_JOB, payouts::weekly)
         .job_in(Turn::Alone, payouts::CONSIDER_JOB, payouts::consider)
         .network(payouts::SEND_JOB, payouts::send)
