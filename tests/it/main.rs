@@ -12,6 +12,7 @@ mod batch_seller;
 mod billing_late;
 mod billing_periods;
 mod billing_terms;
+mod bundle_shelves;
 mod bundles;
 mod carts;
 mod catalog_import;
