@@ -20,11 +20,11 @@ use mintreu_server::gateways::sandbox::objects::ObjectState;
 use mintreu_server::gateways::sandbox::ops::{Choose, choose};
 use mintreu_tests::TestApp;
 
-const HELPER: AccountId = AccountId::from_bytes(*b"affiliate accnt1");
-const OTHER: AccountId = AccountId::from_bytes(*b"affiliate accnt2");
-const DAY_MS: u32 = 24 * 60 * 60 * 1000;
+pub const HELPER: AccountId = AccountId::from_bytes(*b"affiliate accnt1");
+pub const OTHER: AccountId = AccountId::from_bytes(*b"affiliate accnt2");
+pub const DAY_MS: u32 = 24 * 60 * 60 * 1000;
 
-const OPEN: Terms = Terms {
+pub const OPEN: Terms = Terms {
     open: true,
     rate_bps: 800,
     window_days: 30,
@@ -35,7 +35,7 @@ fn helper(test: &TestApp) -> Caller {
     person(test, HELPER, Role::Customer)
 }
 
-async fn open(test: &TestApp, terms: Terms) {
+pub async fn open(test: &TestApp, terms: Terms) {
     let seller = person(test, SELLER, Role::Developer);
     let set = test
         .app
@@ -43,7 +43,7 @@ async fn open(test: &TestApp, terms: Terms) {
     set.await.expect("is set");
 }
 
-async fn joined(test: &TestApp, who: AccountId) -> Affiliation {
+pub async fn joined(test: &TestApp, who: AccountId) -> Affiliation {
     let command = Join {
         seller: SELLER,
         agreed: true,
@@ -60,7 +60,7 @@ pub async fn recommended(test: &TestApp) -> String {
     code
 }
 
-async fn follows(test: &TestApp, code: &str, network: &str) -> Referred {
+pub async fn follows(test: &TestApp, code: &str, network: &str) -> Referred {
     test.clock.advance(1);
     let command = Click {
         code: code.to_owned(),
@@ -74,7 +74,7 @@ async fn follows(test: &TestApp, code: &str, network: &str) -> Referred {
 }
 
 /// Buys and pays, brought by somebody.
-async fn buys(desk: &Desk<'_>, who: &Caller, (item, referred): (Item, Referred)) -> Paid {
+pub async fn buys(desk: &Desk<'_>, who: &Caller, (item, referred): (Item, Referred)) -> Paid {
     let app = &desk.test.app;
     let wanted = Wanted {
         items: vec![item],
@@ -119,7 +119,7 @@ async fn buys(desk: &Desk<'_>, who: &Caller, (item, referred): (Item, Referred))
     }
 }
 
-async fn brought(test: &TestApp, who: AccountId) -> Vec<(Referral, ReferralState)> {
+pub async fn brought(test: &TestApp, who: AccountId) -> Vec<(Referral, ReferralState)> {
     let query = MyReferrals {
         before: None,
         limit: 50,
@@ -135,7 +135,7 @@ async fn brought(test: &TestApp, who: AccountId) -> Vec<(Referral, ReferralState
 }
 
 /// What somebody has: held as a commission, and releasable.
-async fn has(test: &TestApp, who: AccountId) -> (i64, i64) {
+pub async fn has(test: &TestApp, who: AccountId) -> (i64, i64) {
     let found = test.app.read(&test.system(), who, seller_balances).await;
     let found = found.expect("balances");
     let of = |kind| {
@@ -151,7 +151,7 @@ async fn has(test: &TestApp, who: AccountId) -> (i64, i64) {
 #[tokio::test]
 async fn a_commission_is_held_released_and_paid_like_a_sellers_part() {
     TestApp::both(async |test| {
-        let desk = Desk::open(test).await;
+        let (desk, server) = (Desk::open(test).await, test.serve().await);
         open(test, OPEN).await;
         let code = joined(test, HELPER).await.code;
         assert_eq!(
@@ -211,6 +211,7 @@ async fn a_commission_is_held_released_and_paid_like_a_sellers_part() {
             (Some(Refusal::Expired), ReferralState::Refused)
         );
         assert_eq!(late.0.commission.minor(), 0);
+        server.stop().await;
     })
     .await;
 }

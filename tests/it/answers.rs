@@ -3,6 +3,7 @@
 use crate::dispute_decisions::owner;
 use crate::money_back::{Desk, Paid};
 use crate::shop::{listed, person};
+use crate::web_pages::page;
 use mintreu::Timestamp;
 use mintreu::id::{AccountId, DisputeId};
 use mintreu_server::caller::{Caller, Role};
@@ -16,7 +17,7 @@ use mintreu_server::domains::refunds::DisputeState;
 use mintreu_server::gateways::sandbox::Sandbox;
 use mintreu_server::gateways::sandbox::objects::ObjectState;
 use mintreu_server::gateways::{Evidence, EvidenceRequest, Gateway, GatewayError};
-use mintreu_tests::TestApp;
+use mintreu_tests::{Browser, TestApp};
 use serde_json::{Value, json};
 
 pub const HOUR: i64 = 60 * 60 * 1000;
@@ -465,6 +466,64 @@ async fn the_routes_write_hand_in_and_give_up() {
         let nobody = server.browser();
         assert_eq!(nobody.get_json(&path.replace("/accept", "")).await.0, 404);
         drop((owner, nobody));
+        server.stop().await;
+    })
+    .await;
+}
+
+/// How often a page says something.
+async fn says(who: &Browser, path: &str, text: &str) -> usize {
+    page(who, path).await.matches(text).count()
+}
+
+#[tokio::test]
+async fn what_was_answered_is_not_said_to_come_too_late() {
+    TestApp::both(async |test| {
+        const LATE: &str = "What comes now comes too late";
+        let (desk, server) = (Desk::open(test).await, test.serve().await);
+        let owner = owner(test, &server).await;
+        let (_, dispute) = asked(&desk, ObjectState::Opened).await;
+        let (list, one) = (
+            "/owner/disputes?which=all",
+            format!("/owner/disputes/{dispute}"),
+        );
+        let answer = format!("{one}/answer");
+        let pages = [list, one.as_str(), answer.as_str()];
+        for path in pages {
+            assert_eq!(
+                says(&owner, path, "The bank waits until").await,
+                1,
+                "{path}"
+            );
+        }
+        let sent = format!("/v1/disputes/{dispute}/answer/submit");
+        assert_eq!(owner.post_json(&sent, &json!({})).await.0, 202);
+        test.drain().await;
+        // Nobody answers another, and the house sleeps.
+        let (_, other) = asked(&desk, ObjectState::Opened).await;
+        later(test, 8 * DAY);
+        for path in pages {
+            assert_eq!(
+                says(&owner, path, "The bank waits until").await,
+                0,
+                "{path}"
+            );
+        }
+        assert_eq!(
+            says(&owner, list, LATE).await,
+            1,
+            "the other, which is late"
+        );
+        assert_eq!(says(&owner, list, "Answered").await, 1);
+        for path in [one.as_str(), answer.as_str()] {
+            assert_eq!(says(&owner, path, LATE).await, 0, "{path}");
+        }
+        assert_eq!(
+            says(&owner, &format!("/owner/disputes/{other}"), LATE).await,
+            1
+        );
+        test.drain().await;
+        drop(owner);
         server.stop().await;
     })
     .await;

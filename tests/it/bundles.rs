@@ -30,11 +30,11 @@ async fn rows(test: &TestApp, sql: &'static str) -> Vec<Row> {
 }
 
 /// A shop with the editor at 49.00 EUR, a second product at 51.00 EUR and 60.00 USD, and their bundle.
-struct Stall {
-    shop: Shop,
+pub struct Stall {
+    pub shop: Shop,
     editor: String,
-    brushes: Product,
-    bundle: Bundle,
+    pub brushes: Product,
+    pub bundle: Bundle,
     price: PriceId,
 }
 
@@ -58,7 +58,7 @@ fn draft(products: &[&str], minor: i64) -> Value {
     })
 }
 
-async fn stall(test: &TestApp) -> Stall {
+pub async fn stall(test: &TestApp) -> Stall {
     let shop = shop(test).await;
     let brushes = json!({
         "code": "acme.brushes", "kind": "download", "name": "Acme Brushes", "summary": "Paints.",

@@ -1,7 +1,7 @@
 //! What happens to money is told: by mail once a fact, and by webhook under a documented name.
 
 use crate::answers::{self, DAY, HOUR, later, wanted};
-use crate::money_back::Desk;
+use crate::money_back::{Desk, Paid};
 use crate::payouts::settle_in;
 use crate::shop::{SELLER, listed, person};
 use crate::subscriptions::{BUYER, Club, club, do_it, facts, pay_with, travel, tried};
@@ -18,34 +18,70 @@ use mintreu_server::domains::subscriptions::{
 };
 use mintreu_server::domains::webhooks::facts::{DISABLED, TEST, TOLD};
 use mintreu_server::domains::webhooks::{CreateEndpoint, create_endpoint};
-use mintreu_server::domains::wishes::{Withdraw, withdraw};
+use mintreu_server::domains::wishes::{WITHDRAWN_FACT, Withdraw, withdraw};
 use mintreu_server::gateways::sandbox::objects::ObjectState;
 use mintreu_server::net::Reach;
 use mintreu_server::notify;
-use mintreu_server::store::{Attempt, StoreError};
+use mintreu_server::store::{Attempt, StoreError, Value};
 use mintreu_tests::{TestApp, source};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Somebody with an address.
-pub async fn sign_up(test: &TestApp, account: AccountId, name: &'static str) {
-    let tenant = test.tenant();
-    let written = test.app.store.write(Vec::new(), move |tx| {
-        let sql = "INSERT INTO account (account_id, tenant_id, email, email_key, name,
-                password_hash, created_at)
-            VALUES (:account, :tenant, :email, :email, :name, '-', 0)";
-        let params = [
-            ("account", account.as_bytes().into()),
-            ("tenant", tenant.as_bytes().into()),
-            ("email", format!("{name}@example.org").into()),
-            ("name", name.into()),
-        ];
-        match tx.execute(sql, &params) {
+/// Runs one statement.
+pub async fn run(test: &TestApp, sql: &'static str, params: Vec<(&'static str, Value)>) {
+    let done = test
+        .app
+        .store
+        .write(Vec::new(), move |tx| match tx.execute(sql, &params) {
             Ok(_) => Attempt::Commit(Ok::<_, StoreError>(())),
             Err(error) => Attempt::Rollback(Err(error)),
-        }
+        });
+    done.await.expect("writes").expect("writes");
+}
+
+/// Somebody with an address.
+pub async fn sign_up(test: &TestApp, account: AccountId, name: &'static str) {
+    let sql = "INSERT INTO account (account_id, tenant_id, email, email_key, name,
+            password_hash, created_at)
+        VALUES (:account, :tenant, :email, :email, :name, '-', 0)";
+    let params = vec![
+        ("account", account.as_bytes().into()),
+        ("tenant", test.tenant().as_bytes().into()),
+        ("email", format!("{name}@example.org").into()),
+        ("name", name.into()),
+    ];
+    run(test, sql, params).await;
+}
+
+/// Somebody with an address who runs the platform.
+pub async fn run_platform(test: &TestApp, account: AccountId, name: &'static str) {
+    sign_up(test, account, name).await;
+    let sql = "INSERT INTO account_role (tenant_id, account_id, role, granted_at)
+        VALUES (:tenant, :account, 'admin', 0)";
+    let params = vec![
+        ("tenant", test.tenant().as_bytes().into()),
+        ("account", account.as_bytes().into()),
+    ];
+    run(test, sql, params).await;
+}
+
+/// An order of the editor and of a tool that another seller has, `other@example.org`.
+pub async fn bought_of_two(desk: &Desk<'_>) -> Paid {
+    const OTHER: AccountId = AccountId::from_bytes(*b"another seller 2");
+    let test = desk.test;
+    sign_up(test, OTHER, "other").await;
+    let other = person(test, OTHER, Role::Developer);
+    let shop: OpenShop = serde_json::from_value(json!({"name": "Other"})).expect("a shop");
+    let opened = test.app.transact(&other, shop, open_shop).await;
+    opened.expect("opens");
+    let draft = json!({
+        "code": "other.tool", "kind": "download", "name": "Other Tool", "summary": "Works.",
+        "categories": ["tools"],
+        "prices": [{"model": "one_time", "amount_minor": 1000, "currency": "EUR"}],
     });
-    written.await.expect("writes").expect("writes");
+    let price = listed(test, &other, draft).await.prices[0].id;
+    let items = vec![Item::new(desk.shop.price, 1), Item::new(price, 1)];
+    desk.buy_all(items, 5_900).await
 }
 
 async fn counts(desk: &Desk<'_>, sql: &'static str) -> BTreeMap<String, i64> {
@@ -183,22 +219,9 @@ fn is_recorded(name: &str) -> bool {
 #[tokio::test]
 async fn every_seller_of_a_disputed_order_gets_a_mail() {
     TestApp::both(async |test| {
-        const OTHER: AccountId = AccountId::from_bytes(*b"another seller 2");
         sign_up(test, SELLER, "seller").await;
-        sign_up(test, OTHER, "other").await;
         let desk = Desk::open(test).await;
-        let other = person(test, OTHER, Role::Developer);
-        let shop: OpenShop = serde_json::from_value(json!({"name": "Other"})).expect("a shop");
-        let opened = test.app.transact(&other, shop, open_shop).await;
-        opened.expect("opens");
-        let draft = json!({
-            "code": "other.tool", "kind": "download", "name": "Other Tool", "summary": "Works.",
-            "categories": ["tools"],
-            "prices": [{"model": "one_time", "amount_minor": 1000, "currency": "EUR"}],
-        });
-        let price = listed(test, &other, draft).await.prices[0].id;
-        let items = vec![Item::new(desk.shop.price, 1), Item::new(price, 1)];
-        let paid = desk.buy_all(items, 5_900).await;
+        let paid = bought_of_two(&desk).await;
         assert!(desk.raise(&paid, ObjectState::Opened).await);
         desk.hand_over_all().await;
         let mails = test.mails();
@@ -323,7 +346,7 @@ async fn every_fact_of_money_is_told_once_to_those_it_concerns() {
         let files = test.mails();
         test.drain().await;
         assert_eq!(counts(&desk, MAILS).await, before, "none is sent twice");
-        // Each once a fact; what isn't charged again by a dispute that was won has no receipt.
+        // Each once a fact, a withdrawal to buyer and seller; what isn't charged again by a dispute that was won has no receipt.
         let heads = [
             "subscription.",
             "refund.",
@@ -336,7 +359,8 @@ async fn every_fact_of_money_is_told_once_to_those_it_concerns() {
         for (kind, times) in &happened {
             let of_money = heads.iter().any(|head| kind.starts_with(head));
             if of_money && notify::is_told(kind) {
-                assert_eq!(before.get(kind), Some(times), "{kind}");
+                let several = i64::from(kind == WITHDRAWN_FACT) + 1;
+                assert_eq!(before.get(kind), Some(&(times * several)), "{kind}");
             }
         }
         for (subject, to) in [

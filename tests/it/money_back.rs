@@ -365,6 +365,16 @@ impl Desk<'_> {
         }
     }
 
+    /// The refund that succeeded last at the provider comes back.
+    pub async fn fail_newest_refund(&self) {
+        const NEWEST: &str = "SELECT object FROM sandbox_object
+            WHERE kind = 'refund' AND state = 'succeeded' ORDER BY created_at DESC LIMIT 1";
+        let newest = self.rows(NEWEST).await;
+        self.test.clock.advance(1);
+        self.fail_refund(newest[0].text("object").expect("a name"))
+            .await;
+    }
+
     /// One refund comes back.
     pub async fn fail_refund(&self, object: String) {
         let follow = FollowUp {

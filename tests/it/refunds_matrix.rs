@@ -1,6 +1,9 @@
 //! What each event does to everything it touches, cell by cell.
 
+use crate::affiliates::{DAY_MS, HELPER, brought, buys, follows, has, recommended};
 use crate::money_back::{Desk, Paid};
+use mintreu_server::domains::affiliates::ReferralState;
+use mintreu_server::domains::fulfilment::Item;
 use mintreu_server::domains::refunds::{AskRefund, Reason, RefundOrder, refund_order};
 use mintreu_server::gateways::sandbox::objects::ObjectState;
 use mintreu_tests::TestApp;
@@ -44,7 +47,7 @@ const fn row(
         facts,
         download: NotHereYet,
         subscription: NotHereYet,
-        // No sale has an affiliate yet; that the share comes back is tested where it is divided.
+        // Nobody brought these; those that somebody did are the next table.
         affiliate: Is("0"),
         review: NotHereYet,
         coupon: NotHereYet,
@@ -286,5 +289,93 @@ async fn every_event_has_its_effects_and_no_others() {
             assert!(missing.iter().all(|cell| *cell == NotHereYet));
         })
         .await;
+    }
+}
+
+/// What an event does to who brought a sale of 147.00 EUR at 8 %: a commission of 11.76.
+struct OfAffiliate {
+    event: &'static str,
+    /// Held and releasable afterwards, and where the referral stands, while the commission is held.
+    held: ((i64, i64), ReferralState),
+    /// The same when it was paid out before: what goes back is owed, and nothing is paid twice.
+    paid: ((i64, i64), ReferralState),
+}
+
+const OF_AFFILIATES: &[OfAffiliate] = {
+    use ReferralState::{InReview, Paid, Pending, Reversed};
+    const fn row(
+        event: &'static str,
+        held: ((i64, i64), ReferralState),
+        paid: ((i64, i64), ReferralState),
+    ) -> OfAffiliate {
+        OfAffiliate { event, held, paid }
+    }
+    &[
+        row("full refund", ((0, 0), Reversed), ((0, -1_176), Reversed)),
+        row("partial refund", ((980, 0), Pending), ((0, -196), Paid)),
+        row(
+            "last partial refund",
+            ((784, 0), Pending),
+            ((0, -392), Paid),
+        ),
+        row(
+            "refund at the provider",
+            ((0, 0), Reversed),
+            ((0, -1_176), Reversed),
+        ),
+        row("refund fails later", ((1_176, 0), Pending), ((0, 0), Paid)),
+        row("inquiry", ((1_176, 0), InReview), ((0, 0), Paid)),
+        row(
+            "chargeback opened",
+            ((0, 0), Reversed),
+            ((0, -1_176), Reversed),
+        ),
+        row("chargeback won", ((1_176, 0), Pending), ((0, 0), Paid)),
+        row(
+            "chargeback lost",
+            ((0, 0), Reversed),
+            ((0, -1_176), Reversed),
+        ),
+        row("early fraud warning", ((1_176, 0), Pending), ((0, 0), Paid)),
+        row(
+            "early fraud warning, refunded for fraud",
+            ((0, 0), Reversed),
+            ((0, -1_176), Reversed),
+        ),
+        row(
+            "duplicate and reordered webhooks",
+            ((0, 0), Reversed),
+            ((0, -1_176), Reversed),
+        ),
+    ]
+};
+
+#[tokio::test]
+async fn every_event_has_its_effect_on_who_brought_the_sale() {
+    for of in OF_AFFILIATES {
+        for (is_paid, effect) in [(false, of.held), (true, of.paid)] {
+            TestApp::both(async |test| {
+                let (desk, server) = (Desk::open(test).await, test.serve().await);
+                let code = recommended(test).await;
+                let by = follows(test, &code, "192.0.2.1").await;
+                let sold = (Item::new(desk.shop.price, 3), by);
+                let paid = buys(&desk, &test.guest(), sold).await;
+                assert_eq!(has(test, HELPER).await, (1_176, 0));
+                if is_paid {
+                    for _ in 0..2 {
+                        test.clock.advance(14 * DAY_MS);
+                        test.drain().await;
+                    }
+                    assert_eq!(has(test, HELPER).await, (0, 0), "it was paid out");
+                }
+                test.clock.advance(1_000);
+                cause(&desk, &paid, of.event).await;
+                let event = (of.event, is_paid);
+                assert_eq!(has(test, HELPER).await, effect.0, "{event:?}");
+                assert_eq!(brought(test, HELPER).await[0].1, effect.1, "{event:?}");
+                server.stop().await;
+            })
+            .await;
+        }
     }
 }

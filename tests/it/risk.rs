@@ -24,10 +24,10 @@ use mintreu_server::gateways::sandbox::ops::{Choose, choose};
 use mintreu_tests::TestApp;
 use serde_json::json;
 
-const MINUTE_MS: i64 = 60_000;
+pub const MINUTE_MS: i64 = 60_000;
 const HOME: &str = "192.0.2.10";
 
-fn terms(counts: Counts, by: By, threshold: i64) -> Terms {
+pub fn terms(counts: Counts, by: By, threshold: i64) -> Terms {
     Terms {
         name: "Tried here".to_owned(),
         counts,
@@ -52,7 +52,7 @@ fn pass(test: &TestApp, ms: i64) {
     }
 }
 
-async fn ruled(test: &TestApp, terms: Terms) -> RiskRuleId {
+pub async fn ruled(test: &TestApp, terms: Terms) -> RiskRuleId {
     let who = owner(test);
     let made = test
         .app
@@ -579,7 +579,7 @@ async fn a_challenge_is_signing_in_and_then_a_proof_at_the_provider() {
     .await;
 }
 
-async fn reviewed(desk: &Desk<'_>) -> OrderId {
+pub async fn reviewed(desk: &Desk<'_>) -> OrderId {
     let started = buy(desk.test, desk.shop.price, at_home("v@a.org"))
         .await
         .expect("starts");
@@ -587,7 +587,7 @@ async fn reviewed(desk: &Desk<'_>) -> OrderId {
     started.order
 }
 
-async fn decide(desk: &Desk<'_>, order: OrderId, refund: bool) -> Result<(), FulfilmentError> {
+pub async fn decide(desk: &Desk<'_>, order: OrderId, refund: bool) -> Result<(), FulfilmentError> {
     let command = DecideReview {
         order,
         refund,
@@ -599,7 +599,7 @@ async fn decide(desk: &Desk<'_>, order: OrderId, refund: bool) -> Result<(), Ful
         .await
 }
 
-async fn hold(desk: &Desk<'_>) -> (String, String) {
+pub async fn hold(desk: &Desk<'_>) -> (String, String) {
     let rows = desk
         .rows("SELECT state, reason FROM ledger_escrow ORDER BY held_at DESC")
         .await;

@@ -1,30 +1,32 @@
 //! Buyers who wish for refunds: sellers and the platform answer, in time or not, and once.
 
+use crate::facts::sign_up;
 use crate::money_back::{Desk, Paid};
 use crate::shop::person;
 use crate::subscriptions::facts;
 use crate::web_pages::{hidden, page, send, sign_in};
 use crate::web_refunds::buy;
 use crate::withdrawals::{ADA, bought};
-use mintreu::Timestamp;
 use mintreu::id::{AccountId, RefundWishId};
+use mintreu::{Currency, Money, Timestamp};
 use mintreu_server::caller::{Caller, Role};
 use mintreu_server::demo;
 use mintreu_server::domains::fulfilment::Item;
 use mintreu_server::domains::refunds::{Reason, RefundError};
 use mintreu_server::domains::wishes::{
-    AnswerEscalated, AnswerWish, Answerer, Before, GoOn, OpenWish, OwnOrder, Step, Verdict, Wish,
-    WishError, WishState, answer_escalated, answer_wish, escalated, go_on, open_wish, own_wishes,
-    wishes_at,
+    AnswerEscalated, AnswerWish, Answerer, GoOn, OpenWish, OwnOrder, Step, Verdict, Wish,
+    WishError, WishState, WishesQuery, answer_escalated, answer_wish, escalated, go_on, open_wish,
+    own_wishes, wishes_at,
 };
 use mintreu_server::gateways::sandbox::objects::ObjectState;
 use mintreu_tests::TestApp;
+use serde_json::{Value, json};
 
 const DAY: i64 = 24 * HOUR;
 const HOUR: i64 = 60 * 60 * 1000;
 
 /// Who runs the platform.
-fn owner(test: &TestApp) -> Caller {
+pub fn owner(test: &TestApp) -> Caller {
     person(
         test,
         AccountId::from_bytes(*b"the shop's owner"),
@@ -32,7 +34,7 @@ fn owner(test: &TestApp) -> Caller {
     )
 }
 
-fn wished(paid: &Paid, amount_minor: Option<i64>) -> OpenWish {
+pub fn wished(paid: &Paid, amount_minor: Option<i64>) -> OpenWish {
     OpenWish {
         of: own(paid),
         line: paid.line,
@@ -49,12 +51,16 @@ fn own(paid: &Paid) -> OwnOrder {
     }
 }
 
-async fn wish(test: &TestApp, who: &Caller, wanted: OpenWish) -> Result<RefundWishId, WishError> {
+pub async fn wish(
+    test: &TestApp,
+    who: &Caller,
+    wanted: OpenWish,
+) -> Result<RefundWishId, WishError> {
     let made = test.app.transact(who, wanted, open_wish).await?;
     Ok(RefundWishId::parse(&made).expect("an id"))
 }
 
-fn verdict(wish: RefundWishId, grant: bool, amount_minor: Option<i64>) -> Verdict {
+pub fn verdict(wish: RefundWishId, grant: bool, amount_minor: Option<i64>) -> Verdict {
     Verdict {
         wish,
         grant,
@@ -63,16 +69,16 @@ fn verdict(wish: RefundWishId, grant: bool, amount_minor: Option<i64>) -> Verdic
     }
 }
 
-async fn by_seller(test: &TestApp, who: &Caller, of: Verdict) -> Result<(), WishError> {
+pub async fn by_seller(test: &TestApp, who: &Caller, of: Verdict) -> Result<(), WishError> {
     test.app.transact(who, AnswerWish(of), answer_wish).await
 }
 
-async fn by_platform(test: &TestApp, who: &Caller, of: Verdict) -> Result<(), WishError> {
+pub async fn by_platform(test: &TestApp, who: &Caller, of: Verdict) -> Result<(), WishError> {
     let command = AnswerEscalated(of);
     test.app.transact(who, command, answer_escalated).await
 }
 
-async fn step(
+pub async fn step(
     test: &TestApp,
     who: &Caller,
     (paid, wish): (&Paid, RefundWishId),
@@ -83,12 +89,13 @@ async fn step(
 }
 
 /// The newest wish of an order.
-async fn newest(test: &TestApp, who: &Caller, paid: &Paid) -> Wish {
+pub async fn newest(test: &TestApp, who: &Caller, paid: &Paid) -> Wish {
     let found = test.app.read(who, own(paid), own_wishes).await;
     found.expect("are seen").pop().expect("a wish")
 }
 
-/// A wish that is taken back, and one that is declined, taken to the platform and granted.
+/// A wish that is taken back, and one that is declined, taken to the platform and granted, whose money
+/// comes back and is sent again.
 pub async fn every_step(desk: &Desk<'_>, buyer: &Caller) {
     let test = desk.test;
     let item = Item::new(desk.shop.price, 1);
@@ -105,11 +112,18 @@ pub async fn every_step(desk: &Desk<'_>, buyer: &Caller) {
     yes.expect("is granted");
     desk.hand_over_all().await;
     assert_eq!(desk.sent_back(&paid).await, [4_900]);
+    desk.fail_newest_refund().await;
+    desk.hand_over_all().await;
+    let again = by_platform(test, &owner(test), verdict(second, true, None)).await;
+    again.expect("is sent again");
+    desk.hand_over_all().await;
+    assert_eq!(desk.sent_back(&paid).await, [4_900]);
 }
 
 #[tokio::test]
 async fn a_seller_grants_a_part_or_declines_and_the_platform_is_asked_once() {
     TestApp::both(async |test| {
+        sign_up(test, ADA, "ada").await;
         let desk = Desk::open(test).await;
         let (ada, seller) = (person(test, ADA, Role::Customer), desk.shop.seller.clone());
         let paid = bought(&desk, &ada).await;
@@ -149,11 +163,20 @@ async fn a_seller_grants_a_part_or_declines_and_the_platform_is_asked_once() {
         assert!(matches!(refused, Err(WishError::Order(_))));
         let refused = by_seller(test, &other, verdict(id, true, None)).await;
         assert!(matches!(refused, Err(WishError::NotFound)));
-        let list = test.app.read(&other, Before::default(), wishes_at).await;
+        let list = test
+            .app
+            .read(&other, WishesQuery::default(), wishes_at)
+            .await;
         assert!(list.expect("a list").is_empty());
-        let list = test.app.read(&seller, Before::default(), wishes_at).await;
+        let list = test
+            .app
+            .read(&seller, WishesQuery::default(), wishes_at)
+            .await;
         assert_eq!(list.expect("a list").len(), 1);
-        let refused = test.app.read(&seller, Before::default(), escalated).await;
+        let refused = test
+            .app
+            .read(&seller, WishesQuery::default(), escalated)
+            .await;
         assert!(matches!(refused, Err(WishError::Denied(_))));
         let refused = by_platform(test, &owner(test), verdict(id, true, None)).await;
         assert!(matches!(refused, Err(WishError::Moved(WishState::Open))));
@@ -178,6 +201,14 @@ async fn a_seller_grants_a_part_or_declines_and_the_platform_is_asked_once() {
             (granted.words.as_str(), granted.refund.is_some()),
             ("It breaks.", true)
         );
+        assert_eq!(granted.granted, Some(Money::new(1_500, Currency::EUR)));
+        let mails = test.mails();
+        let subject = "Subject: Your wish for a refund was granted in part";
+        let told: Vec<_> = mails.iter().filter(|mail| mail.contains(subject)).collect();
+        assert_eq!(told.len(), 1, "{mails:?}");
+        for said in ["To: ada@", "20.00 EUR", "15.00 EUR"] {
+            assert!(told[0].contains(said), "{said}: {}", told[0]);
+        }
 
         let id = wish(test, &ada, wished(&paid, None))
             .await
@@ -231,7 +262,7 @@ async fn who_is_not_answered_in_time_is_answered_by_the_platform() {
         assert!(matches!(late, Err(WishError::Moved(WishState::Escalated))));
         let list = test
             .app
-            .read(&owner(test), Before::default(), escalated)
+            .read(&owner(test), WishesQuery::default(), escalated)
             .await;
         assert_eq!(list.expect("a list").len(), 1);
         let yes = by_platform(test, &owner(test), verdict(id, true, None)).await;
@@ -268,6 +299,7 @@ async fn money_that_goes_back_otherwise_grants_what_it_covers() {
         let granted = newest(test, &ada, &paid).await;
         assert_eq!(granted.state, WishState::Granted);
         assert_eq!(granted.answered_by, Some(Answerer::Elsewhere));
+        assert_eq!(granted.granted, Some(granted.amount));
 
         let id = wish(test, &ada, wished(&asked, None)).await.expect("asks");
         assert!(desk.raise(&asked, ObjectState::Inquired).await);
@@ -385,13 +417,24 @@ async fn buyer_seller_and_platform_meet_on_pages() {
         ("wish", wish.as_str()),
         ("step", "grant"),
         ("currency", "EUR"),
+        ("amount", "50"),
     ];
     let (status, _, body) = send(&platform, owned, owned, &yes).await;
     assert_eq!(status.as_u16(), 303, "{body}");
     test.drain().await;
-    assert!(page(&buyer, &own).await.contains("Granted"));
+    for (who, at) in [(&buyer, own.as_str()), (&seller, "/sell/wishes")] {
+        let shown = page(who, at).await;
+        assert!(shown.contains("Granted in part"), "{shown}");
+        assert!(shown.contains("€50.00 of €79.00 was granted."), "{shown}");
+    }
+    let list: Value = seller.get("/v1/wishes").await.json().await.expect("a list");
+    let told = &list["wishes"][0];
+    assert_eq!(
+        (&told["amount_minor"], &told["granted_minor"]),
+        (&json!(7_900), &json!(5_000))
+    );
     let shown = page(&buyer, &format!("/orders/{order}")).await;
-    assert!(shown.contains("€79.00 went back to the card"), "{shown}");
+    assert!(shown.contains("€50.00 went back to the card"), "{shown}");
     server.stop().await;
     test.finish().await;
 }

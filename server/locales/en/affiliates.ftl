@@ -86,3 +86,30 @@ sell-affiliates-resume = Begin again
 sell-affiliates-tie = Tie the coupon
 sell-affiliates-referrals = What they brought
 sell-affiliates-wrong-coupon = You have no such code, or it is tied to somebody else.
+
+# ---- Mail to affiliates ----
+affiliate-mail-joined = You take part in the programme of { $shop }
+affiliate-mail-joined-intro = Who buys after a click on your link earns you the share below. It is held for 14 days after the sale, and then paid out with the rest. Any page of this shop becomes your link by what follows the question mark.
+affiliate-mail-resumed = You take part in the programme of { $shop } again
+affiliate-mail-ended = { $shop } ended your part in its programme
+affiliate-mail-ended-intro = Your links bring nothing any more. What you earned until now stays yours and is paid out as before.
+affiliate-mail-open = Look at what you earn
+affiliate-mail-digest = What you earned by recommending
+affiliate-mail-digest-intro = This is what changed since we last wrote.
+affiliate-mail-digest-outro = There is one such mail a day at most, and none on days without a change.
+affiliate-mail-sold = { $count ->
+    [one] Sold once, held for 14 days
+   *[other] Sold { $count } times, held for 14 days
+}
+affiliate-mail-confirmed = { $count ->
+    [one] Confirmed: one sale, to be paid out
+   *[other] Confirmed: { $count } sales, to be paid out
+}
+affiliate-mail-taken-back = { $count ->
+    [one] Taken back with a refund or by a bank, once
+   *[other] Taken back with refunds or by banks, { $count } times
+}
+affiliate-mail-given-again = { $count ->
+    [one] Given again after money came back, once
+   *[other] Given again after money came back, { $count } times
+}

@@ -80,6 +80,7 @@ wish-mail-opened-intro = A buyer asks for money back. Grant or decline it before
 wish-mail-taken-back = A buyer asks for a refund no more
 wish-mail-taken-back-intro = The buyer took the wish for a refund back. There is nothing to do.
 wish-mail-granted = Your wish for a refund was granted
+wish-mail-granted-part = Your wish for a refund was granted in part
 wish-mail-granted-intro = The money goes back to the method you paid with; another mail says when it left.
 wish-mail-declined = Your wish for a refund was declined
 wish-mail-declined-intro = The seller declined what you asked for. Within 14 days you can ask the platform, once.
@@ -88,4 +89,24 @@ wish-mail-escalated = The platform looks at your wish for a refund
 wish-mail-escalated-intro = The platform decides now, in place of the seller.
 wish-mail-answer = See what buyers ask for
 wish-mail-amount = Asked for
+wish-mail-amount-granted = Granted
 wish-mail-words = In words
+wish-mail-decide = Decide
+
+wish-mail-failed = A refund that was granted did not arrive
+wish-mail-failed-intro = The buyer’s bank didn’t take the money, so it came back. Try again, or agree with the buyer on another way to pay them.
+wish-mail-failed-platform = The buyer’s bank didn’t take the money, so it came back. The platform granted this refund, and sends it again: there is nothing for you to do.
+
+wish-mail-asked = A refund wish waits for the platform
+wish-mail-asked-silent = The seller didn’t answer in time, so the platform decides.
+wish-mail-asked-appeal = The seller declined what the buyer asked for, and the buyer asks the platform. It decides once, for good.
+wish-mail-asked-failed = The seller granted the wish and the money came back, so the buyer asks the platform.
+wish-mail-seller = The seller says
+
+withdrawn-mail-subject = A buyer withdrew from the contract
+withdrawn-mail-intro = The buyer withdrew within the 14 days that the law gives. All that they paid for what is listed below goes back to them and its licenses end: there is nothing for you to do.
+
+review-mail-subject = An order waits for your look
+review-mail-intro = A rule of risk asks for a look at this order. It is paid; its money is held until you let it go or refund it.
+review-mail-why = Rules
+review-mail-open = Look at what waits

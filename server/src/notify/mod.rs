@@ -17,14 +17,17 @@
 //! Start reading at [`ops::compose`] and [`send::send_mail`]. Sellers' own servers are told by
 //! [`hooks`]; what they are told is the domain `webhooks`'s.
 
+mod affiliates;
 mod gifts;
 pub mod hooks;
 pub mod letter;
 mod money;
 pub mod ops;
+mod review;
 pub mod send;
 pub mod sql;
 pub mod transport;
+mod told;
 mod usage;
 mod wishes;
 

@@ -14,7 +14,6 @@ use crate::domains::orders;
 use crate::domains::subscriptions::{self, Subscription};
 use crate::domains::wishes;
 use crate::events::Event;
-use crate::store::StoreError;
 use crate::web::format::rfc3339;
 use mintreu::id::{
     AccountId, CreditNoteId, InvoiceId, OrderId, ProductId, RefundId, SubscriptionId,
@@ -69,7 +68,10 @@ pub(super) fn write(
         Some("invoice") => overdue(cx, event, base),
         Some("refund") => refund(cx, event, base),
         Some("dispute") => dispute(cx, (event, to), base),
-        Some("withdrawal") => withdrawal(cx, event, base),
+        Some("withdrawal") => match to {
+            Some(seller) => withdrawn(cx, (event, account(seller)?), base),
+            None => withdrawal(cx, event, base),
+        },
         _ => payout(cx, event, base),
     }
 }
@@ -326,18 +328,38 @@ fn withdrawal(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, Not
     Ok(Some((to, letter)))
 }
 
-/// To whom a fact is told, when it is told to each of several: a dispute, to every seller of the order.
-pub(super) fn told_to(cx: &mut Cx<'_>, event: &Event) -> Result<Vec<AccountId>, StoreError> {
-    let order = event.data["order"].as_str().map(OrderId::parse);
-    let (true, Some(Ok(order))) = (event.kind.starts_with("dispute."), order) else {
-        return Ok(Vec::new());
+/// To a seller of what the buyer withdrew from: there is nothing to do, and their own lines alone are
+/// named.
+fn withdrawn(
+    cx: &mut Cx<'_>,
+    (event, seller): (&Event, AccountId),
+    base: &str,
+) -> Result<Written, NotifyError> {
+    let order = order_of(cx, event)?;
+    let about = (order.id, subject_id(event, RefundId::parse)?);
+    let Some(to) = address(cx, seller)? else {
+        return Ok(None);
     };
-    let order = orders::find(cx.tx, cx.caller.tenant, order)?;
-    let lines = order.map(|order| order.lines).unwrap_or_default();
-    let mut sellers: Vec<_> = lines.iter().map(|line| line.seller).collect();
-    sellers.sort();
-    sellers.dedup();
-    Ok(sellers)
+    let mut letter = letter(|words| words.say("withdrawn-mail-subject"));
+    let words = letter.words();
+    letter.intro.push(words.say("withdrawn-mail-intro"));
+    letter.fact(words.say("fact-order"), order.id);
+    letter.fact(words.say("withdraw-mail-when"), rfc3339(event.happened_at));
+    let mut page = format!("{base}/sell/sales");
+    for one in wishes::declared_of(cx.tx, cx.caller.tenant, about)? {
+        let mut own = order.lines.iter().filter(|line| line.seller == seller);
+        if let Some(line) = own.find(|line| line.id == one.line) {
+            letter.fact(line.title.clone(), one.amount);
+            page = format!("{base}/sell/sales/{}", line.id);
+        }
+    }
+    letter.action(words.say("fact-open-sale"), page);
+    Ok(Some((to, letter)))
+}
+
+/// An account that a job names.
+pub(super) fn account(id: &str) -> Result<AccountId, NotifyError> {
+    AccountId::parse(id).map_err(|error| NotifyError::Payload(error.to_string()))
 }
 
 /// To a seller of the order, of their own lines alone.
@@ -347,8 +369,7 @@ fn dispute(
     base: &str,
 ) -> Result<Written, NotifyError> {
     let order = order_of(cx, event)?;
-    let to = to.map(AccountId::parse).transpose();
-    let to = to.map_err(|error| NotifyError::Payload(error.to_string()))?;
+    let to = to.map(account).transpose()?;
     let mut own = order.lines.iter();
     let Some(line) = own.find(|line| to.is_none_or(|to| to == line.seller)) else {
         return Ok(None);

@@ -1,10 +1,11 @@
 //! From a fact to a letter.
 
 use super::letter::Letter;
-use super::{gifts, money, sql, usage, wishes};
+use super::{affiliates as partners, gifts, money, review, sql, told, usage, wishes};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::domains::accounts::{self, AccountError};
+use crate::domains::affiliates::{self, AffiliateError};
 use crate::domains::billing::{self, BillingError};
 use crate::domains::carts;
 use crate::domains::catalog;
@@ -14,6 +15,7 @@ use crate::domains::invoicing::{self, InvoiceError};
 use crate::domains::licensing::{self, LicensingError};
 use crate::domains::orders::{self, OrderError};
 use crate::domains::quotas;
+use crate::domains::risk;
 use crate::domains::subscriptions::{self, SubscriptionError};
 use crate::domains::webhooks;
 use crate::events::{self, Event};
@@ -33,6 +35,9 @@ const TOLD: &[&str] = &[
     gifts::CLAIMED,
     "invoice.finalized",
     "order.paid",
+    risk::REVIEW_FACT,
+    affiliates::DIGEST_FACT,
+    affiliates::JOINED_FACT,
     billing::REPORT_FACT,
     webhooks::DISABLED_FACT,
 ];
@@ -56,6 +61,7 @@ fn recurs(kind: &str) -> bool {
     is_money(kind)
         || [gifts::SENT, quotas::REACHED_FACT].contains(&kind)
         || wishes::OF_WISHES.contains(&kind)
+        || [affiliates::ENDED_FACT, affiliates::RESUMED_FACT].contains(&kind)
 }
 
 /// Whether facts of this kind are told by mail.
@@ -69,7 +75,8 @@ fn sent_as(event: &Event, to: Option<&str>) -> String {
     match (recurs(&event.kind), to) {
         (true, Some(to)) => format!("{}:{to}", event.event_id),
         (true, None) => event.event_id.to_string(),
-        (false, _) => event.subject.clone(),
+        (false, Some(to)) => format!("{}:{to}", event.subject),
+        (false, None) => event.subject.clone(),
     }
 }
 
@@ -80,21 +87,14 @@ pub fn on_fact(cx: &mut Cx<'_>, event: &Event) -> Result<(), JobError> {
     }
     let id = event.event_id.to_string();
     let now = cx.now;
-    let several = money::told_to(cx, event)?;
-    if several.is_empty() {
-        let job = MailJob {
-            event: id.clone(),
-            to: None,
+    for account in told::told_to(cx, event)? {
+        let to = account.map(|account| account.to_string());
+        let name = match &to {
+            Some(to) => format!("{id} {to}"),
+            None => id.clone(),
         };
-        return Ok(queue::enqueue_once(cx, MAIL_JOB, &id, &job, now)?);
-    }
-    for account in several {
-        let to = account.to_string();
-        let name = format!("{id} {to}");
-        let job = MailJob {
-            event: id.clone(),
-            to: Some(to),
-        };
+        let event = id.clone();
+        let job = MailJob { event, to };
         queue::enqueue_once(cx, MAIL_JOB, &name, &job, now)?;
     }
     Ok(())
@@ -156,6 +156,9 @@ pub enum NotifyError {
     /// Subscriptions.
     #[error(transparent)]
     Subscription(#[from] SubscriptionError),
+    /// Affiliates.
+    #[error(transparent)]
+    Affiliate(#[from] AffiliateError),
     /// Usage.
     #[error(transparent)]
     Billing(#[from] BillingError),
@@ -197,7 +200,12 @@ pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, N
         billing::REPORT_FACT => usage::report(cx, &event, base)?,
         quotas::REACHED_FACT => usage::reached(cx, &event, base)?,
         webhooks::DISABLED_FACT => endpoint_disabled(cx, &event, base)?,
-        kind if wishes::OF_WISHES.contains(&kind) => wishes::write(cx, &event, base)?,
+        affiliates::DIGEST_FACT => partners::digest(cx, &event, base)?,
+        kind if partners::OF_PARTS.contains(&kind) => partners::part(cx, &event, base)?,
+        risk::REVIEW_FACT => review::write(cx, (&event, command.to.as_deref()), base)?,
+        kind if wishes::OF_WISHES.contains(&kind) => {
+            wishes::write(cx, (&event, command.to.as_deref()), base)?
+        }
         kind if is_money(kind) => money::write(cx, (&event, command.to.as_deref()), base)?,
         other => return Err(NotifyError::Payload(format!("{other} is not told by mail"))),
     };

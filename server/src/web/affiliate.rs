@@ -57,7 +57,7 @@ pub(super) struct ReferralRow {
 }
 
 /// Basis points as people write them: `8 %`, `7.5 %`.
-pub(super) fn percent(bps: i64) -> String {
+pub(crate) fn percent(bps: i64) -> String {
     match bps % 100 {
         0 => format!("{} %", bps / 100),
         part => format!("{}.{part:02} %", bps / 100),

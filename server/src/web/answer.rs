@@ -235,13 +235,14 @@ impl AnswerPage {
         }
         let (tabs, steps) = around(&page, desk, found);
         let writable = found.asked.can_submit;
+        let answer = found.answer.as_ref().map(|answer| answer.state);
         Self {
             tabs,
             crumbs: page.crumbs(steps, &page.say("evidence-title")),
             state: dispute_badge(&page, found.dispute.state),
             notices,
             means: means(&page, found),
-            due: due_text(&page, &found.dispute, found.asked.days_left),
+            due: due_text(&page, (&found.dispute, answer), found.asked.days_left),
             facts: facts(&page, found),
             known: known(&page, found),
             action: address(desk, found.dispute.id),
@@ -284,11 +285,16 @@ fn around(page: &Page, desk: Desk, found: &AnswerView) -> (Vec<Tab>, Vec<(String
     }
 }
 
-/// Until when the bank waits, in words; empty when it doesn't.
-pub(super) fn due_text(page: &Page, dispute: &Dispute, days_left: Option<i64>) -> String {
+/// Until when the bank waits, in words; empty when it doesn't, or was answered.
+pub(super) fn due_text(
+    page: &Page,
+    (dispute, answer): (&Dispute, Option<AnswerState>),
+    days_left: Option<i64>,
+) -> String {
+    let awaited = dispute.state.is_open() && answer.is_none_or(AnswerState::is_awaited);
     let due = dispute
         .evidence_due_at
-        .filter(|_| dispute.state.is_open())
+        .filter(|_| awaited)
         .map(|at| page.format.instant(at));
     match (due, days_left) {
         (Some(due), Some(days)) => {

@@ -4,11 +4,15 @@
 use super::page::Page;
 use super::parts::Crumbs;
 use super::shelf::{Tile, kind_name};
-use crate::domains::catalog::Kind;
+use crate::domains::bundles::{Card, FIRST, Shelf};
 use crate::domains::catalog::model::{
-    CategoryCount, Facets, Listing, ListingPage, PriceBand, SearchPage, SearchQuery, Shelves, Sort,
+    CategoryCount, Facets, Listing, ListingPage, PriceBand, ProductCard, SearchPage, SearchQuery,
+    Shelves, Sort,
 };
+use crate::domains::catalog::{CatalogError, Kind};
+use crate::problem::Problem;
 use askama::Template;
+use mintreu::id::BundleId;
 use serde::Deserialize;
 use std::fmt::Write;
 
@@ -18,10 +22,10 @@ use std::fmt::Write;
 pub struct HomePage {
     page: Page,
     categories: Vec<Choice>,
-    shelves: Vec<Shelf>,
+    shelves: Vec<Row>,
 }
 
-struct Shelf {
+struct Row {
     title: String,
     address: String,
     more: String,
@@ -55,6 +59,9 @@ pub struct ListPage {
     next: Option<String>,
 }
 
+/// The kind under which bundles stand in an address.
+const BUNDLES: &str = "bundle";
+
 /// What the address of a list says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -82,6 +89,36 @@ impl Narrow {
         self.price.as_deref().and_then(PriceBand::parse)
     }
 
+    /// Whether it is bundles that are looked at, and no products.
+    pub fn is_of_bundles(&self) -> bool {
+        self.kind.as_deref() == Some(BUNDLES)
+    }
+
+    /// Which bundles a list shows: those of its own, the first of them before its products, or none where
+    /// products are looked for by kind, in another order, or further on.
+    pub fn shelf(&self, path: &str) -> Result<Shelf, Problem> {
+        let unknown = |_| Problem::from(CatalogError::CursorUnknown);
+        let own = self.is_of_bundles();
+        let before = self.after.as_deref().filter(|_| own).map(BundleId::parse);
+        let first = self.kind.is_none() && self.sort.is_none() && self.after.is_none();
+        Ok(Shelf {
+            words: self.q.clone(),
+            category: path.to_owned(),
+            band: self.band(),
+            before: before.transpose().map_err(unknown)?,
+            limit: match (own, first) {
+                (true, _) => i64::from(Listing::PAGE),
+                (false, true) => FIRST,
+                (false, false) => 0,
+            },
+        })
+    }
+
+    /// Where a list of products goes on; one of bundles shows none.
+    fn cursor(&self) -> Option<String> {
+        self.after.clone().filter(|_| !self.is_of_bundles())
+    }
+
     /// What to ask the catalog for the category at `path`; filters it doesn't know are no filters.
     pub fn listing(&self, path: &str) -> Listing {
         Listing {
@@ -93,7 +130,7 @@ impl Narrow {
                 .as_deref()
                 .and_then(Sort::parse)
                 .unwrap_or(Sort::Newest),
-            cursor: self.after.clone(),
+            cursor: self.cursor(),
             limit: Listing::PAGE,
         }
     }
@@ -106,7 +143,7 @@ impl Narrow {
             category: self.category.clone().unwrap_or_default(),
             kind: self.kind(),
             band: self.band(),
-            cursor: self.after.clone(),
+            cursor: self.cursor(),
             limit: Listing::PAGE,
         }
     }
@@ -172,7 +209,7 @@ pub fn category_address(path: &str) -> String {
 
 impl HomePage {
     /// The front page of a shop with these shelves.
-    pub fn new(page: Page, shelves: &Shelves) -> Self {
+    pub fn new(page: Page, (shelves, bundles): &(Shelves, Vec<Card>)) -> Self {
         let shown = |category: &CategoryCount| Choice {
             name: category.category.name.clone(),
             count: page.format.number(category.count),
@@ -181,14 +218,22 @@ impl HomePage {
         };
         let mut rows = Vec::new();
         if !shelves.newest.is_empty() {
-            rows.push(Shelf {
+            rows.push(Row {
                 title: page.say("shelf-newest"),
                 address: "/search?sort=newest".to_owned(),
                 more: page.say_one("shelf-all", "count", number(shelves.total)),
                 tiles: Tile::all(&page, &shelves.newest),
             });
         }
-        rows.extend(shelves.kinds.iter().map(|(kind, cards)| Shelf {
+        if !bundles.is_empty() {
+            rows.push(Row {
+                title: page.say("bundles-title"),
+                address: format!("/search?kind={BUNDLES}"),
+                more: page.say("shelf-more"),
+                tiles: bundle_tiles(&page, bundles),
+            });
+        }
+        rows.extend(shelves.kinds.iter().map(|(kind, cards)| Row {
             title: kind_name(&page, *kind),
             address: format!("/search?kind={}", kind.name()),
             more: page.say("shelf-more"),
@@ -202,6 +247,28 @@ impl HomePage {
     }
 }
 
+fn bundle_tiles(page: &Page, cards: &[Card]) -> Vec<Tile> {
+    let tile = |card| Tile::of_bundle(page, card);
+    cards.iter().map(tile).collect()
+}
+
+/// What a list shows: its bundles and its products, or bundles alone; and where it goes on.
+fn contents(
+    page: &Page,
+    (cards, bundles, next): (&[ProductCard], &[Card], Option<&String>),
+    (narrow, base): (&Narrow, &str),
+) -> (Vec<Tile>, Option<String>) {
+    let mut tiles = bundle_tiles(page, bundles);
+    if narrow.is_of_bundles() {
+        let full = bundles.len() == Listing::PAGE as usize;
+        let last = bundles.last().filter(|_| full);
+        let last = last.map(|card| card.id.to_string());
+        return (tiles, self::next(last.as_ref(), narrow, base));
+    }
+    tiles.extend(Tile::all(page, cards));
+    (tiles, self::next(next, narrow, base))
+}
+
 /// A count as Fluent takes it for plurals.
 fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
@@ -209,67 +276,105 @@ fn number(count: u64) -> i64 {
 
 impl ListPage {
     /// A category.
-    pub fn category(page: Page, found: &ListingPage, narrow: &Narrow) -> Self {
+    pub fn category(
+        page: Page,
+        (found, bundles): &(ListingPage, Vec<Card>),
+        narrow: &Narrow,
+    ) -> Self {
         let base = category_address(&found.view.category.path);
         let mut steps = vec![(page.say("home"), "/".to_owned())];
         let above = found.view.ancestors.iter();
         steps.extend(above.map(|above| (above.name.clone(), category_address(&above.path))));
         let mut facets = Vec::new();
         facets.extend(categories_below(&page, &found.facets.categories, narrow));
-        facets.extend(kinds_and_bands(&page, &found.facets, narrow, &base));
+        facets.extend(kinds_and_bands(
+            &page,
+            (&found.facets, bundles),
+            narrow,
+            &base,
+        ));
+        let items = (
+            found.items.as_slice(),
+            bundles.as_slice(),
+            found.next.as_ref(),
+        );
+        let (tiles, next) = contents(&page, items, (narrow, &base));
         Self {
             crumbs: Some(page.crumbs(steps, &found.view.category.name)),
             heading: found.view.category.name.clone(),
-            count: page.say_one("count-results", "count", number(found.total)),
+            count: count(&page, narrow, found.total),
             sorts: sorts(&page, narrow, &base),
             facets,
-            tiles: Tile::all(&page, &found.items),
-            next: next(found.next.as_ref(), narrow, &base),
+            tiles,
+            next,
             page,
         }
     }
 
     /// The answer to a search.
-    pub fn search(page: Page, found: &SearchPage, narrow: &Narrow) -> Self {
+    pub fn search(page: Page, (found, bundles): &(SearchPage, Vec<Card>), narrow: &Narrow) -> Self {
         let base = "/search";
-        let total = number(found.total);
-        let count = match found.total_is_floor {
-            true => page.say_one("count-results-more", "count", total),
-            false => page.say_one("count-results", "count", total),
+        let count = match found.total_is_floor && !narrow.is_of_bundles() {
+            true => page.say_one("count-results-more", "count", number(found.total)),
+            false => count(&page, narrow, found.total),
         };
         let heading = match narrow.q.trim() {
             "" => page.say("search-everything"),
             words => page.say_one("search-for", "words", words),
         };
-        let mut facets = kinds_and_bands(&page, &found.facets, narrow, base);
+        let mut facets = kinds_and_bands(&page, (&found.facets, bundles), narrow, base);
         facets.extend(categories_found(&page, &found.facets.categories, narrow));
+        let items = (
+            found.items.as_slice(),
+            bundles.as_slice(),
+            found.next.as_ref(),
+        );
+        let (tiles, next) = contents(&page, items, (narrow, base));
         Self {
             crumbs: None,
             heading,
             count,
             sorts: Vec::new(),
             facets,
-            tiles: Tile::all(&page, &found.items),
-            next: next(found.next.as_ref(), narrow, base),
+            tiles,
+            next,
             page,
         }
     }
 
     /// Everything, which is the root category under the search's address.
-    pub fn everything(page: Page, found: &ListingPage, narrow: &Narrow) -> Self {
+    pub fn everything(
+        page: Page,
+        (found, bundles): &(ListingPage, Vec<Card>),
+        narrow: &Narrow,
+    ) -> Self {
         let base = "/search";
-        let mut facets = kinds_and_bands(&page, &found.facets, narrow, base);
+        let mut facets = kinds_and_bands(&page, (&found.facets, bundles), narrow, base);
         facets.extend(categories_below(&page, &found.facets.categories, narrow));
+        let items = (
+            found.items.as_slice(),
+            bundles.as_slice(),
+            found.next.as_ref(),
+        );
+        let (tiles, next) = contents(&page, items, (narrow, base));
         Self {
             crumbs: None,
             heading: page.say("search-everything"),
-            count: page.say_one("count-results", "count", number(found.total)),
+            count: count(&page, narrow, found.total),
             sorts: sorts(&page, narrow, base),
             facets,
-            tiles: Tile::all(&page, &found.items),
-            next: next(found.next.as_ref(), narrow, base),
+            tiles,
+            next,
             page,
         }
+    }
+}
+
+/// How many products there are; bundles aren't counted.
+fn count(page: &Page, narrow: &Narrow, total: u64) -> String {
+    match narrow.is_of_bundles() {
+        true => page.say("bundles-title"),
+        false => page.say_one("count-results", "count", number(total)),
     }
 }
 
@@ -283,6 +388,10 @@ fn next(cursor: Option<&String>, narrow: &Narrow, base: &str) -> Option<String> 
 }
 
 fn sorts(page: &Page, narrow: &Narrow, base: &str) -> Vec<Choice> {
+    if narrow.is_of_bundles() {
+        // They come newest first.
+        return Vec::new();
+    }
     let chosen = narrow.listing("").sort;
     let choice = |sort: Sort, key: &'static str| Choice {
         name: page.say(key),
@@ -298,7 +407,14 @@ fn sorts(page: &Page, narrow: &Narrow, base: &str) -> Vec<Choice> {
     ]
 }
 
-fn kinds_and_bands(page: &Page, facets: &Facets, narrow: &Narrow, base: &str) -> Vec<Facet> {
+/// Kinds and price bands with how many products each has; bundles are a kind as well, and uncounted.
+fn kinds_and_bands(
+    page: &Page,
+    (facets, bundles): (&Facets, &[Card]),
+    narrow: &Narrow,
+    base: &str,
+) -> Vec<Facet> {
+    let own = narrow.is_of_bundles();
     let kinds = facets.kinds.iter().map(|entry| {
         let chosen = narrow.kind() == Some(entry.kind);
         let value = (!chosen).then(|| entry.kind.name().to_owned());
@@ -309,12 +425,27 @@ fn kinds_and_bands(page: &Page, facets: &Facets, narrow: &Narrow, base: &str) ->
             chosen,
         }
     });
+    let together = (own || !bundles.is_empty()).then(|| Choice {
+        name: page.say("bundle"),
+        count: String::new(),
+        address: narrow
+            .but(|narrow| {
+                narrow.kind = (!own).then(|| BUNDLES.to_owned());
+                narrow.sort = None;
+            })
+            .address(base),
+        chosen: own,
+    });
+    let kinds = kinds.chain(together);
     let bands = facets.bands.iter().map(|entry| {
         let chosen = narrow.band() == Some(entry.band);
         let value = (!chosen).then(|| entry.band.name().to_owned());
         Choice {
             name: page.say(band_key(entry.band)),
-            count: page.format.number(entry.count),
+            count: match own {
+                true => String::new(),
+                false => page.format.number(entry.count),
+            },
             address: narrow.but(|narrow| narrow.price = value).address(base),
             chosen,
         }

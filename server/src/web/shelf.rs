@@ -2,6 +2,7 @@
 
 use super::page::Page;
 use super::parts::{Badge, Cover, Icon};
+use crate::domains::bundles;
 use crate::domains::catalog::model::ProductCard;
 use crate::domains::catalog::{Kind, Period, Price, PriceModel};
 use askama::Template;
@@ -11,7 +12,7 @@ use askama::filters::HtmlSafe;
 #[derive(Debug, Clone, Template)]
 #[template(path = "parts/tile.html")]
 pub struct Tile {
-    slug: String,
+    address: String,
     name: String,
     summary: String,
     seller: String,
@@ -35,13 +36,30 @@ impl Tile {
             }
         });
         Self {
-            slug: card.slug.clone(),
+            address: format!("/p/{}", card.slug),
             name: card.name.clone(),
             summary: card.summary.clone(),
             seller: card.seller.1.clone(),
             price: price.unwrap_or_else(|| page.say("price-none")),
             badge: kind_badge(page, card.kind),
             cover: Cover::of(&card.slug, card.kind),
+        }
+    }
+
+    /// The tile of a bundle.
+    pub fn of_bundle(page: &Page, card: &bundles::Card) -> Self {
+        let price = page.format.money(card.price);
+        Self {
+            address: format!("/b/{}", card.slug),
+            name: card.name.clone(),
+            summary: card.summary.clone(),
+            seller: card.seller.clone(),
+            price: match card.more_prices {
+                true => page.say_one("price-from", "price", price),
+                false => price,
+            },
+            badge: Badge::with_icon(Icon::PACKAGE, page.say("bundle")),
+            cover: Cover::of(&card.slug, Kind::Package),
         }
     }
 

@@ -11,9 +11,9 @@ use super::sell::{self, Tab, must_sell};
 use crate::domains::fulfilment::{self, ViewOrder};
 use crate::domains::refunds::Reason;
 use crate::domains::wishes::{
-    AnswerEscalated, AnswerWish, Before, GoOn, MAX_WORDS, OpenWish, OwnOrder, PAGE, Step, Verdict,
-    Wish, WishError, WishState, answer_escalated, answer_wish, escalated, go_on, open_wish,
-    own_wishes, wishes_at,
+    AnswerEscalated, AnswerWish, Answerer, GoOn, MAX_WORDS, OpenWish, OwnOrder, PAGE, Step,
+    Verdict, Wish, WishError, WishState, WishesQuery, answer_escalated, answer_wish, escalated,
+    go_on, open_wish, own_wishes, wishes_at,
 };
 use crate::problem::{PageProblem, Problem};
 use crate::wire::{CsrfForm, Query};
@@ -30,6 +30,8 @@ struct WishesPage {
     title: String,
     lead: &'static str,
     tabs: Vec<Tab>,
+    /// By state; none where there is nothing to choose.
+    filters: Vec<Tab>,
     notice: Option<Notice>,
     rows: Vec<Row>,
     /// The form of a new wish; none where there is none.
@@ -47,6 +49,8 @@ struct Row {
     /// Where what it is about is looked at, and its name.
     address: String,
     of: String,
+    /// What came of it, where its state doesn't say all.
+    outcome: Option<String>,
     /// What was written, by the buyer and by who answered.
     said: Vec<String>,
     wish: String,
@@ -74,10 +78,11 @@ pub struct Sent {
     words: String,
 }
 
-/// Where the list goes on.
+/// Which wishes, and where the list goes on.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Which {
+    state: String,
     before: Option<String>,
 }
 
@@ -86,9 +91,12 @@ fn missing<T>(_: T) -> Problem {
 }
 
 impl Which {
-    fn read(self) -> Result<Before, Problem> {
+    fn read(self) -> Result<WishesQuery, Problem> {
         let before = self.before.as_deref().map(RefundWishId::parse);
-        Ok(Before(before.transpose().map_err(missing)?))
+        Ok(WishesQuery {
+            state: WishState::parse(&self.state),
+            before: before.transpose().map_err(missing)?,
+        })
     }
 }
 
@@ -110,7 +118,7 @@ impl Sent {
     fn verdict(&self) -> Result<Verdict, Problem> {
         Ok(Verdict {
             wish: self.wish()?,
-            grant: self.step == "grant",
+            grant: ["grant", "again"].contains(&self.step.as_str()),
             amount_minor: self.amount_minor()?,
             words: self.words.clone(),
         })
@@ -126,6 +134,7 @@ fn mistake(page: &Page, error: WishError) -> Result<Notice, PageProblem> {
         WishError::Words => page.say("wish-wrong-words"),
         WishError::Reason => page.say("refund-reason-missing"),
         WishError::Waiting => page.say("wish-wrong-waiting"),
+        WishError::Granted => page.say("wish-wrong-granted"),
         WishError::Often => page.say("wish-wrong-often"),
         WishError::Moved(_) => page.say("wish-wrong-moved"),
         WishError::Appeal => page.say("wish-wrong-appeal"),
@@ -157,7 +166,7 @@ fn row(page: &Page, wish: &Wish, address: String) -> Row {
     let tone = match wish.state {
         WishState::Open | WishState::Escalated => Tone::Wait,
         WishState::Granted => Tone::Good,
-        WishState::Declined => Tone::Bad,
+        WishState::Declined | WishState::Failed => Tone::Bad,
         WishState::TakenBack => Tone::Plain,
     };
     let values = [
@@ -168,11 +177,24 @@ fn row(page: &Page, wish: &Wish, address: String) -> Row {
         WishState::Open => page.words.say_with("wish-about-open", values),
         _ => page.words.say_with("wish-about", values),
     };
+    let outcome = wish.part().map(|granted| {
+        let granted = page.format.money(granted);
+        let values = [
+            ("granted", granted.into()),
+            ("amount", amount.clone().into()),
+        ];
+        page.words.say_with("wish-granted-part", values)
+    });
+    let state = match outcome {
+        Some(_) => "granted-part",
+        None => wish.state.code(),
+    };
     let said = [&wish.words, &wish.answer].into_iter();
     Row {
         heading: format!("{amount} · {}", wish.title),
-        state: Badge::new(tone, page.say(&format!("wish-state-{}", wish.state.code()))),
+        state: Badge::new(tone, page.say(&format!("wish-state-{state}"))),
         about,
+        outcome,
         reason: reason_text(page, wish.reason),
         address,
         of: wish.order.to_string(),
@@ -184,6 +206,21 @@ fn row(page: &Page, wish: &Wish, address: String) -> Row {
         words: String::new(),
         steps: Vec::new(),
     }
+}
+
+/// What is to be done about money that came back, as who asked or who is asked reads it.
+fn failed(page: &Page, wish: &Wish, key: &str) -> Option<String> {
+    let at = wish.failed_at.filter(|_| wish.state == WishState::Failed)?;
+    let values = [
+        ("when", page.format.instant(at).into()),
+        (
+            "amount",
+            page.format
+                .money(wish.granted.unwrap_or(wish.amount))
+                .into(),
+        ),
+    ];
+    Some(page.words.say_with(key, values))
 }
 
 /// A reason as who gives it says it.
@@ -277,7 +314,8 @@ async fn own_page(
     let own = |wish: &Wish| {
         let mut row = row(&page, wish, address.clone());
         row.reason = own_reason(&page, wish.reason);
-        if wish.state.waits() {
+        row.outcome = row.outcome.or(failed(&page, wish, "wish-failed-own"));
+        if wish.state.is_due() {
             row.steps.push(("take_back", page.say("wish-take-back")));
         }
         if wish
@@ -312,6 +350,7 @@ async fn own_page(
         title: page.say("wish-title"),
         lead: "wish-lead",
         tabs: Vec::new(),
+        filters: Vec::new(),
         notice: None,
         rows,
         fields,
@@ -330,15 +369,16 @@ pub async fn sell(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
     html(&sell_page(&ask, which.read()?).await?)
 }
 
-async fn sell_page(ask: &Ask, before: Before) -> Result<WishesPage, Problem> {
-    let found = ask.app.read(&ask.visitor.caller, before, wishes_at).await?;
+async fn sell_page(ask: &Ask, query: WishesQuery) -> Result<WishesPage, Problem> {
+    let found = ask.app.read(&ask.visitor.caller, query, wishes_at).await?;
     let page = ask.section_page("wish-title", Section::Sell);
-    let tabs = sell::tabs(&page, sell::At::Wishes);
-    Ok(answers_page(
-        page,
-        (found, WishState::Open),
-        (tabs, "/sell/wishes"),
-    ))
+    let desk = Desk {
+        who: Answerer::Seller,
+        address: "/sell/wishes",
+        tabs: sell::tabs(&page, sell::At::Wishes),
+        states: &WishState::ALL,
+    };
+    Ok(answers_page(page, desk, (found, query.state)))
 }
 
 /// `POST /sell/wishes`: the seller answers.
@@ -351,7 +391,7 @@ pub async fn sell_act(ask: Ask, form: Result<CsrfForm<Sent>, Problem>) -> Answer
     match ask.app.transact(caller, command, answer_wish).await {
         Ok(()) => go_to("/sell/wishes"),
         Err(error) => {
-            let page = sell_page(&ask, Before::default()).await?;
+            let page = sell_page(&ask, WishesQuery::default()).await?;
             refused(422, &page.refusing(error, form)?)
         }
     }
@@ -364,12 +404,22 @@ pub async fn owned(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
     html(&owner_page(&ask, which.read()?).await?)
 }
 
-async fn owner_page(ask: &Ask, before: Before) -> Result<WishesPage, Problem> {
-    let found = ask.app.read(&ask.visitor.caller, before, escalated).await?;
+async fn owner_page(ask: &Ask, query: WishesQuery) -> Result<WishesPage, Problem> {
+    let found = ask.app.read(&ask.visitor.caller, query, escalated).await?;
     let page = ask.section_page("wish-title", Section::Owner);
-    let tabs = owner::tabs(&page, owner::At::Wishes);
-    let state = WishState::Escalated;
-    Ok(answers_page(page, (found, state), (tabs, "/owner/wishes")))
+    let desk = Desk {
+        who: Answerer::Platform,
+        address: "/owner/wishes",
+        tabs: owner::tabs(&page, owner::At::Wishes),
+        states: &[
+            WishState::Failed,
+            WishState::Open,
+            WishState::Granted,
+            WishState::Declined,
+            WishState::TakenBack,
+        ],
+    };
+    Ok(answers_page(page, desk, (found, query.state)))
 }
 
 /// `POST /owner/wishes`: the platform answers.
@@ -381,44 +431,85 @@ pub async fn owned_act(ask: Ask, form: Result<CsrfForm<Sent>, Problem>) -> Answe
     match ask.app.transact(caller, command, answer_escalated).await {
         Ok(()) => go_to("/owner/wishes"),
         Err(error) => {
-            let page = owner_page(&ask, Before::default()).await?;
+            let page = owner_page(&ask, WishesQuery::default()).await?;
             refused(422, &page.refusing(error, form)?)
         }
     }
 }
 
-/// A list of wishes; those in `state` wait for who looks.
+/// Where wishes are answered.
+struct Desk {
+    /// Who looks.
+    who: Answerer,
+    address: &'static str,
+    tabs: Vec<Tab>,
+    /// What one can look for besides what is shown when nothing is chosen.
+    states: &'static [WishState],
+}
+
+impl Desk {
+    fn filters(&self, page: &Page, chosen: Option<WishState>) -> Vec<Tab> {
+        let usual = Tab {
+            name: page.say(match self.who {
+                Answerer::Platform => "wish-state-yours",
+                _ => "wish-all",
+            }),
+            address: self.address.to_owned(),
+            chosen: !chosen.is_some_and(|state| self.states.contains(&state)),
+        };
+        let of = |state: &WishState| Tab {
+            name: page.say(&format!("wish-state-{}", state.code())),
+            address: format!("{}?state={}", self.address, state.code()),
+            chosen: chosen == Some(*state),
+        };
+        let states = self.states.iter().map(of);
+        std::iter::once(usual).chain(states).collect()
+    }
+
+    fn row(&self, page: &Page, wish: &Wish) -> Row {
+        let address = match self.who {
+            Answerer::Platform => format!("/owner/ledger/entries?of={}", wish.order),
+            _ => format!("/sell/sales/{}", wish.line),
+        };
+        let mut row = row(page, wish, address);
+        row.outcome = row.outcome.or(failed(page, wish, "wish-failed-answers"));
+        let asked = wish.asked() == Some(self.who);
+        match wish.state {
+            WishState::Failed if asked => row.steps.push(("again", page.say("wish-again"))),
+            _ if asked => {
+                row.answers = true;
+                row.state = Badge::new(Tone::Wait, page.say("wish-state-yours"));
+                row.steps.push(("grant", page.say("wish-grant")));
+                row.steps.push(("decline", page.say("wish-decline")));
+            }
+            _ => {}
+        }
+        row
+    }
+}
+
+/// A list of wishes; what who looks is asked about can be answered.
 fn answers_page(
     page: Page,
-    (found, state): (Vec<Wish>, WishState),
-    (tabs, action): (Vec<Tab>, &'static str),
+    desk: Desk,
+    (found, state): (Vec<Wish>, Option<WishState>),
 ) -> WishesPage {
     let full = i64::try_from(found.len()) == Ok(PAGE);
     let last = found.last().filter(|_| full);
-    let asked = |wish: &Wish| {
-        let address = match state {
-            WishState::Escalated => format!("/owner/ledger/entries?of={}", wish.order),
-            _ => format!("/sell/sales/{}", wish.line),
-        };
-        let mut row = row(&page, wish, address);
-        row.answers = wish.state == state;
-        if row.answers {
-            row.state = Badge::new(Tone::Wait, page.say("wish-state-yours"));
-            row.steps.push(("grant", page.say("wish-grant")));
-            row.steps.push(("decline", page.say("wish-decline")));
-        }
-        row
-    };
+    let chosen = state.map(|state| format!("&state={}", state.code()));
+    let chosen = chosen.unwrap_or_default();
+    let next = last.map(|wish| format!("{}?before={}{chosen}", desk.address, wish.id));
     WishesPage {
         title: page.say("wish-title"),
         lead: "wish-lead-answers",
-        tabs,
+        filters: desk.filters(&page, state),
         notice: None,
-        rows: found.iter().map(asked).collect(),
+        rows: found.iter().map(|wish| desk.row(&page, wish)).collect(),
         fields: Vec::new(),
         currency: String::new(),
-        action: action.to_owned(),
-        next: last.map(|wish| format!("{action}?before={}", wish.id)),
+        action: desk.address.to_owned(),
+        next,
+        tabs: desk.tabs,
         page,
     }
 }

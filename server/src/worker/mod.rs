@@ -18,8 +18,8 @@ use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
 use crate::domains::licensing::{self, batches};
 use crate::domains::{
-    answers, billing, carts, fulfilment, gifts, invoicing, ledger, payments, payouts, refunds,
-    risk, subscriptions, transparency, webhooks, wishes,
+    affiliates, answers, billing, bundles, carts, fulfilment, gifts, invoicing, ledger, payments,
+    payouts, refunds, risk, subscriptions, transparency, webhooks, wishes,
 };
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
@@ -43,6 +43,7 @@ pub const SUBSCRIBERS: &[Subscriber] = &[
     subscriptions::on_fact,
     answers::on_fact,
     wishes::on_fact,
+    bundles::on_fact,
     notify::on_fact,
     webhooks::on_fact,
 ];
@@ -56,6 +57,7 @@ pub fn table() -> Table {
         .job(answers::DEFAULT_JOB, answers::answer_by_default)
         .job(answers::REMIND_JOB, answers::remind)
         .job(wishes::ESCALATE_JOB, wishes::escalate)
+        .job(bundles::SHELVE_JOB, bundles::shelve_all)
         .job(billing::CLOSE_JOB, billing::close_period_job)
         .job(billing::REMIND_JOB, billing::remind)
         .job(billing::THRESHOLD_JOB, billing::check_threshold)
@@ -69,7 +71,8 @@ pub fn table() -> Table {
             fulfilment::settle_payment,
         )
         .job(gifts::SEND_JOB, fulfilment::send_gift)
-        .job(ledger::RELEASE_JOB, ledger::release)
+        .job(affiliates::DIGEST_JOB, affiliates::digest)
+        .job(ledger::RELEASE_JOB, affiliates::release)
         .job(payouts::WEEKLY_JOB, payouts::weekly)
         .job_in(Turn::Alone, payouts::CONSIDER_JOB, payouts::consider)
         .network(payouts::SEND_JOB, payouts::send)

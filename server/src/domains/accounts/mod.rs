@@ -27,6 +27,6 @@ pub use model::{Account, AccountError, Email, Session, SessionInfo};
 pub use ops::{
     BecomeDeveloper, ListSessions, MakeAdminLink, OpenSession, RevokeSession, SESSION_PURPOSE,
     SignUp, TouchSession, UseAdminLink, become_developer, email_of, find_account, list_sessions,
-    make_admin_link, name_of, open_session, revoke_session, session_of_token, sign_up,
+    make_admin_link, name_of, open_session, owners, revoke_session, session_of_token, sign_up,
     touch_session, use_admin_link,
 };

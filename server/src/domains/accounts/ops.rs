@@ -170,6 +170,11 @@ pub fn find_account(
     Ok(sql::find(cx.tx, cx.caller.tenant, *account)?)
 }
 
+/// Who runs the platform: for those who tell them of what waits for them.
+pub fn owners(tx: &mut dyn Tx, tenant: TenantId) -> Result<Vec<AccountId>, StoreError> {
+    sql::owners(tx, tenant)
+}
+
 /// Where an account's mail goes, inside a command or a query of another domain.
 pub fn email_of(
     tx: &mut dyn Tx,

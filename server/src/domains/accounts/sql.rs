@@ -25,6 +25,13 @@ const GRANT: &str = "INSERT INTO account_role (tenant_id, account_id, role, gran
     VALUES (:tenant, :account, :role, :now)
     ON CONFLICT (tenant_id, account_id, role) DO NOTHING";
 
+// What waits for who runs the platform is told to a few, not to a crowd.
+const OWNERS: &str = "SELECT account_role.account_id FROM account_role
+    JOIN account ON account.account_id = account_role.account_id
+    WHERE account_role.tenant_id = :tenant AND account_role.role = 'admin'
+      AND account.disabled_at IS NULL
+    ORDER BY account_role.account_id LIMIT 20";
+
 const INSERT_SESSION: &str = "INSERT INTO session (session_id, tenant_id, account_id, token_hash,
     user_agent, created_at, last_used_at, idle_ms, expires_at)
     VALUES (:session, :tenant, :account, :token_hash, :user_agent, :now, :now, :idle_ms, :expires)";
@@ -63,6 +70,7 @@ pub const ALL: &[&str] = &[
     CREDENTIALS,
     ROLES,
     GRANT,
+    OWNERS,
     INSERT_SESSION,
     SESSION_OF_TOKEN,
     SESSIONS,
@@ -106,6 +114,14 @@ pub(super) fn find(
 ) -> Result<Option<Account>, StoreError> {
     let row = tx.query_one(FIND, &of(tenant, account))?;
     row.map(|row| account_of(tx, tenant, &row)).transpose()
+}
+
+/// Who runs the platform, and may still sign in; the first twenty.
+pub(super) fn owners(tx: &mut dyn Tx, tenant: TenantId) -> Result<Vec<AccountId>, StoreError> {
+    let params = [("tenant", tenant.as_bytes().into())];
+    let rows = tx.query(OWNERS, &params)?;
+    let account = |row: &Row| row.id("account_id", AccountId::from_bytes);
+    rows.iter().map(account).collect()
 }
 
 fn account_of(tx: &mut dyn Tx, tenant: TenantId, row: &Row) -> Result<Account, StoreError> {

@@ -15,7 +15,7 @@
 //!
 //! # Tables
 //! `affiliate_programme`, `affiliate_rate`, `affiliation`, `affiliate_click`, `affiliate_referral`,
-//! `affiliate_taking`.
+//! `affiliate_taking`, `affiliate_news`.
 //!
 //! Start reading at [`model`], then [`attribute()`]; the money is in [`money`].
 
@@ -25,6 +25,7 @@ pub mod http;
 pub mod model;
 pub mod money;
 pub mod ops;
+pub mod news;
 mod sql;
 pub mod views;
 
@@ -35,11 +36,12 @@ pub use model::{
     Standing, Terms, Verdict, Via,
 };
 pub use money::{credit, freeze, give_again, take_back, thaw};
+pub use news::{DIGEST_FACT, DIGEST_JOB, DigestPayload, News, digest, release};
 pub use ops::{
-    Join, Leave, SetPartner, SetProgramme, SetRate, join, leave, set_partner, set_programme,
-    set_rate,
+    ENDED_FACT, JOINED_FACT, Join, Leave, RESUMED_FACT, SetPartner, SetProgramme, SetRate, join,
+    leave, set_partner, set_programme, set_rate,
 };
 pub use views::{
-    Mine, MyReferrals, OpenProgramme, OpenProgrammes, OwnProgramme, Partner, Programming, mine,
-    my_referrals, open_programmes, own_programme,
+    Mine, MyReferrals, OpenProgramme, OpenProgrammes, OwnProgramme, Partner, Programming, by_id,
+    mine, my_referrals, open_programmes, own_programme,
 };

@@ -457,7 +457,14 @@ impl Referral {
 
 /// The name of the hold of a line's commission.
 pub fn source(line: OrderLineId) -> String {
-    format!("{line}:affiliate")
+    format!("{line}{SOURCE}")
+}
+
+const SOURCE: &str = ":affiliate";
+
+/// The line whose commission a hold of this name holds; `None` for another's hold.
+pub(super) fn line_of(source: &str) -> Option<OrderLineId> {
+    OrderLineId::parse(source.strip_suffix(SOURCE)?).ok()
 }
 
 /// Why something is refused.

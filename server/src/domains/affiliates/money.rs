@@ -1,6 +1,7 @@
 //! What happens to a commission: credited and held, taken back, given again.
 
 use super::model::{AffiliateError, source};
+use super::news::{News, note};
 use super::sql;
 use crate::app::Cx;
 use crate::domains::ledger::{self, Account, AccountKind, Hold, LedgerError, Posting};
@@ -35,6 +36,7 @@ pub fn credit(
         };
         ledger::hold_in(cx, AccountKind::AffiliatePayable, &hold)?;
         crate::events::record(cx, "affiliate.credited", &line.to_string(), &())?;
+        note(cx, (referral.affiliate, line), (News::Sold, ""), amount)?;
     }
     Ok(referral.affiliate)
 }
@@ -58,6 +60,7 @@ pub fn take_back(
     sql::set_reversed(cx.tx, tenant, &referral)?;
     crate::events::record(cx, "affiliate.reversed", &line.to_string(), &())?;
     let affiliate = referral.affiliate;
+    note(cx, (affiliate, line), (News::TakenBack, cause), amount)?;
     Ok(vec![
         Posting {
             account: Account::of(AccountKind::AffiliatePayable, affiliate),
@@ -82,6 +85,8 @@ pub fn give_again(
     if let Some(mut referral) = sql::of_line(cx.tx, tenant, line)? {
         referral.reversed = referral.reversed.checked_sub(amount)?;
         sql::set_reversed(cx.tx, tenant, &referral)?;
+        let news = (News::GivenAgain, cause);
+        note(cx, (referral.affiliate, line), news, amount)?;
     }
     ledger::put_back(cx, &source(line), from_held, cause)?;
     Ok(sql::undo_taking(cx.tx, tenant, (cause, line))?)

@@ -7,6 +7,13 @@ use crate::caller::{Capability, Denied};
 use crate::domains::{catalog, promotions};
 use mintreu::id::{AccountId, AffiliationId, ProductId, encode};
 
+/// The fact of somebody who takes part in a programme.
+pub const JOINED_FACT: &str = "affiliate.joined";
+/// The fact of a part that its seller ended.
+pub const ENDED_FACT: &str = "affiliate.ended";
+/// The fact of a part that its seller lets go on.
+pub const RESUMED_FACT: &str = "affiliate.resumed";
+
 /// A seller says what they offer to affiliates.
 #[derive(Debug, Clone, Copy)]
 pub struct SetProgramme(pub Terms);
@@ -136,6 +143,7 @@ pub fn set_partner(cx: &mut Cx<'_>, cmd: &SetPartner) -> Result<Affiliation, Aff
     let found = sql::by_id(cx.tx, tenant, cmd.affiliation)?;
     let own = found.filter(|one| one.seller == seller);
     let mut partner = own.ok_or(AffiliateError::NotFound)?;
+    let before = partner.standing;
     partner.standing = match (partner.standing, cmd.suspended) {
         (Standing::Left, _) => Standing::Left,
         (_, true) => Standing::Suspended,
@@ -154,6 +162,14 @@ pub fn set_partner(cx: &mut Cx<'_>, cmd: &SetPartner) -> Result<Affiliation, Aff
         }
     };
     sql::update(cx.tx, tenant, &partner, cx.now)?;
+    let fact = match (before, partner.standing) {
+        (Standing::Active, Standing::Suspended) => Some(ENDED_FACT),
+        (Standing::Suspended, Standing::Active) => Some(RESUMED_FACT),
+        _ => None,
+    };
+    if let Some(fact) = fact {
+        crate::events::record(cx, fact, &partner.id.to_string(), &())?;
+    }
     Ok(partner)
 }
 
@@ -191,7 +207,7 @@ pub fn join(cx: &mut Cx<'_>, cmd: &Join) -> Result<Affiliation, AffiliateError> 
         joined_at: cx.now,
     };
     sql::insert(cx.tx, tenant, &new)?;
-    crate::events::record(cx, "affiliate.joined", &new.id.to_string(), &())?;
+    crate::events::record(cx, JOINED_FACT, &new.id.to_string(), &())?;
     Ok(new)
 }
 

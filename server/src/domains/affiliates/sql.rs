@@ -1,5 +1,7 @@
 //! SQL of affiliates.
 
+pub(super) mod news;
+
 use super::model::{Affiliation, Programme, Referral, Refusal, Standing, Terms, Via};
 use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::id::{

@@ -8,7 +8,7 @@ use crate::caller::Capability;
 use crate::domains::{accounts, catalog, ledger};
 use crate::store::{StoreError, Tx};
 use mintreu::Money;
-use mintreu::id::{AccountId, OrderLineId, ProductId, TenantId};
+use mintreu::id::{AccountId, AffiliationId, OrderLineId, ProductId, TenantId};
 
 /// Most rows of one page.
 const MAX_PAGE: i64 = 100;
@@ -66,6 +66,22 @@ pub struct Partner {
     pub sales: i64,
     /// What was earned less what went back, a currency each.
     pub earned: Vec<Money>,
+}
+
+/// A part in a programme with its shop's name and its terms, for those who tell of it.
+pub fn by_id(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    id: AffiliationId,
+) -> Result<Option<(Affiliation, String, Terms)>, AffiliateError> {
+    let Some(affiliation) = sql::by_id(tx, tenant, id)? else {
+        return Ok(None);
+    };
+    let shop = catalog::seller(tx, tenant, affiliation.seller)?;
+    let name = shop.map(|shop| shop.name).unwrap_or_default();
+    let programme = sql::programme(tx, tenant, affiliation.seller)?;
+    let terms = programme.map(|one| one.terms).unwrap_or_default();
+    Ok(Some((affiliation, name, terms)))
 }
 
 /// Asks for the caller's parts in programmes.

@@ -59,6 +59,11 @@ impl AnswerState {
         Self::ALL.into_iter().find(|state| state.code() == code)
     }
 
+    /// Whether nobody answered yet, so that time matters.
+    pub const fn is_awaited(self) -> bool {
+        matches!(self, Self::Draft)
+    }
+
     /// What the provider's word makes of it; `None` for what it has no word on.
     pub const fn settled(self, taken: bool) -> Option<Self> {
         match (self, taken) {

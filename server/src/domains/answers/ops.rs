@@ -266,7 +266,7 @@ pub fn days_left(dispute: &Dispute, now: Timestamp) -> Option<i64> {
     (left >= 0).then_some(left / DAY_MS)
 }
 
-/// Where the newest answer of each of these disputes stands. For the platform, which knows who may.
+/// Where the newest answer of each of these disputes stands, whoever asks: the caller of this function knows who may.
 pub fn answers_of(
     cx: &mut ReadCx<'_>,
     disputes: &Vec<DisputeId>,

@@ -12,16 +12,18 @@
 //! * A bundle is sold in a currency while each of its products is for sale and has a price there that
 //!   is paid once, fixed, and for everybody; else it is not sold, and says which product is missing.
 //! * Only the seller changes a bundle: ownership is part of the WHERE clause.
+//! * Lists and the search know the bundles that can be bought, and no others.
 //! * A bundle costs at most what its products cost apart when its price is set.
 //!
 //! # Tables
-//! `bundle`, `bundle_item`, `bundle_price`.
+//! `bundle`, `bundle_item`, `bundle_price`; what lists read: `bundle_card`, `bundle_shelf`, `bundle_word`.
 //!
-//! Start reading at [`model`], then [`ops`].
+//! Start reading at [`model`], then [`ops`]; lists are in [`shelf`].
 
 pub mod http;
 pub mod model;
 pub mod ops;
+pub mod shelf;
 pub mod sql;
 
 pub use model::{
@@ -30,4 +32,8 @@ pub use model::{
 pub use ops::{
     BundleAt, Listed, OwnBundles, SaveBundle, SwitchBundle, bundle_at, listed, offer, own_bundles,
     product_page, save_bundle, switch_bundle,
+};
+pub use shelf::{
+    Card, FIRST, SHELVE_JOB, Shelf, ShelvePayload, category_page, front_page, on_fact, search_page,
+    shelve_all,
 };

@@ -4,6 +4,7 @@ use super::model::{
     Amount, Bundle, BundleError, BundlePrice, Draft, Gone, MAX_NAME, MAX_PRICES, MAX_PRODUCTS,
     MAX_SUMMARY, MIN_PRODUCTS, Offered, Part, Wrong, shares, single,
 };
+use super::shelf::shelve;
 use super::sql;
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
@@ -22,7 +23,7 @@ const MAX_NAMED: i64 = 3;
 /// Most minor units that a bundle may cost.
 const MAX_MINOR: i64 = 1_000_000_000_000;
 /// Later than every id.
-const NEWEST: [u8; 16] = [0xff; 16];
+pub(super) const NEWEST: [u8; 16] = [0xff; 16];
 
 /// Writes a bundle, or replaces what one of the caller's own says. Its address and the ids of its
 /// prices stay.
@@ -112,6 +113,7 @@ pub fn save_bundle(cx: &mut Cx<'_>, cmd: &SaveBundle) -> Result<Bundle, BundleEr
             "bundle.created"
         }
     };
+    shelve(cx, &bundle)?;
     crate::events::record(cx, fact, &bundle.id.to_string(), &())?;
     Ok(bundle)
 }
@@ -228,6 +230,7 @@ pub fn switch_bundle(cx: &mut Cx<'_>, cmd: &SwitchBundle) -> Result<Bundle, Bund
     };
     bundle.updated_at = cx.now;
     sql::update(cx.tx, cx.caller.tenant, &bundle, &bundle.prices)?;
+    shelve(cx, &bundle)?;
     if before != cmd.on {
         let fact = match cmd.on {
             true => "bundle.restored",
@@ -343,7 +346,11 @@ pub fn offer(
 }
 
 /// A bundle in each of its currencies.
-fn offers(tx: &mut dyn Tx, tenant: TenantId, bundle: &Bundle) -> Result<Vec<Offered>, StoreError> {
+pub(super) fn offers(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    bundle: &Bundle,
+) -> Result<Vec<Offered>, StoreError> {
     let mut products = Vec::with_capacity(bundle.products.len());
     for id in &bundle.products {
         products.extend(catalog::product(tx, tenant, *id)?);

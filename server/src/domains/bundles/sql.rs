@@ -1,5 +1,7 @@
 //! SQL of bundles.
 
+pub(super) mod shelf;
+
 use super::model::{Bundle, BundlePrice};
 use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::id::{AccountId, BundleId, PriceId, ProductId, TenantId};

@@ -34,7 +34,7 @@ pub mod tokens;
 
 use crate::store::{StoreError, Tx};
 use mintreu::Timestamp;
-use mintreu::id::{AccountId, PriceId, ProductId, TenantId};
+use mintreu::id::{AccountId, CategoryId, PriceId, ProductId, TenantId};
 
 pub use model::{
     Bounds, Kind, Meter, Offer, Period, Place, Price, PriceModel, Product, Seller, State,
@@ -116,6 +116,25 @@ pub fn shop_opened_at(
     account: AccountId,
 ) -> Result<Option<Timestamp>, StoreError> {
     sql::sellers::opened_at(tx, tenant, account)
+}
+
+/// The category at a path without slashes around it; the root's is empty. `None` where there is none.
+pub fn category_at(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    path: &str,
+) -> Result<Option<CategoryId>, StoreError> {
+    let found = sql::categories::by_path(tx, tenant, path)?;
+    Ok(found.map(|found| found.category.id))
+}
+
+/// Where a product is listed: its categories, and those above them.
+pub fn places_of(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    product: ProductId,
+) -> Result<Vec<CategoryId>, StoreError> {
+    sql::listing::places_of(tx, tenant, product)
 }
 
 /// Whether there is a category at that path.

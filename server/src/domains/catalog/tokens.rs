@@ -154,6 +154,19 @@ impl Tokenizer {
     }
 }
 
+/// The words that find something with this name, sentence and further text, in an index that knows no
+/// places; English, as the shop's search asks.
+pub(crate) fn found_by(name: &str, summary: &str, more: &str) -> Vec<String> {
+    let indexed = Tokenizer::new("en").index(name, summary, more);
+    let anywhere = |token: &str| token.strip_prefix(Field::Any.letter()).map(str::to_owned);
+    indexed.split(' ').filter_map(anywhere).collect()
+}
+
+/// The words that a question asks such an index for.
+pub(crate) fn asked(text: &str) -> Vec<String> {
+    Tokenizer::new("en").terms(text)
+}
+
 /// The question that every term stands at `field`, as both engines read it.
 pub(crate) fn question(terms: &[String], field: Field) -> String {
     let letter = field.letter();

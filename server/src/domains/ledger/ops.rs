@@ -190,17 +190,21 @@ impl Command for ReleasePayload {
     }
 }
 
-/// Moves a held part whose date has come from held to releasable. Asking again changes nothing.
-pub fn release(cx: &mut Cx<'_>, job: &ReleasePayload) -> Result<(), LedgerError> {
+/// Moves a held part whose date has come from held to releasable; out of which account, and how much.
+/// Asking again changes nothing.
+pub fn release(
+    cx: &mut Cx<'_>,
+    job: &ReleasePayload,
+) -> Result<Option<(Account, Money)>, LedgerError> {
     let released = sql::release_escrow(cx.tx, cx.caller.tenant, &job.source, cx.now)?;
     let Some((account, amount)) = released else {
-        return Ok(());
+        return Ok(None);
     };
     let postings = released_from(account, amount)?;
     let key = format!("release:{}", job.source);
     let balanced = Balanced::new(key, Reason::Release, job.source.clone(), postings)?;
     post(cx, &balanced)?;
-    Ok(())
+    Ok(Some((account, amount)))
 }
 
 /// Out of where it was held, into what its owner can be paid.

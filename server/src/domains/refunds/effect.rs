@@ -4,7 +4,7 @@
 use super::model::{
     Dispute, DisputeState, LineReversal, Reason, Refund, RefundError, RefundState, ReversalState,
 };
-use super::sql;
+use super::{review, sql};
 use crate::app::Cx;
 use crate::domains::affiliates;
 use crate::domains::billing::{self, LastBill};
@@ -339,7 +339,8 @@ pub(super) fn follow(cx: &mut Cx<'_>, book: &mut Book) -> Result<(), RefundError
             Step::Refuse => return Err(OrderError::WrongState(book.order.state).into()),
         }
     }
-    follow_licenses(cx, book)
+    follow_licenses(cx, book)?;
+    review::follow(cx, book)
 }
 
 fn follow_licenses(cx: &mut Cx<'_>, book: &Book) -> Result<(), RefundError> {
@@ -404,10 +405,14 @@ fn event_of(order: &Order, refunded: Money) -> Option<OrderEvent> {
 
 /// Whether the newest refund that succeeded answers a fraud: its code isn't given to others.
 fn for_fraud(book: &Book) -> bool {
+    newest(book).is_some_and(|refund| refund.reason == Reason::Fraud)
+}
+
+/// The newest refund that succeeded.
+pub(super) fn newest(book: &Book) -> Option<&Refund> {
     let succeeded = |refund: &&Refund| refund.state == RefundState::Succeeded;
-    let newest = book.refunds.iter().filter(succeeded);
-    let newest = newest.max_by_key(|refund| refund.id);
-    newest.is_some_and(|refund| refund.reason == Reason::Fraud)
+    let refunds = book.refunds.iter().filter(succeeded);
+    refunds.max_by_key(|refund| refund.id)
 }
 
 /// Why a line's license may not work, if it may not. What renews by itself outlives the refund of

@@ -31,6 +31,7 @@ pub mod pages;
 mod papers;
 pub mod preview;
 pub mod queue;
+mod review;
 pub mod sql;
 pub mod usage;
 

@@ -50,6 +50,7 @@ pub use model::{
 pub use ops::{ChangeRule, CreateRule, DeleteRule, change_rule, create_rule, delete_rule, rules};
 pub use preview::{Preview, preview};
 pub use review::{
-    HELD, LET_GO, Review, ReviewState, Reviews, begins, close, is_waiting, reviews, waiting,
+    HELD, LET_GO, REVIEW_FACT, Review, ReviewState, Reviews, begins, close, end_with_money,
+    is_waiting, of_order, reopen, reviews, waiting,
 };
 pub use views::{Decisions, Entries, decisions, entries, is_challenged};

@@ -1,7 +1,8 @@
 //! Orders whose money waits for somebody's look.
 //!
 //! A rule opens a review with the order; from its payment on the holds of its lines are frozen. The
-//! owner lets them go or refunds, once; what the seller reads stands with the hold.
+//! owner lets them go or refunds, once; what the seller reads stands with the hold. A refund that takes
+//! all of the money, whoever asked for it, ends the review too; money that comes back is held again.
 
 use super::model::{Decision, RiskError};
 use super::ops::must_own;
@@ -10,6 +11,9 @@ use crate::app::{Cx, ReadCx};
 use crate::store::{StoreError, Tx};
 use mintreu::Timestamp;
 use mintreu::id::{AccountId, OrderId, TenantId};
+
+/// The fact of a paid order whose money waits for a look.
+pub const REVIEW_FACT: &str = "risk.review";
 
 /// Why money is held, for its seller to read.
 pub const HELD: &str = "held while the platform takes a closer look at this order";
@@ -74,15 +78,24 @@ pub(super) fn open(cx: &mut Cx<'_>, order: OrderId, decision: &Decision) -> Resu
 pub fn begins(cx: &mut Cx<'_>, order: OrderId) -> Result<bool, StoreError> {
     let begun = sql::begin(cx.tx, cx.caller.tenant, order, cx.now)?;
     if begun {
-        crate::events::record(cx, "risk.review", &order.to_string(), &())?;
+        crate::events::record(cx, REVIEW_FACT, &order.to_string(), &())?;
     }
     Ok(begun)
 }
 
+/// The review of a paid order, for those who tell of it.
+pub fn of_order(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: OrderId,
+) -> Result<Option<Review>, StoreError> {
+    sql::find(tx, tenant, order)
+}
+
 /// Whether an order's money is held for a review.
 pub fn is_waiting(tx: &mut dyn Tx, tenant: TenantId, order: OrderId) -> Result<bool, StoreError> {
-    let state = sql::state(tx, tenant, order)?;
-    Ok(state == Some(ReviewState::Waiting))
+    let review = sql::find(tx, tenant, order)?;
+    Ok(review.is_some_and(|review| review.state == ReviewState::Waiting))
 }
 
 /// Ends a review that waits, in the commit that does what was decided.
@@ -92,7 +105,7 @@ pub fn close(
     (state, note): (ReviewState, &str),
 ) -> Result<(), RiskError> {
     let tenant = cx.caller.tenant;
-    if sql::state(cx.tx, tenant, order)?.is_none() {
+    if sql::find(cx.tx, tenant, order)?.is_none() {
         return Err(RiskError::NotFound("review"));
     }
     let decided = sql::Decided {
@@ -105,6 +118,27 @@ pub fn close(
         true => Ok(()),
         false => Err(RiskError::NotWaiting),
     }
+}
+
+/// Ends a review of which no money is left to hold, as what took it says: who asked for the money back,
+/// and the reason of the refund, or `chargeback`. Whether it waited.
+pub fn end_with_money(
+    cx: &mut Cx<'_>,
+    order: OrderId,
+    (by, why): (Option<AccountId>, &str),
+) -> Result<bool, StoreError> {
+    let decided = sql::Decided {
+        state: ReviewState::Refunded,
+        by,
+        note: why,
+        now: cx.now,
+    };
+    sql::close(cx.tx, cx.caller.tenant, order, &decided)
+}
+
+/// Money of a review that ended with a refund came back: somebody must look again. Whether it did.
+pub fn reopen(cx: &mut Cx<'_>, order: OrderId) -> Result<bool, StoreError> {
+    sql::reopen(cx.tx, cx.caller.tenant, order)
 }
 
 /// Asks for reviews.

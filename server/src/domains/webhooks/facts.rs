@@ -104,6 +104,7 @@ pub const TOLD: &[(&str, Tell)] = &[
     (wishes::GRANTED_FACT, wish),
     (wishes::DECLINED_FACT, wish),
     (wishes::ESCALATED_FACT, wish),
+    (wishes::FAILED_FACT, wish),
     (wishes::TAKEN_BACK_FACT, wish),
     (DISABLED, endpoint),
 ];
@@ -462,6 +463,7 @@ fn wish(_: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
         "order_id": event.data["order"],
         "order_line_id": event.data["line"],
         "amount_minor": event.data["amount_minor"],
+        "granted_minor": event.data["granted_minor"],
         "currency": event.data["currency"],
         "reason": event.data["reason"],
         "by": event.data["by"],

@@ -27,6 +27,8 @@ pub enum WishState {
     Escalated,
     /// It is refunded, or was otherwise.
     Granted,
+    /// It was granted, and the money came back: the buyer hasn't got it.
+    Failed,
     /// It isn't.
     Declined,
     /// The buyer wishes no more.
@@ -35,10 +37,11 @@ pub enum WishState {
 
 impl WishState {
     /// Every state.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Open,
         Self::Escalated,
         Self::Granted,
+        Self::Failed,
         Self::Declined,
         Self::TakenBack,
     ];
@@ -49,6 +52,7 @@ impl WishState {
             Self::Open => "open",
             Self::Escalated => "escalated",
             Self::Granted => "granted",
+            Self::Failed => "failed",
             Self::Declined => "declined",
             Self::TakenBack => "taken_back",
         }
@@ -59,9 +63,14 @@ impl WishState {
         Self::ALL.into_iter().find(|state| state.code() == code)
     }
 
-    /// Whether somebody is asked.
+    /// Whether somebody is asked to decide.
     pub const fn waits(self) -> bool {
         matches!(self, Self::Open | Self::Escalated)
+    }
+
+    /// Whether somebody is to do something about it: to decide, or to send the money again.
+    pub const fn is_due(self) -> bool {
+        matches!(self, Self::Open | Self::Escalated | Self::Failed)
     }
 }
 
@@ -122,12 +131,16 @@ pub struct Wish {
     pub answer: String,
     /// Who that was.
     pub answered_by: Option<Answerer>,
-    /// What answers it, when it was granted here.
+    /// The refund that answers it; none when a bank took the money.
     pub refund: Option<RefundId>,
+    /// How much was granted, which may be less than [`Wish::amount`].
+    pub granted: Option<Money>,
     /// When it was wished.
     pub opened_at: Timestamp,
     /// When it was answered or taken back.
     pub answered_at: Option<Timestamp>,
+    /// When the money that was granted last came back.
+    pub failed_at: Option<Timestamp>,
 }
 
 impl Wish {
@@ -136,11 +149,30 @@ impl Wish {
         self.opened_at.plus_ms(ANSWER_MS)
     }
 
-    /// Until when the buyer may ask the platform after a seller's no.
+    /// Who is to do something about it: to decide, or to send the money again.
+    pub fn asked(&self) -> Option<Answerer> {
+        self.state.is_due().then_some(match self.appealed {
+            true => Answerer::Platform,
+            false => Answerer::Seller,
+        })
+    }
+
+    /// What is granted, when that is less than was wished for.
+    pub fn part(&self) -> Option<Money> {
+        let granted = self.granted.filter(|_| self.state == WishState::Granted);
+        granted.filter(|granted| granted.minor() < self.amount.minor())
+    }
+
+    /// Until when the buyer may ask the platform: after a seller's no, or after money that a seller
+    /// granted came back.
     pub fn appeal_until(&self) -> Option<Timestamp> {
-        let declined = self.state == WishState::Declined && !self.appealed;
-        let at = self.answered_at.filter(|_| declined)?;
-        Some(at.plus_ms(APPEAL_MS))
+        let since = match self.state {
+            WishState::Declined => self.answered_at,
+            WishState::Failed => self.failed_at,
+            _ => None,
+        };
+        let since = since.filter(|_| !self.appealed)?;
+        Some(since.plus_ms(APPEAL_MS))
     }
 }
 
@@ -159,8 +191,13 @@ pub enum WishError {
     /// It stands elsewhere.
     #[error("the wish is {}", .0.code())]
     Moved(WishState),
+    /// What was granted isn't declined afterwards.
+    #[error("it was granted; what came back can be sent again")]
+    Granted,
     /// The buyer may not, or no longer, ask the platform.
-    #[error("the platform is asked once, within 14 days of a seller's no")]
+    #[error(
+        "the platform is asked once, within 14 days of a seller's no or of money that came back"
+    )]
     Appeal,
     /// Nothing, or more than is left.
     #[error("up to {left} can be wished for")]

@@ -7,7 +7,8 @@
 //!
 //! Whoever can't, or no longer, may wish for a refund of a line. Its seller grants it, in part too, or
 //! declines it with words; who doesn't answer in 72 hours is passed over, and the platform answers.
-//! A buyer may ask the platform once after a seller's no.
+//! A buyer may ask the platform once after a seller's no. Money that was granted and comes back is
+//! sent again by whoever is asked.
 //!
 //! # Invariants
 //! * A line is withdrawn from once; saying it again answers the same.
@@ -35,9 +36,9 @@ pub use model::{
 };
 pub use ops::{ViewWithdrawal, Withdraw, declared_of, view_withdrawal, withdraw};
 pub use wish::{
-    AnswerEscalated, AnswerWish, Before, DECLINED_FACT, ESCALATE_JOB, ESCALATED_FACT,
-    EscalatePayload, GRANTED_FACT, GoOn, OPENED_FACT, OpenWish, OwnOrder, PAGE, Step,
-    TAKEN_BACK_FACT, Verdict, answer_escalated, answer_wish, escalate, escalated, go_on, on_fact,
+    AnswerEscalated, AnswerWish, DECLINED_FACT, ESCALATE_JOB, ESCALATED_FACT, EscalatePayload,
+    FAILED_FACT, GRANTED_FACT, GoOn, OPENED_FACT, OpenWish, OwnOrder, PAGE, Step, TAKEN_BACK_FACT,
+    Verdict, WishesQuery, answer_escalated, answer_wish, escalate, escalated, go_on, on_fact,
     open_wish, own_wishes, wish_by_id, wishes_at,
 };
 

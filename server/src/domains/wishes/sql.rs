@@ -22,20 +22,22 @@ FROM withdrawal WHERE tenant_id = :tenant AND order_id = :order ORDER BY order_l
 const INSERT_WISH: &str = "\
 INSERT INTO refund_wish (tenant_id, refund_wish_id, order_id, order_line_id, seller_id,
     title, open_line_id, state, reason, words, amount_minor, currency, appealed, answer, answered_by,
-    refund_id, opened_at, answered_at)
+    refund_id, granted_minor, opened_at, answered_at, failed_at)
 VALUES (:tenant, :wish, :order, :line, :seller, :title, :line, :state, :reason, :words, :amount,
-    :currency, 0, '', NULL, NULL, :opened, NULL)";
+    :currency, 0, '', NULL, NULL, NULL, :opened, NULL, NULL)";
 
 const MOVE_WISH: &str = "\
 UPDATE refund_wish SET state = :state, open_line_id = :open, appealed = :appealed, answer = :answer,
-    answered_by = :by, refund_id = :refund, answered_at = :answered
+    answered_by = :by, refund_id = :refund, granted_minor = :granted, answered_at = :answered,
+    failed_at = :failed
 WHERE tenant_id = :tenant AND refund_wish_id = :wish";
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT refund_wish_id, order_id, order_line_id, seller_id, title, state, reason, words,
-    amount_minor, currency, appealed, answer, answered_by, refund_id, opened_at, answered_at
+    amount_minor, currency, appealed, answer, answered_by, refund_id, granted_minor,
+    opened_at, answered_at, failed_at
 FROM refund_wish WHERE tenant_id = :tenant AND ",
             $rest
         )
@@ -48,6 +50,11 @@ const WISHES_OF_ORDER: &str = select!("order_id = :order ORDER BY refund_wish_id
 
 const WISHES_OF_SELLER: &str = select!(
     "seller_id = :seller AND refund_wish_id < :before ORDER BY refund_wish_id DESC LIMIT :limit"
+);
+
+const WISHES_OF_SELLER_IN: &str = select!(
+    "seller_id = :seller AND state = :state AND refund_wish_id < :before
+ORDER BY refund_wish_id DESC LIMIT :limit"
 );
 
 const WISHES_IN: &str = select!(
@@ -63,6 +70,7 @@ pub const ALL: &[&str] = &[
     FIND_WISH,
     WISHES_OF_ORDER,
     WISHES_OF_SELLER,
+    WISHES_OF_SELLER_IN,
     WISHES_IN,
 ];
 
@@ -150,7 +158,9 @@ pub(super) fn move_wish(tx: &mut dyn Tx, tenant: TenantId, wish: &Wish) -> Resul
             "refund",
             wish.refund.as_ref().map(RefundId::as_bytes).into(),
         ),
+        ("granted", wish.granted.map(|of| of.minor()).into()),
         ("answered", wish.answered_at.into()),
+        ("failed", wish.failed_at.into()),
     ];
     tx.execute(MOVE_WISH, &params).map(drop)
 }
@@ -160,6 +170,8 @@ fn wish(row: &Row) -> Result<Wish, StoreError> {
     let (state, reason) = (row.text("state")?, row.text("reason")?);
     let by = row.opt_text("answered_by")?;
     let by = by.map(|by| Answerer::parse(&by).ok_or_else(|| no("answerer", &by)));
+    let amount = amount(row)?;
+    let granted = row.opt_int("granted_minor")?;
     Ok(Wish {
         id: row.id("refund_wish_id", RefundWishId::from_bytes)?,
         order: row.id("order_id", OrderId::from_bytes)?,
@@ -169,13 +181,15 @@ fn wish(row: &Row) -> Result<Wish, StoreError> {
         state: WishState::parse(&state).ok_or_else(|| no("state", &state))?,
         reason: Reason::parse(&reason).ok_or_else(|| no("reason", &reason))?,
         words: row.text("words")?,
-        amount: amount(row)?,
+        amount,
         appealed: row.int("appealed")? != 0,
         answer: row.text("answer")?,
         answered_by: by.transpose()?,
         refund: row.opt_id("refund_id", RefundId::from_bytes)?,
+        granted: granted.map(|minor| Money::new(minor, amount.currency())),
         opened_at: row.at("opened_at")?,
         answered_at: row.opt_at("answered_at")?,
+        failed_at: row.opt_at("failed_at")?,
     })
 }
 
@@ -209,22 +223,26 @@ pub(super) fn wishes_of_order(
         .collect()
 }
 
-/// A seller's wishes before one, the newest first.
+/// A seller's wishes before one, the newest first: all of them, or those in a state.
 pub(super) fn wishes_of_seller(
     tx: &mut dyn Tx,
-    (tenant, seller): (TenantId, AccountId),
+    (tenant, seller, state): (TenantId, AccountId, Option<WishState>),
     (before, limit): (RefundWishId, i64),
 ) -> Result<Vec<Wish>, StoreError> {
-    let params = [
+    let mut params = vec![
         ("tenant", tenant.as_bytes().into()),
         ("seller", seller.as_bytes().into()),
         ("before", before.as_bytes().into()),
         ("limit", limit.into()),
     ];
-    tx.query(WISHES_OF_SELLER, &params)?
-        .iter()
-        .map(wish)
-        .collect()
+    let statement = match state {
+        None => WISHES_OF_SELLER,
+        Some(state) => {
+            params.push(("state", state.code().into()));
+            WISHES_OF_SELLER_IN
+        }
+    };
+    tx.query(statement, &params)?.iter().map(wish).collect()
 }
 
 /// The wishes in a state before one, the newest first.

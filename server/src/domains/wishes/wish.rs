@@ -5,7 +5,7 @@ use super::sql;
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::domains::orders;
-use crate::domains::refunds::{self, AskRefund, Reason, RefundOrder, RefundSale};
+use crate::domains::refunds::{self, AskRefund, Reason, RefundOrder, RefundSale, RefundState};
 use crate::events::Event;
 use crate::queue::JobError;
 use crate::store::{StoreError, Tx};
@@ -19,6 +19,8 @@ pub const ESCALATE_JOB: &str = "wishes.escalate";
 pub const OPENED_FACT: &str = "refund_wish.opened";
 /// The fact of a wish that is fulfilled, here or otherwise.
 pub const GRANTED_FACT: &str = "refund_wish.granted";
+/// The fact of money that was granted and came back.
+pub const FAILED_FACT: &str = "refund_wish.failed";
 /// The fact of a no.
 pub const DECLINED_FACT: &str = "refund_wish.declined";
 /// The fact of a wish that the platform is asked about.
@@ -139,12 +141,7 @@ pub fn open_wish(cx: &mut Cx<'_>, cmd: &OpenWish) -> Result<String, WishError> {
     if matches!(cmd.reason, Reason::Fraud | Reason::Withdrawal) {
         return Err(WishError::Reason);
     }
-    let mut before = sql::wishes_of_order(cx.tx, tenant, order.id)?;
-    before.retain(|one| one.line == line.id);
-    if before.iter().any(|one| one.state.waits()) {
-        return Err(WishError::Waiting);
-    }
-    if before.len() >= MAX_WISHES {
+    if others(cx, (order.id, line.id), None)?.len() >= MAX_WISHES {
         return Err(WishError::Often);
     }
     let left = refunds::refundable(cx.tx, tenant, (&order, line.id))?;
@@ -162,8 +159,10 @@ pub fn open_wish(cx: &mut Cx<'_>, cmd: &OpenWish) -> Result<String, WishError> {
         answer: String::new(),
         answered_by: None,
         refund: None,
+        granted: None,
         opened_at: cx.now,
         answered_at: None,
+        failed_at: None,
     };
     sql::insert_wish(cx.tx, tenant, &wish)?;
     let payload = EscalatePayload {
@@ -172,6 +171,20 @@ pub fn open_wish(cx: &mut Cx<'_>, cmd: &OpenWish) -> Result<String, WishError> {
     crate::queue::enqueue(cx, ESCALATE_JOB, &payload, wish.due_at())?;
     tell(cx, OPENED_FACT, &wish)?;
     Ok(payload.wish)
+}
+
+/// The other wishes of a line; an error while one of them waits for somebody.
+fn others(
+    cx: &mut Cx<'_>,
+    (order, line): (OrderId, OrderLineId),
+    this: Option<RefundWishId>,
+) -> Result<Vec<Wish>, WishError> {
+    let mut others = sql::wishes_of_order(cx.tx, cx.caller.tenant, order)?;
+    others.retain(|one| one.line == line && Some(one.id) != this);
+    match others.iter().any(|one| one.state.is_due()) {
+        true => Err(WishError::Waiting),
+        false => Ok(others),
+    }
 }
 
 fn words(given: &str) -> Result<String, WishError> {
@@ -200,22 +213,16 @@ pub fn go_on(cx: &mut Cx<'_>, cmd: &GoOn) -> Result<(), WishError> {
         (Step::TakeBack, WishState::TakenBack) | (Step::AskPlatform, WishState::Escalated) => {
             Ok(())
         }
-        (Step::TakeBack, state) if state.waits() => {
+        (Step::TakeBack, state) if state.is_due() => {
             (wish.state, wish.answered_at) = (WishState::TakenBack, Some(cx.now));
             keep(cx, TAKEN_BACK_FACT, &wish)
         }
-        (Step::AskPlatform, WishState::Declined) => {
+        (Step::AskPlatform, WishState::Declined | WishState::Failed) => {
             let until = wish.appeal_until().ok_or(WishError::Appeal)?;
             if cx.now >= until {
                 return Err(WishError::Appeal);
             }
-            let others = sql::wishes_of_order(cx.tx, cx.caller.tenant, order.id)?;
-            if others
-                .iter()
-                .any(|one| one.line == wish.line && one.state.waits())
-            {
-                return Err(WishError::Waiting);
-            }
+            others(cx, (order.id, wish.line), Some(wish.id))?;
             escalate_now(cx, &mut wish)
         }
         (_, state) => Err(WishError::Moved(state)),
@@ -238,59 +245,66 @@ pub fn escalate(cx: &mut Cx<'_>, payload: &EscalatePayload) -> Result<(), JobErr
     }
 }
 
-/// Answers as the seller of the line.
+/// Answers as the seller of the line, or sends again what came back.
 pub fn answer_wish(cx: &mut Cx<'_>, cmd: &AnswerWish) -> Result<(), WishError> {
     let found = sql::find_wish(cx.tx, cx.caller.tenant, cmd.0.wish)?;
     let own = found.filter(|wish| Some(wish.seller) == cx.caller.account);
     let wish = own.ok_or(WishError::NotFound)?;
-    answer(cx, (wish, &cmd.0), (Answerer::Seller, WishState::Open))
+    answer(cx, (wish, &cmd.0), Answerer::Seller)
 }
 
 /// Answers as the platform, which is asked about escalated wishes alone.
 pub fn answer_escalated(cx: &mut Cx<'_>, cmd: &AnswerEscalated) -> Result<(), WishError> {
     let found = sql::find_wish(cx.tx, cx.caller.tenant, cmd.0.wish)?;
     let wish = found.ok_or(WishError::NotFound)?;
-    answer(
-        cx,
-        (wish, &cmd.0),
-        (Answerer::Platform, WishState::Escalated),
-    )
+    answer(cx, (wish, &cmd.0), Answerer::Platform)
 }
 
 fn answer(
     cx: &mut Cx<'_>,
     (mut wish, verdict): (Wish, &Verdict),
-    (by, asked): (Answerer, WishState),
+    by: Answerer,
 ) -> Result<(), WishError> {
-    if wish.state != asked {
+    if wish.asked() != Some(by) {
         return Err(WishError::Moved(wish.state));
     }
-    wish.answer = words(&verdict.words)?;
-    (wish.answered_by, wish.answered_at) = (Some(by), Some(cx.now));
-    if !verdict.grant {
-        if wish.answer.is_empty() {
-            return Err(WishError::Words);
-        }
-        wish.state = WishState::Declined;
-        return keep(cx, DECLINED_FACT, &wish);
+    let (words, again) = (words(&verdict.words)?, wish.state == WishState::Failed);
+    // What was said with a yes stands, unless it is said anew.
+    if !again || !words.is_empty() {
+        wish.answer = words;
     }
-    let minor = verdict.amount_minor.unwrap_or_else(|| wish.amount.minor());
+    (wish.answered_by, wish.answered_at) = (Some(by), Some(cx.now));
+    match (verdict.grant, again) {
+        (true, _) => grant(cx, wish, verdict.amount_minor),
+        (false, true) => Err(WishError::Granted),
+        (false, false) if wish.answer.is_empty() => Err(WishError::Words),
+        (false, false) => {
+            (wish.state, wish.granted) = (WishState::Declined, None);
+            keep(cx, DECLINED_FACT, &wish)
+        }
+    }
+}
+
+/// Refunds a wish: so much, or what was granted before, or all that was wished for.
+fn grant(cx: &mut Cx<'_>, mut wish: Wish, minor: Option<i64>) -> Result<(), WishError> {
+    let usual = wish.granted.unwrap_or(wish.amount).minor();
+    let granted = within(minor.unwrap_or(usual), wish.amount)?;
     let wanted = AskRefund {
         order: wish.order,
         line: Some(wish.line),
-        amount_minor: Some(within(minor, wish.amount)?.minor()),
+        amount_minor: Some(granted.minor()),
         reason: wish.reason,
         note: String::new(),
         keeps_license: false,
         ends_subscription: false,
         seen_left_minor: None,
     };
-    let refund = match by {
-        Answerer::Platform => refunds::refund_order(cx, &RefundOrder(wanted))?,
-        Answerer::Seller | Answerer::Elsewhere => refunds::refund_sale(cx, &RefundSale(wanted))?,
+    let refund = match wish.answered_by {
+        Some(Answerer::Platform) => refunds::refund_order(cx, &RefundOrder(wanted))?,
+        _ => refunds::refund_sale(cx, &RefundSale(wanted))?,
     };
-    wish.refund = Some(RefundId::parse(&refund)?);
-    wish.state = WishState::Granted;
+    (wish.refund, wish.granted) = (Some(RefundId::parse(&refund)?), Some(granted));
+    (wish.state, wish.failed_at) = (WishState::Granted, None);
     keep(cx, GRANTED_FACT, &wish)
 }
 
@@ -305,6 +319,7 @@ fn tell(cx: &mut Cx<'_>, fact: &'static str, wish: &Wish) -> Result<(), WishErro
         "line": wish.line.to_string(),
         "seller": wish.seller.to_string(),
         "amount_minor": wish.amount.minor(),
+        "granted_minor": wish.granted.map(|of| of.minor()),
         "currency": wish.amount.currency().code(),
         "reason": wish.reason.code(),
         "by": wish.answered_by.map(Answerer::code),
@@ -313,29 +328,55 @@ fn tell(cx: &mut Cx<'_>, fact: &'static str, wish: &Wish) -> Result<(), WishErro
     Ok(())
 }
 
-/// A subscriber of the outbox: money that went back otherwise fulfils the wish that it covers.
+/// A subscriber of the outbox: money that went back otherwise fulfils the wish that it covers, and
+/// money that came back leaves the wish that it answered unfulfilled.
 pub fn on_fact(cx: &mut Cx<'_>, event: &Event) -> Result<(), JobError> {
-    if !matches!(event.kind.as_str(), "refund.created" | "dispute.opened") {
-        return Ok(());
-    }
+    let act: fn(&mut Cx<'_>, (OrderId, &str)) -> Result<(), WishError> = match event.kind.as_str() {
+        "refund.created" | "dispute.opened" => cover,
+        "refund.failed" => uncover,
+        _ => return Ok(()),
+    };
     let Some(order) = event.data["order"].as_str() else {
         return Ok(());
     };
     let order = OrderId::parse(order).map_err(JobError::fail)?;
-    Ok(cover(cx, (order, &event.subject))?)
+    Ok(act(cx, (order, &event.subject))?)
 }
 
 fn cover(cx: &mut Cx<'_>, (order, cause): (OrderId, &str)) -> Result<(), WishError> {
     let tenant = cx.caller.tenant;
-    let waiting = sql::wishes_of_order(cx.tx, tenant, order)?.into_iter();
-    for mut wish in waiting.filter(|wish| wish.state.waits()) {
+    let refund = RefundId::parse(cause).ok();
+    let states = refunds::states_of(cx.tx, tenant, order)?;
+    let failed = |(id, state): &(RefundId, RefundState)| {
+        Some(*id) == refund && *state == RefundState::Failed
+    };
+    if states.iter().any(failed) {
+        // It came back before this was told.
+        return Ok(());
+    }
+    let due = sql::wishes_of_order(cx.tx, tenant, order)?.into_iter();
+    for mut wish in due.filter(|wish| wish.state.is_due()) {
+        let wanted = wish.granted.unwrap_or(wish.amount);
         let taken = refunds::taken_of(cx.tx, tenant, (order, cause))?;
         let mut of_line = taken.iter().filter(|(line, _)| *line == wish.line);
-        if of_line.any(|(_, amount)| amount.minor() >= wish.amount.minor()) {
-            wish.state = WishState::Granted;
+        if of_line.any(|(_, amount)| amount.minor() >= wanted.minor()) {
+            (wish.state, wish.granted) = (WishState::Granted, Some(wanted));
             (wish.answered_by, wish.answered_at) = (Some(Answerer::Elsewhere), Some(cx.now));
+            (wish.refund, wish.failed_at) = (refund, None);
             keep(cx, GRANTED_FACT, &wish)?;
         }
+    }
+    Ok(())
+}
+
+/// A refund failed: the wish that it answered waits for whoever is asked to send it again.
+fn uncover(cx: &mut Cx<'_>, (order, refund): (OrderId, &str)) -> Result<(), WishError> {
+    let refund = RefundId::parse(refund)?;
+    let answered = sql::wishes_of_order(cx.tx, cx.caller.tenant, order)?.into_iter();
+    let of = |wish: &Wish| wish.state == WishState::Granted && wish.refund == Some(refund);
+    for mut wish in answered.filter(of) {
+        (wish.state, wish.failed_at) = (WishState::Failed, Some(cx.now));
+        keep(cx, FAILED_FACT, &wish)?;
     }
     Ok(())
 }
@@ -349,14 +390,19 @@ pub fn own_wishes(cx: &mut ReadCx<'_>, of: &OwnOrder) -> Result<Vec<Wish>, WishE
 /// Wishes on one page.
 pub const PAGE: i64 = 50;
 
-/// Which page of wishes.
+/// Which wishes: those in a state, and which page of them.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Before(pub Option<RefundWishId>);
+pub struct WishesQuery {
+    /// In which state.
+    pub state: Option<WishState>,
+    /// The last wish of the page before.
+    pub before: Option<RefundWishId>,
+}
 
-impl Before {
+impl WishesQuery {
     fn page(self) -> (RefundWishId, i64) {
         let last = RefundWishId::from_bytes([0xff; 16]);
-        (self.0.unwrap_or(last), PAGE)
+        (self.before.unwrap_or(last), PAGE)
     }
 }
 
@@ -369,16 +415,21 @@ fn must(cx: &ReadCx<'_>, capability: Capability) -> Result<AccountId, Denied> {
 }
 
 /// The wishes that the caller's buyers have, the newest first.
-pub fn wishes_at(cx: &mut ReadCx<'_>, before: &Before) -> Result<Vec<Wish>, WishError> {
-    let of = (cx.caller.tenant, must(cx, Capability::Sell)?);
-    Ok(sql::wishes_of_seller(cx.tx, of, before.page())?)
+pub fn wishes_at(cx: &mut ReadCx<'_>, query: &WishesQuery) -> Result<Vec<Wish>, WishError> {
+    let seller = must(cx, Capability::Sell)?;
+    let of = (cx.caller.tenant, seller, query.state);
+    Ok(sql::wishes_of_seller(cx.tx, of, query.page())?)
 }
 
-/// What waits for the platform, the newest first.
-pub fn escalated(cx: &mut ReadCx<'_>, before: &Before) -> Result<Vec<Wish>, WishError> {
+/// For the platform: what waits for its decision, or everybody's wishes in a state, the newest first.
+pub fn escalated(cx: &mut ReadCx<'_>, query: &WishesQuery) -> Result<Vec<Wish>, WishError> {
     must(cx, Capability::Administer)?;
-    let of = (cx.caller.tenant, WishState::Escalated);
-    Ok(sql::wishes_in(cx.tx, of, before.page())?)
+    let state = query.state.unwrap_or(WishState::Escalated);
+    Ok(sql::wishes_in(
+        cx.tx,
+        (cx.caller.tenant, state),
+        query.page(),
+    )?)
 }
 
 /// A wish, for those who tell of it.

@@ -90,7 +90,7 @@ fn row(page: &Page, (one, answer): (&Dispute, Option<AnswerState>), now: Timesta
         age: age(page, one, now),
         state: badge(page, one.state),
         reason: one.reason.clone().unwrap_or_default(),
-        due: due_text(page, one, days_left(one, now)),
+        due: due_text(page, (one, answer), days_left(one, now)),
         answer: answer.map(|state| answer_badge(page, state)),
         amount: page.format.money(one.amount),
     }
@@ -159,6 +159,11 @@ async fn draw(
 ) -> Result<DisputePage, PageProblem> {
     let found = ask.app.read(&ask.visitor.caller, id, queued).await;
     let found = found.map_err(Problem::from)?;
+    let answers = ask
+        .app
+        .read(&ask.visitor.caller, vec![id], answers_of)
+        .await;
+    let answer = answers.map_err(Problem::from)?.pop().flatten();
     let page = ask.section_page("owner-dispute", Section::Owner);
     let one = &found.dispute;
     let steps = vec![(page.say("owner-disputes"), "/owner/disputes".to_owned())];
@@ -181,7 +186,7 @@ async fn draw(
         id: one.id.to_string(),
         state: badge(&page, one.state),
         state_text: page.say(&format!("dispute-means-{}", one.state.code())),
-        due: due_text(&page, one, days_left(one, ask.app.now())),
+        due: due_text(&page, (one, answer), days_left(one, ask.app.now())),
         amount: page.format.money(one.amount),
         facts,
         order: Link {

@@ -4,7 +4,7 @@ use super::super::ask::{Answer, Ask, go_to, html, refused};
 use super::super::page::{Page, Section};
 use super::super::parts::{Crumbs, Field};
 use super::super::refund_form::{self, Mistake, Typed, fresh_key, mistake_of};
-use super::sale::{SalePage, find};
+use super::sale::{SalePage, answers, find};
 use super::sales::amount;
 use crate::domains::ledger::{Fees, Part};
 use crate::domains::refunds::{
@@ -107,7 +107,8 @@ pub async fn refund(
     let CsrfForm(mut form) = form?;
     let found = find(&ask, &line).await?;
     if form.step == "change" {
-        return html(&SalePage::new(&ask, &found, &form, None));
+        let answers = answers(&ask, &found).await?;
+        return html(&SalePage::new(&ask, (&found, &answers), &form, None));
     }
     let mistake = match wish(&ask.page("sale-title"), &form, &found) {
         Err(mistake) => mistake,
@@ -138,7 +139,11 @@ pub async fn refund(
     };
     // What is left may have changed meanwhile: the form says so, and shows the new figures.
     let found = find(&ask, &line).await?;
-    refused(422, &SalePage::new(&ask, &found, &form, Some(mistake)))
+    let answers = answers(&ask, &found).await?;
+    refused(
+        422,
+        &SalePage::new(&ask, (&found, &answers), &form, Some(mistake)),
+    )
 }
 
 /// Refunds once, however often the button is pressed.

@@ -7,7 +7,7 @@ use super::super::parts::{Badge, Crumbs, Field, Figure, Notice, Tone};
 use super::refund::{self, RefundForm};
 use super::sales::state_badge;
 use super::{At, Tab, must_sell, tabs};
-use crate::domains::answers::days_left;
+use crate::domains::answers::{AnswerState, answers_of, days_left};
 use crate::domains::ledger::Held;
 use crate::domains::licensing::{License, LicenseState};
 use crate::domains::orders::{Order, OrderState};
@@ -107,7 +107,9 @@ pub async fn show(
 ) -> Answer {
     let Query(done) = done?;
     let found = find(&ask, &line).await?;
-    let mut drawn = SalePage::new(&ask, &found, &RefundForm::of(&found), None);
+    let answers = answers(&ask, &found).await?;
+    let form = RefundForm::of(&found);
+    let mut drawn = SalePage::new(&ask, (&found, &answers), &form, None);
     if done.done.as_deref() == Some("refund") {
         let text = drawn.page.say("sale-refund-asked");
         drawn.notices.insert(0, Notice::new(Tone::Good, text));
@@ -125,10 +127,23 @@ pub(super) async fn find(ask: &Ask, line: &str) -> Result<OfLine, PageProblem> {
     Ok(found.map_err(Problem::from)?)
 }
 
+/// Where the answer of each of the sale's disputes stands.
+pub(super) async fn answers(
+    ask: &Ask,
+    found: &OfLine,
+) -> Result<Vec<Option<AnswerState>>, Problem> {
+    let disputes: Vec<_> = found.disputes.iter().map(|one| one.id).collect();
+    let answers = ask
+        .app
+        .read(&ask.visitor.caller, disputes, answers_of)
+        .await;
+    Ok(answers?)
+}
+
 impl SalePage {
     pub(super) fn new(
         ask: &Ask,
-        found: &OfLine,
+        (found, answers): (&OfLine, &[Option<AnswerState>]),
         form: &RefundForm,
         mistake: Option<(&'static str, String)>,
     ) -> Self {
@@ -164,7 +179,10 @@ impl SalePage {
             disputes: found
                 .disputes
                 .iter()
-                .map(|one| of_dispute(&page, one, (&found.order, ask.app.now())))
+                .zip(answers)
+                .map(|(one, answer)| {
+                    of_dispute(&page, (one, *answer), (&found.order, ask.app.now()))
+                })
                 .collect(),
             siblings: siblings.collect(),
             form: why_not
@@ -354,7 +372,11 @@ pub(in super::super) fn dispute_badge(page: &Page, state: DisputeState) -> Badge
     Badge::new(tone, page.say(&format!("bank-state-{}", state.code())))
 }
 
-fn of_dispute(page: &Page, dispute: &Dispute, (order, now): (&Order, Timestamp)) -> DisputeView {
+fn of_dispute(
+    page: &Page,
+    (dispute, answer): (&Dispute, Option<AnswerState>),
+    (order, now): (&Order, Timestamp),
+) -> DisputeView {
     let mut facts = vec![
         (page.say("bank-amount"), page.format.money(dispute.amount)),
         (
@@ -378,8 +400,8 @@ fn of_dispute(page: &Page, dispute: &Dispute, (order, now): (&Order, Timestamp))
         false => "evidence-link-seen",
     };
     let asked = open || dispute.evidence_due_at.is_some();
-    let answer = format!("/sell/disputes/{}", dispute.id);
-    let answer = (asked && !shared).then(|| (answer, page.say(key)));
+    let link = format!("/sell/disputes/{}", dispute.id);
+    let link = (asked && !shared).then(|| (link, page.say(key)));
     let text = page.say(&format!("bank-seller-{}", dispute.state.code()));
     DisputeView {
         state: dispute_badge(page, dispute.state),
@@ -387,9 +409,9 @@ fn of_dispute(page: &Page, dispute: &Dispute, (order, now): (&Order, Timestamp))
             true => format!("{text} {}", page.say("evidence-platform")),
             false => text,
         },
-        due: due_text(page, dispute, days_left(dispute, now)),
+        due: due_text(page, (dispute, answer), days_left(dispute, now)),
         facts,
-        answer,
+        answer: link,
     }
 }
 

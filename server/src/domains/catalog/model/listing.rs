@@ -44,8 +44,13 @@ impl PriceBand {
             PriceModel::Metered => return Self::Metered,
             PriceModel::OneTime | PriceModel::Recurring => {}
         }
-        let unit = 10_i64.pow(u32::from(cheapest.amount.currency().exponent()));
-        match cheapest.amount.minor() / unit {
+        Self::of_amount(cheapest.amount)
+    }
+
+    /// The band of what is paid.
+    pub fn of_amount(amount: mintreu::Money) -> Self {
+        let unit = 10_i64.pow(u32::from(amount.currency().exponent()));
+        match amount.minor() / unit {
             ..10 => Self::Under10,
             10..50 => Self::Under50,
             50..200 => Self::Under200,

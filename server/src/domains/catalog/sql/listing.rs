@@ -135,6 +135,21 @@ pub(crate) fn take_out(
     rows.iter().map(Shelved::from_row).collect()
 }
 
+/// The categories in which a product is listed.
+pub(crate) fn places_of(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    product: ProductId,
+) -> Result<Vec<CategoryId>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("product", product.as_bytes().into()),
+    ];
+    let rows = tx.query(OF_PRODUCT, &params)?;
+    let category = |row: &Row| row.id("category_id", CategoryId::from_bytes);
+    rows.iter().map(category).collect()
+}
+
 /// Where a page starts: the sort keys and the id of the product before it.
 #[derive(Debug, Clone)]
 pub(crate) struct After {

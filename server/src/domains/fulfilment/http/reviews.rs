@@ -42,6 +42,7 @@ pub struct RiskReviewOut {
     paid_at: i64,
     decided_by: Option<String>,
     decided_at: Option<i64>,
+    /// What was written; the refund's reason, or `chargeback`, when the money went back otherwise.
     note: String,
 }
 

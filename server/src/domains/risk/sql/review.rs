@@ -16,13 +16,17 @@ const BEGIN: &str = "\
 UPDATE risk_review SET paid_at = :now
 WHERE tenant_id = :tenant AND order_id = :order AND paid_at IS NULL";
 
-const STATE: &str = "\
-SELECT state FROM risk_review
+const FIND: &str = "\
+SELECT order_id, state, why, paid_at, decided_by, decided_at, note FROM risk_review
 WHERE tenant_id = :tenant AND order_id = :order AND paid_at IS NOT NULL";
 
 const CLOSE: &str = "\
 UPDATE risk_review SET state = :state, decided_by = :by, decided_at = :now, note = :note
 WHERE tenant_id = :tenant AND order_id = :order AND state = 'waiting' AND paid_at IS NOT NULL";
+
+const REOPEN: &str = "\
+UPDATE risk_review SET state = 'waiting', decided_by = NULL, decided_at = NULL, note = ''
+WHERE tenant_id = :tenant AND order_id = :order AND state = 'refunded'";
 
 // `waiting` is the last of the states.
 const LIST: &str = "\
@@ -35,7 +39,7 @@ SELECT COUNT(*) AS found FROM risk_review
 WHERE tenant_id = :tenant AND state = 'waiting' AND paid_at IS NOT NULL";
 
 /// Every statement here, for the test that prepares them.
-pub const ALL: &[&str] = &[INSERT, BEGIN, STATE, CLOSE, LIST, WAITING];
+pub const ALL: &[&str] = &[INSERT, BEGIN, FIND, CLOSE, REOPEN, LIST, WAITING];
 
 pub(in super::super) fn insert(
     tx: &mut dyn Tx,
@@ -67,19 +71,18 @@ pub(in super::super) fn begin(
     Ok(tx.execute(BEGIN, &params)? == 1)
 }
 
-/// Where the review of a paid order stands.
-pub(in super::super) fn state(
+/// The review of a paid order.
+pub(in super::super) fn find(
     tx: &mut dyn Tx,
     tenant: TenantId,
     order: OrderId,
-) -> Result<Option<ReviewState>, StoreError> {
+) -> Result<Option<Review>, StoreError> {
     let params = [
         ("tenant", tenant.as_bytes().into()),
         ("order", order.as_bytes().into()),
     ];
-    let row = tx.query_one(STATE, &params)?;
-    row.map(|row| coded(&row, "state", ReviewState::parse))
-        .transpose()
+    let row = tx.query_one(FIND, &params)?;
+    row.as_ref().map(review).transpose()
 }
 
 /// What was decided, by whom.
@@ -106,6 +109,19 @@ pub(in super::super) fn close(
         ("now", decided.now.into()),
     ];
     Ok(tx.execute(CLOSE, &params)? == 1)
+}
+
+/// Whether it had ended with a refund.
+pub(in super::super) fn reopen(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: OrderId,
+) -> Result<bool, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("order", order.as_bytes().into()),
+    ];
+    Ok(tx.execute(REOPEN, &params)? == 1)
 }
 
 fn review(row: &Row) -> Result<Review, StoreError> {

@@ -1,9 +1,9 @@
 //! Routes of wishes: for an order's buyer, for sellers, and for the platform.
 
-use super::super::asking::{Wish, WishError};
+use super::super::asking::{Wish, WishError, WishState};
 use super::super::wish::{
-    AnswerEscalated, AnswerWish, Before, GoOn, OpenWish, OwnOrder, Step, Verdict, answer_escalated,
-    answer_wish, escalated, go_on, open_wish, own_wishes, wishes_at,
+    AnswerEscalated, AnswerWish, GoOn, OpenWish, OwnOrder, Step, Verdict, WishesQuery,
+    answer_escalated, answer_wish, escalated, go_on, open_wish, own_wishes, wishes_at,
 };
 use crate::app::App;
 use crate::caller::Capability;
@@ -40,6 +40,7 @@ impl From<WishError> for Problem {
         match error {
             E::NotFound => Self::not_found("There is no such wish."),
             E::Waiting => Self::new(409, "wish_waiting", detail),
+            E::Granted => Self::new(409, "wish_granted", detail),
             E::Often => Self::new(409, "wish_often", detail),
             E::Moved(_) => Self::new(409, "wish_moved", detail),
             E::Appeal => Self::new(409, "wish_appeal_over", detail),
@@ -88,11 +89,14 @@ pub struct WishOut {
     order_line_id: String,
     /// What the line was called.
     title: String,
-    /// `open`, `escalated`, `granted`, `declined`, `taken_back`.
+    /// `open`, `escalated`, `granted`, `failed` (it was granted and the money came back),
+    /// `declined`, `taken_back`.
     state: &'static str,
     reason: &'static str,
     words: String,
     amount_minor: i64,
+    /// How much was granted, which may be less; absent before.
+    granted_minor: Option<i64>,
     currency: String,
     /// Until when its seller may answer, in milliseconds since 1970 (UTC).
     due_at: i64,
@@ -106,6 +110,8 @@ pub struct WishOut {
     refund_id: Option<String>,
     opened_at: i64,
     answered_at: Option<i64>,
+    /// When the money that was granted came back, while it hasn't been sent again.
+    failed_at: Option<i64>,
 }
 
 impl From<&Wish> for WishOut {
@@ -119,6 +125,7 @@ impl From<&Wish> for WishOut {
             reason: wish.reason.code(),
             words: wish.words.clone(),
             amount_minor: wish.amount.minor(),
+            granted_minor: wish.granted.map(|of| of.minor()),
             currency: wish.amount.currency().code().to_owned(),
             due_at: wish.due_at().ms(),
             appeal_until: wish.appeal_until().map(Timestamp::ms),
@@ -127,6 +134,7 @@ impl From<&Wish> for WishOut {
             refund_id: wish.refund.map(|refund| refund.to_string()),
             opened_at: wish.opened_at.ms(),
             answered_at: wish.answered_at.map(Timestamp::ms),
+            failed_at: wish.failed_at.map(Timestamp::ms),
         }
     }
 }
@@ -229,7 +237,8 @@ async fn take_wish_back(
     step(&app, &visitor, (of, query.token), Step::TakeBack).await
 }
 
-/// Ask the platform after a seller's no: once, within 14 days.
+/// Ask the platform after a seller's no, or after money that a seller granted came back: once, within
+/// 14 days.
 #[utoipa::path(post, path = "/v1/orders/{order_id}/wishes/{wish_id}/appeal", tag = "refunds",
     params(("order_id" = String, Path), ("wish_id" = String, Path), TokenQuery),
     responses((status = 204), (status = 401), (status = 403), (status = 404), (status = 409)))]
@@ -242,40 +251,50 @@ async fn appeal_wish(
     step(&app, &visitor, (of, query.token), Step::AskPlatform).await
 }
 
-/// Which page of wishes.
+/// Which wishes, and which page of them.
 #[derive(Default, Deserialize, IntoParams)]
 #[serde(default)]
-struct WishesQuery {
+struct WishesParams {
+    /// Those in this state alone.
+    state: Option<String>,
     /// The last wish of the page before.
     before: Option<String>,
 }
 
-impl WishesQuery {
-    fn read(self) -> Result<Before, Problem> {
+impl WishesParams {
+    fn read(self) -> Result<WishesQuery, Problem> {
         let before = self.before.as_deref().map(RefundWishId::parse);
-        Ok(Before(before.transpose()?))
+        let state = self.state.as_deref().map(|code| {
+            let unknown =
+                || Problem::new(422, "wish_state_unknown", "no state of wishes").at("state");
+            WishState::parse(code).ok_or_else(unknown)
+        });
+        Ok(WishesQuery {
+            state: state.transpose()?,
+            before: before.transpose()?,
+        })
     }
 }
 
-/// What the caller's buyers wish for, the newest first, 50 a page.
-#[utoipa::path(get, path = "/v1/wishes", tag = "refunds", params(WishesQuery),
-    responses((status = 200, body = WishesOut), (status = 403)))]
+/// What the caller's buyers wish for, the newest first, 50 a page; all of it, or what is in a `state`.
+#[utoipa::path(get, path = "/v1/wishes", tag = "refunds", params(WishesParams),
+    responses((status = 200, body = WishesOut), (status = 403), (status = 422)))]
 async fn list_wishes(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    Query(query): Query<WishesQuery>,
+    Query(query): Query<WishesParams>,
 ) -> Result<Json<WishesOut>, Problem> {
     let found = app.read(&visitor.caller, query.read()?, wishes_at).await?;
     Ok(list(&found))
 }
 
-/// What waits for the platform, the newest first, 50 a page.
-#[utoipa::path(get, path = "/v1/wishes/escalated", tag = "refunds", params(WishesQuery),
-    responses((status = 200, body = WishesOut), (status = 403)))]
+/// What waits for the platform, or everybody's wishes in a `state`, the newest first, 50 a page.
+#[utoipa::path(get, path = "/v1/wishes/escalated", tag = "refunds", params(WishesParams),
+    responses((status = 200, body = WishesOut), (status = 403), (status = 422)))]
 async fn list_escalated_wishes(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    Query(query): Query<WishesQuery>,
+    Query(query): Query<WishesParams>,
 ) -> Result<Json<WishesOut>, Problem> {
     let found = app.read(&visitor.caller, query.read()?, escalated).await?;
     Ok(list(&found))
@@ -295,7 +314,8 @@ pub struct WishAnswerIn {
     words: String,
 }
 
-/// Answer a wish: its seller while it is open, the platform once it is escalated. A yes refunds.
+/// Answer a wish: its seller while it is open, the platform once it is escalated. A yes refunds; for
+/// a wish that `failed` it sends the money again.
 #[utoipa::path(post, path = "/v1/wishes/{wish_id}/answer", tag = "refunds",
     request_body = WishAnswerIn, params(("wish_id" = String, Path)),
     responses((status = 204), (status = 401), (status = 403), (status = 404), (status = 409),
