@@ -94,12 +94,31 @@ pub(super) fn bind<'v>(
         true => params.iter().map(|(_, value)| value).collect(),
         false => names.iter().map(value_of).collect::<Result<_, _>>()?,
     };
-    // PostgreSQL can't hold a NUL in text; refused here so that both engines agree.
-    let nul = |value: &&&Value| matches!(value, Value::Text(text) if text.contains('\0'));
-    if values.iter().any(|value| nul(&value)) {
-        return Err(StoreError::Nul);
-    }
+    values.iter().try_for_each(|value| no_nul(value))?;
     Ok(values)
+}
+
+/// PostgreSQL can't hold a NUL in text; refused here so that both engines agree.
+pub(super) fn no_nul(value: &Value) -> Result<(), StoreError> {
+    match value {
+        Value::Text(text) if text.contains('\0') => Err(StoreError::Nul),
+        _ => Ok(()),
+    }
+}
+
+/// Where among the `given` names each of a statement's is; each must be there, and none be left over.
+pub(super) fn places(names: &[String], given: &[&str]) -> Result<Vec<usize>, StoreError> {
+    if let Some(extra) = given
+        .iter()
+        .find(|given| !names.iter().any(|name| name == *given))
+    {
+        return Err(StoreError::shape(format!("no parameter :{extra} here")));
+    }
+    let place = |name: &String| {
+        let place = given.iter().position(|given| given == name);
+        place.ok_or_else(|| StoreError::shape(format!("parameter :{name} is missing")))
+    };
+    names.iter().map(place).collect()
 }
 
 /// The name of a unique constraint, from its table and columns: what PostgreSQL calls an unnamed
@@ -147,5 +166,16 @@ mod tests {
         assert!(bind(&names, &[]).is_err());
         assert!(bind(&[], &one).is_err());
         assert!(bind(&names, &[("a", "a\0b".into())]).is_err());
+    }
+
+    #[test]
+    fn every_parameter_of_many_rows_has_its_place() {
+        let names = vec!["a".to_owned(), "b".to_owned()];
+        assert_eq!(places(&names, &["b", "a"]).unwrap(), [1, 0]);
+        assert!(places(&names, &["a"]).is_err(), "one is missing");
+        assert!(
+            places(&names, &["a", "b", "c"]).is_err(),
+            "one is left over"
+        );
     }
 }

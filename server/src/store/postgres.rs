@@ -291,6 +291,20 @@ impl Tx for PgTx<'_> {
         done.map_err(|error| self.note(error, sql))
     }
 
+    fn execute_each(
+        &mut self,
+        sql: &str,
+        names: &[&str],
+        rows: &mut dyn Iterator<Item = Vec<Value>>,
+    ) -> Result<u64, StoreError> {
+        let mut changed = 0;
+        for row in rows {
+            let params: Vec<(&str, Value)> = names.iter().copied().zip(row).collect();
+            changed += self.execute(sql, &params)?;
+        }
+        Ok(changed)
+    }
+
     fn engine(&self) -> Engine {
         Engine::Postgres
     }

@@ -1,15 +1,16 @@
-//! Many rows in one statement: what is spared is the way into the database, not its work.
+//! Many rows of one statement: what is spared is the way into the database, not its work.
 //!
-//! A statement is written for one row, so that it can be read and prepared like any other; its
-//! `VALUES (…)` or its `IN (…)` is repeated here.
+//! A statement is written for one row, so that it can be read and prepared like any other. Where the
+//! way is long, to PostgreSQL, its `VALUES (…)` or its `IN (…)` is repeated here. SQLite inserts row by
+//! row: a statement of many rows may fail in their middle, so before each it would write down once more
+//! what every page held.
 
-use crate::store::{Row, StoreError, Tx, Value};
+use crate::store::{Engine, Row, StoreError, Tx, Value};
 
 /// Rows of one statement: a longer text costs more to find again than it spares.
 pub const CHUNK: usize = 32;
 
-/// Runs `sql` with its `VALUES (…)` once for each row, at most [`CHUNK`]; answers how many rows it
-/// wrote.
+/// Runs `sql` with its `VALUES (…)` for each row; answers how many rows it wrote.
 ///
 /// Names that `shared` gives are the same in all rows; `rows` give the others, in their order.
 pub fn insert<const N: usize>(
@@ -18,8 +19,24 @@ pub fn insert<const N: usize>(
     shared: &[(&str, Value)],
     rows: impl Iterator<Item = [Value; N]>,
 ) -> Result<u64, StoreError> {
-    let (text, mut params) = repeat((sql, "VALUES ", ")"), shared, rows)?;
-    tx.execute(&text, &taken(&mut params))
+    let statement = (sql, "VALUES ", ")");
+    if tx.engine() == Engine::Postgres {
+        let (mut rows, mut wrote) = (rows.peekable(), 0);
+        while rows.peek().is_some() {
+            let (text, mut params) = repeat(statement, shared, rows.by_ref().take(CHUNK))?;
+            wrote += tx.execute(&text, &taken(&mut params))?;
+        }
+        return Ok(wrote);
+    }
+    let (one, _) = parted(statement)?;
+    let is_shared = |name: &&str| shared.iter().any(|(given, _)| given == name);
+    let own = names_in(one).filter(|name| !is_shared(name));
+    let names: Vec<&str> = shared.iter().map(|(name, _)| *name).chain(own).collect();
+    let mut rows = rows.map(|row| {
+        let shared = shared.iter().map(|(_, value)| value.clone());
+        shared.chain(row).collect()
+    });
+    tx.execute_each(sql, &names, &mut rows)
 }
 
 /// Asks `sql` with the name in its `IN (…)` once for each value, at most [`CHUNK`].
@@ -42,6 +59,23 @@ fn taken(params: &mut [(String, Value)]) -> Vec<(&str, Value)> {
         .collect()
 }
 
+fn broken(sql: &str) -> StoreError {
+    StoreError::shape(format!("nothing to repeat in: {sql}"))
+}
+
+/// The text between `begin` and the next `)`, and where it starts.
+fn parted<'s>((sql, begin, _): (&'s str, &str, &str)) -> Result<(&'s str, usize), StoreError> {
+    let from = sql.find(begin).ok_or_else(|| broken(sql))? + begin.len();
+    let length = sql[from..].find(')').ok_or_else(|| broken(sql))?;
+    Ok((&sql[from..from + length], from))
+}
+
+/// The parameters of a text that holds nothing else.
+fn names_in(one: &str) -> impl Iterator<Item = &str> {
+    one.split(',')
+        .map(|name| name.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
+}
+
 /// Repeats the text between `begin` and the next `)`, with `end` behind it; answers it with its
 /// parameters.
 fn repeat<const N: usize>(
@@ -49,14 +83,9 @@ fn repeat<const N: usize>(
     shared: &[(&str, Value)],
     rows: impl Iterator<Item = [Value; N]>,
 ) -> Result<(String, Vec<(String, Value)>), StoreError> {
-    let broken = || StoreError::shape(format!("nothing to repeat in: {sql}"));
-    let from = sql.find(begin).ok_or_else(broken)? + begin.len();
-    let length = sql[from..].find(')').ok_or_else(broken)?;
-    let (one, tail) = (&sql[from..from + length], &sql[from + length + end.len()..]);
-    let names: Vec<&str> = one
-        .split(',')
-        .map(|name| name.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
-        .collect();
+    let (one, from) = parted((sql, begin, end))?;
+    let tail = &sql[from + one.len() + end.len()..];
+    let names: Vec<&str> = names_in(one).collect();
     let own = |name: &&str| !shared.iter().any(|(given, _)| given == name);
     let open = if end.is_empty() { "" } else { "(" };
     let mut text = sql[..from].to_owned();
@@ -73,7 +102,7 @@ fn repeat<const N: usize>(
             text.push_str(name);
             if own(name) {
                 text.push_str(&format!("_{at}"));
-                let value = values.next().ok_or_else(broken)?;
+                let value = values.next().ok_or_else(|| broken(sql))?;
                 params.push((format!("{name}_{at}"), value));
             }
         }

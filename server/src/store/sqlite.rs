@@ -292,13 +292,7 @@ impl<'c> SqliteTx<'c> {
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         let Words { names, columns } = words_of(&statement, sql);
         for (index, value) in names::bind(&names, params)?.into_iter().enumerate() {
-            let bound = match value {
-                Value::Null => statement.raw_bind_parameter(index + 1, rusqlite::types::Null),
-                Value::Int(int) => statement.raw_bind_parameter(index + 1, int),
-                Value::Text(text) => statement.raw_bind_parameter(index + 1, text),
-                Value::Blob(blob) => statement.raw_bind_parameter(index + 1, blob),
-            };
-            bound.map_err(failed)?;
+            bind(&mut statement, index, value).map_err(failed)?;
         }
         let count = columns.len();
         let before = self.connection.total_changes();
@@ -318,6 +312,37 @@ impl<'c> SqliteTx<'c> {
             _ => self.connection.changes(),
         };
         Ok((rows, changed))
+    }
+
+    fn attempt_each(
+        &self,
+        sql: &str,
+        names: &[&str],
+        rows: &mut dyn Iterator<Item = Vec<Value>>,
+    ) -> Result<u64, StoreError> {
+        let failed = |error| translate(error, sql);
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let places = names::places(&words_of(&statement, sql).names, names)?;
+        let mut changed = 0;
+        for row in rows {
+            for (index, place) in places.iter().enumerate() {
+                let value = row.get(*place).unwrap_or(&Value::Null);
+                names::no_nul(value)?;
+                bind(&mut statement, index, value).map_err(failed)?;
+            }
+            changed += statement.raw_execute().map_err(failed)? as u64;
+        }
+        Ok(changed)
+    }
+}
+
+/// Gives a statement the value of the parameter that is the `index`th by its number.
+fn bind(statement: &mut Statement<'_>, index: usize, value: &Value) -> rusqlite::Result<()> {
+    match value {
+        Value::Null => statement.raw_bind_parameter(index + 1, rusqlite::types::Null),
+        Value::Int(int) => statement.raw_bind_parameter(index + 1, int),
+        Value::Text(text) => statement.raw_bind_parameter(index + 1, text),
+        Value::Blob(blob) => statement.raw_bind_parameter(index + 1, blob),
     }
 }
 
@@ -364,6 +389,20 @@ impl Tx for SqliteTx<'_> {
 
     fn execute(&mut self, sql: &str, params: &[(&str, Value)]) -> Result<u64, StoreError> {
         self.run(sql, params).map(|(_, changed)| changed)
+    }
+
+    fn execute_each(
+        &mut self,
+        sql: &str,
+        names: &[&str],
+        rows: &mut dyn Iterator<Item = Vec<Value>>,
+    ) -> Result<u64, StoreError> {
+        if self.over {
+            return Err(over_error());
+        }
+        let outcome = self.attempt_each(sql, names, rows);
+        self.over = outcome.is_err();
+        outcome
     }
 
     fn engine(&self) -> Engine {

@@ -12,6 +12,15 @@ pub trait Tx {
     /// Runs a statement and answers how many rows it changed.
     fn execute(&mut self, sql: &str, params: &[(&str, Value)]) -> Result<u64, StoreError>;
 
+    /// Runs a statement once for each row of parameters, whose values are in the order of `names`;
+    /// answers how many rows it changed in all.
+    fn execute_each(
+        &mut self,
+        sql: &str,
+        names: &[&str],
+        rows: &mut dyn Iterator<Item = Vec<Value>>,
+    ) -> Result<u64, StoreError>;
+
     /// The first row, if any: for statements that answer at most one.
     fn query_one(
         &mut self,

@@ -18,6 +18,8 @@ mod pseudo;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 use unic_langid::LanguageIdentifier;
 
@@ -127,6 +129,8 @@ fn weighted(entry: &str) -> (&str, u16) {
 pub struct Translator {
     locale: Locale,
     bundle: FluentBundle<FluentResource>,
+    /// Sentences that hold no value, as they are said every time.
+    fixed: HashMap<&'static str, String>,
 }
 
 static ENGLISH_SENTENCES: LazyLock<Translator> = LazyLock::new(|| Translator::new(Locale::English));
@@ -163,7 +167,28 @@ impl Translator {
                 tracing::error!(file, ?errors, "a locale file repeats keys");
             }
         }
-        Self { locale, bundle }
+        let mut made = Self {
+            locale,
+            bundle,
+            fixed: HashMap::new(),
+        };
+        // A message begins its line; what belongs to it is indented.
+        let lines = ENGLISH.iter().flat_map(|(_, source)| source.lines());
+        let keys = lines.filter_map(|line| Some(line.split_once(" =")?.0));
+        made.fixed = keys
+            .filter_map(|key| Some((key, made.said_alone(key)?)))
+            .collect();
+        made
+    }
+
+    /// The sentence of `key`, if it holds no value.
+    fn said_alone(&self, key: &str) -> Option<String> {
+        let message = self.bundle.get_message(key)?;
+        let mut lacking = Vec::new();
+        let text = self
+            .bundle
+            .format_pattern(message.value()?, None, &mut lacking);
+        lacking.is_empty().then(|| self.finished(text))
     }
 
     /// The locale spoken.
@@ -173,7 +198,10 @@ impl Translator {
 
     /// The sentence of `key`.
     pub fn say(&self, key: &str) -> String {
-        self.say_with(key, [])
+        match self.fixed.get(key) {
+            Some(text) => text.clone(),
+            None => self.say_with(key, []),
+        }
     }
 
     /// The sentence of `key` with one value filled in: what templates use.
@@ -206,6 +234,10 @@ impl Translator {
         if !errors.is_empty() {
             tracing::error!(key, ?errors, "a sentence lacks a value");
         }
+        self.finished(text)
+    }
+
+    fn finished(&self, text: Cow<'_, str>) -> String {
         match self.locale {
             Locale::Pseudo => pseudo::bracketed(&text),
             Locale::English => text.into_owned(),

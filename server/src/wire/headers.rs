@@ -1,26 +1,45 @@
 //! Security headers on every response; a handler that set one itself keeps its own.
 
 use crate::config::Config;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Nothing runs, loads or frames but what is named: no inline scripts, no inline styles.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; \
     style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
     manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-const HEADERS: &[(&str, &str)] = &[
-    ("content-security-policy", CONTENT_SECURITY_POLICY),
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-    ("cross-origin-embedder-policy", "require-corp"),
+static HEADERS: [(HeaderName, HeaderValue); 8] = [
     (
-        "permissions-policy",
-        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(CONTENT_SECURITY_POLICY),
+    ),
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    ),
+    same_origin("cross-origin-opener-policy"),
+    same_origin("cross-origin-resource-policy"),
+    (
+        HeaderName::from_static("cross-origin-embedder-policy"),
+        HeaderValue::from_static("require-corp"),
+    ),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
     ),
 ];
+
+const fn same_origin(name: &'static str) -> (HeaderName, HeaderValue) {
+    (
+        HeaderName::from_static(name),
+        HeaderValue::from_static("same-origin"),
+    )
+}
 
 /// Adds what is missing.
 pub fn secure(config: &Config, headers: &mut HeaderMap) {
@@ -28,13 +47,11 @@ pub fn secure(config: &Config, headers: &mut HeaderMap) {
     let framed = headers
         .get(header::CONTENT_SECURITY_POLICY)
         .is_some_and(|own| !own.as_bytes().ends_with(b"frame-ancestors 'none'"));
-    for (name, value) in HEADERS {
-        if framed && *name == "x-frame-options" {
+    for (name, value) in &HEADERS {
+        if framed && *name == header::X_FRAME_OPTIONS {
             continue;
         }
-        headers
-            .entry(*name)
-            .or_insert_with(|| HeaderValue::from_static(value));
+        headers.entry(name).or_insert_with(|| value.clone());
     }
     if config.server.is_https() {
         headers

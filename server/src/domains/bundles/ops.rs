@@ -19,7 +19,7 @@ const MAX_BUNDLES: i64 = 100;
 /// Most bundles of one page.
 const MAX_PAGE: i64 = 100;
 /// Most bundles that a product's page names.
-const MAX_NAMED: i64 = 3;
+const MAX_NAMED: usize = 3;
 /// Most minor units that a bundle may cost.
 const MAX_MINOR: i64 = 1_000_000_000_000;
 /// Later than every id.

@@ -56,7 +56,7 @@ SELECT b.bundle_id, b.seller_id, b.slug, b.name, b.summary, b.withdrawn_at, b.up
 FROM bundle b
 JOIN bundle_item i ON i.tenant_id = b.tenant_id AND i.bundle_id = b.bundle_id
 WHERE b.tenant_id = :tenant AND i.product_id = :product AND b.withdrawn_at IS NULL
-ORDER BY b.bundle_id DESC LIMIT :limit";
+ORDER BY b.bundle_id DESC";
 
 const FOR_SALE: &str = "\
 SELECT bundle_id, seller_id, slug, name, summary, withdrawn_at, updated_at FROM bundle
@@ -234,18 +234,21 @@ pub(super) fn of_seller(
     many(tx, tenant, (OF_SELLER, &params))
 }
 
+/// The newest that hold a product. A seller has few, so that all are found: with a LIMIT SQLite would
+/// make itself a table to sort them in, even where there are none.
 pub(super) fn of_product(
     tx: &mut dyn Tx,
     tenant: TenantId,
     product: ProductId,
-    limit: i64,
+    most: usize,
 ) -> Result<Vec<Bundle>, StoreError> {
     let params = [
         ("tenant", tenant.as_bytes().into()),
         ("product", product.as_bytes().into()),
-        ("limit", limit.into()),
     ];
-    many(tx, tenant, (OF_PRODUCT, &params))
+    let rows = tx.query(OF_PRODUCT, &params)?;
+    let newest = rows.iter().take(most);
+    newest.map(|row| bundle(tx, tenant, row)).collect()
 }
 
 pub(super) fn for_sale(

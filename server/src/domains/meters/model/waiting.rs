@@ -5,7 +5,7 @@ use super::cell::Cell;
 use super::code::{Broken, Reader, Writer};
 use super::meter::Aggregation;
 use mintreu::id::MeterId;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// A group's key: a hash of its subject and dimensions.
 pub type GroupKey = [u8; 16];
@@ -13,8 +13,9 @@ pub type GroupKey = [u8; 16];
 /// Which minute: of which meter, of whom, and its first instant in milliseconds.
 pub type Minute = (MeterId, GroupKey, i64);
 
-/// As stored. Each meter and group is written once, each minute by its distance from the last.
-pub fn write(minutes: &BTreeMap<Minute, Cell>) -> Vec<u8> {
+/// As stored; given in the order of their keys. Each meter and group is written once, each minute by
+/// its distance from the last.
+pub fn write(minutes: &[(Minute, Cell)]) -> Vec<u8> {
     let mut out = Writer::default();
     let mut of: Option<(MeterId, GroupKey)> = None;
     let mut last = 0;
@@ -67,8 +68,8 @@ mod tests {
     use super::super::decimal::Decimal;
     use super::*;
 
-    fn minutes() -> BTreeMap<Minute, Cell> {
-        let mut minutes = BTreeMap::new();
+    fn minutes() -> Vec<(Minute, Cell)> {
+        let mut minutes = Vec::new();
         for (meter, group, at) in [(1, 1, -60_000), (1, 1, 0), (1, 2, 120_000), (2, 2, 60_000)] {
             let mut cell = Cell::empty(Aggregation::Sum);
             let reading = Reading {
@@ -79,28 +80,28 @@ mod tests {
             };
             cell.add(&reading, at).expect("fits");
             let meter = MeterId::from_bytes([meter as u8; 16]);
-            minutes.insert((meter, [group; 16], at), cell);
+            minutes.push(((meter, [group; 16], at), cell));
         }
         minutes
     }
 
-    fn read_all(bytes: &[u8], meters: &[u8]) -> Result<BTreeMap<Minute, Cell>, Broken> {
+    fn read_all(bytes: &[u8], meters: &[u8]) -> Result<Vec<(Minute, Cell)>, Broken> {
         let ids = meters.iter().map(|id| MeterId::from_bytes([*id; 16]));
         let how = ids.map(|id| (id, Aggregation::Sum)).collect();
-        Ok(read(bytes, &how)?.into_iter().collect())
+        read(bytes, &how)
     }
 
     #[test]
     fn minutes_read_back() {
         let bytes = write(&minutes());
         assert_eq!(read_all(&bytes, &[1, 2]), Ok(minutes()));
-        assert_eq!(read_all(&[], &[1, 2]), Ok(BTreeMap::new()));
+        assert_eq!(read_all(&[], &[1, 2]), Ok(Vec::new()));
     }
 
     #[test]
     fn a_deleted_meter_is_passed_over() {
         let mut of_one = minutes();
-        of_one.retain(|(meter, _, _), _| *meter == MeterId::from_bytes([2; 16]));
+        of_one.retain(|((meter, _, _), _)| *meter == MeterId::from_bytes([2; 16]));
         assert_eq!(read_all(&write(&minutes()), &[2]), Ok(of_one));
     }
 

@@ -4,12 +4,12 @@ use super::super::model::MeterError;
 use super::super::model::cell::{Cell, Figure};
 use super::super::model::decimal::Decimal;
 use super::super::model::meter::{Aggregation, Meter};
-use super::super::model::waiting::GroupKey;
+use super::super::model::waiting::{GroupKey, Minute};
 use super::super::model::window::{self, MINUTE_MS, Span, Step, Stretch, cover, push};
 use super::super::sql::{self, CellRow, EventRow, Filter, Group};
 use super::ingest::broken;
 use super::meters::{ByMeter, found};
-use super::rollup::{self, Cells};
+use super::rollup;
 use crate::app::ReadCx;
 use jiff::tz::TimeZone;
 use mintreu::id::AccountId;
@@ -117,7 +117,7 @@ pub fn usage(cx: &mut ReadCx<'_>, query: &UsageQuery) -> Result<Answer, MeterErr
 fn asked_span(
     cx: &mut ReadCx<'_>,
     meter: &Meter,
-    (query, waiting): (&UsageQuery, &Cells),
+    (query, waiting): (&UsageQuery, &[(Minute, Cell)]),
 ) -> Result<Option<Span>, MeterError> {
     let floor = |at: i64| at - at.rem_euclid(MINUTE_MS);
     let given = query.from.map(floor).zip(query.until.map(floor));
@@ -126,7 +126,7 @@ fn asked_span(
         None => {
             let ends = |(first, last): (i64, i64)| [first, last];
             let stored = sql::extent(cx.tx, meter.id)?.into_iter().flat_map(ends);
-            let minutes = waiting.keys().map(|(_, _, at)| *at).chain(stored);
+            let minutes = waiting.iter().map(|((_, _, at), _)| *at).chain(stored);
             let (first, last) = minutes.fold((i64::MAX, i64::MIN), |(first, last), at| {
                 (first.min(at), last.max(at))
             });
@@ -186,7 +186,7 @@ struct Reading<'a, 'b> {
     cx: &'a mut ReadCx<'b>,
     meter: &'a Meter,
     groups: &'a HashMap<GroupKey, OutGroup>,
-    waiting: &'a Cells,
+    waiting: &'a [(Minute, Cell)],
     query: &'a UsageQuery,
     left: i64,
 }

@@ -138,5 +138,6 @@ fn store(cx: &mut Cx<'_>, bucket: &Bucket, cell: &Cell) -> Result<(), MeterError
     if cell.is_empty() {
         return Ok(sql::delete_cell(cx.tx, bucket)?);
     }
-    Ok(sql::put_cells(cx.tx, &[(*bucket, cell.to_bytes())])?)
+    let row = (*bucket, cell.to_bytes());
+    Ok(sql::put_cells(cx.tx, std::iter::once(row))?)
 }

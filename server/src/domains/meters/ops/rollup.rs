@@ -12,18 +12,18 @@ use super::ingest::broken;
 use crate::app::Cx;
 use crate::store::Tx;
 use mintreu::id::{AccountId, MeterId};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// Requests that may wait: a question reads them all.
 const MAX_BATCHES: i64 = 64;
-/// Bytes of their minutes: some twenty thousand.
-const MAX_BYTES: i64 = 1 << 20;
+/// Bytes of their minutes: some eighty thousand.
+const MAX_BYTES: i64 = 4 << 20;
 
 /// How each meter adds up.
 type How = HashMap<MeterId, Aggregation>;
 
-/// Roll-ups of one width.
-pub(super) type Cells = BTreeMap<Minute, Cell>;
+/// Roll-ups of one width, each once, in the order of their keys.
+pub(super) type Cells = Vec<(Minute, Cell)>;
 
 fn aggregations(meters: &[Meter]) -> How {
     let meters = meters.iter();
@@ -37,7 +37,7 @@ pub(super) fn append(
     cx: &mut Cx<'_>,
     seller: AccountId,
     meters: &[Meter],
-    minutes: &Cells,
+    minutes: &[(Minute, Cell)],
 ) -> Result<(), MeterError> {
     if minutes.is_empty() {
         return Ok(());
@@ -61,20 +61,11 @@ pub(super) fn roll_up(
     let how = aggregations(meters);
     let states = sql::take_waiting(cx.tx, seller)?;
     let minutes = merged(&states, &how)?;
-    for grain in Grain::ALL {
-        let mut cells = Cells::new();
-        for ((meter, group, at), cell) in &minutes {
-            let start = grain.start(*at);
-            add(
-                &mut cells,
-                &how,
-                ((*meter, *group, start), cell),
-                at - start,
-            )?;
-        }
-        add_to_stored(cx.tx, grain, cells, &how)?;
-    }
-    Ok(())
+    let hours = widened(&minutes, Grain::Hour, &how)?;
+    let days = widened(&hours, Grain::Day, &how)?;
+    add_to_stored(cx.tx, (Grain::Minute, minutes), &how)?;
+    add_to_stored(cx.tx, (Grain::Hour, hours), &how)?;
+    add_to_stored(cx.tx, (Grain::Day, days), &how)
 }
 
 /// What waits of one meter.
@@ -90,51 +81,50 @@ pub(super) fn waiting_of(
 fn merged(states: &[Vec<u8>], how: &How) -> Result<Cells, MeterError> {
     let mut minutes = Cells::new();
     for state in states {
-        for (minute, cell) in waiting::read(state, how).map_err(|_| broken())? {
-            add(&mut minutes, how, (minute, &cell), 0)?;
-        }
+        minutes.extend(waiting::read(state, how).map_err(|_| broken())?);
     }
-    Ok(minutes)
+    minutes.sort_by_key(|(minute, _)| *minute);
+    widened(&minutes, Grain::Minute, how)
 }
 
-/// Adds a roll-up that begins `later` milliseconds after the one it goes to.
-fn add(
-    cells: &mut Cells,
-    how: &How,
-    (key, part): (Minute, &Cell),
-    later: i64,
-) -> Result<(), MeterError> {
-    let Some(aggregation) = how.get(&key.0) else {
-        return Ok(());
-    };
-    let empty = || Cell::empty(*aggregation);
-    Ok(cells.entry(key).or_insert_with(empty).merge(part, later)?)
+/// Adds neighbours in time up to roll-ups of a grain. They are in the order of their keys, and so are
+/// those they come to.
+fn widened(fine: &[(Minute, Cell)], grain: Grain, how: &How) -> Result<Cells, MeterError> {
+    let mut wide = Cells::new();
+    for ((meter, group, at), cell) in fine {
+        let Some(aggregation) = how.get(meter) else {
+            continue;
+        };
+        let key = (*meter, *group, grain.start(*at));
+        if wide.last().is_none_or(|(last, _)| *last != key) {
+            wide.push((key, Cell::empty(*aggregation)));
+        }
+        if let Some((_, whole)) = wide.last_mut() {
+            whole.merge(cell, at - key.2)?;
+        }
+    }
+    Ok(wide)
 }
 
 /// Adds roll-ups of one width to the stored ones, in the order of the key: neighbours are read and
 /// written together.
 fn add_to_stored(
     tx: &mut dyn Tx,
-    grain: Grain,
-    mut cells: Cells,
+    (grain, mut cells): (Grain, Cells),
     how: &How,
 ) -> Result<(), MeterError> {
-    let wanted: Vec<Minute> = cells.keys().copied().collect();
-    for run in wanted.chunk_by(|one, next| (one.0, one.1) == (next.0, next.1)) {
-        let Some((meter, group, _)) = run.first() else {
+    for run in cells.chunk_by_mut(|(one, _), (next, _)| (one.0, one.1) == (next.0, next.1)) {
+        let Some(((meter, group, _), _)) = run.first() else {
             continue;
         };
-        let times: Vec<i64> = run.iter().map(|(_, _, at)| *at).collect();
-        for (at, state) in sql::cells_at(tx, (*meter, grain, *group), &times)? {
-            let (Some(cell), Some(aggregation)) =
-                (cells.get_mut(&(*meter, *group, at)), how.get(meter))
-            else {
+        let (of, aggregation) = ((*meter, grain, *group), how.get(meter));
+        let times: Vec<i64> = run.iter().map(|((_, _, at), _)| *at).collect();
+        for (at, state) in sql::cells_at(tx, of, &times)? {
+            let (Ok(place), Some(aggregation)) = (times.binary_search(&at), aggregation) else {
                 continue;
             };
-            cell.merge(
-                &Cell::from_bytes(*aggregation, &state).map_err(|_| broken())?,
-                0,
-            )?;
+            let stored = Cell::from_bytes(*aggregation, &state).map_err(|_| broken())?;
+            run[place].1.merge(&stored, 0)?;
         }
     }
     let rows = cells.into_iter().map(|((meter, group, at), cell)| {
@@ -146,5 +136,5 @@ fn add_to_stored(
         };
         (bucket, cell.to_bytes())
     });
-    Ok(sql::put_cells(tx, &rows.collect::<Vec<_>>())?)
+    Ok(sql::put_cells(tx, rows)?)
 }

@@ -243,7 +243,9 @@ impl<'m> Tally<'m> {
             let (meter, group) = &self.groups.known[group];
             ((self.meters[*meter].id, group.key, at), cell)
         });
-        rollup::append(cx, self.seller, self.meters, &minutes.collect::<Cells>())?;
+        let mut minutes: Cells = minutes.collect();
+        minutes.sort_unstable_by_key(|(minute, _)| *minute);
+        rollup::append(cx, self.seller, self.meters, &minutes)?;
         for ((meter, subject), by_time) in self.licenses {
             bill(cx, &self.meters[meter], &subject, &by_time)?;
         }

@@ -105,15 +105,15 @@ impl Bucket {
 }
 
 /// Stores roll-ups, each in the place of what was there.
-pub fn put_cells(tx: &mut dyn Tx, cells: &[(Bucket, Vec<u8>)]) -> Result<(), StoreError> {
-    for chunk in cells.chunks(CHUNK) {
-        let rows = chunk.iter().map(|(bucket, state)| {
-            let [meter, grain, group, at] = bucket.params().map(|(_, value)| value);
-            [meter, grain, group, at, state.as_slice().into()]
-        });
-        rows::insert(tx, PUT_CELL, &[], rows)?;
-    }
-    Ok(())
+pub fn put_cells(
+    tx: &mut dyn Tx,
+    cells: impl Iterator<Item = (Bucket, Vec<u8>)>,
+) -> Result<(), StoreError> {
+    let rows = cells.map(|(bucket, state)| {
+        let [meter, grain, group, at] = bucket.params().map(|(_, value)| value);
+        [meter, grain, group, at, state.into()]
+    });
+    rows::insert(tx, PUT_CELL, &[], rows).map(drop)
 }
 
 /// Removes a roll-up that no event is left of.
