@@ -269,12 +269,7 @@ fn sell_one(cx: &mut Cx<'_>, Sell(grant): &Sell) -> Result<LicenseId, LicensingE
 }
 
 fn grant(number: usize, product: ProductId) -> Grant {
-    let quota = model::Quota {
-        meter: "calls".to_owned(),
-        limit: 1_000_000_000,
-        window: model::Window::Month,
-        shared: false,
-    };
+    let quota = model::Quota::new("calls", 1_000_000_000, model::Window::Month);
     Grant {
         source: format!("orl_{number}"),
         product,

@@ -152,7 +152,7 @@ pub fn on_fact(cx: &mut Cx<'_>, event: &Event) -> Result<(), JobError> {
         return Ok(());
     }
     let product = ProductId::parse(&event.subject).map_err(JobError::fail)?;
-    for bundle in sql::of_product(cx.tx, cx.caller.tenant, product, BATCH)? {
+    for bundle in sql::of_product(cx.tx, cx.caller.tenant, product, usize::MAX)? {
         shelve(cx, &bundle)?;
     }
     Ok(())
