@@ -20,6 +20,7 @@ const PAGES = {
     '/c/developer',
     '/search?q=time',
     '/search?q=nothingofthekind',
+    '/search?kind=bundle',
     '/p/chronon',
     '/p/northbeam-speech',
     '/checkout/chronon',

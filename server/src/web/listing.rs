@@ -359,7 +359,10 @@ impl ListPage {
         let (tiles, next) = contents(&page, items, (narrow, base));
         Self {
             crumbs: None,
-            heading: page.say("search-everything"),
+            heading: page.say(match narrow.is_of_bundles() {
+                true => "bundles-title",
+                false => "search-everything",
+            }),
             count: count(&page, narrow, found.total),
             sorts: sorts(&page, narrow, base),
             facets,
@@ -373,7 +376,7 @@ impl ListPage {
 /// How many products there are; bundles aren't counted.
 fn count(page: &Page, narrow: &Narrow, total: u64) -> String {
     match narrow.is_of_bundles() {
-        true => page.say("bundles-title"),
+        true => page.say("bundles-lead"),
         false => page.say_one("count-results", "count", number(total)),
     }
 }
@@ -442,10 +445,7 @@ fn kinds_and_bands(
         let value = (!chosen).then(|| entry.band.name().to_owned());
         Choice {
             name: page.say(band_key(entry.band)),
-            count: match own {
-                true => String::new(),
-                false => page.format.number(entry.count),
-            },
+            count: counted(page, narrow, entry.count),
             address: narrow.but(|narrow| narrow.price = value).address(base),
             chosen,
         }
@@ -463,6 +463,14 @@ fn kinds_and_bands(
         .filter(|(_, options)| !options.is_empty())
         .map(facet)
         .collect()
+}
+
+/// How many products a choice leaves; nothing where bundles are looked at.
+fn counted(page: &Page, narrow: &Narrow, count: u64) -> String {
+    match narrow.is_of_bundles() {
+        true => String::new(),
+        false => page.format.number(count),
+    }
 }
 
 fn band_key(band: PriceBand) -> &'static str {
@@ -484,7 +492,7 @@ fn categories_below(page: &Page, below: &[CategoryCount], narrow: &Narrow) -> Op
     });
     let choice = |entry: &CategoryCount| Choice {
         name: entry.category.name.clone(),
-        count: page.format.number(entry.count),
+        count: counted(page, narrow, entry.count),
         address: kept.address(&category_address(&entry.category.path)),
         chosen: false,
     };
@@ -503,7 +511,7 @@ fn categories_found(page: &Page, found: &[CategoryCount], narrow: &Narrow) -> Op
         let value = (!chosen).then(|| path.clone());
         Choice {
             name: entry.category.name.clone(),
-            count: page.format.number(entry.count),
+            count: counted(page, narrow, entry.count),
             address: narrow
                 .but(|narrow| narrow.category = value)
                 .address("/search"),

@@ -34,6 +34,8 @@ struct WishesPage {
     filters: Vec<Tab>,
     notice: Option<Notice>,
     rows: Vec<Row>,
+    /// What is said when there is none.
+    none: &'static str,
     /// The form of a new wish; none where there is none.
     fields: Vec<Field>,
     currency: String,
@@ -353,6 +355,7 @@ async fn own_page(
         filters: Vec::new(),
         notice: None,
         rows,
+        none: "wish-none",
         fields,
         currency,
         action: format!("/orders/{order}/wishes{}", token.suffix()),
@@ -505,6 +508,11 @@ fn answers_page(
         filters: desk.filters(&page, state),
         notice: None,
         rows: found.iter().map(|wish| desk.row(&page, wish)).collect(),
+        none: match (desk.who, state) {
+            (Answerer::Platform, None) => "wish-none-waits",
+            (_, Some(_)) => "wish-none-here",
+            (_, None) => "wish-none",
+        },
         fields: Vec::new(),
         currency: String::new(),
         action: desk.address.to_owned(),
