@@ -1,16 +1,14 @@
 //! From what was used to lines and a total.
 
-use super::line::{Limited, Line, LineKind};
+use super::line::{Line, LineKind};
+use super::split::{Split, split};
 use super::unit::NANOS;
-use super::usage::sum;
-use super::{
-    Amounts, PercentTier, Percentage, Quantity, Row, Scheme, Tariff, Tier, UnitPrice, Usage,
-};
+use super::{Quantity, Row, Scheme, Tariff, Tier, UnitPrice, Usage};
 use crate::error::{Error, Result};
 use crate::money::Money;
 
 /// Exact amounts are worked out in so many parts of a minor unit.
-const PARTS: i128 = NANOS * NANOS;
+pub(super) const PARTS: i128 = NANOS * NANOS;
 
 /// A quantity, priced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,73 +49,12 @@ pub fn rate_usage(tariff: &Tariff, usage: &Usage, prepaid: Quantity) -> Result<R
     Ok(Rated { lines, total })
 }
 
-impl Tariff {
-    /// The units of `usage` that a prepaid credit could cover: what is left after the free ones.
-    /// None of a flat tariff, which doesn't charge by units.
-    pub fn prepayable(&self, usage: &Usage) -> Result<Quantity> {
-        match self.scheme {
-            Scheme::Flat { .. } => Ok(Quantity::ZERO),
-            _ => Ok(split(self, usage, Quantity::ZERO)?.billable),
-        }
-    }
-}
-
-/// A quantity by what it costs.
-struct Split {
-    /// Of whole transactions that cost nothing, and of free units.
-    free: Quantity,
-    /// Covered by credits.
-    prepaid: Quantity,
-    /// What is left.
-    billable: Quantity,
-    /// Free and prepaid units that the charged transactions or rows are reduced by.
-    covered: Quantity,
-}
-
-fn split(tariff: &Tariff, usage: &Usage, prepaid: Quantity) -> Result<Split> {
-    let quantity = usage.quantity()?;
-    let of_free_transactions = match &tariff.scheme {
-        Scheme::Percentage(scheme) => free_transactions(scheme, usage, quantity)?,
-        _ => Quantity::ZERO,
-    };
-    let charged = quantity.less(of_free_transactions);
-    let free = charged.min(Quantity::units(tariff.free_units));
-    let prepaid = charged.less(free).min(prepaid);
-    let covered = free.checked_add(prepaid)?;
-    Ok(Split {
-        free: free.checked_add(of_free_transactions)?,
-        prepaid,
-        billable: charged.less(covered),
-        covered,
-    })
-}
-
-/// What the transactions that cost nothing amount to.
-fn free_transactions(scheme: &Percentage, usage: &Usage, quantity: Quantity) -> Result<Quantity> {
-    let free = scheme.free_transactions;
-    match (usage, usage.transactions()) {
-        _ if free == 0 => Ok(Quantity::ZERO),
-        (_, Some(count)) if count <= free => Ok(quantity),
-        (Usage::Each(amounts), _) => sum(amounts
-            .iter()
-            .take(usize::try_from(free).unwrap_or(usize::MAX))),
-        _ => Err(incomplete()),
-    }
-}
-
-fn incomplete() -> Error {
-    Error::new(
-        "usage_incomplete",
-        "the tariff charges by transaction: say what the transactions were",
-    )
-}
-
-fn overflow() -> Error {
+pub(super) fn overflow() -> Error {
     Error::new("money_overflow", "the amount is too large to hold exactly")
 }
 
 /// The exact price of a quantity and of fees, in [`PARTS`].
-fn exact(quantity: Quantity, unit: UnitPrice, fees: i128) -> Result<i128> {
+pub(super) fn exact(quantity: Quantity, unit: UnitPrice, fees: i128) -> Result<i128> {
     let units = quantity.factor().checked_mul(i128::from(unit.nanos()));
     let fees = fees.checked_mul(PARTS);
     let sum = units
@@ -126,8 +63,8 @@ fn exact(quantity: Quantity, unit: UnitPrice, fees: i128) -> Result<i128> {
     sum.ok_or_else(overflow)
 }
 
-struct Bill<'a> {
-    tariff: &'a Tariff,
+pub(super) struct Bill<'a> {
+    pub(super) tariff: &'a Tariff,
     lines: Vec<Line>,
     total: Money,
 }
@@ -144,21 +81,21 @@ impl Bill<'_> {
         })
     }
 
-    fn add(&mut self, line: Line) -> Result<()> {
+    pub(super) fn add(&mut self, line: Line) -> Result<()> {
         self.total = self.total.checked_add(line.amount)?;
         self.lines.push(line);
         Ok(())
     }
 
     /// The one place that rounds.
-    fn round(&self, exact: i128) -> Result<Money> {
+    pub(super) fn round(&self, exact: i128) -> Result<Money> {
         let minor = i64::try_from(self.tariff.rounding.divide(exact, PARTS));
         let minor = minor.map_err(|_| overflow())?;
         Ok(Money::new(minor, self.tariff.currency))
     }
 
     /// Units at a price, and a fee.
-    fn push_units(
+    pub(super) fn push_units(
         &mut self,
         kind: LineKind,
         quantity: Quantity,
@@ -211,30 +148,6 @@ impl Bill<'_> {
         Ok(())
     }
 
-    fn graduated_percentage(
-        &mut self,
-        of: Amounts,
-        tiers: &[PercentTier],
-        billable: Quantity,
-    ) -> Result<()> {
-        let ends = tiers.iter().map(|tier| tier.up_to);
-        for (tier, (after, to)) in tiers.iter().zip(steps(ends, billable)) {
-            if to > after {
-                let kind = LineKind::Percentage {
-                    rate: tier.rate,
-                    of,
-                    after: Some(after),
-                    transactions: 0,
-                    raised: None,
-                    cut: None,
-                };
-                let unit = of.price(tier.rate, self.tariff.currency)?;
-                self.push_units(kind, to.less(after), (unit, tier.fee))?;
-            }
-        }
-        Ok(())
-    }
-
     fn packages(&mut self, size: u64, amount: i64, billable: Quantity) -> Result<()> {
         let count = billable.ceil().div_ceil(size);
         let minor = i128::from(count) * i128::from(amount);
@@ -268,52 +181,6 @@ impl Bill<'_> {
         Ok(())
     }
 
-    /// One line over all charged transactions: each is priced exactly, held to its bounds, and the
-    /// sum is rounded once.
-    fn percentage(&mut self, scheme: &Percentage, usage: &Usage, split: &Split) -> Result<()> {
-        let unit = scheme.of.price(scheme.rate, self.tariff.currency)?;
-        let known = usage.transactions();
-        let charged = known.map(|count| count.saturating_sub(scheme.free_transactions));
-        if split.billable == Quantity::ZERO && charged.unwrap_or(0) == 0 {
-            return Ok(());
-        }
-        let bounded = scheme.each_min.is_some() || scheme.each_max.is_some();
-        let mut limits = (None, None);
-        let (transactions, exact) = match (usage, charged) {
-            (Usage::Each(amounts), Some(charged)) if bounded => {
-                let skip = amounts
-                    .len()
-                    .saturating_sub(usize::try_from(charged).unwrap_or(0));
-                let each = Each { scheme, unit };
-                let (sum, found) = each.sum(&amounts[skip..], split.covered)?;
-                limits = found;
-                (charged, sum)
-            }
-            (_, Some(charged)) if !bounded => {
-                let fees = i128::from(charged) * i128::from(scheme.fee);
-                (charged, exact(split.billable, unit, fees)?)
-            }
-            (_, None) if !bounded && scheme.fee == 0 => (0, exact(split.billable, unit, 0)?),
-            _ => return Err(incomplete()),
-        };
-        let kind = LineKind::Percentage {
-            rate: scheme.rate,
-            of: scheme.of,
-            after: None,
-            transactions,
-            raised: limits.0,
-            cut: limits.1,
-        };
-        let amount = self.round(exact)?;
-        self.add(Line {
-            kind,
-            quantity: split.billable,
-            unit: Some(unit),
-            fee: scheme.fee,
-            amount,
-        })
-    }
-
     fn bound(&mut self) -> Result<()> {
         let total = self.total.minor();
         if let Some(missing) = self.tariff.minimum.map(|minimum| minimum - total)
@@ -335,7 +202,7 @@ fn reaches(up_to: Option<u64>, quantity: Quantity) -> bool {
 }
 
 /// Where each tier begins and ends for `billable` units; equal where it isn't reached.
-fn steps(
+pub(super) fn steps(
     ends: impl Iterator<Item = Option<u64>>,
     billable: Quantity,
 ) -> impl Iterator<Item = (Quantity, Quantity)> {
@@ -348,50 +215,12 @@ fn steps(
     })
 }
 
-/// Those raised and those cut.
-type Limits = (Option<Limited>, Option<Limited>);
-
-/// The bounds of single transactions.
-struct Each<'a> {
-    scheme: &'a Percentage,
-    unit: UnitPrice,
-}
-
-impl Each<'_> {
-    /// The exact sum of all, and which bounds changed how many.
-    fn sum(&self, amounts: &[Quantity], mut covered: Quantity) -> Result<(i128, Limits)> {
-        let (mut sum, mut raised, mut cut) = (0_i128, 0, 0);
-        for amount in amounts {
-            let billable = amount.less(covered);
-            covered = covered.less(*amount);
-            let one = exact(billable, self.unit, i128::from(self.scheme.fee))?;
-            let least = self
-                .scheme
-                .each_min
-                .map_or(one, |least| i128::from(least) * PARTS);
-            let most = self
-                .scheme
-                .each_max
-                .map_or(i128::MAX, |most| i128::from(most) * PARTS);
-            raised += u64::from(one < least);
-            cut += u64::from(one > most);
-            let bounded = one.max(least).min(most);
-            sum = sum.checked_add(bounded).ok_or_else(overflow)?;
-        }
-        let limited = |count: u64, to: Option<i64>| {
-            let to = to.filter(|_| count > 0)?;
-            Some(Limited { count, to })
-        };
-        let raised = limited(raised, self.scheme.each_min);
-        Ok((sum, (raised, limited(cut, self.scheme.each_max))))
-    }
-}
-
 #[cfg(test)]
 pub(in crate::price) mod tests {
     use super::*;
     use crate::money::Currency;
-    use crate::price::{Percent, Rounding};
+    use crate::price::usage::sum;
+    use crate::price::{Amounts, Percent, PercentTier, Percentage, Rounding};
     use proptest::prelude::*;
 
     fn total(tariff: &str, quantity: u64) -> i64 {
@@ -477,56 +306,17 @@ pub(in crate::price) mod tests {
         );
     }
 
-    fn quantities(texts: &[&str]) -> Vec<Quantity> {
-        texts
-            .iter()
-            .map(|text| text.parse().expect("a quantity"))
-            .collect()
-    }
-
-    fn explained(tariff: &str, usage: &Usage, prepaid: u64) -> (Vec<String>, i64) {
+    pub(in crate::price) fn explained(
+        tariff: &str,
+        usage: &Usage,
+        prepaid: u64,
+    ) -> (Vec<String>, i64) {
         let tariff: Tariff = tariff.parse().expect("a tariff");
         let rated = rate_usage(&tariff, usage, Quantity::units(prepaid)).expect("rated");
         (
             rated.lines.iter().map(Line::explain).collect(),
             rated.total.minor(),
         )
-    }
-
-    #[test]
-    fn transactions_are_held_to_their_bounds_one_by_one() {
-        let payments = Usage::Each(quantities(&["4.00", "1.00", "100.00", "900.00", "0"]));
-        let tariff = "USD percentage 2.9%+0.30; free_transactions 1; each_min 0.35; each_max 5.00";
-        let (lines, total) = explained(tariff, &payments, 0);
-        let line = "1001 × 2.9% + 4 × 0.30, 2 raised to 0.35, 1 cut to 5.00 = 8.90 USD";
-        assert_eq!((lines, total), (vec!["4 free".into(), line.into()], 890));
-        let counted = Usage::Counted {
-            quantity: Quantity::units(1005),
-            transactions: 5,
-        };
-        let (lines, total) = explained("USD percentage 2.9%+0.30; free 5", &counted, 0);
-        let line = "1000 × 2.9% + 5 × 0.30 = 30.50 USD";
-        assert_eq!((lines, total), (vec!["5 free".into(), line.into()], 3050));
-    }
-
-    #[test]
-    fn usage_that_says_too_little_is_refused() {
-        let counted = Usage::Counted {
-            quantity: Quantity::units(10),
-            transactions: 5,
-        };
-        for (tariff, usage) in [
-            ("USD percentage 2.9%+0.30", Usage::units(10)),
-            ("USD percentage 2.9%; each_max 1.00", counted.clone()),
-            ("USD percentage 2.9%; free_transactions 2", counted.clone()),
-        ] {
-            let tariff: Tariff = tariff.parse().expect("a tariff");
-            assert!(tariff.by_transaction());
-            let refused = rate_usage(&tariff, &usage, Quantity::ZERO).map_err(|e| e.code());
-            assert_eq!(refused, Err("usage_incomplete"), "{tariff}");
-        }
-        let all_free = explained("USD percentage 2.9%; free_transactions 5", &counted, 0);
-        assert_eq!(all_free, (vec!["10 free".into()], 0));
     }
 
     #[test]
@@ -582,7 +372,7 @@ pub(in crate::price) mod tests {
         })
     }
 
-    fn percents() -> impl Strategy<Value = Percent> {
+    pub(in crate::price) fn percents() -> impl Strategy<Value = Percent> {
         (0_i64..200_000_000).prop_map(|nanos| Percent::from_nanos(nanos).expect("a percentage"))
     }
 
@@ -674,25 +464,6 @@ pub(in crate::price) mod tests {
                 let whole = rate_usage(&tariff, &usage, Quantity::ZERO).expect("rated");
                 prop_assert!(covered.total.minor() <= whole.total.minor() + 1);
             }
-        }
-
-        #[test]
-        fn transactions_told_one_by_one_cost_what_their_sum_costs(
-            nanos in proptest::collection::vec(0_u128..1_000_000_000_000, 1..20),
-            fee in 0_i64..100, rate in percents(),
-        ) {
-            let scheme = Percentage { fee, ..Percentage::new(rate) };
-            let tariff = Tariff::new(Currency::USD, Scheme::Percentage(scheme.clone())).expect("sound");
-            let wide = Percentage { each_min: Some(0), each_max: Some(i64::MAX), ..scheme };
-            let bounded = Tariff::new(Currency::USD, Scheme::Percentage(wide)).expect("sound");
-            let each: Vec<_> = nanos.iter().map(|n| Quantity::from_nanos(*n).expect("fits")).collect();
-            let counted = Usage::Counted {
-                quantity: sum(each.iter()).expect("fits"), transactions: each.len() as u64,
-            };
-            let each = Usage::Each(each);
-            let total = |tariff, usage| rate_usage(tariff, usage, Quantity::ZERO).map(|r| r.total);
-            prop_assert_eq!(total(&tariff, &each), total(&tariff, &counted));
-            prop_assert_eq!(total(&bounded, &each), total(&tariff, &counted));
         }
 
         #[test]
