@@ -8,6 +8,7 @@ mod accounts;
 mod affiliate_mails;
 mod affiliates;
 mod answers;
+mod automatic_payments;
 mod batch_seller;
 mod billing_late;
 mod billing_periods;

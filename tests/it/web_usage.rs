@@ -27,7 +27,7 @@ pub async fn signed_in(server: &TestServer, email: &str) -> (Browser, String) {
     (browser, id)
 }
 
-async fn sign_in(browser: &Browser, email: &str) {
+pub async fn sign_in(browser: &Browser, email: &str) {
     let body = json!({"email": email, "password": PASSWORD});
     let (status, _) = browser.post_json("/v1/sessions", &body).await;
     assert!(status.is_success(), "{status}");

@@ -44,6 +44,11 @@ fact-invoice = Invoice
 fact-due = Due since (UTC)
 fact-open-invoice = Open the invoice
 fact-pay-invoice = Pay the invoice
+fact-charge-subject = Invoice { $number } could not be charged
+fact-charge-again = The payment that you agreed to was declined, and nothing was taken. It is tried again on the day below; you can also pay the invoice on its page.
+fact-charge-last = The payment that you agreed to was declined again, and it isn’t tried any more. Please pay the invoice on its page.
+fact-charge-ended = The payment method that you agreed to is gone, so invoices aren’t paid by themselves any more. Please pay this one on its page, where you can choose that again.
+fact-charge-again-at = Tried again on (UTC)
 fact-overdue-subject = Invoice { $number } is due
 fact-overdue-intro = This invoice for what you used isn’t paid yet. You can pay it on its page; if you just did, you can ignore this mail.
 

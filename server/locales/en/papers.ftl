@@ -2,6 +2,7 @@
 
 invoice-void = Called off
 invoice-pay = Pay { $amount }
+invoice-pay-later = Pay later invoices for this use by themselves, with what I pay with now
 invoice-pay-text = This invoice isn’t paid yet.
 invoice-pay-failed = The last payment was declined, and nothing was charged. You can try again.
 invoice-pay-begun = A payment was begun. When you have paid, it shows here in a moment; otherwise go on with it.

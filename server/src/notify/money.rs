@@ -9,6 +9,7 @@ use crate::app::Cx;
 use crate::domains::answers;
 use crate::domains::billing;
 use crate::domains::catalog;
+use crate::domains::fulfilment;
 use crate::domains::invoicing::{self, CreditKind, Invoice, State};
 use crate::domains::orders;
 use crate::domains::subscriptions::{self, Subscription};
@@ -47,6 +48,7 @@ pub(super) const OF_MONEY: &[&str] = &[
     answers::DUE_FACT,
     "dispute.opened",
     billing::OVERDUE_FACT,
+    fulfilment::DECLINED_FACT,
     "payout.failed",
     "payout.paid",
     "payout.returned",
@@ -65,7 +67,7 @@ pub(super) fn write(
     match event.kind.split('.').next() {
         Some("subscription") => subscription(cx, event, base),
         Some("credit_note") => credit_note(cx, event, base),
-        Some("invoice") => overdue(cx, event, base),
+        Some("invoice") => unpaid(cx, event, base),
         Some("refund") => refund(cx, event, base),
         Some("dispute") => dispute(cx, (event, to), base),
         Some("withdrawal") => match to {
@@ -241,7 +243,24 @@ fn secret(cx: &Cx<'_>, invoice: &Invoice) -> String {
 }
 
 /// An invoice that is due; what was paid or called off since the fact needs no letter.
-fn overdue(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
+/// The keys of subject and first sentence about an invoice that isn't paid.
+fn unpaid_keys(event: &Event) -> (&'static str, &'static str) {
+    if event.kind == billing::OVERDUE_FACT {
+        return ("fact-overdue-subject", "fact-overdue-intro");
+    }
+    let intro = match (
+        event.data["ended"].as_bool(),
+        event.data["again_at"].as_i64(),
+    ) {
+        (Some(true), _) => "fact-charge-ended",
+        (_, Some(_)) => "fact-charge-again",
+        _ => "fact-charge-last",
+    };
+    ("fact-charge-subject", intro)
+}
+
+/// That an invoice is due, or could not be charged by itself.
+fn unpaid(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {
     let invoice = invoice_by(cx, &event.subject)?;
     if invoice.state != State::Open {
         return Ok(None);
@@ -250,12 +269,19 @@ fn overdue(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, Notify
         return Ok(None);
     };
     let number = invoice.number_text();
-    let mut letter = letter(|words| words.say_one("fact-overdue-subject", "number", &*number));
+    let (subject, intro) = unpaid_keys(event);
+    let mut letter = letter(|words| words.say_one(subject, "number", &*number));
     let words = letter.words();
-    letter.intro.push(words.say("fact-overdue-intro"));
+    letter.intro.push(words.say(intro));
     letter.fact(words.say("fact-product"), product(cx, invoice.product)?);
     letter.fact(words.say("fact-amount"), invoice.total);
     letter.fact(words.say("fact-due"), day(invoice.due_at));
+    if let Some(at) = event.data["again_at"].as_i64() {
+        letter.fact(
+            words.say("fact-charge-again-at"),
+            day(Timestamp::from_ms(at)),
+        );
+    }
     letter.action(
         words.say("fact-pay-invoice"),
         invoice_page(cx, &invoice, base),

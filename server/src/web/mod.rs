@@ -147,6 +147,10 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/affiliate/leave", post(affiliate::quit))
         .route("/usage", get(usage::show))
         .route("/usage/reports", post(usage::wish))
+        .route(
+            "/usage/{license}/automatic-payment/end",
+            post(usage::end_automatic),
+        )
         .route("/usage/{license}/export", get(behind::export))
         .route("/usage/{license}/sources/{meter}", get(behind::period))
         .route("/invoices/{id}/usage/{meter}", get(behind::invoice))

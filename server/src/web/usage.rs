@@ -3,7 +3,8 @@
 mod parts;
 
 use self::parts::{DimensionView, PastView, PeriodRow, Projection, QuotaView};
-use super::ask::{Answer, Ask, html};
+use super::ask::{Answer, Ask, go_to, html};
+use super::order::Nothing;
 use super::page::{Page, Section};
 use super::papers;
 use super::parts::{Badge, Bar, Chart, ChartWords, Figure, Point};
@@ -14,11 +15,15 @@ use crate::domains::billing::{
     PeriodOfLicense, Plan, Preference, RatedLine, UsageOfLicense, WishReports,
 };
 use crate::domains::catalog;
+use crate::domains::fulfilment::{
+    AutomaticPayment, EndAutomaticPayment, automatic_payment, end_automatic_payment,
+};
 use crate::domains::invoicing::Invoice;
 use crate::domains::metering::Day;
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Query};
 use askama::Template;
+use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect};
 use mintreu::Timestamp;
 use mintreu::id::LicenseId;
@@ -68,6 +73,34 @@ struct PlanView {
     /// What is left of each credit, and until when.
     credits: Vec<(String, String)>,
     invoices: Vec<InvoiceRow>,
+    /// How invoices are paid.
+    paying: Paying,
+}
+
+/// How invoices of a license are paid.
+struct Paying {
+    text: String,
+    /// Where to end that they are paid by themselves; empty where they aren't.
+    end: String,
+}
+
+impl Paying {
+    fn of(page: &Page, license: LicenseId, agreed: Option<&AutomaticPayment>) -> Self {
+        match agreed {
+            None => Self {
+                text: page.say("usage-paying-by-you"),
+                end: String::new(),
+            },
+            Some(agreed) => Self {
+                text: page.say_one(
+                    "usage-paying-by-itself",
+                    "date",
+                    page.format.date(agreed.agreed_at),
+                ),
+                end: format!("/usage/{license}/automatic-payment/end"),
+            },
+        }
+    }
 }
 
 struct MeterView {
@@ -179,10 +212,10 @@ pub async fn show(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
         (Some(license), None) => {
             let query = UsageOfLicense::of_days(license, now, DAYS);
             let usage = ask.app.read(caller, query, billing::license_usage).await?;
-            (
-                Some(plan_view(&page, &usage, which.by.as_deref(), now)),
-                None,
-            )
+            let agreed = ask.app.read(caller, license, automatic_payment).await?;
+            let paying = Paying::of(&page, license, agreed.as_ref());
+            let by = which.by.as_deref();
+            (Some(plan_view(&page, (&usage, paying), by, now)), None)
         }
         (None, _) => (None, None),
     };
@@ -198,7 +231,12 @@ pub async fn show(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
     })
 }
 
-fn plan_view(page: &Page, usage: &LicenseUsage, by: Option<&str>, now: Timestamp) -> PlanView {
+fn plan_view(
+    page: &Page,
+    (usage, paying): (&LicenseUsage, Paying),
+    by: Option<&str>,
+    now: Timestamp,
+) -> PlanView {
     let money = |amount| page.format.money(amount);
     let (from, until) = usage.plan.bounds;
     let values = [
@@ -265,7 +303,25 @@ fn plan_view(page: &Page, usage: &LicenseUsage, by: Option<&str>, now: Timestamp
             .iter()
             .map(|invoice| invoice_row(page, invoice))
             .collect(),
+        paying,
     }
+}
+
+/// `POST /usage/{license}/automatic-payment/end`.
+pub async fn end_automatic(
+    ask: Ask,
+    Path(license): Path<String>,
+    form: Result<CsrfForm<Nothing>, Problem>,
+) -> Answer {
+    form?;
+    ask.account()?;
+    let license = LicenseId::parse(&license);
+    let license = license.map_err(|_| Problem::not_found("There is no such license."))?;
+    let command = EndAutomaticPayment { license };
+    let caller = &ask.visitor.caller;
+    let ended = ask.app.transact(caller, command, end_automatic_payment);
+    ended.await.map_err(Problem::from)?;
+    go_to(&format!("/usage?license={license}#invoices"))
 }
 
 /// `calls: 2500 × 0.01 = 25.00 EUR`.

@@ -43,6 +43,7 @@ pub const SUBSCRIBERS: &[Subscriber] = &[
     subscriptions::on_fact,
     answers::on_fact,
     wishes::on_fact,
+    fulfilment::on_fact,
     bundles::on_fact,
     notify::on_fact,
     webhooks::on_fact,
@@ -65,6 +66,7 @@ pub fn table() -> Table {
         .job(billing::REPORT_JOB, billing::send_usage_reports)
         .job(carts::REMIND_JOB, carts::remind)
         .job(fulfilment::EXPIRE_JOB, fulfilment::expire)
+        .job(fulfilment::CHARGE_AGAIN_JOB, fulfilment::charge_again)
         .job_in(
             Turn::Numbered,
             payments::SETTLE_JOB,

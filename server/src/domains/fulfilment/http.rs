@@ -3,6 +3,7 @@
 mod gifts;
 mod papers;
 mod quotes;
+mod automatic;
 mod reviews;
 
 use self::gifts::{GiftIn, GiftOut, gift_out};
@@ -37,6 +38,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(gifts::routes())
         .merge(papers::routes())
         .merge(quotes::routes())
+        .merge(automatic::routes())
         .merge(reviews::routes())
         .routes(routes!(list_orders))
         .routes(routes!(show_order))
@@ -63,6 +65,7 @@ impl From<FulfilmentError> for Problem {
             E::Subscription(error) => error.into(),
             E::Tax(error) => error.into(),
             E::Risk(error) => error.into(),
+            E::NothingPaidWith => Self::new(409, "invoice_never_paid", detail).at("invoice_id"),
             E::ProviderUnknown(_) => Self::new(422, "provider_unknown", detail).at("provider"),
             E::ProviderUnavailable { .. } => {
                 Self::new(502, "provider_unavailable", detail).after(10)

@@ -9,14 +9,16 @@
 //! * An order is paid, its sale is posted and its licenses exist in the same commit, or none is.
 //! * A payment event is settled once; replays, reorderings and double deliveries change nothing.
 //! * What can't happen is recorded as a fact and left for a person, never guessed.
+//! * An invoice of usage is charged by itself only where its customer agreed to that, one attempt at a time.
 //! * What is given is handed over when it is claimed, once, and its keys are never the buyer's to see.
 //! * A quote is charged as it was shown, for one order, or it is refused with what changed.
 //!
 //! # Tables
-//! `quote_use`, `order_consent`.
+//! `quote_use`, `order_consent`, `automatic_payment`.
 //!
 //! Start reading at [`mod@checkout`], then [`settle`]; the way through the gateway is in [`flow`].
 
+pub mod automatic;
 pub mod checkout;
 pub mod claim;
 pub mod confirm;
@@ -37,6 +39,11 @@ mod risk_asked;
 mod variance;
 mod sql;
 
+pub use automatic::{
+    AgreeByInvoice, AgreeToPay, AutomaticPayment, CHARGE_AGAIN_JOB, DECLINED_FACT,
+    EndAutomaticPayment, PayWith, agree_by_invoice, agree_to_pay, automatic_payment, charge_again,
+    end_automatic_payment, on_fact,
+};
 pub use checkout::{
     Checkout, CheckoutPlaced, EXPIRE_JOB, ExpirePayload, RetryPayment, checkout, expire,
     retry_payment,

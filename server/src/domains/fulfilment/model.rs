@@ -77,6 +77,9 @@ pub enum FulfilmentError {
     /// Risk: the purchase isn't taken, or of people who are signed in.
     #[error(transparent)]
     Risk(#[from] RiskError),
+    /// An invoice that nobody has begun to pay says nothing of a method.
+    #[error("this invoice was not paid with anything yet; pay it first, or name a saved method")]
+    NothingPaidWith,
     /// This server takes no money through that provider.
     #[error("this shop takes no payments through {0:?}")]
     ProviderUnknown(String),

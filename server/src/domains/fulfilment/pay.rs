@@ -1,9 +1,9 @@
 //! Paying an invoice of usage: the attempt, and the page at the provider.
 
+use super::automatic;
 use super::model::FulfilmentError;
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Caller, Capability};
-use crate::domains::catalog;
 use crate::domains::invoicing::{self, Invoice, InvoiceError, State};
 use crate::domains::orders::{self, OrderError};
 use crate::domains::payments::{self, NewPayment, Payable, Payment, PaymentState};
@@ -64,13 +64,7 @@ pub fn pay_invoice(
             payments::expect(cx, &new)?
         }
     };
-    let product = catalog::product(cx.tx, tenant, invoice.product)?;
-    let number = invoice.number_text();
-    let title = match product {
-        Some(product) => format!("{number}, {}", product.name),
-        None => number,
-    };
-    Ok((payment.id, title))
+    Ok((payment.id, automatic::title(cx, &invoice)?))
 }
 
 /// Whether the caller is who owes it.

@@ -1,5 +1,6 @@
 //! Settlement: what a payment event does to its payment, its order, the books and the licenses.
 
+use super::automatic;
 use super::model::FulfilmentError;
 use super::variance;
 use crate::app::Cx;
@@ -114,6 +115,7 @@ fn settle_invoice(
     if event.kind == EventKind::Failed {
         let about = serde_json::json!({ "failure_code": payment.failure_code });
         crate::events::record(cx, "invoice.payment_failed", &invoice.to_string(), &about)?;
+        automatic::declined(cx, invoice, payment)?;
         return Ok("failed");
     }
     if event.kind != EventKind::Succeeded {

@@ -1,9 +1,10 @@
-//! SQL of quotes that were confirmed, and of what their buyers agreed to.
+//! SQL of quotes that were confirmed, and of what buyers and owners of licenses agreed to.
 
+use super::automatic::AutomaticPayment;
 use super::consent::{Consent, ConsentText};
 use crate::store::{Row, StoreError, Tx};
 use mintreu::Timestamp;
-use mintreu::id::{OrderId, TenantId};
+use mintreu::id::{AccountId, LicenseId, OrderId, TenantId};
 
 const ORDER_OF_QUOTE: &str = "\
 SELECT order_id FROM quote_use WHERE tenant_id = :tenant AND quote_hash = :hash";
@@ -19,6 +20,71 @@ VALUES (:tenant, :order, :kind, :version, :hash, :now)";
 const CONSENTS: &str = "\
 SELECT kind, version, text_hash, agreed_at FROM order_consent
 WHERE tenant_id = :tenant AND order_id = :order ORDER BY kind";
+
+const PUT_AUTOMATIC: &str = "\
+INSERT INTO automatic_payment (tenant_id, license_id, account_id, provider, method, agreed_at)
+VALUES (:tenant, :license, :account, :provider, :method, :now)
+ON CONFLICT (tenant_id, license_id) DO UPDATE SET account_id = excluded.account_id,
+    provider = excluded.provider, method = excluded.method, agreed_at = excluded.agreed_at";
+
+const AUTOMATIC: &str = "\
+SELECT license_id, account_id, provider, method, agreed_at FROM automatic_payment
+WHERE tenant_id = :tenant AND license_id = :license";
+
+const END_AUTOMATIC: &str = "\
+DELETE FROM automatic_payment WHERE tenant_id = :tenant AND license_id = :license";
+
+/// Keeps what a license's owner agreed to, in place of what they did before.
+pub(super) fn put_automatic(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    agreed: &AutomaticPayment,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("license", agreed.license.as_bytes().into()),
+        ("account", agreed.account.as_bytes().into()),
+        ("provider", agreed.provider.as_str().into()),
+        ("method", agreed.method.as_str().into()),
+        ("now", agreed.agreed_at.into()),
+    ];
+    tx.execute(PUT_AUTOMATIC, &params).map(drop)
+}
+
+/// What a license's owner agreed to.
+pub(super) fn automatic(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    license: LicenseId,
+) -> Result<Option<AutomaticPayment>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("license", license.as_bytes().into()),
+    ];
+    let one = |row: Row| {
+        Ok(AutomaticPayment {
+            license: row.id("license_id", LicenseId::from_bytes)?,
+            account: row.id("account_id", AccountId::from_bytes)?,
+            provider: row.text("provider")?,
+            method: row.text("method")?,
+            agreed_at: row.at("agreed_at")?,
+        })
+    };
+    tx.query_one(AUTOMATIC, &params)?.map(one).transpose()
+}
+
+/// Ends what a license's owner agreed to.
+pub(super) fn end_automatic(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    license: LicenseId,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("license", license.as_bytes().into()),
+    ];
+    tx.execute(END_AUTOMATIC, &params).map(drop)
+}
 
 /// Keeps what the buyer of an order agreed to.
 pub(super) fn insert_consent(

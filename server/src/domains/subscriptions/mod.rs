@@ -30,7 +30,7 @@ pub mod ops;
 pub mod sql;
 
 pub use model::{
-    Bill, BillKind, Change, ChangeQuote, Cycle, Event, Flags, Paid, Quote, Status, Step,
-    Subscription, SubscriptionError, Unit, next_status,
+    Bill, BillKind, Change, ChangeQuote, Cycle, Event, Flags, Paid, Quote, RETRY_DAYS, Status,
+    Step, Subscription, SubscriptionError, Unit, next_status,
 };
 pub use ops::*;

@@ -11,7 +11,7 @@ use super::super::sell::sales::amount;
 use super::missing;
 use crate::caller::Capability;
 use crate::domains::billing::{VoidAny, VoidInvoice, void_any, void_invoice};
-use crate::domains::fulfilment::{self, InvoicePaper};
+use crate::domains::fulfilment::{self, AgreeByInvoice, InvoicePaper, agree_by_invoice};
 use crate::domains::payments::PaymentState;
 use crate::domains::refunds::{
     AskInvoiceRefund, OfInvoice, RefundError, RefundInvoice, RefundUsage, of_invoice,
@@ -33,6 +33,16 @@ pub struct Pay {
     pub note: String,
     /// `Pay €5.95`.
     pub button: String,
+    /// Asks whether later invoices shall be paid by themselves; empty where that can't be.
+    pub later: String,
+}
+
+/// What the form of a payment says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PayForm {
+    /// Later invoices shall be paid the same way by themselves.
+    later: Option<String>,
 }
 
 /// The way to pay, for who may pay it now.
@@ -44,7 +54,13 @@ pub fn pay_box(page: &Page, found: &InvoicePaper, suffix: &str) -> Option<Pay> {
         Some(_) => "invoice-pay-begun",
     };
     let total = page.format.money(found.invoice.total);
+    // Only who is signed in can end it again.
+    let own = suffix.is_empty() && found.invoice.license.is_some();
     Some(Pay {
+        later: match own {
+            true => page.words.say("invoice-pay-later"),
+            false => String::new(),
+        },
         action: format!("/invoices/{}/pay{suffix}", found.invoice.id),
         note: page.words.say(note),
         button: page.say_one("invoice-pay", "amount", total),
@@ -56,9 +72,9 @@ pub async fn pay(
     ask: Ask,
     Path(id): Path<String>,
     token: Result<Query<Token>, Problem>,
-    form: Result<CsrfForm<Nothing>, Problem>,
+    form: Result<CsrfForm<PayForm>, Problem>,
 ) -> Answer {
-    form?;
+    let CsrfForm(form) = form?;
     let Query(token) = token?;
     if token.t.is_none() {
         ask.account()?;
@@ -66,6 +82,11 @@ pub async fn pay(
     let invoice = InvoiceId::parse(&id).map_err(|_| missing())?;
     let caller = &ask.visitor.caller;
     let url = fulfilment::pay_usage(&ask.app, caller, invoice, token.t).await?;
+    if form.later.is_some() {
+        let command = AgreeByInvoice { invoice };
+        let agreed = ask.app.transact(caller, command, agree_by_invoice).await;
+        agreed.map_err(Problem::from)?;
+    }
     go_to(&url)
 }
 
