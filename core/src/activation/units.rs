@@ -104,9 +104,9 @@ impl UnitsRequest {
             meter: read_meter(meter)?,
             last: last.as_count()?,
             window: read_window(window)?,
-            used: used.as_count()?,
+            used: read_units(used)?,
             closed: closed.as_bool()?,
-            wanted: wanted.as_count()?,
+            wanted: read_units(wanted)?,
         };
         Ok((device, request))
     }
@@ -208,10 +208,7 @@ impl UnitsLease {
         let [meter, number, window, units] = private.need(UNITS, "units")?.as_array()? else {
             return Err(malformed("a lease of units has four parts"));
         };
-        let units = units.as_count()?;
-        if units > MAX_LIMIT {
-            return Err(malformed("a lease has too many units"));
-        }
+        let units = read_units(units)?;
         let lease = Self {
             issued_at: opened.issued_at(),
             activation: held.id,
@@ -262,6 +259,14 @@ fn read_meter(value: &Value<'_>) -> Result<String> {
     match meter.len() {
         1..=MAX_METER => Ok(meter.to_owned()),
         _ => Err(malformed("a meter's name has 1 to 80 bytes")),
+    }
+}
+
+/// No quota has more, so that no sum of them is too large for anybody.
+fn read_units(value: &Value<'_>) -> Result<u64> {
+    match value.as_count()? {
+        units @ 0..=MAX_LIMIT => Ok(units),
+        _ => Err(malformed("more units than any quota has")),
     }
 }
 
@@ -337,6 +342,29 @@ mod tests {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert!(UnitsRequest::verify(&flipped).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn nobody_says_or_wants_more_than_any_quota_has() {
+        for (used, wanted) in [(MAX_LIMIT, MAX_LIMIT), (MAX_LIMIT + 1, 0), (0, u64::MAX)] {
+            let request = UnitsRequest {
+                product: "acme.editor".into(),
+                issued_at: NOW,
+                nonce: [4; 16],
+                license: LicenseId::from_bytes([1; 16]),
+                activation: ActivationId::from_bytes([2; 16]),
+                meter: "renders".into(),
+                last: 0,
+                window: 0,
+                used,
+                closed: false,
+                wanted,
+            };
+            let bytes = request.seal(&key(5)).expect("seals");
+            let read = UnitsRequest::verify(&bytes).map_err(|error| error.code());
+            let fits = used.max(wanted) <= MAX_LIMIT;
+            assert_eq!(read.map(drop), if fits { Ok(()) } else { Err("malformed") });
         }
     }
 

@@ -11,6 +11,7 @@ use super::{Installed, Shared, enrol};
 use crate::activation::{UnitsLease, UnitsRequest};
 use crate::error::{Error, Result};
 use crate::id::{ActivationId, LicenseId};
+use crate::meter::MAX_LIMIT;
 use crate::sync::{LEASES, Request};
 use crate::time::Timestamp;
 
@@ -85,7 +86,7 @@ fn wanted(shared: &Shared, share: &Share, now: Timestamp) -> Result<Option<Vec<u
         }
     }
     let lease = shared.held(|held| held.units(of).cloned());
-    let part = (share.limit / PARTS).max(1);
+    let part = (share.limit.min(MAX_LIMIT) / PARTS).max(1);
     let over = lease
         .as_ref()
         .is_some_and(|lease| now >= lease.ends_at() || lease.window < share.window);
