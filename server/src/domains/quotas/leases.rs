@@ -16,7 +16,7 @@ use mintreu::Timestamp;
 use mintreu::activation::{UnitsLease, UnitsRequest};
 use mintreu::document::PublicKey;
 use mintreu::id::{ActivationId, LicenseId};
-use mintreu::meter::{AskedUnits, lend};
+use mintreu::meter::{AskedUnits, MAX_LIMIT, lend};
 
 /// The longest units are lent for: 30 days.
 const LONGEST_MS: i64 = 30 * 24 * 60 * 60 * 1000;
@@ -137,16 +137,11 @@ fn lend_anew(
     let of = (license, quota);
     let mut at = ops::stands(cx.tx, holder.tenant, of, (now, Some(device)))?;
     // Overage without a bound is the device's own: beyond what it was lent it goes on.
-    let limit = at.ceiling().unwrap_or_else(|| at.limit());
+    // No word counts more.
+    let limit = as_units(at.ceiling().unwrap_or_else(|| at.limit())).min(MAX_LIMIT);
     let lent = held.map(|held| held.lent);
     let taken = as_units(at.taken());
-    let lending = lend(
-        as_units(limit),
-        taken,
-        lent,
-        question(asked),
-        at.kept.window,
-    );
+    let lending = lend(limit, taken, lent, question(asked), at.kept.window);
     let granted = LentUnits {
         meter: asked.meter.clone(),
         activation: asked.activation,
