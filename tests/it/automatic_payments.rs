@@ -131,6 +131,11 @@ async fn what_pays_one_invoice_pays_the_later_ones_until_its_owner_ends_that() {
         let form = [("later", "on")];
         let (status, pay_url, text) = send(&ada, &address, &format!("{address}/pay"), &form).await;
         assert_eq!(status, StatusCode::SEE_OTHER, "{text}");
+        let usage = customer.usage().await;
+        assert!(
+            usage.contains("as soon as the payment that you began"),
+            "{usage}"
+        );
         let second = customer.billed().await;
         assert_eq!(
             customer.state(&second).await,
@@ -268,9 +273,10 @@ async fn only_its_owner_agrees_and_only_to_what_there_is() {
             );
         }
         let (status, agreed) = customer.agree(pays).await;
+        let told = (&agreed["provider"], &agreed["ready"]);
         assert_eq!(
-            (status, &agreed["provider"]),
-            (StatusCode::OK, &json!("sandbox"))
+            (status, told),
+            (StatusCode::OK, (&json!("sandbox"), &json!(true)))
         );
         assert_eq!(ada.get_json(&path).await.1, agreed);
         let ended = eve

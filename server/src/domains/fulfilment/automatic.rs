@@ -18,8 +18,9 @@ use crate::domains::subscriptions::charge::{CHARGE_JOB, ChargePayload};
 use crate::events::{self, Event};
 use crate::gateways;
 use crate::queue::{self, JobError};
+use crate::store::{StoreError, Tx};
 use mintreu::Timestamp;
-use mintreu::id::{AccountId, InvoiceId, LicenseId, PaymentId};
+use mintreu::id::{AccountId, InvoiceId, LicenseId, PaymentId, TenantId};
 use serde::{Deserialize, Serialize};
 
 /// The job that charges an invoice again.
@@ -81,7 +82,7 @@ impl Command for AgreeToPay {
 pub fn agree_to_pay(
     cx: &mut Cx<'_>,
     cmd: &AgreeToPay,
-) -> Result<AutomaticPayment, FulfilmentError> {
+) -> Result<(AutomaticPayment, bool), FulfilmentError> {
     let account = owner(cx, cmd.license)?;
     let (provider, method) = match &cmd.with {
         PayWith::Method { provider, method } => (provider.clone(), method.clone()),
@@ -95,7 +96,8 @@ pub fn agree_to_pay(
         agreed_at: cx.now,
     };
     sql::put_automatic(cx.tx, cx.caller.tenant, &agreed)?;
-    Ok(agreed)
+    let stands = stands(cx.tx, cx.caller.tenant, &agreed)?;
+    Ok((agreed, stands))
 }
 
 /// Agrees that what pays this invoice pays the later ones of its license too.
@@ -115,17 +117,14 @@ impl Command for AgreeByInvoice {
 }
 
 /// As [`agree_to_pay`], of the license that the invoice is of.
-pub fn agree_by_invoice(
-    cx: &mut Cx<'_>,
-    cmd: &AgreeByInvoice,
-) -> Result<AutomaticPayment, FulfilmentError> {
+pub fn agree_by_invoice(cx: &mut Cx<'_>, cmd: &AgreeByInvoice) -> Result<(), FulfilmentError> {
     let invoice = invoicing::issued(cx, cmd.invoice)?;
     let license = invoice.and_then(|invoice| invoice.license);
     let agree = AgreeToPay {
         license: license.ok_or(InvoiceError::NotFound)?,
         with: PayWith::Invoice(cmd.invoice),
     };
-    agree_to_pay(cx, &agree)
+    agree_to_pay(cx, &agree).map(drop)
 }
 
 /// The caller, who must own the license.
@@ -177,17 +176,24 @@ pub fn end_automatic_payment(
     Ok(sql::end_automatic(cx.tx, cx.caller.tenant, cmd.license)?)
 }
 
-/// What the caller agreed to for a license of theirs; `None` when nothing.
+/// What the caller agreed to for a license of theirs, and whether it can be charged yet: a payment
+/// that was only begun can't. `None` when nothing.
 pub fn automatic_payment(
     cx: &mut ReadCx<'_>,
     license: &LicenseId,
-) -> Result<Option<AutomaticPayment>, FulfilmentError> {
+) -> Result<Option<(AutomaticPayment, bool)>, FulfilmentError> {
     let found = licensing::view(cx, license)?.license;
     let agreed = sql::automatic(cx.tx, cx.caller.tenant, *license)?;
     let own = |agreed: &AutomaticPayment| {
         Some(agreed.account) == cx.caller.account && found.owner == cx.caller.account
     };
-    Ok(agreed.filter(own))
+    match agreed.filter(own) {
+        Some(agreed) => {
+            let stands = stands(cx.tx, cx.caller.tenant, &agreed)?;
+            Ok(Some((agreed, stands)))
+        }
+        None => Ok(None),
+    }
 }
 
 /// A subscriber of the outbox: charges an invoice of usage that was issued, where that was agreed to.
@@ -268,13 +274,23 @@ fn agreed_for(
     let Some(agreed) = agreed.filter(|agreed| invoice.customer == Some(agreed.account)) else {
         return Ok(None);
     };
-    if let Ok(payment) = PaymentId::parse(&agreed.method) {
-        let paid = payments::by_id(cx.tx, tenant, payment)?;
-        if paid.is_none_or(|paid| paid.state != PaymentState::Succeeded) {
-            return Ok(None);
-        }
+    match stands(cx.tx, tenant, &agreed)? {
+        true => Ok(Some((invoice, agreed))),
+        false => Ok(None),
     }
-    Ok(Some((invoice, agreed)))
+}
+
+/// Whether the method can be charged: the payment that it is named by has gone through.
+fn stands(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    agreed: &AutomaticPayment,
+) -> Result<bool, StoreError> {
+    let Ok(payment) = PaymentId::parse(&agreed.method) else {
+        return Ok(true);
+    };
+    let paid = payments::by_id(tx, tenant, payment)?;
+    Ok(paid.is_some_and(|paid| paid.state == PaymentState::Succeeded))
 }
 
 /// What the fact of a declined charge tells.
