@@ -1,8 +1,9 @@
 //! What a bank is answered: by the seller, by the house when nobody does, too late, or not at all.
 
 use crate::dispute_decisions::owner;
+use crate::facts::{OTHER, bought_of_two};
 use crate::money_back::{Desk, Paid};
-use crate::shop::{listed, person};
+use crate::shop::person;
 use crate::web_pages::page;
 use mintreu::Timestamp;
 use mintreu::id::{AccountId, DisputeId};
@@ -11,8 +12,6 @@ use mintreu_server::domains::answers::{
     AnswerAny, AnswerDispute, AnswerError, AnswerState, AnswerView, MAX_TEXT, Step, Texts, Wanted,
     answer, answer_any, view_answer,
 };
-use mintreu_server::domains::catalog::ops::{OpenShop, open_shop};
-use mintreu_server::domains::fulfilment::Item;
 use mintreu_server::domains::refunds::DisputeState;
 use mintreu_server::gateways::sandbox::Sandbox;
 use mintreu_server::gateways::sandbox::objects::ObjectState;
@@ -338,20 +337,9 @@ async fn of_two_who_hand_in_at_once_one_does() {
 #[tokio::test]
 async fn of_several_sellers_none_answers_but_the_platform_does() {
     TestApp::both(async |test| {
-        const OTHER: AccountId = AccountId::from_bytes(*b"another seller 3");
         let desk = Desk::open(test).await;
         let other = person(test, OTHER, Role::Developer);
-        let shop: OpenShop = serde_json::from_value(json!({"name": "Other"})).expect("a shop");
-        let opened = test.app.transact(&other, shop, open_shop).await;
-        opened.expect("opens");
-        let draft = json!({
-            "code": "other.tool", "kind": "download", "name": "Other Tool", "summary": "Works.",
-            "categories": ["tools"],
-            "prices": [{"model": "one_time", "amount_minor": 1000, "currency": "EUR"}],
-        });
-        let price = listed(test, &other, draft).await.prices[0].id;
-        let items = vec![Item::new(desk.shop.price, 1), Item::new(price, 1)];
-        let paid = desk.buy_all(items, 5_900).await;
+        let paid = bought_of_two(&desk).await;
         assert!(desk.raise(&paid, ObjectState::Opened).await);
         desk.hand_over_all().await;
         let dispute = dispute_of(&desk, &paid).await;

@@ -65,9 +65,11 @@ pub async fn run_platform(test: &TestApp, account: AccountId, name: &'static str
     run(test, sql, params).await;
 }
 
-/// An order of the editor and of a tool that another seller has, `other@example.org`.
+/// Who sells a tool beside the editor's seller: `other@example.org`.
+pub const OTHER: AccountId = AccountId::from_bytes(*b"another seller 2");
+
+/// An order of the editor and of the other's tool.
 pub async fn bought_of_two(desk: &Desk<'_>) -> Paid {
-    const OTHER: AccountId = AccountId::from_bytes(*b"another seller 2");
     let test = desk.test;
     sign_up(test, OTHER, "other").await;
     let other = person(test, OTHER, Role::Developer);
