@@ -1,15 +1,23 @@
 //! Invoices of usage that are paid by themselves: agreed to, charged once, tried again, ended.
 
 use crate::metered::{Device, Sold, report, sold_to};
-use crate::shop::{Bought, choose};
+use crate::shop::{Bought, choose, id_of, placed};
 use crate::web_pages::{page, send};
 use crate::web_usage::signed_in;
 use axum::http::StatusCode;
+use mintreu_server::app::App;
+use mintreu_server::caller::Caller;
 use mintreu_server::domains::billing::{BillNow, Billed, bill_now};
 use mintreu_server::domains::invoicing::Invoice;
+use mintreu_server::domains::payments;
+use mintreu_server::domains::subscriptions::charge::{self, ChargePayload};
+use mintreu_server::gateways::{self, Charged, Gateway};
+use mintreu_server::queue::JobError;
 use mintreu_server::store::Tx;
+use mintreu_server::worker::{self, Table};
 use mintreu_tests::{Browser, TestApp};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const DAY: u32 = 86_400_000;
 const TARIFFS: [&str; 2] = ["EUR per_unit 0.01; free 0", "EUR per_unit 0.00"];
@@ -38,6 +46,11 @@ impl<'a> Customer<'a> {
 
     /// Five hundred more calls, billed now: five euros.
     async fn billed(&mut self) -> Invoice {
+        self.billed_by(Arc::new(worker::table())).await
+    }
+
+    /// As [`Customer::billed`], with other workers.
+    async fn billed_by(&mut self, workers: Arc<Table>) -> Invoice {
         self.calls += 500;
         let segment = self.device.seal(self.test, self.calls, 0);
         report(self.test, &segment).await.expect("is taken");
@@ -49,7 +62,8 @@ impl<'a> Customer<'a> {
         let Billed::Invoiced(invoice) = billed.expect("is billed") else {
             panic!("five hundred calls cost something");
         };
-        self.test.drain().await;
+        let drained = worker::drain(&self.test.app, &workers).await;
+        drained.expect("jobs can be leased");
         *invoice
     }
 
@@ -91,7 +105,7 @@ async fn put(browser: &Browser, path: &str, body: &Value) -> (StatusCode, Value)
 }
 
 /// How many payments of any state there are.
-async fn payments(test: &TestApp, state: &str) -> usize {
+async fn attempts(test: &TestApp, state: &str) -> usize {
     let read = move |tx: &mut dyn Tx| tx.query("SELECT state FROM payment", &[]);
     let rows = test
         .app
@@ -133,8 +147,8 @@ async fn what_pays_one_invoice_pays_the_later_ones_until_its_owner_ends_that() {
         assert_eq!(status, StatusCode::SEE_OTHER, "{text}");
         let usage = customer.usage().await;
         assert!(
-            usage.contains("as soon as the payment that you began"),
-            "{usage}"
+            usage.contains("waits for you to pay it"),
+            "begun isn't paid: {usage}"
         );
         let second = customer.billed().await;
         assert_eq!(
@@ -147,12 +161,18 @@ async fn what_pays_one_invoice_pays_the_later_ones_until_its_owner_ends_that() {
             token: String::new(),
             pay_url,
         };
+        let provider = ada.client.get(&begun.pay_url).send().await;
+        let provider = provider.expect("an answer").text().await.expect("a page");
+        assert!(
+            provider.contains("is kept, and charged for later"),
+            "{provider}"
+        );
         choose(&ada, &begun, "succeed").await;
         test.drain().await;
         assert_eq!(customer.state(&first).await, "paid");
         let third = customer.billed().await;
         assert_eq!(customer.state(&third).await, "paid", "by itself");
-        assert_eq!(payments(test, "succeeded").await, 2, "each invoice once");
+        assert_eq!(attempts(test, "succeeded").await, 2, "each invoice once");
         let usage = customer.usage().await;
         assert!(usage.contains("Paid by themselves since"), "{usage}");
         let end = format!("/usage/{}/automatic-payment/end", customer.sold.license);
@@ -176,17 +196,17 @@ async fn a_decline_is_told_and_tried_again_and_a_method_that_is_gone_ends_it() {
         assert_eq!(customer.agree(poor).await.0, StatusCode::OK);
         let invoice = customer.billed().await;
         assert_eq!(customer.state(&invoice).await, "open");
-        assert_eq!(payments(test, "failed").await, 1);
+        assert_eq!(attempts(test, "failed").await, 1);
         assert_eq!(
             mails(test, "Subject: Invoice INV-000001 could not be charged"),
             1
         );
         test.clock.advance(DAY);
         test.drain().await;
-        assert_eq!(payments(test, "failed").await, 1, "not before two days");
+        assert_eq!(attempts(test, "failed").await, 1, "not before two days");
         test.clock.advance(DAY);
         test.drain().await;
-        assert_eq!(payments(test, "failed").await, 2);
+        assert_eq!(attempts(test, "failed").await, 2);
         assert_eq!(
             customer.agree(json!({"method": "sbm_pays"})).await.0,
             StatusCode::OK
@@ -197,8 +217,8 @@ async fn a_decline_is_told_and_tried_again_and_a_method_that_is_gone_ends_it() {
         test.drain().await;
         assert_eq!(
             (
-                payments(test, "failed").await,
-                payments(test, "succeeded").await
+                attempts(test, "failed").await,
+                attempts(test, "succeeded").await
             ),
             (2, 1)
         );
@@ -225,7 +245,7 @@ async fn a_decline_is_told_and_tried_again_and_a_method_that_is_gone_ends_it() {
         }
         test.drain().await;
         assert_eq!(
-            payments(test, "failed").await,
+            attempts(test, "failed").await,
             3,
             "it is not tried any more"
         );
@@ -273,10 +293,9 @@ async fn only_its_owner_agrees_and_only_to_what_there_is() {
             );
         }
         let (status, agreed) = customer.agree(pays).await;
-        let told = (&agreed["provider"], &agreed["ready"]);
         assert_eq!(
-            (status, told),
-            (StatusCode::OK, (&json!("sandbox"), &json!(true)))
+            (status, &agreed["provider"]),
+            (StatusCode::OK, &json!("sandbox"))
         );
         assert_eq!(ada.get_json(&path).await.1, agreed);
         let ended = eve
@@ -290,6 +309,217 @@ async fn only_its_owner_agrees_and_only_to_what_there_is() {
             assert_eq!(ended.expect("an answer").status(), StatusCode::NO_CONTENT);
         }
         assert_eq!(ada.get_json(&path).await.0, StatusCode::NOT_FOUND);
+        server.stop().await;
+    })
+    .await;
+}
+
+/// Opens the page where an invoice is paid, as the API does it.
+async fn pay_page(browser: &Browser, invoice: &Invoice, query: &str) -> (StatusCode, Value) {
+    let path = format!("/v1/invoices/{}/payments{query}", invoice.id);
+    browser.post_json(&path, &Value::Null).await
+}
+
+/// What a guest took and an account has claimed: its link still opens it.
+async fn claimed<'a>(
+    test: &'a TestApp,
+    guest: &Browser,
+    ada: &'a Browser,
+    account: &str,
+) -> (Customer<'a>, String) {
+    let mut sold = sold_to(test, TARIFFS, account.parse().expect("an id")).await;
+    let (_, product) = ada.get_json("/v1/products/acme-api").await;
+    let price = product["prices"][0]["price_id"].as_str().expect("a price");
+    let order = json!({
+        "price_id": price, "amount_minor": 0, "currency": "EUR", "email": "ada@buyer.example",
+    });
+    let bought = placed(guest, &order).await;
+    let (_, shown) = guest.get_json(&bought.path()).await;
+    sold.license = id_of(&shown["licenses"][0]);
+    let claim = format!("/v1/orders/{}/claim?token={}", bought.order, bought.token);
+    assert_eq!(ada.post_json(&claim, &Value::Null).await.0, 204);
+    let device = Device::activated(test, 1, sold.license).await;
+    let customer = Customer {
+        test,
+        browser: ada,
+        sold,
+        device,
+        calls: 0,
+    };
+    (customer, bought.token)
+}
+
+/// Whoever holds an order's link may pay its invoices, and is never charged for later ones; nor does
+/// a page that keeps what pays lead anybody but who wished so.
+#[tokio::test]
+async fn who_pays_by_the_link_of_another_is_charged_once() {
+    TestApp::both(async |test| {
+        let server = test.serve().await;
+        let (ada, account) = signed_in(&server, "ada@buyer.example").await;
+        let friend = server.browser();
+        let (mut customer, token) = claimed(test, &friend, &ada, &account).await;
+        let invoice = customer.billed().await;
+        let link = format!("?token={token}");
+        let later = format!("{link}&later=true");
+        let (status, told) = pay_page(&friend, &invoice, &later).await;
+        assert_eq!(
+            (status.as_u16(), &told["code"]),
+            (403, &json!("later_not_yours"))
+        );
+        let (_, keeping) = pay_page(&ada, &invoice, "?later=true").await;
+        let (_, again) = pay_page(&ada, &invoice, "?later=true").await;
+        assert_eq!(keeping, again, "the page that she opened");
+        let (_, once) = pay_page(&friend, &invoice, &link).await;
+        assert_ne!(keeping["pay_url"], once["pay_url"]);
+        let closed = ada
+            .client
+            .get(keeping["pay_url"].as_str().expect("a page"))
+            .send()
+            .await;
+        assert_eq!(
+            closed.expect("an answer").status(),
+            303,
+            "nobody pays there any more"
+        );
+        let page = |told: &Value| Bought {
+            order: String::new(),
+            token: String::new(),
+            pay_url: told["pay_url"].as_str().expect("a page").to_owned(),
+        };
+        let (_, shared) = pay_page(&ada, &invoice, "").await;
+        assert_eq!(shared, once, "one page for who pays once, whoever it is");
+        choose(&friend, &page(&once), "succeed").await;
+        test.drain().await;
+        assert_eq!(customer.state(&invoice).await, "paid");
+        assert_eq!(attempts(test, "succeeded").await, 1);
+        assert_eq!(
+            mails(test, "could not be charged") + mails(test, "was declined"),
+            0
+        );
+        let by = json!({"invoice_id": invoice.id.to_string()});
+        let (status, told) = customer.agree(by).await;
+        assert_eq!(
+            (status.as_u16(), &told["code"]),
+            (409, &json!("method_not_kept"))
+        );
+        let next = customer.billed().await;
+        assert_eq!(customer.state(&next).await, "open", "nobody agreed");
+        let (_, hers) = pay_page(&ada, &next, "?later=true").await;
+        choose(&ada, &page(&hers), "succeed").await;
+        test.drain().await;
+        let third = customer.billed().await;
+        assert_eq!(customer.state(&third).await, "paid", "her own");
+        let end = ada
+            .request(reqwest::Method::DELETE, &customer.path())
+            .send()
+            .await;
+        assert_eq!(end.expect("an answer").status(), StatusCode::NO_CONTENT);
+        let by = json!({"invoice_id": next.id.to_string()});
+        assert_eq!(
+            customer.agree(by).await.0,
+            StatusCode::OK,
+            "what she paid with, again"
+        );
+        server.stop().await;
+    })
+    .await;
+}
+
+/// A page that was paid when somebody else comes is not closed, and nothing is paid twice.
+#[tokio::test]
+async fn a_page_that_was_paid_is_not_opened_again() {
+    TestApp::both(async |test| {
+        let server = test.serve().await;
+        let (ada, account) = signed_in(&server, "ada@buyer.example").await;
+        let mut customer = Customer::new(test, &ada, &account).await;
+        let invoice = customer.billed().await;
+        let (_, keeping) = pay_page(&ada, &invoice, "?later=true").await;
+        let page = Bought {
+            order: String::new(),
+            token: String::new(),
+            pay_url: keeping["pay_url"].as_str().expect("a page").to_owned(),
+        };
+        choose(&ada, &page, "lost").await;
+        let (status, told) = pay_page(&ada, &invoice, "").await;
+        assert_eq!(status, 200, "{told}");
+        let way = told["pay_url"].as_str().expect("a way");
+        assert!(
+            way.contains("/invoices/"),
+            "it leads back to the paper: {way}"
+        );
+        assert_eq!(
+            attempts(test, "expected").await,
+            1,
+            "and there is no second attempt"
+        );
+        server.stop().await;
+    })
+    .await;
+}
+
+/// The provider charged, and the process died before it could say so.
+async fn die_after_charging(
+    app: Arc<App>,
+    caller: Caller,
+    payload: ChargePayload,
+) -> Result<(), JobError> {
+    let read = {
+        let id = payload.payment.clone();
+        move |tx: &mut dyn Tx| payments::by_id(tx, caller.tenant, id.parse().expect("an id"))
+    };
+    let payment = app
+        .store
+        .read(read)
+        .await
+        .expect("reads")
+        .expect("reads")
+        .expect("is there");
+    let charge = charge::request(caller.tenant, &payment, payload);
+    let charged = gateways::sandbox::Sandbox.charge_saved(&app, &charge).await;
+    assert!(
+        matches!(charged, Ok(Charged::Succeeded { .. })),
+        "{charged:?}"
+    );
+    Err(JobError::retry("the power went"))
+}
+
+/// A charge whose answer was lost is asked for again and charged once; meanwhile nobody is led to a
+/// page beside it.
+#[tokio::test]
+async fn a_charge_whose_answer_was_lost_is_charged_once() {
+    TestApp::both(async |test| {
+        let server = test.serve().await;
+        let (ada, account) = signed_in(&server, "ada@buyer.example").await;
+        let mut customer = Customer::new(test, &ada, &account).await;
+        let pays = json!({"method": "sbm_pays"});
+        assert_eq!(customer.agree(pays).await.0, StatusCode::OK);
+        let dying = worker::table().network(charge::CHARGE_JOB, die_after_charging);
+        let invoice = customer.billed_by(Arc::new(dying)).await;
+        assert_eq!(customer.state(&invoice).await, "open");
+        let (status, told) = pay_page(&ada, &invoice, "").await;
+        assert_eq!(
+            (status.as_u16(), &told["code"]),
+            (409, &json!("being_charged"))
+        );
+        let paper = page(&ada, &format!("/invoices/{}", invoice.id)).await;
+        assert!(
+            paper.contains("It is being charged") && !paper.contains("/pay\""),
+            "{paper}"
+        );
+        test.clock.advance(DAY);
+        test.drain().await;
+        crate::web_usage::sign_in(&ada, "ada@buyer.example").await;
+        assert_eq!(customer.state(&invoice).await, "paid");
+        let read = |tx: &mut dyn Tx| tx.query("SELECT state FROM sandbox_session", &[]);
+        let sessions = test
+            .app
+            .store
+            .read(read)
+            .await
+            .expect("reads")
+            .expect("rows");
+        assert_eq!(sessions.len(), 1, "asked twice, charged once");
+        assert_eq!(attempts(test, "succeeded").await, 1);
         server.stop().await;
     })
     .await;

@@ -151,7 +151,6 @@ usage-credit-until = until { $date }
 usage-credit-always = without end
 usage-paying-by-you = Each invoice waits for you to pay it. On its page you can let later ones be paid by themselves.
 usage-paying-by-itself = Paid by themselves since { $date }, with what you agreed to.
-usage-paying-soon = They will be paid by themselves as soon as the payment that you began has gone through.
 usage-paying-end = Pay them myself again
 usage-reports = Usage by mail
 usage-reports-text = A mail with each meter’s usage, its cost so far and the projected bill.

@@ -5,6 +5,7 @@ invoice-pay = Pay { $amount }
 invoice-pay-later = Pay later invoices for this use by themselves, with what I pay with now
 invoice-pay-text = This invoice isn’t paid yet.
 invoice-pay-failed = The last payment was declined, and nothing was charged. You can try again.
+invoice-pay-charging = It is being charged to the method that you agreed to. Look again in a minute.
 invoice-pay-begun = A payment was begun. When you have paid, it shows here in a moment; otherwise go on with it.
 invoice-refund-lead = The money goes back to the method that it was paid with. What was used stays counted, and the license works on.
 invoice-refund-unpaid = This invoice isn’t paid, so nothing can go back.

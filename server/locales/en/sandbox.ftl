@@ -1,6 +1,7 @@
 # The embedded provider's payment page.
 sandbox-title = Test payment
 sandbox-notice = No money moves here. Choose a test card to see what follows.
+sandbox-kept = What you pay with is kept, and charged for later payments of the same without asking you again.
 sandbox-cards = Test cards
 sandbox-card-succeed = pays
 sandbox-card-decline = is declined

@@ -43,6 +43,9 @@ pub struct SessionRequest {
     pub return_url: String,
     /// Whether the provider shall ask for a proof (3-D Secure) whatever was paid with.
     pub strong: bool,
+    /// Whether it keeps what pays, to be charged again as [`SavedCharge::method`] under the
+    /// payment's id. Its page says so to whoever pays (Stripe: `setup_future_usage=off_session`).
+    pub keep: bool,
 }
 
 /// A page where the buyer pays.
@@ -52,6 +55,18 @@ pub struct Session {
     pub id: String,
     /// Its address.
     pub page_url: String,
+}
+
+/// The reason of an attempt that ended because its page was closed.
+pub const PAGE_CLOSED: &str = "page_closed";
+
+/// What became of a page that was to be closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// Nobody can pay there any more, or nobody ever could.
+    Closed,
+    /// Somebody had paid there; an event tells of it.
+    Paid,
 }
 
 /// Money that shall go back to who paid.
@@ -225,6 +240,14 @@ pub trait Gateway: Send + Sync {
         app: &App,
         request: &SessionRequest,
     ) -> Result<Session, GatewayError>;
+
+    /// Closes the page of a payment, if there is one and nobody paid there; again changes nothing.
+    async fn close_session(
+        &self,
+        app: &App,
+        tenant: TenantId,
+        payment: PaymentId,
+    ) -> Result<Closing, GatewayError>;
 
     /// Sends money back to who paid. The same refund is sent once, however often it is asked for.
     async fn refund(&self, app: &App, request: &RefundRequest) -> Result<Sent, GatewayError>;

@@ -85,21 +85,18 @@ struct Paying {
 }
 
 impl Paying {
-    fn of(page: &Page, license: LicenseId, agreed: Option<&(AutomaticPayment, bool)>) -> Self {
+    fn of(page: &Page, license: LicenseId, agreed: Option<&AutomaticPayment>) -> Self {
         match agreed {
             None => Self {
                 text: page.say("usage-paying-by-you"),
                 end: String::new(),
             },
-            Some((agreed, ready)) => Self {
-                text: match ready {
-                    true => page.say_one(
-                        "usage-paying-by-itself",
-                        "date",
-                        page.format.date(agreed.agreed_at),
-                    ),
-                    false => page.say("usage-paying-soon"),
-                },
+            Some(agreed) => Self {
+                text: page.say_one(
+                    "usage-paying-by-itself",
+                    "date",
+                    page.format.date(agreed.agreed_at),
+                ),
                 end: format!("/usage/{license}/automatic-payment/end"),
             },
         }

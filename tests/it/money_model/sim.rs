@@ -324,6 +324,7 @@ impl Sim {
         let payment = PaymentId::parse(&placed.payment.unwrap_or_default())?;
         let open = OpenSession {
             request: SessionRequest {
+                keep: true,
                 strong: false,
                 tenant: cx.caller.tenant,
                 payment,

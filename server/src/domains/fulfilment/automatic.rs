@@ -1,6 +1,6 @@
 //! Invoices of usage that are paid by themselves, with what their owner agreed to.
 //!
-//! The owner of a license agrees once, to a saved method or to what one invoice is paid with. Every
+//! The owner of a license agrees once, to a saved method or by paying one invoice with what is kept. Every
 //! invoice of that license's usage that is issued afterwards is charged when it is issued, and again
 //! some days after each decline. A method that is gone for good ends the agreement; the invoice
 //! then waits for its customer like any other.
@@ -12,15 +12,14 @@ use crate::caller::Capability;
 use crate::domains::catalog;
 use crate::domains::invoicing::{self, Invoice, InvoiceError, State};
 use crate::domains::licensing::{self, LicensingError};
-use crate::domains::payments::{self, NewPayment, Payable, Payment, PaymentState};
+use crate::domains::payments::{self, MethodUse, NewPayment, Payable, Payment, PaymentState};
 use crate::domains::subscriptions::RETRY_DAYS;
 use crate::domains::subscriptions::charge::{CHARGE_JOB, ChargePayload};
 use crate::events::{self, Event};
 use crate::gateways;
 use crate::queue::{self, JobError};
-use crate::store::{StoreError, Tx};
 use mintreu::Timestamp;
-use mintreu::id::{AccountId, InvoiceId, LicenseId, PaymentId, TenantId};
+use mintreu::id::{AccountId, InvoiceId, LicenseId};
 use serde::{Deserialize, Serialize};
 
 /// The job that charges an invoice again.
@@ -55,7 +54,7 @@ pub enum PayWith {
         /// Its name.
         method: String,
     },
-    /// What this invoice is or was paid with.
+    /// What this invoice was paid with, by who owes it and to be kept.
     Invoice(InvoiceId),
 }
 
@@ -82,7 +81,7 @@ impl Command for AgreeToPay {
 pub fn agree_to_pay(
     cx: &mut Cx<'_>,
     cmd: &AgreeToPay,
-) -> Result<(AutomaticPayment, bool), FulfilmentError> {
+) -> Result<AutomaticPayment, FulfilmentError> {
     let account = owner(cx, cmd.license)?;
     let (provider, method) = match &cmd.with {
         PayWith::Method { provider, method } => (provider.clone(), method.clone()),
@@ -96,35 +95,7 @@ pub fn agree_to_pay(
         agreed_at: cx.now,
     };
     sql::put_automatic(cx.tx, cx.caller.tenant, &agreed)?;
-    let stands = stands(cx.tx, cx.caller.tenant, &agreed)?;
-    Ok((agreed, stands))
-}
-
-/// Agrees that what pays this invoice pays the later ones of its license too.
-#[derive(Debug, Clone, Copy)]
-pub struct AgreeByInvoice {
-    /// An invoice whose payment was begun.
-    pub invoice: InvoiceId,
-}
-
-impl Command for AgreeByInvoice {
-    const NAME: &'static str = "fulfilment.agree_by_invoice";
-    const CAPABILITY: Capability = Capability::Buy;
-
-    fn subject(&self) -> Option<String> {
-        Some(self.invoice.to_string())
-    }
-}
-
-/// As [`agree_to_pay`], of the license that the invoice is of.
-pub fn agree_by_invoice(cx: &mut Cx<'_>, cmd: &AgreeByInvoice) -> Result<(), FulfilmentError> {
-    let invoice = invoicing::issued(cx, cmd.invoice)?;
-    let license = invoice.and_then(|invoice| invoice.license);
-    let agree = AgreeToPay {
-        license: license.ok_or(InvoiceError::NotFound)?,
-        with: PayWith::Invoice(cmd.invoice),
-    };
-    agree_to_pay(cx, &agree).map(drop)
+    Ok(agreed)
 }
 
 /// The caller, who must own the license.
@@ -135,7 +106,8 @@ fn owner(cx: &mut Cx<'_>, license: LicenseId) -> Result<AccountId, FulfilmentErr
     owner.ok_or(LicensingError::NotFound.into())
 }
 
-/// The attempt to pay an invoice, under whose id its provider knows the method.
+/// The attempt that paid an invoice, under whose id its provider keeps the method. Only what the
+/// account itself paid with, and was told that it is kept: somebody else may have paid by the link.
 fn paid_with(
     cx: &mut Cx<'_>,
     (license, account): (LicenseId, AccountId),
@@ -145,10 +117,42 @@ fn paid_with(
     let own = found
         .filter(|found| found.license == Some(license) && found.customer == Some(account))
         .ok_or(InvoiceError::NotFound)?;
-    let attempt = payments::latest(cx.tx, cx.caller.tenant, &Payable::new(own.id))?;
-    let attempt = attempt.filter(|attempt| attempt.state != PaymentState::Failed);
-    let attempt = attempt.ok_or(FulfilmentError::NothingPaidWith)?;
-    Ok((attempt.provider, attempt.id.to_string()))
+    let paid = payments::paid_by(cx.tx, cx.caller.tenant, &Payable::new(own.id))?;
+    let paid = paid.ok_or(FulfilmentError::NothingPaidWith)?;
+    match is_kept_of(&paid, account) {
+        true => Ok((paid.provider, paid.id.to_string())),
+        false => Err(FulfilmentError::NotKept),
+    }
+}
+
+/// Whether that account paid, and was told that its method is kept.
+fn is_kept_of(payment: &Payment, account: AccountId) -> bool {
+    payment.method_use == MethodUse::Setup && payment.begun_by == Some(account)
+}
+
+/// Whoever paid an invoice with a method that is to be kept agreed by that, if the license is theirs.
+pub(super) fn agreed_by_paying(
+    cx: &mut Cx<'_>,
+    invoice: InvoiceId,
+    payment: &Payment,
+) -> Result<(), FulfilmentError> {
+    let found = invoicing::issued(cx, invoice)?;
+    let Some((license, account)) = found.and_then(|found| found.license.zip(found.customer)) else {
+        return Ok(());
+    };
+    let owned = licensing::by_id(cx.tx, cx.caller.tenant, license)?;
+    let owns = owned.is_some_and(|license| license.owner == Some(account));
+    if !owns || !is_kept_of(payment, account) {
+        return Ok(());
+    }
+    let agreed = AutomaticPayment {
+        license,
+        account,
+        provider: payment.provider.clone(),
+        method: payment.id.to_string(),
+        agreed_at: cx.now,
+    };
+    Ok(sql::put_automatic(cx.tx, cx.caller.tenant, &agreed)?)
 }
 
 /// Ends the agreement: invoices wait for their customer again. What is being charged goes on.
@@ -176,24 +180,17 @@ pub fn end_automatic_payment(
     Ok(sql::end_automatic(cx.tx, cx.caller.tenant, cmd.license)?)
 }
 
-/// What the caller agreed to for a license of theirs, and whether it can be charged yet: a payment
-/// that was only begun can't. `None` when nothing.
+/// What the caller agreed to for a license of theirs. `None` when nothing.
 pub fn automatic_payment(
     cx: &mut ReadCx<'_>,
     license: &LicenseId,
-) -> Result<Option<(AutomaticPayment, bool)>, FulfilmentError> {
+) -> Result<Option<AutomaticPayment>, FulfilmentError> {
     let found = licensing::view(cx, license)?.license;
     let agreed = sql::automatic(cx.tx, cx.caller.tenant, *license)?;
     let own = |agreed: &AutomaticPayment| {
         Some(agreed.account) == cx.caller.account && found.owner == cx.caller.account
     };
-    match agreed.filter(own) {
-        Some(agreed) => {
-            let stands = stands(cx.tx, cx.caller.tenant, &agreed)?;
-            Ok(Some((agreed, stands)))
-        }
-        None => Ok(None),
-    }
+    Ok(agreed.filter(own))
 }
 
 /// A subscriber of the outbox: charges an invoice of usage that was issued, where that was agreed to.
@@ -235,6 +232,7 @@ fn charge(cx: &mut Cx<'_>, invoice: InvoiceId) -> Result<(), FulfilmentError> {
             payable,
             amount: invoice.total,
             provider: agreed.provider,
+            method_use: MethodUse::Saved,
         },
     )?;
     let payload = ChargePayload {
@@ -257,7 +255,7 @@ pub(super) fn title(cx: &mut Cx<'_>, invoice: &Invoice) -> Result<String, Fulfil
     })
 }
 
-/// An open invoice of usage and what its customer agreed to, as long as that method ever paid.
+/// An open invoice of usage and what its customer agreed to.
 fn agreed_for(
     cx: &mut Cx<'_>,
     invoice: InvoiceId,
@@ -274,23 +272,7 @@ fn agreed_for(
     let Some(agreed) = agreed.filter(|agreed| invoice.customer == Some(agreed.account)) else {
         return Ok(None);
     };
-    match stands(cx.tx, tenant, &agreed)? {
-        true => Ok(Some((invoice, agreed))),
-        false => Ok(None),
-    }
-}
-
-/// Whether the method can be charged: the payment that it is named by has gone through.
-fn stands(
-    tx: &mut dyn Tx,
-    tenant: TenantId,
-    agreed: &AutomaticPayment,
-) -> Result<bool, StoreError> {
-    let Ok(payment) = PaymentId::parse(&agreed.method) else {
-        return Ok(true);
-    };
-    let paid = payments::by_id(tx, tenant, payment)?;
-    Ok(paid.is_some_and(|paid| paid.state == PaymentState::Succeeded))
+    Ok(Some((invoice, agreed)))
 }
 
 /// What the fact of a declined charge tells.
@@ -310,8 +292,7 @@ pub(super) fn declined(
     invoice: InvoiceId,
     payment: &Payment,
 ) -> Result<(), FulfilmentError> {
-    // An attempt by a person has a page.
-    if payment.page_url.is_some() {
+    if payment.method_use != MethodUse::Saved {
         return Ok(());
     }
     let Some((invoice, agreed)) = agreed_for(cx, invoice)? else {

@@ -7,12 +7,13 @@ use super::settle::{Cause, fulfil};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::affiliates;
+use crate::domains::catalog::PriceModel;
 use crate::domains::fees;
 use crate::domains::gifts::{self, NewGift};
 use crate::domains::orders::{
     self, Buyer, NewLine, Order, OrderError, OrderEvent, OrderState, PlaceOrder,
 };
-use crate::domains::payments::{self, NewPayment, Payable};
+use crate::domains::payments::{self, MethodUse, NewPayment, Payable};
 use crate::domains::promotions::{self, Discount, PromotionError, Taken};
 use crate::domains::risk;
 use crate::domains::subscriptions;
@@ -199,7 +200,8 @@ fn await_payment(
     order: &Order,
     provider: &str,
 ) -> Result<String, FulfilmentError> {
-    let payment = payments::expect(cx, &new_payment(order, provider))?;
+    let new = new_payment(cx, order, provider)?;
+    let payment = payments::expect(cx, &new)?;
     let payload = ExpirePayload {
         order: order.id.to_string(),
     };
@@ -207,12 +209,24 @@ fn await_payment(
     Ok(payment.id.to_string())
 }
 
-fn new_payment(order: &Order, provider: &str) -> NewPayment {
-    NewPayment {
+/// What renews is charged to the method that paid first, so that one is kept; a gift is paid once.
+fn new_payment(
+    cx: &mut Cx<'_>,
+    order: &Order,
+    provider: &str,
+) -> Result<NewPayment, FulfilmentError> {
+    let renews = |line: &orders::Line| line.model == PriceModel::Recurring;
+    let is_gift = gifts::of_order(cx.tx, cx.caller.tenant, order.id)?.is_some();
+    let keeps = order.lines.iter().any(renews) && !is_gift;
+    Ok(NewPayment {
         payable: Payable::new(order.id),
         amount: order.total,
         provider: provider.to_owned(),
-    }
+        method_use: match keeps {
+            true => MethodUse::Setup,
+            false => MethodUse::Once,
+        },
+    })
 }
 
 /// Tries again to pay an order whose last attempt failed.
@@ -252,7 +266,11 @@ pub fn retry_payment(
     let payment = match order.state {
         OrderState::AwaitingPayment => {
             let open = payments::latest(cx.tx, cx.caller.tenant, &Payable::new(order.id))?;
-            open.ok_or(OrderError::WrongState(order.state))?
+            let open = open.ok_or(OrderError::WrongState(order.state))?;
+            if open.is_charging() {
+                return Err(FulfilmentError::BeingCharged);
+            }
+            open
         }
         OrderState::Failed => {
             let (buyer, mail) = risk_asked::buyer_of(cx, &order)?;
@@ -260,7 +278,8 @@ pub fn retry_payment(
             let decision = risk_asked::ask(cx, &asked)?;
             orders::apply(cx, &mut order, OrderEvent::PaymentRetried)?;
             risk::keep(cx, &asked, (&decision, order.id))?;
-            payments::expect(cx, &new_payment(&order, &cmd.provider))?
+            let new = new_payment(cx, &order, &cmd.provider)?;
+            payments::expect(cx, &new)?
         }
         other => return Err(OrderError::WrongState(other).into()),
     };

@@ -7,7 +7,7 @@ use super::checkout::{Checkout, CheckoutPlaced, RetryPayment, checkout, retry_pa
 use super::confirm::{Confirm, confirm};
 use super::example::AskExample;
 use super::model::{FulfilmentError, Network};
-use super::pay::{PayInvoice, pay_invoice};
+use super::pay::{PayInvoice, Paying, pay_invoice};
 use super::promise::Promise;
 use super::quote::{AskQuote, Basis, Quoted, Wanted, quote};
 use crate::app::{App, Idempotency, ReadCx};
@@ -17,14 +17,16 @@ use crate::domains::fees::http as fees;
 use crate::domains::gifts::NewGift;
 use crate::domains::ledger::{Split, Traffic};
 use crate::domains::orders::{self, AccessToken, OrderError};
-use crate::domains::payments::{self, AttachSession, Payment, PaymentError, attach_session};
+use crate::domains::payments::{
+    self, AttachSession, MethodUse, Payment, PaymentError, attach_session,
+};
 use crate::domains::risk::{self, NoteRefusal};
 use crate::domains::taxes;
-use crate::gateways::{self, SessionRequest};
+use crate::gateways::{self, Closing, Gateway, SessionRequest};
 use crate::limits::Rate;
 use crate::text::Locale;
 use mintreu::Money;
-use mintreu::id::{InvoiceId, OrderId, PaymentId, ProductId};
+use mintreu::id::{InvoiceId, OrderId, PaymentId, ProductId, TenantId};
 
 /// What a face knows of a purchase.
 #[derive(Debug, Clone)]
@@ -324,28 +326,76 @@ async fn started(
     Ok(started)
 }
 
+/// Who wants to pay which invoice of usage, and how.
+#[derive(Clone)]
+pub struct PayUsage {
+    /// Which.
+    pub invoice: InvoiceId,
+    /// What opens a guest's order.
+    pub token: Option<String>,
+    /// Whether later ones shall be charged to what pays this one.
+    pub later: bool,
+}
+
 /// Opens a page for an invoice of usage that isn't paid, and answers where it is; while an attempt is
-/// on its way, the same page again.
+/// on its way, the same page again. One that somebody else was led to, or that says something else
+/// of what pays there, is closed before.
 pub async fn pay_usage(
     app: &App,
     caller: &Caller,
-    invoice: InvoiceId,
-    token: Option<String>,
+    wish: PayUsage,
 ) -> Result<String, FulfilmentError> {
-    let query = token.as_ref().map_or(String::new(), |t| format!("?t={t}"));
-    let command = PayInvoice {
-        invoice,
-        token,
+    let query = wish
+        .token
+        .as_ref()
+        .map_or(String::new(), |t| format!("?t={t}"));
+    let path = format!("/invoices/{}{query}", wish.invoice);
+    let mut command = PayInvoice {
+        invoice: wish.invoice,
+        token: wish.token,
         provider: provider(app, None)?,
+        later: wish.later,
+        closed: None,
     };
-    let (payment, title) = app.transact(caller, command, pay_invoice).await?;
+    let mut paying = app.transact(caller, command.clone(), pay_invoice).await?;
+    if let Paying::Close(open) = &paying {
+        if close_page(app, caller.tenant, open).await? == Closing::Paid {
+            return Ok(path);
+        }
+        command.closed = Some(open.id);
+        paying = app.transact(caller, command, pay_invoice).await?;
+    }
+    // Somebody opened another page in between: they pay.
+    let Paying::Page(payment, title) = paying else {
+        return Ok(path);
+    };
     let opening = Opening {
         order: None,
         strong: false,
         title,
-        path: format!("/invoices/{invoice}{query}"),
+        path,
     };
     open_page(app, caller, payment, opening).await
+}
+
+/// Asks the provider of an attempt to take no money for it any more.
+async fn close_page(
+    app: &App,
+    tenant: TenantId,
+    payment: &Payment,
+) -> Result<Closing, FulfilmentError> {
+    let closing = gateway_of(app, payment)?
+        .close_session(app, tenant, payment.id)
+        .await;
+    closing.map_err(|error| {
+        tracing::warn!(%error, payment = %payment.id, "a payment page can't be closed");
+        FulfilmentError::ProviderUnavailable { order: None }
+    })
+}
+
+fn gateway_of(app: &App, payment: &Payment) -> Result<&'static dyn Gateway, FulfilmentError> {
+    let unknown = || FulfilmentError::ProviderUnknown(payment.provider.clone());
+    gateways::find(app, &payment.provider).ok_or_else(unknown)
 }
 
 /// What a payment's page says, and where it leads back to.
@@ -384,8 +434,7 @@ async fn open_page(
     if let Some(url) = payment.page_url {
         return Ok(url);
     }
-    let unknown = || FulfilmentError::ProviderUnknown(payment.provider.clone());
-    let gateway = gateways::find(app, &payment.provider).ok_or_else(unknown)?;
+    let gateway = gateway_of(app, &payment)?;
     let base = app.config.server.base_url.trim_end_matches('/');
     let request = SessionRequest {
         tenant: caller.tenant,
@@ -393,6 +442,7 @@ async fn open_page(
         amount: payment.amount,
         description: opening.title,
         strong: opening.strong,
+        keep: payment.method_use == MethodUse::Setup,
         return_url: format!("{base}{}", opening.path),
     };
     let session = gateway.create_session(app, &request).await;

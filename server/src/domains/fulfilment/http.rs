@@ -8,8 +8,8 @@ mod reviews;
 
 use self::gifts::{GiftIn, GiftOut, gift_out};
 use super::{
-    ClaimOrder, Consent, FulfilmentError, Item, Network, OrderPage, Purchase, Started, ViewOrder,
-    Wanted, claim, limit_confirms, order_page, pay_again, pay_usage, start, whereabouts,
+    ClaimOrder, Consent, FulfilmentError, Item, Network, OrderPage, PayUsage, Purchase, Started,
+    ViewOrder, Wanted, claim, limit_confirms, order_page, pay_again, pay_usage, start, whereabouts,
 };
 use crate::app::App;
 use crate::domains::ledger::Traffic;
@@ -66,6 +66,9 @@ impl From<FulfilmentError> for Problem {
             E::Tax(error) => error.into(),
             E::Risk(error) => error.into(),
             E::NothingPaidWith => Self::new(409, "invoice_never_paid", detail).at("invoice_id"),
+            E::NotKept => Self::new(409, "method_not_kept", detail).at("invoice_id"),
+            E::LaterNotYours => Self::new(403, "later_not_yours", detail).at("later"),
+            E::BeingCharged => Self::new(409, "being_charged", detail).after(60),
             E::ProviderUnknown(_) => Self::new(422, "provider_unknown", detail).at("provider"),
             E::ProviderUnavailable { .. } => {
                 Self::new(502, "provider_unavailable", detail).after(10)
@@ -404,6 +407,10 @@ async fn list_orders(
 struct PayParams {
     /// What opens a guest's order.
     token: Option<String>,
+    /// Whether later invoices of the license shall be charged to what pays this one: its page says
+    /// that it is kept. For the account that owes them.
+    #[serde(default)]
+    later: bool,
 }
 
 /// Where an invoice is paid.
@@ -414,7 +421,7 @@ pub struct PayOut {
 }
 
 /// Pay an open invoice of usage: answers the provider's page, the same one while an attempt is on its
-/// way, a new one after a failure.
+/// way, a new one after a failure, or when another page was opened by somebody else or without `later`.
 #[utoipa::path(post, path = "/v1/invoices/{id}/payments", tag = "invoices",
     params(("id" = String, Path, description = "inv_…"), PayParams),
     responses((status = 200, body = PayOut), (status = 404), (status = 409), (status = 502)))]
@@ -424,6 +431,11 @@ async fn post_invoice_payment(
     PathParam(invoice): PathParam<InvoiceId>,
     Query(asked): Query<PayParams>,
 ) -> Result<Json<PayOut>, Problem> {
-    let pay_url = pay_usage(&app, &visitor.caller, invoice, asked.token).await?;
+    let wish = PayUsage {
+        invoice,
+        token: asked.token,
+        later: asked.later,
+    };
+    let pay_url = pay_usage(&app, &visitor.caller, wish).await?;
     Ok(Json(PayOut { pay_url }))
 }

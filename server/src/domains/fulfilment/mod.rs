@@ -40,9 +40,8 @@ mod variance;
 mod sql;
 
 pub use automatic::{
-    AgreeByInvoice, AgreeToPay, AutomaticPayment, CHARGE_AGAIN_JOB, DECLINED_FACT,
-    EndAutomaticPayment, PayWith, agree_by_invoice, agree_to_pay, automatic_payment, charge_again,
-    end_automatic_payment, on_fact,
+    AgreeToPay, AutomaticPayment, CHARGE_AGAIN_JOB, DECLINED_FACT, EndAutomaticPayment, PayWith,
+    agree_to_pay, automatic_payment, charge_again, end_automatic_payment, on_fact,
 };
 pub use checkout::{
     Checkout, CheckoutPlaced, EXPIRE_JOB, ExpirePayload, RetryPayment, checkout, expire,
@@ -52,8 +51,8 @@ pub use claim::{ClaimOrder, claim, consents_of, waiver_of};
 pub use confirm::{Confirm, confirm};
 pub use consent::{Consent, ConsentKind, ConsentText};
 pub use flow::{
-    Bid, Purchase, Started, confirm_quote, limit_confirms, order_path, pay_again, pay_usage,
-    promise_of, quote_of, start, whereabouts,
+    Bid, PayUsage, Purchase, Started, confirm_quote, limit_confirms, order_path, pay_again,
+    pay_usage, promise_of, quote_of, start, whereabouts,
 };
 pub use gifts::{
     ClaimGift, CorrectGift, GiftPage, GiftView, ViewGift, claim_gift, correct_gift, gift_page,
@@ -68,7 +67,7 @@ pub use papers::{
     AddBuyer, CreditPaper, InvoicePaper, ViewCredit, ViewInvoice, ViewInvoices, add_buyer,
     credit_paper, invoice_paper, invoices_of_order,
 };
-pub use pay::{PayInvoice, pay_invoice};
+pub use pay::{PayInvoice, Paying, pay_invoice};
 pub use promise::{Change, Figure, Promise};
 pub use quote::{AskQuote, Basis, Item, Quoted, Wanted, quote};
 pub use review::{DecideReview, decide_review};

@@ -80,6 +80,15 @@ pub enum FulfilmentError {
     /// An invoice that nobody has begun to pay says nothing of a method.
     #[error("this invoice was not paid with anything yet; pay it first, or name a saved method")]
     NothingPaidWith,
+    /// What paid an invoice was not to be kept, or somebody else's.
+    #[error("what paid this invoice was not kept; pay one with `later`, or name a saved method")]
+    NotKept,
+    /// Only the account that owes an invoice agrees to later ones.
+    #[error("only the account that owes this invoice can have later ones paid by themselves")]
+    LaterNotYours,
+    /// A saved method is being charged; a page beside that could take the money twice.
+    #[error("a saved method is being charged for this just now; look again in a minute")]
+    BeingCharged,
     /// This server takes no money through that provider.
     #[error("this shop takes no payments through {0:?}")]
     ProviderUnknown(String),

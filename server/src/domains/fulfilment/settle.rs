@@ -22,6 +22,7 @@ use crate::domains::refunds::{self, Heard};
 use crate::domains::risk;
 use crate::domains::subscriptions;
 use crate::domains::taxes::{self, Movement, Way};
+use crate::gateways::PAGE_CLOSED;
 use mintreu::id::{AccountId, InvoiceId, LicenseId, OrderId, PaymentEventId};
 use mintreu::{Money, Timestamp};
 
@@ -112,6 +113,9 @@ fn settle_invoice(
     invoice: InvoiceId,
     payment: &Payment,
 ) -> Result<&'static str, FulfilmentError> {
+    if payment.failure_code.as_deref() == Some(PAGE_CLOSED) {
+        return Ok(PAGE_CLOSED);
+    }
     if event.kind == EventKind::Failed {
         let about = serde_json::json!({ "failure_code": payment.failure_code });
         crate::events::record(cx, "invoice.payment_failed", &invoice.to_string(), &about)?;
@@ -124,6 +128,7 @@ fn settle_invoice(
     match billing::settle_invoice(cx, invoice, payment.id) {
         Ok(_) => {
             variance::post(cx, event, ("invoice", invoice.to_string()))?;
+            automatic::agreed_by_paying(cx, invoice, payment)?;
             Ok("paid")
         }
         Err(BillingError::Invoice(InvoiceError::AlreadyPaid)) => {

@@ -7,6 +7,7 @@
 //! # Invariants
 //! * One event of a provider is one row, however often and in whatever order it is delivered.
 //! * Attempts of a payable are numbered; a new one starts only when the last one has ended.
+//! * While a saved method is being charged, nobody is led to a page to pay the same.
 //! * A payment that succeeded never changes again; a late success beats a failure.
 //! * An event changes a payment only when amount and currency are those that were asked for.
 //!
@@ -21,9 +22,10 @@ pub mod ops;
 pub mod sql;
 
 pub use model::{
-    EventKind, Payable, Payment, PaymentError, PaymentEvent, PaymentState, ProviderEvent,
+    EventKind, MethodUse, Payable, Payment, PaymentError, PaymentEvent, PaymentState, ProviderEvent,
 };
 pub use ops::{
     AttachSession, Inbox, NewPayment, ReceiveEvent, SETTLE_JOB, SettlePayload, attach_session,
-    by_id, event, expect, latest, of_event, paid_by, receive_event, record_outcome, settle,
+    by_id, close, event, expect, hand_to_caller, latest, of_event, paid_by, receive_event,
+    record_outcome, settle,
 };

@@ -3,7 +3,7 @@
 use crate::caller::Denied;
 pub use crate::gateways::{EventKind, ProviderEvent};
 use crate::store::StoreError;
-use mintreu::id::{PaymentEventId, PaymentId};
+use mintreu::id::{AccountId, PaymentEventId, PaymentId};
 use mintreu::{Money, Timestamp};
 
 /// What is to be paid for, as its owner names it: an order's id, an invoice's id.
@@ -60,6 +60,36 @@ impl PaymentState {
     }
 }
 
+/// What becomes of the method that pays (a card, an account).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MethodUse {
+    /// It pays on the provider's page, once.
+    Once,
+    /// It pays on the provider's page, which says that it is kept to be charged again.
+    Setup,
+    /// It was kept before, and is charged while nobody is there.
+    Saved,
+}
+
+impl MethodUse {
+    /// Every use.
+    pub const ALL: [Self; 3] = [Self::Once, Self::Setup, Self::Saved];
+
+    /// As stored.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Once => "once",
+            Self::Setup => "setup",
+            Self::Saved => "saved",
+        }
+    }
+
+    /// Reads what [`MethodUse::code`] wrote.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|used| used.code() == code)
+    }
+}
+
 /// One attempt to be paid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
@@ -75,12 +105,31 @@ pub struct Payment {
     pub state: PaymentState,
     /// How much.
     pub amount: Money,
+    /// What becomes of the method that pays.
+    pub method_use: MethodUse,
+    /// Who was led to the page; `None` for a guest, and when nobody was.
+    pub begun_by: Option<AccountId>,
     /// The provider's own name of it, once it has one.
     pub provider_session: Option<String>,
     /// Where the buyer pays, once it is known.
     pub page_url: Option<String>,
     /// Why it failed: `card_declined`.
     pub failure_code: Option<String>,
+}
+
+impl Payment {
+    /// Whether something can still come of it.
+    pub fn is_open(&self) -> bool {
+        matches!(
+            self.state,
+            PaymentState::Expected | PaymentState::ActionRequired
+        )
+    }
+
+    /// Whether a saved method is being charged for it, so that nobody else may pay meanwhile.
+    pub fn is_charging(&self) -> bool {
+        self.is_open() && self.method_use == MethodUse::Saved
+    }
 }
 
 /// An event in the inbox.
@@ -178,6 +227,8 @@ mod tests {
             provider: "sandbox".to_owned(),
             state,
             amount: Money::new(4_900, Currency::EUR),
+            method_use: MethodUse::Once,
+            begun_by: None,
             provider_session: None,
             page_url: None,
             failure_code: None,
@@ -227,6 +278,9 @@ mod tests {
     fn codes_read_back() {
         for state in PaymentState::ALL {
             assert_eq!(PaymentState::parse(state.code()), Some(state));
+        }
+        for used in MethodUse::ALL {
+            assert_eq!(MethodUse::parse(used.code()), Some(used));
         }
         for kind in EventKind::ALL {
             assert_eq!(EventKind::parse(kind.code()), Some(kind));

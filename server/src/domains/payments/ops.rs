@@ -1,12 +1,13 @@
 //! Use cases of payments: expect one, attach its page, receive an event, settle.
 
 use super::model::{
-    EventKind, Payable, Payment, PaymentError, PaymentEvent, PaymentState, ProviderEvent, Settled,
-    settle_payment,
+    EventKind, MethodUse, Payable, Payment, PaymentError, PaymentEvent, PaymentState,
+    ProviderEvent, Settled, settle_payment,
 };
 use super::sql;
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
+use crate::gateways;
 use crate::store::{StoreError, Tx};
 use mintreu::Money;
 use mintreu::id::{PaymentEventId, PaymentId, TenantId};
@@ -24,9 +25,11 @@ pub struct NewPayment {
     pub amount: Money,
     /// Whose page takes the money.
     pub provider: String,
+    /// What becomes of the method that pays.
+    pub method_use: MethodUse,
 }
 
-/// Expects a payment: the first attempt, or the next one after a failure.
+/// Expects a payment, on its way to whoever asks: the first attempt, or the next one after a failure.
 pub fn expect(cx: &mut Cx<'_>, new: &NewPayment) -> Result<Payment, PaymentError> {
     let tenant = cx.caller.tenant;
     let last = sql::latest(cx.tx, tenant, new.payable.as_str())?;
@@ -43,12 +46,41 @@ pub fn expect(cx: &mut Cx<'_>, new: &NewPayment) -> Result<Payment, PaymentError
         provider: new.provider.clone(),
         state: PaymentState::Expected,
         amount: new.amount,
+        method_use: new.method_use,
+        begun_by: cx.caller.account,
         provider_session: None,
         page_url: None,
         failure_code: None,
     };
     sql::insert_payment(cx.tx, tenant, &payment, cx.now)?;
     Ok(payment)
+}
+
+/// An attempt whose page isn't open yet goes to the caller instead.
+pub fn hand_to_caller(
+    cx: &mut Cx<'_>,
+    payment: &Payment,
+    method_use: MethodUse,
+) -> Result<(), PaymentError> {
+    let changed = Payment {
+        method_use,
+        begun_by: cx.caller.account,
+        ..payment.clone()
+    };
+    Ok(sql::change_use(cx.tx, cx.caller.tenant, &changed, cx.now)?)
+}
+
+/// An attempt whose page its provider has closed failed; one that ended before stays as it is.
+pub fn close(cx: &mut Cx<'_>, payment: &Payment) -> Result<(), PaymentError> {
+    if !payment.is_open() {
+        return Ok(());
+    }
+    let closed = Payment {
+        state: PaymentState::Failed,
+        failure_code: Some(gateways::PAGE_CLOSED.to_owned()),
+        ..payment.clone()
+    };
+    Ok(sql::move_payment(cx.tx, cx.caller.tenant, &closed, cx.now)?)
 }
 
 /// Notes the provider's session and page of a payment.

@@ -1,36 +1,41 @@
 //! SQL of the payments' tables.
 
-use super::model::{EventKind, Payment, PaymentEvent, PaymentState, ProviderEvent};
+use super::model::{EventKind, MethodUse, Payment, PaymentEvent, PaymentState, ProviderEvent};
 use crate::store::{Row, StoreError, Tx};
-use mintreu::id::{PaymentEventId, PaymentId, TenantId};
+use mintreu::id::{AccountId, PaymentEventId, PaymentId, TenantId};
 use mintreu::{Currency, Money, Timestamp};
 
 const INSERT_PAYMENT: &str = "\
 INSERT INTO payment (tenant_id, payment_id, payable, attempt, provider, state, amount_minor,
-    currency, provider_session_id, page_url, failure_code, created_at, updated_at)
-VALUES (:tenant, :payment, :payable, :attempt, :provider, :state, :amount, :currency,
+    currency, method_use, begun_by, provider_session_id, page_url, failure_code, created_at,
+    updated_at)
+VALUES (:tenant, :payment, :payable, :attempt, :provider, :state, :amount, :currency, :use, :by,
     NULL, NULL, NULL, :now, :now)";
 
 const LATEST: &str = "\
-SELECT payment_id, payable, attempt, provider, state, amount_minor, currency,
-    provider_session_id, page_url, failure_code
+SELECT payment_id, payable, attempt, provider, state, amount_minor, currency, method_use,
+    begun_by, provider_session_id, page_url, failure_code
 FROM payment WHERE tenant_id = :tenant AND payable = :payable
 ORDER BY attempt DESC LIMIT 1";
 
 const PAID_BY: &str = "\
-SELECT payment_id, payable, attempt, provider, state, amount_minor, currency,
-    provider_session_id, page_url, failure_code
+SELECT payment_id, payable, attempt, provider, state, amount_minor, currency, method_use,
+    begun_by, provider_session_id, page_url, failure_code
 FROM payment WHERE tenant_id = :tenant AND payable = :payable AND state = 'succeeded'
 ORDER BY attempt LIMIT 1";
 
 const FIND_PAYMENT: &str = "\
-SELECT payment_id, payable, attempt, provider, state, amount_minor, currency,
-    provider_session_id, page_url, failure_code
+SELECT payment_id, payable, attempt, provider, state, amount_minor, currency, method_use,
+    begun_by, provider_session_id, page_url, failure_code
 FROM payment WHERE tenant_id = :tenant AND payment_id = :payment";
 
 const ATTACH_SESSION: &str = "\
 UPDATE payment SET provider_session_id = :session, page_url = :url, updated_at = :now
 WHERE tenant_id = :tenant AND payment_id = :payment";
+
+const CHANGE_USE: &str = "\
+UPDATE payment SET method_use = :use, begun_by = :by, updated_at = :now
+WHERE tenant_id = :tenant AND payment_id = :payment AND provider_session_id IS NULL";
 
 const MOVE_PAYMENT: &str = "\
 UPDATE payment SET state = :state, failure_code = :failure, updated_at = :now
@@ -63,6 +68,7 @@ pub const ALL: &[&str] = &[
     PAID_BY,
     FIND_PAYMENT,
     ATTACH_SESSION,
+    CHANGE_USE,
     MOVE_PAYMENT,
     INSERT_EVENT,
     FIND_EVENT,
@@ -89,7 +95,7 @@ fn fee(row: &Row) -> Result<Option<Money>, StoreError> {
 }
 
 fn payment(row: &Row) -> Result<Payment, StoreError> {
-    let state = row.text("state")?;
+    let (state, method_use) = (row.text("state")?, row.text("method_use")?);
     Ok(Payment {
         id: row.id("payment_id", PaymentId::from_bytes)?,
         payable: row.text("payable")?,
@@ -98,6 +104,9 @@ fn payment(row: &Row) -> Result<Payment, StoreError> {
         state: PaymentState::parse(&state)
             .ok_or_else(|| StoreError::shape(format!("no payment state {state:?}")))?,
         amount: money(row)?,
+        method_use: MethodUse::parse(&method_use)
+            .ok_or_else(|| StoreError::shape(format!("no use of a method {method_use:?}")))?,
+        begun_by: row.opt_id("begun_by", AccountId::from_bytes)?,
         provider_session: row.opt_text("provider_session_id")?,
         page_url: row.opt_text("page_url")?,
         failure_code: row.opt_text("failure_code")?,
@@ -119,6 +128,8 @@ pub(super) fn insert_payment(
         ("state", new.state.code().into()),
         ("amount", new.amount.minor().into()),
         ("currency", new.amount.currency().code().into()),
+        ("use", new.method_use.code().into()),
+        ("by", new.begun_by.as_ref().map(AccountId::as_bytes).into()),
         ("now", now.into()),
     ];
     tx.execute(INSERT_PAYMENT, &params)?;
@@ -184,6 +195,26 @@ pub(super) fn attach(
         ("now", now.into()),
     ];
     Ok(tx.execute(ATTACH_SESSION, &params)? == 1)
+}
+
+/// Says anew what becomes of the method and who was led to the page, as long as there is no page.
+pub(super) fn change_use(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    changed: &Payment,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("payment", changed.id.as_bytes().into()),
+        ("use", changed.method_use.code().into()),
+        (
+            "by",
+            changed.begun_by.as_ref().map(AccountId::as_bytes).into(),
+        ),
+        ("now", now.into()),
+    ];
+    tx.execute(CHANGE_USE, &params).map(drop)
 }
 
 pub(super) fn move_payment(

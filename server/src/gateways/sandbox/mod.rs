@@ -34,15 +34,15 @@ pub mod sql;
 pub mod tell;
 
 use super::{
-    AcceptRequest, Charged, EventKind, EvidenceRequest, Gateway, GatewayError, PayoutEvent,
-    PayoutOrder, ProviderEvent, RefundRequest, SavedCharge, Sent, Session, SessionRequest,
-    signature,
+    AcceptRequest, Charged, Closing, EventKind, EvidenceRequest, Gateway, GatewayError,
+    PayoutEvent, PayoutOrder, ProviderEvent, RefundRequest, SavedCharge, Sent, Session,
+    SessionRequest, signature,
 };
 use crate::app::App;
 use crate::caller::Caller;
 use async_trait::async_trait;
 use axum::http::HeaderMap;
-use mintreu::id::PaymentId;
+use mintreu::id::{PaymentId, TenantId};
 use mintreu::{Currency, Money, Timestamp};
 use model::{EventBody, EventType};
 use zeroize::Zeroizing;
@@ -86,6 +86,18 @@ impl Gateway for Sandbox {
             page_url: format!("{base}/sandbox/pay/{id}"),
             id,
         })
+    }
+
+    async fn close_session(
+        &self,
+        app: &App,
+        tenant: TenantId,
+        payment: PaymentId,
+    ) -> Result<Closing, GatewayError> {
+        let command = ops::CloseSession { payment };
+        let caller = Caller::system(tenant);
+        let closing = app.transact(&caller, command, ops::close_session).await;
+        closing.map_err(|error| GatewayError::Unavailable(Box::new(error)))
     }
 
     async fn refund(&self, app: &App, request: &RefundRequest) -> Result<Sent, GatewayError> {

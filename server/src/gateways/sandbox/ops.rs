@@ -1,16 +1,17 @@
 //! Use cases of the sandbox's page: open a session, let the buyer choose.
 
-use super::model::{Choice, Outcome, SessionState, outcome};
+use super::model::{Choice, EventType, Outcome, SessionState, outcome};
 use super::objects;
 use super::sql::{self, StoredSession};
 use super::tell;
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::custody::Custody;
-use crate::gateways::SessionRequest;
+use crate::gateways::{Closing, PAGE_CLOSED, SessionRequest};
 use crate::store::StoreError;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mintreu::id::PaymentId;
 
 /// Why the sandbox refused.
 #[derive(Debug, thiserror::Error)]
@@ -61,9 +62,49 @@ pub fn open_session(cx: &mut Cx<'_>, cmd: &OpenSession) -> Result<String, Sandbo
         card: String::new(),
         card_country: String::new(),
         strong: cmd.request.strong,
+        kept: cmd.request.keep,
     };
     sql::insert_session(cx.tx, tenant, &new, cx.now)?;
     Ok(new.session)
+}
+
+/// Closes a payment's page.
+#[derive(Debug, Clone, Copy)]
+pub struct CloseSession {
+    /// The shop's name of the payment.
+    pub payment: PaymentId,
+}
+
+impl Command for CloseSession {
+    const NAME: &'static str = "sandbox.close_session";
+    const CAPABILITY: Capability = Capability::Operate;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.payment.to_string())
+    }
+}
+
+/// Closes the page while nobody paid there, and tells the shop that nobody will.
+pub fn close_session(cx: &mut Cx<'_>, cmd: &CloseSession) -> Result<Closing, SandboxError> {
+    let tenant = cx.caller.tenant;
+    let Some(name) = sql::find_by_key(cx.tx, tenant, &cmd.payment.to_string())? else {
+        return Ok(Closing::Closed);
+    };
+    let found = sql::find(cx.tx, tenant, &name)?;
+    let mut session = found.ok_or(SandboxError::NotFound)?;
+    match session.state {
+        SessionState::Succeeded => return Ok(Closing::Paid),
+        SessionState::Failed => return Ok(Closing::Closed),
+        SessionState::Open | SessionState::Challenge => session.state = SessionState::Failed,
+    }
+    sql::move_session(cx.tx, tenant, &session, cx.now)?;
+    let happening = tell::Happening {
+        kind: EventType::Failed,
+        failure_code: Some(PAGE_CLOSED.to_owned()),
+        ..tell::Happening::of(&session)
+    };
+    tell::tell(cx, happening, &[0])?;
+    Ok(Closing::Closed)
 }
 
 /// What the way back is sealed for: it may hold the token of a guest's order, which opens that.

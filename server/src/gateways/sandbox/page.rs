@@ -53,6 +53,7 @@ struct PayPage {
     description: String,
     amount: String,
     challenged: bool,
+    kept: bool,
     cards: Vec<Card>,
 }
 
@@ -67,6 +68,7 @@ impl PayPage {
             description: stored.description.clone(),
             amount: stored.amount.to_string(),
             challenged: stored.state == SessionState::Challenge,
+            kept: stored.kept,
             cards: cards(text),
         }
     }

@@ -57,6 +57,7 @@ pub fn charge_saved(cx: &mut Cx<'_>, cmd: &ChargeSaved) -> Result<Charged, Sandb
         card: cmd.charge.method.clone(),
         card_country: String::new(),
         strong: false,
+        kept: false,
     };
     sql::insert_session(cx.tx, tenant, &session, cx.now)?;
     session.state = match failure {
@@ -79,12 +80,14 @@ fn declined(code: &'static str) -> Charged {
     }
 }
 
-/// Why a charge of that method fails. A payment's id names the card that it was paid with.
+/// Why a charge of that method fails. A payment's id names the card that it was paid with, if whoever
+/// paid was told that it is kept.
 fn failure(cx: &mut Cx<'_>, method: &str) -> Result<Option<&'static str>, SandboxError> {
     if let Some((_, failure)) = METHODS.iter().find(|(name, _)| *name == method) {
         return Ok(*failure);
     }
-    let paid = session_of(cx, method)?.filter(|found| found.state == SessionState::Succeeded);
+    let kept = |found: &StoredSession| found.kept && found.state == SessionState::Succeeded;
+    let paid = session_of(cx, method)?.filter(kept);
     Ok(paid.is_none().then_some("method_unknown"))
 }
 

@@ -14,18 +14,19 @@ SELECT session FROM sandbox_session WHERE tenant_id = :tenant AND idempotency_ke
 
 const INSERT_SESSION: &str = "\
 INSERT INTO sandbox_session (tenant_id, session, idempotency_key, reference, description,
-    amount_minor, currency, return_url, state, is_strong, created_at, updated_at)
+    amount_minor, currency, return_url, state, is_strong, is_kept, created_at,
+    updated_at)
 VALUES (:tenant, :session, :key, :key, :description, :amount, :currency, :url, 'open', :strong,
-    :now, :now)";
+    :kept, :now, :now)";
 
 const FIND_SESSION: &str = "\
 SELECT session, reference, description, amount_minor, currency, return_url, state, card,
-    card_country, is_strong
+    card_country, is_strong, is_kept
 FROM sandbox_session WHERE tenant_id = :tenant AND session = :session";
 
 const RECENT: &str = "\
 SELECT session, reference, description, amount_minor, currency, return_url, state, card,
-    card_country, is_strong
+    card_country, is_strong, is_kept
 FROM sandbox_session WHERE tenant_id = :tenant
 ORDER BY created_at DESC, session LIMIT :limit";
 
@@ -84,6 +85,8 @@ pub struct StoredSession {
     pub card_country: String,
     /// Whether the page asks for a proof whatever the card.
     pub strong: bool,
+    /// Whether what pays is kept, to be charged again.
+    pub kept: bool,
 }
 
 pub(super) fn find_by_key(
@@ -111,6 +114,7 @@ pub(super) fn insert_session(
         ("currency", new.amount.currency().code().into()),
         ("url", new.return_url.as_str().into()),
         ("strong", i64::from(new.strong).into()),
+        ("kept", i64::from(new.kept).into()),
         ("now", now.into()),
     ];
     tx.execute(INSERT_SESSION, &params).map(drop)
@@ -171,6 +175,7 @@ fn stored(row: &Row) -> Result<StoredSession, StoreError> {
         card: row.text("card")?,
         card_country: row.text("card_country")?,
         strong: row.int("is_strong")? != 0,
+        kept: row.int("is_kept")? != 0,
     })
 }
 

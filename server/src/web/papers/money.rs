@@ -11,8 +11,8 @@ use super::super::sell::sales::amount;
 use super::missing;
 use crate::caller::Capability;
 use crate::domains::billing::{VoidAny, VoidInvoice, void_any, void_invoice};
-use crate::domains::fulfilment::{self, AgreeByInvoice, InvoicePaper, agree_by_invoice};
-use crate::domains::payments::PaymentState;
+use crate::domains::fulfilment::{self, InvoicePaper, PayUsage};
+use crate::domains::payments::{Payment, PaymentState};
 use crate::domains::refunds::{
     AskInvoiceRefund, OfInvoice, RefundError, RefundInvoice, RefundUsage, of_invoice,
     refund_invoice, refund_usage,
@@ -31,7 +31,7 @@ pub struct Pay {
     pub action: String,
     /// What is known of the last attempt.
     pub note: String,
-    /// `Pay €5.95`.
+    /// `Pay €5.95`; empty while a saved method is charged.
     pub button: String,
     /// Asks whether later invoices shall be paid by themselves; empty where that can't be.
     pub later: String,
@@ -48,14 +48,16 @@ pub struct PayForm {
 /// The way to pay, for who may pay it now.
 pub fn pay_box(page: &Page, found: &InvoicePaper, suffix: &str) -> Option<Pay> {
     let attempt = found.payable.as_ref()?;
+    let charging = attempt.as_ref().is_some_and(Payment::is_charging);
     let note = match attempt.as_ref().map(|payment| payment.state) {
+        _ if charging => "invoice-pay-charging",
         None => "invoice-pay-text",
         Some(PaymentState::Failed) => "invoice-pay-failed",
         Some(_) => "invoice-pay-begun",
     };
     let total = page.format.money(found.invoice.total);
     // Only who is signed in can end it again.
-    let own = suffix.is_empty() && found.invoice.license.is_some();
+    let own = suffix.is_empty() && found.invoice.license.is_some() && !charging;
     Some(Pay {
         later: match own {
             true => page.words.say("invoice-pay-later"),
@@ -63,7 +65,10 @@ pub fn pay_box(page: &Page, found: &InvoicePaper, suffix: &str) -> Option<Pay> {
         },
         action: format!("/invoices/{}/pay{suffix}", found.invoice.id),
         note: page.words.say(note),
-        button: page.say_one("invoice-pay", "amount", total),
+        button: match charging {
+            true => String::new(),
+            false => page.say_one("invoice-pay", "amount", total),
+        },
     })
 }
 
@@ -81,13 +86,12 @@ pub async fn pay(
     }
     let invoice = InvoiceId::parse(&id).map_err(|_| missing())?;
     let caller = &ask.visitor.caller;
-    let url = fulfilment::pay_usage(&ask.app, caller, invoice, token.t).await?;
-    if form.later.is_some() {
-        let command = AgreeByInvoice { invoice };
-        let agreed = ask.app.transact(caller, command, agree_by_invoice).await;
-        agreed.map_err(Problem::from)?;
-    }
-    go_to(&url)
+    let wish = PayUsage {
+        invoice,
+        token: token.t,
+        later: form.later.is_some(),
+    };
+    go_to(&fulfilment::pay_usage(&ask.app, caller, wish).await?)
 }
 
 /// What went back and what is left, when the caller may refund the invoice.

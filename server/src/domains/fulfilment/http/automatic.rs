@@ -29,7 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 pub struct AutomaticPaymentIn {
     /// A saved method, by its provider's name.
     method: Option<String>,
-    /// What this invoice of the license is or was paid with.
+    /// What this invoice of the license was paid with by you, with `later`.
     invoice_id: Option<String>,
 }
 
@@ -40,19 +40,16 @@ pub struct AutomaticPaymentOut {
     provider: String,
     /// A saved method, or the payment (`pay_…`) whose method is charged.
     method: String,
-    /// Whether it can be charged: not before the payment that it is named by has gone through.
-    ready: bool,
     /// Milliseconds since 1970 (UTC).
     agreed_at: i64,
 }
 
-impl From<(AutomaticPayment, bool)> for AutomaticPaymentOut {
-    fn from((agreed, ready): (AutomaticPayment, bool)) -> Self {
+impl From<AutomaticPayment> for AutomaticPaymentOut {
+    fn from(agreed: AutomaticPayment) -> Self {
         Self {
             license_id: agreed.license.to_string(),
             provider: agreed.provider,
             method: agreed.method,
-            ready,
             agreed_at: agreed.agreed_at.ms(),
         }
     }

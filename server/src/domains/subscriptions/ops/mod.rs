@@ -34,7 +34,7 @@ use crate::domains::affiliates;
 use crate::domains::fees;
 use crate::domains::licensing;
 use crate::domains::orders::{self, Order, PlaceBill};
-use crate::domains::payments::{self, NewPayment, Payable};
+use crate::domains::payments::{self, MethodUse, NewPayment, Payable};
 use crate::domains::{billing, catalog};
 use crate::store::{StoreError, Tx};
 use mintreu::id::{PriceId, SubscriptionId, TenantId};
@@ -214,6 +214,7 @@ fn expect(cx: &mut Cx<'_>, of: &Subscription, order: &Order) -> Done {
         payable: Payable::new(order.id),
         amount: order.total,
         provider: of.provider.clone(),
+        method_use: MethodUse::Saved,
     };
     let payment = payments::expect(cx, &new)?;
     let title = order.lines.first().map_or("", |line| line.title.as_str());
