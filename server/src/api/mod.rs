@@ -23,10 +23,13 @@ use crate::domains::{
     refunds, risk, subscriptions, taxes, transparency, webhooks, wishes,
 };
 use crate::problem::Problem;
+use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -78,12 +81,28 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// The routes with `/openapi.json` and `/healthz`.
 pub fn router() -> Router<Arc<App>> {
-    let (routes, description) = table().split_for_parts();
-    let description = described::complete(description);
+    let (routes, _) = table().split_for_parts();
     routes
-        .route("/openapi.json", get(async move || Json(description)))
+        .route("/openapi.json", get(describe))
         .route("/healthz", get(health))
         .route("/v1/{*rest}", axum::routing::any(nothing))
+}
+
+/// The description as it is sent. It is written when somebody first asks: the tree that it is
+/// written from is a third of what a server at rest would hold.
+async fn describe() -> Result<Response, Problem> {
+    static WRITTEN: OnceLock<Bytes> = OnceLock::new();
+    let written = match WRITTEN.get() {
+        Some(written) => written.clone(),
+        None => {
+            let written = serde_json::to_vec(&openapi()).map_err(|error| {
+                tracing::error!(%error, "the description can't be written");
+                Problem::internal()
+            })?;
+            WRITTEN.get_or_init(|| written.into()).clone()
+        }
+    };
+    Ok(([(CONTENT_TYPE, "application/json")], written).into_response())
 }
 
 async fn nothing() -> Problem {
