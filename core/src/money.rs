@@ -66,6 +66,11 @@ impl Currency {
         }
     }
 
+    /// The code of every currency, by the alphabet in each count of digits after the point.
+    pub fn codes() -> impl Iterator<Item = &'static str> {
+        CURRENCIES.iter().flat_map(|(_, codes)| codes.split(' '))
+    }
+
     /// The three-letter code.
     pub fn code(&self) -> &str {
         // The table holds ASCII only, so this never falls back.

@@ -23,6 +23,7 @@ mod commerce_control;
 mod commerce_licenses;
 mod commerce_sandbox;
 mod consents;
+mod cycles;
 mod demo;
 mod dispute_decisions;
 mod facts;

@@ -44,8 +44,42 @@ kind-consultation = Consultation
 
 price-free = Free
 price-metered = Pay as you use
-price-monthly = { $price } a month
-price-yearly = { $price } a year
+price-cycle = { $unit ->
+    [day] { $count ->
+        [one] { $price } a day
+       *[other] { $price } every { $count } days
+    }
+    [week] { $count ->
+        [one] { $price } a week
+       *[other] { $price } every { $count } weeks
+    }
+    [month] { $count ->
+        [one] { $price } a month
+       *[other] { $price } every { $count } months
+    }
+   *[year] { $count ->
+        [one] { $price } a year
+       *[other] { $price } every { $count } years
+    }
+}
+cycle-every = { $unit ->
+    [day] { $count ->
+        [one] Every day
+       *[other] Every { $count } days
+    }
+    [week] { $count ->
+        [one] Every week
+       *[other] Every { $count } weeks
+    }
+    [month] { $count ->
+        [one] Every month
+       *[other] Every { $count } months
+    }
+   *[year] { $count ->
+        [one] Every year
+       *[other] Every { $count } years
+    }
+}
 price-from-free = Free, or more
 price-from-metered = As you use, or fixed
 price-from = from { $price }
@@ -53,8 +87,7 @@ price-none = No price yet
 meaning-free = No payment, no card.
 meaning-metered = Nothing now. You pay for what you use, at the end of each month.
 meaning-one-time = Paid once.
-meaning-monthly = Paid for one month. It doesn’t renew by itself.
-meaning-yearly = Paid for one year. It doesn’t renew by itself.
+meaning-recurring = It renews by itself until you cancel, which you can do at any time.
 
 product-by = by { $seller }
 product-own = This is your product.

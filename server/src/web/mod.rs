@@ -24,6 +24,7 @@ pub mod behind;
 pub mod bundle;
 pub mod cart;
 pub mod checkout;
+pub mod cycle;
 pub mod embed;
 pub mod errors;
 pub mod format;

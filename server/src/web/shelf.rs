@@ -1,10 +1,12 @@
 //! How products, prices and kinds are shown wherever they appear.
 
+use super::cycle::price_each;
 use super::page::Page;
 use super::parts::{Badge, Cover, Icon};
 use crate::domains::bundles;
+use crate::domains::catalog::model::Cycle;
 use crate::domains::catalog::model::ProductCard;
-use crate::domains::catalog::{Kind, Period, Price, PriceModel};
+use crate::domains::catalog::{Kind, Price, PriceModel};
 use askama::Template;
 use askama::filters::HtmlSafe;
 
@@ -83,22 +85,18 @@ pub fn price_text(page: &Page, price: &Price) -> String {
         (PriceModel::Free, _) => page.say("price-free"),
         (PriceModel::Metered, _) => page.say("price-metered"),
         (PriceModel::OneTime, _) => amount,
-        (PriceModel::Recurring, Some(Period::Yearly)) => {
-            page.say_one("price-yearly", "price", amount)
-        }
-        (PriceModel::Recurring, _) => page.say_one("price-monthly", "price", amount),
+        (PriceModel::Recurring, cycle) => price_each(page, amount, cycle.unwrap_or(Cycle::MONTHLY)),
     }
 }
 
 /// What paying it means, in a sentence.
 pub fn price_meaning(page: &Page, price: &Price) -> String {
-    page.say(match (price.model, price.period) {
+    page.say(match price.model {
         _ if price.minimum().is_some() => "meaning-named",
-        (PriceModel::Free, _) => "meaning-free",
-        (PriceModel::Metered, _) => "meaning-metered",
-        (PriceModel::OneTime, _) => "meaning-one-time",
-        (PriceModel::Recurring, Some(Period::Yearly)) => "meaning-yearly",
-        (PriceModel::Recurring, _) => "meaning-monthly",
+        PriceModel::Free => "meaning-free",
+        PriceModel::Metered => "meaning-metered",
+        PriceModel::OneTime => "meaning-one-time",
+        PriceModel::Recurring => "meaning-recurring",
     })
 }
 

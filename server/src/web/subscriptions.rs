@@ -2,6 +2,7 @@
 //! subscribers.
 
 use super::ask::{Answer, Ask, go_to, html};
+use super::cycle::price_each;
 use super::page::{Page, Section};
 use super::shelf::price_text;
 use crate::app::ReadCx;
@@ -229,11 +230,10 @@ fn period_amount(of: &Subscription) -> Money {
 }
 
 fn amount_text(page: &Page, of: &Subscription) -> String {
+    let amount = page.format.money(period_amount(of));
     let values = [
-        ("amount", page.format.money(period_amount(of)).into()),
-        ("count", of.cycle.count().to_string().into()),
-        ("unit", of.cycle.unit().code().into()),
-        ("seats", of.seats.to_string().into()),
+        ("price", price_each(page, amount, of.cycle).into()),
+        ("seats", of.seats.into()),
     ];
     page.words.say_with("subs-amount", values)
 }

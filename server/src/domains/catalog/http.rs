@@ -3,8 +3,8 @@
 mod prices;
 
 use super::model::{
-    CategoryCount, Facets, Kind, LicenseTerms, Listing, ListingPage, Price, PriceBand, Product,
-    ProductCard, ProductDraft, SearchQuery, Seller, Sort, draft_of,
+    CategoryCount, Cycle, Facets, Kind, LicenseTerms, Listing, ListingPage, Price, PriceBand,
+    Product, ProductCard, ProductDraft, SearchQuery, Seller, Sort, draft_of,
 };
 use super::ops::{
     ArchiveProduct, CatalogError, Categories, CreateProduct, OpenShop, ProductAt, PublishProduct,
@@ -69,8 +69,8 @@ pub struct PriceOut {
     price_id: String,
     /// `free`, `one_time`, `recurring` or `metered`.
     model: &'static str,
-    /// `monthly` or `yearly`, when recurring.
-    period: Option<&'static str>,
+    /// How often, when recurring.
+    period: Option<Cycle>,
     /// What it costs, or what is suggested when the buyer names the price.
     amount_minor: i64,
     currency: String,
@@ -195,7 +195,7 @@ fn price_out(price: &Price) -> PriceOut {
     PriceOut {
         price_id: price.id.to_string(),
         model: price.model.name(),
-        period: price.period.map(|period| period.name()),
+        period: price.period,
         amount_minor: price.amount.minor(),
         currency: price.amount.currency().to_string(),
         minimum_minor: price.bounds.minimum_minor,

@@ -37,7 +37,7 @@ use mintreu::Timestamp;
 use mintreu::id::{AccountId, CategoryId, PriceId, ProductId, TenantId};
 
 pub use model::{
-    Bounds, Kind, Meter, Offer, Period, Place, Price, PriceModel, Product, Seller, State,
+    Bounds, Cycle, Kind, Meter, Offer, Place, Price, PriceModel, Product, Seller, State,
 };
 pub use ops::CatalogError;
 

@@ -6,7 +6,7 @@ use super::variance;
 use crate::app::Cx;
 use crate::domains::affiliates;
 use crate::domains::billing::{self, BillingError, StartPlan};
-use crate::domains::catalog::{self, Period, PriceModel};
+use crate::domains::catalog::{self, PriceModel};
 use crate::domains::gifts;
 use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::{
@@ -24,6 +24,7 @@ use crate::domains::subscriptions;
 use crate::domains::taxes::{self, Movement, Way};
 use crate::gateways::PAGE_CLOSED;
 use mintreu::id::{AccountId, InvoiceId, LicenseId, OrderId, PaymentEventId};
+use mintreu::meter::Zone;
 use mintreu::{Money, Timestamp};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -303,7 +304,7 @@ fn invoice(cx: &mut Cx<'_>, order: &Order) -> Result<(), FulfilmentError> {
     let payment = payments::paid_by(cx.tx, cx.caller.tenant, &payable)?;
     let ends = order.lines.iter().filter_map(|line| {
         let period = line.period.filter(|_| line.model == PriceModel::Recurring);
-        period.map(|period| end_of_period(cx.now, period))
+        period.map(|cycle| cycle.end_after(cx.now, &Zone::default(), cx.now))
     });
     let what = Invoiced {
         source: &format!("sale:{}", order.id),
@@ -389,7 +390,7 @@ fn subscribe(
 fn grant(order: &Order, line: &Line, now: Timestamp) -> Grant {
     let recurring = line.model == PriceModel::Recurring;
     let expires_at = match line.period.filter(|_| recurring) {
-        Some(period) => Some(end_of_period(now, period)),
+        Some(cycle) => Some(cycle.end_after(now, &Zone::default(), now)),
         None => {
             let days = line.terms.validity_days;
             days.map(|days| now.plus_ms(days.saturating_mul(DAY_MS)))
@@ -405,53 +406,5 @@ fn grant(order: &Order, line: &Line, now: Timestamp) -> Grant {
         terms: line.terms.clone(),
         expires_at,
         grace_secs: if recurring { GRACE_SECS } else { 0 },
-    }
-}
-
-/// The same day of the next month or year, or that month's last day.
-fn end_of_period(now: Timestamp, period: Period) -> Timestamp {
-    use jiff::ToSpan;
-    let span = match period {
-        Period::Monthly => 1.month(),
-        Period::Yearly => 1.year(),
-    };
-    let start = jiff::Timestamp::from_millisecond(now.ms()).ok();
-    let start = start.map(|start| start.to_zoned(jiff::tz::TimeZone::UTC));
-    let end = start.and_then(|start| start.checked_add(span).ok());
-    // Only an instant beyond the year 9999 has no next month.
-    end.map_or(now, |end| {
-        Timestamp::from_ms(end.timestamp().as_millisecond())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_month_ends_on_its_day_or_its_last() {
-        let at = |text: &str| {
-            let instant: jiff::Timestamp = text.parse().expect("an instant");
-            Timestamp::from_ms(instant.as_millisecond())
-        };
-        for (start, period, end) in [
-            (
-                "2027-01-15T08:00:00Z",
-                Period::Monthly,
-                "2027-02-15T08:00:00Z",
-            ),
-            (
-                "2027-01-31T23:59:59Z",
-                Period::Monthly,
-                "2027-02-28T23:59:59Z",
-            ),
-            (
-                "2028-02-29T00:00:00Z",
-                Period::Yearly,
-                "2029-02-28T00:00:00Z",
-            ),
-        ] {
-            assert_eq!(end_of_period(at(start), period), at(end), "{start}");
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! An order, its lines, its states and the table that joins them. Pure.
 
 use crate::caller::Denied;
-use crate::domains::catalog::model::{Kind, LicenseTerms, Period, PriceModel};
+use crate::domains::catalog::model::{Cycle, Kind, LicenseTerms, PriceModel};
 use crate::domains::ledger::{Parts, Split, SplitError, Traffic};
 use crate::domains::taxes::Tax;
 use crate::store::StoreError;
@@ -198,7 +198,7 @@ pub struct Line {
     /// How it is charged.
     pub model: PriceModel,
     /// How often, when recurring.
-    pub period: Option<Period>,
+    pub period: Option<Cycle>,
     /// How many.
     pub quantity: i64,
     /// For one.

@@ -2,7 +2,7 @@
 
 use super::model::{InBundle, Line, Order, OrderState, SplitAmounts};
 use super::ops::{Sale, SalesTotal};
-use crate::domains::catalog::{Kind, Period, PriceModel};
+use crate::domains::catalog::{Cycle, Kind, PriceModel};
 use crate::domains::ledger::Traffic;
 use crate::domains::taxes::{Tax, Why};
 use crate::store::{Row, StoreError, Tx, Value};
@@ -171,7 +171,10 @@ fn tax(row: &Row) -> Result<Tax, StoreError> {
 
 fn line(row: &Row) -> Result<Line, StoreError> {
     let period = row.opt_text("price_period")?;
-    let period = period.map(|text| Period::parse(&text).ok_or_else(|| shape("no such period")));
+    let period = period.map(|text| {
+        text.parse::<Cycle>()
+            .map_err(|error| shape(error.to_string()))
+    });
     Ok(Line {
         id: row.id("order_line_id", OrderLineId::from_bytes)?,
         product: row.id("product_id", ProductId::from_bytes)?,
@@ -271,7 +274,7 @@ fn agreed(line: &Line) -> Result<Vec<(&'static str, Value)>, StoreError> {
         ("slug", line.product_slug.as_str().into()),
         ("kind", line.kind.name().into()),
         ("model", line.model.name().into()),
-        ("period", line.period.map(Period::name).into()),
+        ("period", line.period.map(String::from).into()),
         ("quantity", line.quantity.into()),
         ("currency", line.unit.currency().code().into()),
         ("unit", line.unit.minor().into()),

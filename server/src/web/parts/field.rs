@@ -2,6 +2,7 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
+use mintreu::Currency;
 
 /// One of a field's choices.
 #[derive(Debug, Clone)]
@@ -10,6 +11,22 @@ pub struct Choice {
     pub value: String,
     /// What is read.
     pub text: String,
+}
+
+/// Currencies that most sellers look for.
+const USUAL: [&str; 8] = ["EUR", "USD", "GBP", "JPY", "INR", "BDT", "BRL", "KES"];
+
+/// Every currency: the usual ones first, then the others by their codes.
+pub fn currencies() -> Vec<Choice> {
+    let mut others: Vec<_> = Currency::codes()
+        .filter(|code| !USUAL.contains(code))
+        .collect();
+    others.sort_unstable();
+    let choice = |code: &str| Choice {
+        value: code.to_owned(),
+        text: code.to_owned(),
+    };
+    USUAL.into_iter().chain(others).map(choice).collect()
 }
 
 /// A labelled input. What was typed survives a refused form, and the mistake stands at the field,

@@ -12,7 +12,7 @@ mod field;
 
 pub use chart::{Bar, Chart, ChartWords, Point};
 pub use cover::Cover;
-pub use field::{Choice, Field};
+pub use field::{Choice, Field, currencies};
 
 use askama::Template;
 use askama::filters::HtmlSafe;

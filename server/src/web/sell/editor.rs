@@ -4,6 +4,7 @@ mod parts;
 
 use self::parts::{Part, parts};
 use super::super::ask::{Answer, Ask, go_to, html, refused};
+use super::super::cycle::{price_each, read_model};
 use super::super::markdown;
 use super::super::page::{Page, Section};
 use super::super::parts::{Badge, Cover, Crumbs, Notice, Tone};
@@ -16,7 +17,7 @@ use crate::domains::catalog::ops::{
     UpdateProduct, archive_product, categories, create_product, own_product, publish_product,
     update_product,
 };
-use crate::domains::catalog::{Kind, Product, State};
+use crate::domains::catalog::{Kind, PriceModel, Product, State};
 use crate::domains::fulfilment::flow;
 use crate::domains::ledger::{Split, Traffic};
 use crate::problem::Problem;
@@ -118,7 +119,8 @@ pub struct Bill {
 
 async fn bills(ask: &Ask, form: &ProductForm, product: Option<&Product>) -> Vec<Bill> {
     let page = ask.page("bill-title");
-    let charged = ["one_time", "monthly", "yearly"].contains(&form.price1_model.as_str());
+    let model = read_model(&form.price1_model).map(|(model, _)| model);
+    let charged = matches!(model, Some(PriceModel::OneTime | PriceModel::Recurring));
     let amount = Currency::parse(&form.price1_currency).and_then(|currency| {
         let minor = mintreu::price::parse_amount(form.price1_amount.trim(), currency)?;
         Ok(Money::new(minor, currency))
@@ -160,12 +162,11 @@ fn preview_price(page: &Page, form: &ProductForm) -> String {
         let minor = mintreu::price::parse_amount(form.price1_amount.trim(), currency)?;
         Ok(page.format.money(Money::new(minor, currency)))
     });
-    match (form.price1_model.as_str(), amount) {
-        ("free", _) => page.say("price-free"),
-        ("metered", _) => page.say("price-metered"),
-        ("monthly", Ok(amount)) => page.say_one("price-monthly", "price", amount),
-        ("yearly", Ok(amount)) => page.say_one("price-yearly", "price", amount),
-        ("one_time", Ok(amount)) => amount,
+    match (read_model(&form.price1_model), amount) {
+        (Some((PriceModel::Free, _)), _) => page.say("price-free"),
+        (Some((PriceModel::Metered, _)), _) => page.say("price-metered"),
+        (Some((PriceModel::Recurring, Some(cycle))), Ok(amount)) => price_each(page, amount, cycle),
+        (Some((PriceModel::OneTime, _)), Ok(amount)) => amount,
         _ => page.say("price-none"),
     }
 }

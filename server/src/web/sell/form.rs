@@ -1,11 +1,12 @@
 //! The product form: its inputs as text, to and from a product draft.
 
+use super::super::cycle::{model_name, read_model};
 use super::quotas::{quota_lines, read_quotas};
 use crate::domains::catalog::model::{
     Entitlement, EntitlementValue, FieldError, Floating, Freshness, LicenseTerms, Matching,
     MeterDraft, PriceDraft, ProductDraft, StaleAction,
 };
-use crate::domains::catalog::{Kind, Period, Price, PriceModel, Product};
+use crate::domains::catalog::{Kind, Price, PriceModel, Product};
 use mintreu::Currency;
 use mintreu::price::parse_amount;
 use serde::Deserialize;
@@ -173,7 +174,7 @@ impl ProductForm {
                     &mut form.price2_currency,
                 ),
             };
-            model_name(price.model, price.period).clone_into(model);
+            *model = model_name(price);
             let text = price.amount.to_string();
             text.split(' ')
                 .next()
@@ -431,30 +432,6 @@ fn read_number(input: &'static str, text: &str, wrong: &mut Vec<Mistake>) -> Opt
         wrong.push((input, "field-number"));
     }
     number
-}
-
-/// The names in the list of ways to charge.
-pub const MODELS: [&str; 5] = ["free", "one_time", "monthly", "yearly", "metered"];
-
-pub fn model_name(model: PriceModel, period: Option<Period>) -> &'static str {
-    match (model, period) {
-        (PriceModel::Free, _) => "free",
-        (PriceModel::OneTime, _) => "one_time",
-        (PriceModel::Recurring, Some(Period::Yearly)) => "yearly",
-        (PriceModel::Recurring, _) => "monthly",
-        (PriceModel::Metered, _) => "metered",
-    }
-}
-
-pub fn read_model(name: &str) -> Option<(PriceModel, Option<Period>)> {
-    match name {
-        "free" => Some((PriceModel::Free, None)),
-        "one_time" => Some((PriceModel::OneTime, None)),
-        "monthly" => Some((PriceModel::Recurring, Some(Period::Monthly))),
-        "yearly" => Some((PriceModel::Recurring, Some(Period::Yearly))),
-        "metered" => Some((PriceModel::Metered, None)),
-        _ => None,
-    }
 }
 
 pub fn entitlement_lines(terms: &LicenseTerms) -> String {

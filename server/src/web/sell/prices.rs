@@ -2,13 +2,17 @@
 //! example costs, and the move of those who subscribed.
 
 use super::super::ask::{Answer, Ask, go_to, html, refused};
+use super::super::cycle::{self, read_model};
 use super::super::page::{Page, Section};
+use super::super::parts::currencies;
 use super::super::parts::{Choice, Crumbs, Field};
 use super::super::shelf::price_text;
-use super::form::{MODELS, entitlement_lines, error_key, read_entitlements, read_model};
+use super::form::{entitlement_lines, error_key, read_entitlements};
 use super::must_sell;
 use super::quotas::{quota_lines, read_quotas};
-use crate::domains::catalog::model::{FieldError, LicenseTerms, PriceBook, PriceDraft, Version};
+use crate::domains::catalog::model::{
+    Cycle, FieldError, LicenseTerms, PriceBook, PriceDraft, Unit, Version,
+};
 use crate::domains::catalog::ops::{
     AddPrice, CatalogError, ChangePrice, PriceVersions, SwitchPrice, add_price, change_price,
     price_versions, switch_price,
@@ -25,8 +29,8 @@ use mintreu::id::{PriceId, ProductId};
 use mintreu::price::{parse_amount, rate};
 use serde::Deserialize;
 
-/// Currencies offered in the form.
-const CURRENCIES: [&str; 8] = ["EUR", "USD", "GBP", "JPY", "INR", "BDT", "BRL", "KES"];
+/// The name of a cycle of one's own in the list of ways to charge.
+const OTHER: &str = "other";
 /// How many units the example is of, until another number is asked for.
 const UNITS: u64 = 1_000;
 /// Most units of an example.
@@ -83,6 +87,9 @@ pub struct Which {
 pub struct PriceForm {
     price: String,
     model: String,
+    /// A cycle of one's own: so many of which unit.
+    cycle_count: String,
+    cycle_unit: String,
     amount: String,
     currency: String,
     minimum: String,
@@ -139,7 +146,9 @@ impl PriceForm {
         let terms = price.terms.as_ref();
         Self {
             price: price.id.to_string(),
-            model: super::form::model_name(price.model, price.period).to_owned(),
+            model: cycle::model_name(price),
+            cycle_count: String::new(),
+            cycle_unit: String::new(),
             amount: digits(price.amount.minor(), currency),
             currency: currency.code().to_owned(),
             minimum: least.map_or(String::new(), |least| digits(least, currency)),
@@ -177,12 +186,24 @@ impl PriceForm {
         })
     }
 
+    /// How it is charged, and how often.
+    fn model(&self) -> Result<(PriceModel, Option<Cycle>), Vec<(&'static str, &'static str)>> {
+        if self.model != OTHER {
+            return read_model(&self.model).ok_or_else(|| vec![("model", "field-required")]);
+        }
+        let count = self.cycle_count.trim().parse();
+        let count = count.map_err(|_| vec![("cycle_count", "field-number")])?;
+        let cycle = Unit::parse(&self.cycle_unit).and_then(|unit| Cycle::new(unit, count));
+        match cycle {
+            Some(cycle) => Ok((PriceModel::Recurring, Some(cycle))),
+            None => Err(vec![("cycle_count", "field-out-of-range")]),
+        }
+    }
+
     /// The draft that the form says, or the inputs that can't be read.
     fn draft(&self, product: &Product) -> Result<PriceDraft, Vec<(&'static str, &'static str)>> {
         let mut wrong = Vec::new();
-        let Some((model, period)) = read_model(&self.model) else {
-            return Err(vec![("model", "field-required")]);
-        };
+        let (model, period) = self.model()?;
         let currency = Currency::parse(&self.currency);
         let mut amount = |input, text: &str| {
             let text = text.trim();
@@ -248,6 +269,7 @@ fn input_of(field: &str) -> &'static str {
         "currency" => "currency",
         "region_of" => "region_of",
         "terms" => "entitlements",
+        "period" => "cycle_count",
         _ => "model",
     }
 }
@@ -274,18 +296,12 @@ fn choice(value: impl Into<String>, text: impl Into<String>) -> Choice {
     }
 }
 
-fn models(page: &Page) -> Vec<Choice> {
-    let names = [
-        "model-free",
-        "model-one-time",
-        "model-monthly",
-        "model-yearly",
-        "model-metered",
-    ];
-    let known = MODELS.iter().zip(names);
-    known
-        .map(|(name, key)| choice(*name, page.words.say(key)))
-        .collect()
+/// The ways to charge, and a cycle of one's own.
+fn models(page: &Page, chosen: &str) -> Vec<Choice> {
+    let mut models = cycle::models(page, chosen);
+    let at = models.len().saturating_sub(1);
+    models.insert(at, choice(OTHER, page.say("cycle-other")));
+    models
 }
 
 /// A price with its countries.
@@ -309,11 +325,20 @@ fn fields(page: &Page, product: &Product, form: &PriceForm, wrong: &[Mistake]) -
         let field = Field::text(input, page.words.say(label)).hint(page.words.say(hint));
         field.value(value).error(error(input))
     };
-    let currencies = CURRENCIES.iter().map(|code| choice(*code, *code)).collect();
-    let model = Field::select("model", page.say("prices-model"), models(page));
-    let currency = Field::select("currency", page.say("edit-currency"), currencies);
+    let model = Field::select("model", page.say("prices-model"), models(page, &form.model));
+    let unit = Field::select("cycle_unit", page.say("cycle-unit"), cycle::units(page));
+    let currency = Field::select("currency", page.say("edit-currency"), currencies());
     let mut fields = vec![
         model.value(&form.model).error(error("model")).full(),
+        text(
+            "cycle_count",
+            "cycle-count",
+            "cycle-count-hint",
+            &form.cycle_count,
+        )
+        .input_mode("numeric")
+        .max_length(3),
+        unit.value(&form.cycle_unit).error(error("cycle_unit")),
         text("amount", "edit-amount", "edit-amount-hint", &form.amount)
             .input_mode("decimal")
             .max_length(20),

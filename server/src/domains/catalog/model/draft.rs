@@ -1,9 +1,8 @@
 //! What a seller writes, checked: every mistake is named at its field, all of them at once.
 
+use super::cycle::Cycle;
 use super::prices::check_prices;
-use super::product::{
-    Aggregation, Bounds, Kind, LicenseTerms, Meter, Period, Price, PriceModel, Product,
-};
+use super::product::{Aggregation, Bounds, Kind, LicenseTerms, Meter, Price, PriceModel, Product};
 use super::terms::check_terms;
 use mintreu::Money;
 use mintreu::price::Tariff;
@@ -23,7 +22,7 @@ pub struct PriceDraft {
     pub model: PriceModel,
     /// How often, when recurring.
     #[serde(default)]
-    pub period: Option<Period>,
+    pub period: Option<Cycle>,
     /// How much, in minor units; zero for free and metered.
     #[serde(default)]
     pub amount_minor: i64,
@@ -175,7 +174,7 @@ pub struct FieldError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedPrice {
     pub(crate) model: PriceModel,
-    pub(crate) period: Option<Period>,
+    pub(crate) period: Option<Cycle>,
     pub(crate) amount: Money,
     pub(crate) bounds: Bounds,
     pub(crate) terms: Option<LicenseTerms>,

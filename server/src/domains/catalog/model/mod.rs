@@ -1,5 +1,6 @@
 //! What a shop sells, as types: products, what a license to them grants, prices and meters.
 
+mod cycle;
 mod draft;
 mod listing;
 mod prices;
@@ -7,6 +8,7 @@ mod product;
 pub mod regions;
 mod terms;
 
+pub use cycle::{Cycle, Unit, days_between, end_of_day, zone_named};
 pub(super) use draft::is_slug;
 pub use draft::{
     CheckedDraft, CheckedPrice, FieldError, MeterDraft, PriceDraft, ProductDraft, check, draft_of,
@@ -20,6 +22,6 @@ pub use listing::{
 pub use prices::{PriceBook, Version, check_among, check_price};
 pub use product::{
     Aggregation, Bounds, CategoryRef, Entitlement, EntitlementValue, Floating, Freshness, Kind,
-    LicenseTerms, Matching, Meter, Offer, Period, Place, Price, PriceModel, Product, Quota,
-    QuotaRollover, Seller, StaleAction, State, Window,
+    LicenseTerms, Matching, Meter, Offer, Place, Price, PriceModel, Product, Quota, QuotaRollover,
+    Seller, StaleAction, State, Window,
 };

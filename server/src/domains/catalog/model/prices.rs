@@ -12,6 +12,8 @@ const MAX_AMOUNT: i64 = 1_000_000_000_000;
 const MAX_PLACES: usize = 250;
 /// Most regional prices of one product.
 const MAX_REGIONAL: usize = 100;
+/// A recurring price is charged every three years at least, as with Stripe.
+const MAX_CYCLE_DAYS: i64 = 3 * 365;
 
 /// A price with its time: what a seller sees of what was and is for sale.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +144,16 @@ fn mistakes(price: &CheckedPrice) -> Vec<At> {
     }
     match (price.model, price.period) {
         (PriceModel::Recurring, None) => {
-            found.push(("period", "a recurring price is monthly or yearly"));
+            found.push((
+                "period",
+                "say how often a recurring price is charged: monthly",
+            ));
+        }
+        (PriceModel::Recurring, Some(period)) if period.rough_days() > MAX_CYCLE_DAYS => {
+            found.push((
+                "period",
+                "a recurring price is charged every three years at least",
+            ));
         }
         (PriceModel::Free | PriceModel::Metered | PriceModel::OneTime, Some(_)) => {
             found.push(("period", "only a recurring price has a period"));

@@ -1,5 +1,6 @@
 //! A product, its prices, its meters and what its license grants.
 
+use super::cycle::Cycle;
 use super::regions;
 use mintreu::id::{AccountId, CategoryId, MeterId, PriceId, ProductId};
 use mintreu::price::Tariff;
@@ -77,16 +78,6 @@ named!(
         Recurring = "recurring",
         /// Nothing now; usage is billed at the meters' tariffs when the month closes.
         Metered = "metered",
-    }
-);
-
-named!(
-    /// How often a recurring price is charged.
-    Period {
-        /// Every calendar month from the day of purchase.
-        Monthly = "monthly",
-        /// Every year from the day of purchase.
-        Yearly = "yearly",
     }
 );
 
@@ -344,7 +335,7 @@ pub struct Price {
     /// How it is charged.
     pub model: PriceModel,
     /// How often, for a recurring price only.
-    pub period: Option<Period>,
+    pub period: Option<Cycle>,
     /// How much; zero when the model is free or metered. What is suggested, when the buyer names it.
     pub amount: Money,
     /// Who may buy at it, how many, and whether the buyer names it.

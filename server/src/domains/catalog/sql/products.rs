@@ -2,8 +2,8 @@
 
 use super::insert_rows;
 use crate::domains::catalog::model::{
-    Aggregation, Bounds, CategoryRef, Kind, Meter, Period, Price, PriceModel, Product, Seller,
-    State, Version,
+    Aggregation, Bounds, CategoryRef, Kind, Meter, Price, PriceModel, Product, Seller, State,
+    Version,
 };
 use crate::store::rows::{self, CHUNK};
 use crate::store::{Row, StoreError, Tx, Value};
@@ -166,7 +166,7 @@ fn price_from_row(row: &Row) -> Result<Price, StoreError> {
         },
         model: PriceModel::parse(&model).ok_or_else(|| unknown("model", &model))?,
         period: match period {
-            Some(text) => Some(Period::parse(&text).ok_or_else(|| unknown("period", &text))?),
+            Some(text) => Some(text.parse().map_err(|_| unknown("period", &text))?),
             None => None,
         },
         amount: Money::new(row.int("amount_minor")?, currency),
@@ -489,7 +489,7 @@ pub(crate) fn insert_prices(
             product.as_bytes().into(),
             Value::Int(*position),
             price.model.name().into(),
-            price.period.map(Period::name).into(),
+            price.period.map(String::from).into(),
             price.amount.minor().into(),
             price.amount.currency().code().into(),
             now.into(),

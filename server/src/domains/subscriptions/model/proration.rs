@@ -4,7 +4,7 @@
 //! until midnight: the price doesn't change while one looks at it. What is used and what is left
 //! are parts of one amount and add up to it.
 
-use super::cycle::days_between;
+use super::days_between;
 use mintreu::meter::Zone;
 use mintreu::price::{Rounding, Share};
 use mintreu::{Error, Money, Timestamp};
@@ -75,7 +75,7 @@ pub fn restart(paid: &Paid, price: Money, now: Timestamp, zone: &Zone) -> Result
 
 #[cfg(test)]
 mod tests {
-    use super::super::cycle::zone_named;
+    use super::super::zone_named;
     use super::*;
     use mintreu::Currency;
     use proptest::prelude::*;

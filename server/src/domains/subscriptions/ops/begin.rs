@@ -8,7 +8,7 @@ use super::{Done, renew, tell};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::billing;
-use crate::domains::catalog::{self, Period, PriceModel};
+use crate::domains::catalog::{self, PriceModel};
 use crate::domains::fees::{self, Resolver};
 use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use crate::domains::licensing::{self, Grant};
@@ -44,11 +44,8 @@ pub struct Begin<'a> {
 }
 
 /// The cycle of a price.
-pub const fn cycle_of(period: Option<Period>) -> Cycle {
-    match period {
-        Some(Period::Yearly) => Cycle::YEARLY,
-        Some(Period::Monthly) | None => Cycle::MONTHLY,
-    }
+pub fn cycle_of(period: Option<Cycle>) -> Cycle {
+    period.unwrap_or(Cycle::MONTHLY)
 }
 
 /// Begins the subscription of a line, in the commit that fulfils its order. Asking again changes

@@ -1,14 +1,12 @@
 //! The inputs of the product form, in groups, each with its rules.
 
-use super::super::form::{MODELS, Mistake, ProductForm};
+use super::super::form::{Mistake, ProductForm};
 use crate::domains::catalog::Kind;
 use crate::domains::catalog::model::CategoryCount;
+use crate::web::cycle;
 use crate::web::page::Page;
-use crate::web::parts::{Choice, Field};
+use crate::web::parts::{Choice, Field, currencies};
 use crate::web::shelf::kind_name;
-
-/// Currencies offered in the form.
-const CURRENCIES: [&str; 6] = ["EUR", "USD", "GBP", "JPY", "INR", "BDT"];
 
 /// A group of inputs.
 pub(super) struct Part {
@@ -152,24 +150,10 @@ fn about(draw: &Draw<'_>, form: &ProductForm, tree: &[CategoryCount]) -> Part {
 }
 
 fn prices(draw: &Draw<'_>, form: &ProductForm) -> Part {
-    let models = || {
+    let models = |chosen: &str| {
         let mut models = vec![choice("", draw.page.say("model-none"))];
-        let names = [
-            "model-free",
-            "model-one-time",
-            "model-monthly",
-            "model-yearly",
-            "model-metered",
-        ];
-        let known = MODELS.iter().zip(names);
-        models.extend(known.map(|(name, key)| choice(name, draw.page.words.say(key))));
+        models.extend(cycle::models(draw.page, chosen));
         models
-    };
-    let currencies = || {
-        CURRENCIES
-            .iter()
-            .map(|code| choice(code, (*code).to_owned()))
-            .collect()
     };
     let amount = |input, value: &str| {
         draw.text(input, "edit-amount", "edit-amount-hint", value)
@@ -196,8 +180,13 @@ fn prices(draw: &Draw<'_>, form: &ProductForm) -> Part {
         "edit-prices-hint",
         "prices",
         vec![
-            draw.select("price1_model", "edit-price-1", models(), &form.price1_model)
-                .full(),
+            draw.select(
+                "price1_model",
+                "edit-price-1",
+                models(&form.price1_model),
+                &form.price1_model,
+            )
+            .full(),
             amount("price1_amount", &form.price1_amount),
             draw.select(
                 "price1_currency",
@@ -208,8 +197,13 @@ fn prices(draw: &Draw<'_>, form: &ProductForm) -> Part {
             minimum("price1_minimum", &form.price1_minimum),
             most("price1_most", &form.price1_most),
             countries("price1_countries", &form.price1_countries),
-            draw.select("price2_model", "edit-price-2", models(), &form.price2_model)
-                .full(),
+            draw.select(
+                "price2_model",
+                "edit-price-2",
+                models(&form.price2_model),
+                &form.price2_model,
+            )
+            .full(),
             amount("price2_amount", &form.price2_amount),
             draw.select(
                 "price2_currency",

@@ -1,4 +1,4 @@
-//! Cycles: how long a subscription is paid for at a time.
+//! Cycles: how often a recurring price is charged, and how long it pays for.
 //!
 //! Each cycle is counted from the anchor and never from the one before, so what began on the 31st
 //! renews on the last day of shorter months and on the 31st again afterwards. The counting is the
@@ -6,6 +6,13 @@
 
 use mintreu::meter::{Period, PeriodUnit, Window, Zone};
 use mintreu::{Error, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::fmt;
+use std::str::FromStr;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Most units of one cycle.
 const MAX_COUNT: u16 = 100;
@@ -44,12 +51,67 @@ impl Unit {
     }
 }
 
-/// So many units: `month × 3`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// So many units. As a text it is `daily`, `weekly`, `monthly`, `yearly`, or `3 months`; read too are
+/// `quarterly` and `half_yearly`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Cycle {
     unit: Unit,
     count: u16,
 }
+
+/// The texts of one unit, in the order of [`Unit::ALL`].
+const OF_ONE: [&str; 4] = ["daily", "weekly", "monthly", "yearly"];
+
+/// A text that says no cycle.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a period is daily, weekly, monthly, quarterly, half_yearly, yearly, or such as \"3 months\""
+)]
+pub struct NoCycle;
+
+impl FromStr for Cycle {
+    type Err = NoCycle;
+
+    fn from_str(text: &str) -> Result<Self, NoCycle> {
+        Self::read(text).ok_or(NoCycle)
+    }
+}
+
+impl TryFrom<String> for Cycle {
+    type Error = NoCycle;
+
+    fn try_from(text: String) -> Result<Self, NoCycle> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Cycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut texts = Unit::ALL.iter().zip(OF_ONE);
+        match texts.find(|(unit, _)| **unit == self.unit) {
+            Some((_, text)) if self.count == 1 => f.write_str(text),
+            _ => write!(f, "{} {}s", self.count, self.unit.code()),
+        }
+    }
+}
+
+impl From<Cycle> for String {
+    fn from(cycle: Cycle) -> Self {
+        cycle.to_string()
+    }
+}
+
+impl PartialSchema for Cycle {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let pattern = "^(daily|weekly|monthly|quarterly|half_yearly|yearly|[1-9][0-9]{0,2} (day|week|month|year)s?)$";
+        let examples = [json!("monthly"), json!("3 months")];
+        text.pattern(Some(pattern)).examples(examples).into()
+    }
+}
+
+impl ToSchema for Cycle {}
 
 impl Cycle {
     /// One month.
@@ -69,6 +131,22 @@ impl Cycle {
         (1..=MAX_COUNT)
             .contains(&count)
             .then_some(Self { unit, count })
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "quarterly" => return Self::new(Unit::Month, 3),
+            "half_yearly" => return Self::new(Unit::Month, 6),
+            _ => {}
+        }
+        if let Some(at) = OF_ONE.iter().position(|known| *known == text) {
+            return Self::new(*Unit::ALL.get(at)?, 1);
+        }
+        let (count, unit) = text.split_once(' ')?;
+        Self::new(
+            Unit::parse(unit.strip_suffix('s').unwrap_or(unit))?,
+            count.parse().ok()?,
+        )
     }
 
     /// What is counted.
@@ -240,6 +318,35 @@ mod tests {
         assert_eq!(Cycle::new(Unit::Year, 100).map(Cycle::count), Some(100));
         for unit in Unit::ALL {
             assert_eq!(Unit::parse(unit.code()), Some(unit));
+        }
+    }
+
+    #[test]
+    fn a_cycle_is_a_text_and_reads_back() {
+        for (text, unit, count, canonical) in [
+            ("daily", Unit::Day, 1, "daily"),
+            ("weekly", Unit::Week, 1, "weekly"),
+            ("monthly", Unit::Month, 1, "monthly"),
+            ("yearly", Unit::Year, 1, "yearly"),
+            ("quarterly", Unit::Month, 3, "3 months"),
+            ("half_yearly", Unit::Month, 6, "6 months"),
+            ("10 days", Unit::Day, 10, "10 days"),
+            ("1 week", Unit::Week, 1, "weekly"),
+        ] {
+            let cycle: Cycle = text.parse().expect(text);
+            assert_eq!((cycle.unit(), cycle.count()), (unit, count), "{text}");
+            assert_eq!(cycle.to_string(), canonical);
+        }
+        for text in [
+            "",
+            "month",
+            "0 days",
+            "101 days",
+            "-1 weeks",
+            "3 fortnights",
+            "3  months",
+        ] {
+            assert!(text.parse::<Cycle>().is_err(), "{text:?}");
         }
     }
 
