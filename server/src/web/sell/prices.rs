@@ -29,6 +29,8 @@ use mintreu::id::{PriceId, ProductId};
 use mintreu::price::{parse_amount, rate};
 use serde::Deserialize;
 
+/// Inputs that can't be read, and the keys of why.
+type Unread = Vec<(&'static str, &'static str)>;
 /// The name of a cycle of one's own in the list of ways to charge.
 const OTHER: &str = "other";
 /// How many units the example is of, until another number is asked for.
@@ -162,11 +164,7 @@ impl PriceForm {
     }
 
     /// What the form says that a license grants; nothing where it says nothing.
-    fn terms(
-        &self,
-        product: &Product,
-        wrong: &mut Vec<(&'static str, &'static str)>,
-    ) -> Option<LicenseTerms> {
+    fn terms(&self, product: &Product, wrong: &mut Unread) -> Option<LicenseTerms> {
         let said = [&self.seats, &self.entitlements, &self.quotas];
         if said.iter().all(|text| text.trim().is_empty()) {
             return None;
@@ -187,7 +185,7 @@ impl PriceForm {
     }
 
     /// How it is charged, and how often.
-    fn model(&self) -> Result<(PriceModel, Option<Cycle>), Vec<(&'static str, &'static str)>> {
+    fn model(&self) -> Result<(PriceModel, Option<Cycle>), Unread> {
         if self.model != OTHER {
             return read_model(&self.model).ok_or_else(|| vec![("model", "field-required")]);
         }
@@ -201,7 +199,7 @@ impl PriceForm {
     }
 
     /// The draft that the form says, or the inputs that can't be read.
-    fn draft(&self, product: &Product) -> Result<PriceDraft, Vec<(&'static str, &'static str)>> {
+    fn draft(&self, product: &Product) -> Result<PriceDraft, Unread> {
         let mut wrong = Vec::new();
         let (model, period) = self.model()?;
         let currency = Currency::parse(&self.currency);
