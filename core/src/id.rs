@@ -132,6 +132,8 @@ id_type!(/** A ledger entry. */ LedgerEntryId, "len_");
 id_type!(/** A balanced ledger transaction. */ LedgerTransactionId, "ltx_");
 id_type!(/** A license: the `cti` of its document. */ LicenseId, "lic_");
 id_type!(/** A meter of a product. */ MeterId, "mtr_");
+id_type!(/** A method of payment that a provider keeps for an account. */ MethodId, "pmt_");
+id_type!(/** A method of payment on its way to be kept. */ MethodSetupId, "pms_");
 id_type!(/** An order. */ OrderId, "ord_");
 id_type!(/** A line of an order. */ OrderLineId, "orl_");
 id_type!(/** A payment. */ PaymentId, "pay_");

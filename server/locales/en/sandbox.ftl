@@ -2,6 +2,9 @@
 sandbox-title = Test payment
 sandbox-notice = No money moves here. Choose a test card to see what follows.
 sandbox-kept = What you pay with is kept, and charged for later payments of the same without asking you again.
+sandbox-setup-title = A test card to keep
+sandbox-setup-text = Nothing is paid here. What you choose is kept, and charged when something that you agreed to is due. A card that is declined when it pays is kept too, and declined then.
+sandbox-setup-save = Keep this card
 sandbox-cards = Test cards
 sandbox-card-succeed = pays
 sandbox-card-decline = is declined

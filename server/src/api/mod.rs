@@ -19,8 +19,8 @@ pub use visit::{Visits, visit};
 use crate::app::App;
 use crate::domains::{
     access, accounts, affiliates, answers, billing, bundles, carts, catalog, fees, fulfilment,
-    invoicing, ledger, licensing, metering, meters, orders, payments, payouts, promotions, quotas,
-    refunds, risk, subscriptions, taxes, transparency, webhooks, wishes,
+    invoicing, ledger, licensing, metering, meters, methods, orders, payments, payouts, promotions,
+    quotas, refunds, risk, subscriptions, taxes, transparency, webhooks, wishes,
 };
 use crate::problem::Problem;
 use axum::Router;
@@ -59,6 +59,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(licensing::http::routes())
         .merge(metering::http::routes(meters::ops::accept_segment))
         .merge(meters::http::routes())
+        .merge(methods::http::routes())
         .merge(orders::http::routes())
         .merge(payments::http::routes())
         .merge(promotions::http::routes())

@@ -25,6 +25,7 @@ pub mod fees;
 pub mod ledger;
 pub mod bundles;
 pub mod catalog;
+pub mod methods;
 pub mod payments;
 pub mod taxes;
 pub mod accounts;

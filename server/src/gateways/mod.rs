@@ -20,7 +20,7 @@ pub mod signature;
 
 pub use evidence::{AcceptRequest, Evidence, EvidenceRequest};
 pub use payouts::{PayoutEvent, PayoutEventKind, PayoutOrder};
-pub use saved::{Charged, SavedCharge, is_hard};
+pub use saved::{Charged, KeptMethod, SavedCharge, SetupRequest, is_hard};
 
 use crate::app::App;
 use async_trait::async_trait;
@@ -128,11 +128,15 @@ pub enum EventKind {
     DisputeWon,
     /// The bank keeps it.
     DisputeLost,
+    /// A method is kept, without a payment.
+    MethodKept,
+    /// A method isn't kept: refused, or given up.
+    MethodRefused,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::ActionRequired,
         Self::Succeeded,
         Self::Failed,
@@ -144,6 +148,8 @@ impl EventKind {
         Self::DisputeOpened,
         Self::DisputeWon,
         Self::DisputeLost,
+        Self::MethodKept,
+        Self::MethodRefused,
     ];
 
     /// As stored.
@@ -160,6 +166,8 @@ impl EventKind {
             Self::DisputeOpened => "dispute_opened",
             Self::DisputeWon => "dispute_won",
             Self::DisputeLost => "dispute_lost",
+            Self::MethodKept => "method_kept",
+            Self::MethodRefused => "method_refused",
         }
     }
 
@@ -190,7 +198,7 @@ pub struct ProviderEvent {
     pub id: String,
     /// What it means.
     pub kind: EventKind,
-    /// What it speaks of, by our name: a payment's id.
+    /// What it speaks of, by our name: a payment's id, or that of a method's setup.
     pub reference: String,
     /// The refund or dispute it speaks of, by the provider's name.
     pub object: Option<String>,
@@ -205,6 +213,8 @@ pub struct ProviderEvent {
     pub failure_code: Option<String>,
     /// The country of what was paid with (two capitals), when the provider knows it.
     pub method_country: Option<String>,
+    /// The method that is kept, when this says so.
+    pub method: Option<KeptMethod>,
     /// Until when the bank of a dispute waits for an answer.
     pub evidence_due_at: Option<Timestamp>,
     /// When it happened there.
@@ -263,8 +273,30 @@ pub trait Gateway: Send + Sync {
         Err(GatewayError::Refused(detail))
     }
 
-    /// Whether that is a method which this provider keeps.
-    fn keeps(&self, _method: &str) -> bool {
+    /// Makes a page where somebody leaves a method to be charged later, without paying now; the same
+    /// setup gets the same page. A provider that can't refuses.
+    async fn create_setup(
+        &self,
+        _app: &App,
+        _request: &SetupRequest,
+    ) -> Result<Session, GatewayError> {
+        let detail = format!("{} keeps no payment methods", self.name());
+        Err(GatewayError::Refused(detail))
+    }
+
+    /// Forgets a method; one that isn't kept any more changes nothing.
+    async fn forget_method(
+        &self,
+        _app: &App,
+        _tenant: TenantId,
+        _method: &str,
+    ) -> Result<(), GatewayError> {
+        Ok(())
+    }
+
+    /// Whether that is a test method, which anybody may name where nothing is real (Stripe's
+    /// `pm_card_visa`).
+    fn is_test_method(&self, _method: &str) -> bool {
         false
     }
 

@@ -1,7 +1,7 @@
 //! Charging a method of payment that a provider keeps, while its owner isn't there.
 
 use mintreu::Money;
-use mintreu::id::{PaymentId, TenantId};
+use mintreu::id::{MethodSetupId, PaymentId, TenantId};
 
 /// What a saved method is charged.
 #[derive(Debug, Clone)]
@@ -16,6 +16,28 @@ pub struct SavedCharge {
     pub amount: Money,
     /// What its owner reads.
     pub description: String,
+}
+
+/// What a page that keeps a method is asked for.
+#[derive(Debug, Clone)]
+pub struct SetupRequest {
+    /// Whose shop.
+    pub tenant: TenantId,
+    /// The setup: also the idempotency key.
+    pub setup: MethodSetupId,
+    /// Where its owner goes afterwards.
+    pub return_url: String,
+}
+
+/// A method that a provider keeps, as its owner knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptMethod {
+    /// The provider's name of it, for [`SavedCharge::method`].
+    pub name: String,
+    /// `Visa •••• 4242`; never more of it.
+    pub label: String,
+    /// The last month it can be charged in, `2029-12`, when it has one.
+    pub expires: Option<String>,
 }
 
 /// What came of it.

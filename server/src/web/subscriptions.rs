@@ -7,7 +7,7 @@ use super::page::{Page, Section};
 use super::shelf::price_text;
 use crate::app::ReadCx;
 use crate::domains::catalog::{self, PriceModel};
-use crate::domains::subscriptions::http::keeper;
+use crate::domains::methods::http as methods;
 use crate::domains::subscriptions::{
     self as subs, Act, Action, AskChange, ChangeMethod, ChangePlan, ChangeQuote, KeepPrice, Mine,
     MySubscription, OfProduct, Status, Step, Subscription, SubscriptionError, SubscriptionPage,
@@ -474,10 +474,11 @@ pub async fn wish(
     let seen = seen.map(|currency| Money::new(form.amount, currency));
     match form.action.as_str() {
         "method" => {
+            let chosen = methods::chosen(&ask.app, caller, &form.method).await?;
             let command = ChangeMethod {
                 subscription,
-                provider: keeper(&ask.app, &form.method)?,
-                method: form.method,
+                provider: chosen.provider,
+                method: chosen.name,
             };
             ask.app
                 .transact(caller, command, subs::change_method)

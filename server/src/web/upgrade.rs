@@ -6,6 +6,7 @@ use super::page::{Page, Section};
 use super::product::grants;
 use super::shelf::price_text;
 use crate::domains::catalog::{Price, PriceModel, Product};
+use crate::domains::methods::http as methods;
 use crate::domains::subscriptions::http::upgrades::upgrade_of;
 use crate::domains::subscriptions::{
     SubscriptionError, UpgradeOffer, UpgradesOf, upgrade, upgrades_of,
@@ -117,7 +118,8 @@ pub async fn wish(
     let price = PriceId::parse(&form.price).map_err(|_| missing())?;
     let currency = Currency::parse(&form.currency).map_err(|_| missing())?;
     let seen = Money::new(form.amount, currency);
-    let command = upgrade_of(&ask.app, license, (price, 1), seen, &form.method)?;
+    let chosen = methods::chosen(&ask.app, &ask.visitor.caller, &form.method).await?;
+    let command = upgrade_of(&ask.app, license, (price, 1), seen, chosen);
     match ask
         .app
         .transact(&ask.visitor.caller, command, upgrade)

@@ -26,6 +26,13 @@ pub use visitor::{Csrf, Visitor};
 
 use crate::problem::Problem;
 
+/// Whether an address leads to this shop: `/licenses`, never `//elsewhere` or `https://elsewhere`.
+pub fn is_local(address: &str) -> bool {
+    // Browsers read a backslash as a slash and skip tabs and line breaks.
+    let odd = |c: char| c == '\\' || c.is_control();
+    address.starts_with('/') && !address.starts_with("//") && !address.contains(odd)
+}
+
 /// A request from another site's page that carries a visitor's cookie.
 pub fn foreign_origin() -> Problem {
     Problem::new(

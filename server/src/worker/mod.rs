@@ -18,8 +18,8 @@ use crate::app::{App, Command, Cx};
 use crate::caller::{Caller, Capability};
 use crate::domains::licensing::{self, batches};
 use crate::domains::{
-    affiliates, answers, billing, bundles, carts, fulfilment, gifts, invoicing, ledger, payments,
-    payouts, refunds, risk, subscriptions, transparency, webhooks, wishes,
+    affiliates, answers, billing, bundles, carts, fulfilment, gifts, invoicing, ledger, methods,
+    payments, payouts, refunds, risk, subscriptions, transparency, webhooks, wishes,
 };
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
@@ -73,6 +73,7 @@ pub fn table() -> Table {
             fulfilment::settle_payment,
         )
         .job(gifts::SEND_JOB, fulfilment::send_gift)
+        .network(methods::FORGET_JOB, methods::forget_at_provider)
         .job(affiliates::DIGEST_JOB, affiliates::digest)
         .job(ledger::RELEASE_JOB, affiliates::release)
         .job(payouts::WEEKLY_JOB, payouts::weekly)

@@ -4,6 +4,7 @@ mod gifts;
 mod papers;
 mod quotes;
 mod automatic;
+mod methods;
 mod reviews;
 
 use self::gifts::{GiftIn, GiftOut, gift_out};
@@ -39,6 +40,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(papers::routes())
         .merge(quotes::routes())
         .merge(automatic::routes())
+        .merge(methods::routes())
         .merge(reviews::routes())
         .routes(routes!(list_orders))
         .routes(routes!(show_order))
@@ -62,6 +64,7 @@ impl From<FulfilmentError> for Problem {
             E::Bundle(error) => error.into(),
             E::Gift(error) => error.into(),
             E::Promotion(error) => error.into(),
+            E::Method(error) => error.into(),
             E::Subscription(error) => error.into(),
             E::Tax(error) => error.into(),
             E::Risk(error) => error.into(),

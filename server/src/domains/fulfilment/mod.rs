@@ -27,6 +27,7 @@ pub mod example;
 pub mod flow;
 pub mod gifts;
 pub mod http;
+pub mod methods;
 pub mod model;
 pub mod pages;
 pub mod papers;
@@ -58,6 +59,7 @@ pub use gifts::{
     ClaimGift, CorrectGift, GiftPage, GiftView, ViewGift, claim_gift, correct_gift, gift_page,
     send_gift,
 };
+pub use methods::{MethodView, MethodsPage, RemoveMethod, methods_page, remove_method};
 pub use model::{FulfilmentError, Network};
 pub use pages::{
     LicensePage, OrderPage, RevealCode, ViewLicense, ViewOrder, license_page, order_page,

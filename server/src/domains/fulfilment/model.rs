@@ -10,6 +10,7 @@ use crate::domains::gifts::GiftError;
 use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::LedgerError;
 use crate::domains::licensing::LicensingError;
+use crate::domains::methods::MethodError;
 use crate::domains::orders::OrderError;
 use crate::domains::payments::PaymentError;
 use crate::domains::promotions::PromotionError;
@@ -68,6 +69,9 @@ pub enum FulfilmentError {
     /// Coupons.
     #[error(transparent)]
     Promotion(#[from] PromotionError),
+    /// Kept methods.
+    #[error(transparent)]
+    Method(#[from] MethodError),
     /// Subscriptions.
     #[error(transparent)]
     Subscription(#[from] SubscriptionError),

@@ -13,9 +13,10 @@ use crate::domains::ledger::{
     self, Account, AccountKind, Balanced, Hold, LedgerError, Posting, Reason,
 };
 use crate::domains::licensing::{self, Grant};
+use crate::domains::methods;
 use crate::domains::orders::{self, Invoiced, Line, Order, OrderEvent, Step};
 use crate::domains::payments::{
-    self, EventKind, Payable, Payment, PaymentEvent, SettlePayload, model::Settled,
+    self, EventKind, Payable, Payment, PaymentEvent, PaymentState, SettlePayload, model::Settled,
 };
 use crate::domains::promotions;
 use crate::domains::refunds::{self, Heard};
@@ -23,7 +24,7 @@ use crate::domains::risk;
 use crate::domains::subscriptions;
 use crate::domains::taxes::{self, Movement, Way};
 use crate::gateways::PAGE_CLOSED;
-use mintreu::id::{AccountId, InvoiceId, LicenseId, OrderId, PaymentEventId};
+use mintreu::id::{AccountId, InvoiceId, LicenseId, MethodSetupId, OrderId, PaymentEventId};
 use mintreu::meter::Zone;
 use mintreu::{Money, Timestamp};
 
@@ -64,12 +65,16 @@ fn decide(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<&'static str, Fulfilm
             Heard::Attention(why) => refuse(cx, event, why),
         };
     }
+    if let Ok(setup) = MethodSetupId::parse(&event.reference) {
+        return Ok(methods::settle_setup(cx, setup, event)?);
+    }
     let Some((payment, settled)) = payments::settle(cx, event)? else {
         return refuse(cx, event, "payment_unknown");
     };
     match settled {
         Settled::Unchanged => return Ok("unchanged"),
         Settled::AmountDiffers => return refuse(cx, event, "amount_differs"),
+        Settled::Moved(PaymentState::Succeeded) => methods::keep_of_payment(cx, &payment, event)?,
         Settled::Moved(_) => {}
     }
     if let Ok(invoice) = InvoiceId::parse(&payment.payable) {

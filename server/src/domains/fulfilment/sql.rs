@@ -31,6 +31,10 @@ const AUTOMATIC: &str = "\
 SELECT license_id, account_id, provider, method, agreed_at FROM automatic_payment
 WHERE tenant_id = :tenant AND license_id = :license";
 
+const AUTOMATIC_OF: &str = "\
+SELECT license_id, account_id, provider, method, agreed_at FROM automatic_payment
+WHERE tenant_id = :tenant AND account_id = :account ORDER BY license_id";
+
 const END_AUTOMATIC: &str = "\
 DELETE FROM automatic_payment WHERE tenant_id = :tenant AND license_id = :license";
 
@@ -61,16 +65,34 @@ pub(super) fn automatic(
         ("tenant", tenant.as_bytes().into()),
         ("license", license.as_bytes().into()),
     ];
-    let one = |row: Row| {
-        Ok(AutomaticPayment {
-            license: row.id("license_id", LicenseId::from_bytes)?,
-            account: row.id("account_id", AccountId::from_bytes)?,
-            provider: row.text("provider")?,
-            method: row.text("method")?,
-            agreed_at: row.at("agreed_at")?,
-        })
-    };
-    tx.query_one(AUTOMATIC, &params)?.map(one).transpose()
+    let row = tx.query_one(AUTOMATIC, &params)?;
+    row.as_ref().map(agreed).transpose()
+}
+
+/// All that an account agreed to.
+pub(super) fn automatic_of(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    account: AccountId,
+) -> Result<Vec<AutomaticPayment>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("account", account.as_bytes().into()),
+    ];
+    tx.query(AUTOMATIC_OF, &params)?
+        .iter()
+        .map(agreed)
+        .collect()
+}
+
+fn agreed(row: &Row) -> Result<AutomaticPayment, StoreError> {
+    Ok(AutomaticPayment {
+        license: row.id("license_id", LicenseId::from_bytes)?,
+        account: row.id("account_id", AccountId::from_bytes)?,
+        provider: row.text("provider")?,
+        method: row.text("method")?,
+        agreed_at: row.at("agreed_at")?,
+    })
 }
 
 /// Ends what a license's owner agreed to.

@@ -1,6 +1,7 @@
 //! A payment, what a provider can say about it, and the rule that joins them. Pure.
 
 use crate::caller::Denied;
+use crate::gateways::KeptMethod;
 pub use crate::gateways::{EventKind, ProviderEvent};
 use crate::store::StoreError;
 use mintreu::id::{AccountId, PaymentEventId, PaymentId};
@@ -157,6 +158,8 @@ pub struct PaymentEvent {
     pub failure_code: Option<String>,
     /// The country of what was paid with, when the provider knows it.
     pub method_country: Option<String>,
+    /// The method that is kept, when this says so.
+    pub method: Option<KeptMethod>,
     /// Until when the bank of a dispute waits for an answer, when the provider says so.
     pub evidence_due_at: Option<Timestamp>,
     /// What was made of it; `None` until its job has run.

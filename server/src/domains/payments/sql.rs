@@ -1,6 +1,7 @@
 //! SQL of the payments' tables.
 
 use super::model::{EventKind, MethodUse, Payment, PaymentEvent, PaymentState, ProviderEvent};
+use crate::gateways::KeptMethod;
 use crate::store::{Row, StoreError, Tx};
 use mintreu::id::{AccountId, PaymentEventId, PaymentId, TenantId};
 use mintreu::{Currency, Money, Timestamp};
@@ -44,17 +45,18 @@ WHERE tenant_id = :tenant AND payment_id = :payment";
 const INSERT_EVENT: &str = "\
 INSERT INTO payment_event (tenant_id, payment_event_id, provider, provider_event_id, kind,
     payment_reference, object, object_reference, amount_minor, currency, fee_minor, fee_currency,
-    failure_code, method_country, evidence_due_at, occurred_at, received_at, outcome, settled_at)
+    failure_code, method_country, kept_name, kept_label, kept_expires, evidence_due_at,
+    occurred_at, received_at, outcome, settled_at)
 VALUES (:tenant, :event, :provider, :provider_event, :kind, :reference, :object,
-    :object_reference, :amount, :currency, :fee, :fee_currency, :failure, :method, :due,
-    :occurred, :now, NULL, NULL)
+    :object_reference, :amount, :currency, :fee, :fee_currency, :failure, :method, :kept_name,
+    :kept_label, :kept_expires, :due, :occurred, :now, NULL, NULL)
 ON CONFLICT (tenant_id, provider, provider_event_id) DO NOTHING
 RETURNING payment_event_id";
 
 const FIND_EVENT: &str = "\
 SELECT payment_event_id, provider, kind, payment_reference, object, object_reference,
-    amount_minor, currency, fee_minor, fee_currency, failure_code, method_country,
-    evidence_due_at, occurred_at, outcome
+    amount_minor, currency, fee_minor, fee_currency, failure_code, method_country, kept_name,
+    kept_label, kept_expires, evidence_due_at, occurred_at, outcome
 FROM payment_event WHERE tenant_id = :tenant AND payment_event_id = :event";
 
 const RECORD_OUTCOME: &str = "\
@@ -92,6 +94,17 @@ fn fee(row: &Row) -> Result<Option<Money>, StoreError> {
         Ok(Money::new(minor, currency))
     })
     .transpose()
+}
+
+/// The method that is kept, when the event said so.
+fn kept(row: &Row) -> Result<Option<KeptMethod>, StoreError> {
+    let told = row.opt_text("kept_name")?.zip(row.opt_text("kept_label")?);
+    let expires = row.opt_text("kept_expires")?;
+    Ok(told.map(|(name, label)| KeptMethod {
+        name,
+        label,
+        expires,
+    }))
 }
 
 fn payment(row: &Row) -> Result<Payment, StoreError> {
@@ -247,6 +260,8 @@ pub(super) struct NewEvent<'a> {
 pub(super) fn insert_event(tx: &mut dyn Tx, new: &NewEvent<'_>) -> Result<bool, StoreError> {
     let event = new.event;
     let currency = event.fee.map(|fee| fee.currency());
+    let kept = |what: fn(&KeptMethod) -> String| event.method.as_ref().map(what);
+    let expires = event.method.as_ref().and_then(|kept| kept.expires.clone());
     let params = [
         ("tenant", new.tenant.as_bytes().into()),
         ("event", new.id.as_bytes().into()),
@@ -262,6 +277,9 @@ pub(super) fn insert_event(tx: &mut dyn Tx, new: &NewEvent<'_>) -> Result<bool, 
         ("fee_currency", currency.as_ref().map(Currency::code).into()),
         ("failure", event.failure_code.clone().into()),
         ("method", event.method_country.clone().into()),
+        ("kept_name", kept(|method| method.name.clone()).into()),
+        ("kept_label", kept(|method| method.label.clone()).into()),
+        ("kept_expires", expires.into()),
         ("due", event.evidence_due_at.into()),
         ("occurred", event.occurred_at.into()),
         ("now", new.now.into()),
@@ -295,6 +313,7 @@ pub(super) fn find_event(
         fee: fee(&row)?,
         failure_code: row.opt_text("failure_code")?,
         method_country: row.opt_text("method_country")?,
+        method: kept(&row)?,
         evidence_due_at: row.opt_at("evidence_due_at")?,
         outcome: row.opt_text("outcome")?,
     }))

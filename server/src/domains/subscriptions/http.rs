@@ -11,7 +11,7 @@ use super::ops::{
 use crate::app::App;
 use crate::domains::fees::http as fees;
 use crate::domains::ledger::Traffic;
-use crate::gateways;
+use crate::domains::methods::http as methods;
 use crate::problem::Problem;
 use crate::wire::{JsonBody, PathParam, Query, Visitor};
 use axum::Json;
@@ -72,18 +72,6 @@ impl From<SubscriptionError> for Problem {
             E::Store(error) => error.into(),
         }
     }
-}
-
-/// The provider that keeps this method.
-pub fn keeper(app: &App, method: &str) -> Result<String, SubscriptionError> {
-    let found = gateways::find(app, "sandbox").filter(|gateway| gateway.keeps(method));
-    let unknown = || SubscriptionError::Invalid {
-        field: "method",
-        detail: "no provider of this shop keeps that payment method".to_owned(),
-    };
-    found
-        .map(|gateway| gateway.name().to_owned())
-        .ok_or_else(unknown)
 }
 
 /// A subscription.
@@ -410,7 +398,7 @@ async fn post_change(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MethodIn {
-    /// The provider's name of it.
+    /// `pmt_…`, one of your payment methods.
     method: String,
 }
 
@@ -424,11 +412,11 @@ async fn put_method(
     PathParam(subscription): PathParam<SubscriptionId>,
     body: JsonBody<MethodIn>,
 ) -> Result<Json<SubscriptionPageOut>, Problem> {
-    let method = body.value.method;
+    let chosen = methods::chosen(&app, &visitor.caller, &body.value.method).await?;
     let command = ChangeMethod {
         subscription,
-        provider: keeper(&app, &method)?,
-        method,
+        provider: chosen.provider,
+        method: chosen.name,
     };
     app.transact(&visitor.caller, command, change_method)
         .await?;
@@ -461,12 +449,16 @@ async fn post_trial(
     body: JsonBody<TrialIn>,
 ) -> Result<(StatusCode, Json<SubscriptionPageOut>), Problem> {
     let given = body.value;
-    let provider = given.method.as_deref().map(|method| keeper(&app, method));
+    let chosen = match given.method.as_deref() {
+        Some(method) => Some(methods::chosen(&app, &visitor.caller, method).await?),
+        None => None,
+    };
+    let (provider, method) = chosen.map(|one| (one.provider, one.name)).unzip();
     let command = StartTrial {
         price: PriceId::parse(&given.price_id)?,
         zone: given.zone,
-        provider: provider.transpose()?.unwrap_or_default(),
-        method: given.method,
+        provider: provider.unwrap_or_default(),
+        method,
         traffic: Traffic::parse(given.source.as_deref().unwrap_or_default()),
         fees: fees::settings(&app),
         tariff: fees::tariff(&app),

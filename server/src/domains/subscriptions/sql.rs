@@ -52,6 +52,10 @@ SELECT * FROM subscription WHERE tenant_id = :tenant AND product_id = :product
     AND seller_id = :seller AND subscription_id < :before
 ORDER BY subscription_id DESC LIMIT :limit";
 
+const CHARGED_TO: &str = "\
+SELECT product_id FROM subscription WHERE tenant_id = :tenant AND account_id = :account
+    AND method = :name AND provider = :provider AND status <> 'canceled' ORDER BY subscription_id";
+
 const INSERT_BILL: &str = "\
 INSERT INTO subscription_bill (tenant_id, order_id, subscription_id, kind, period_start,
     period_end, change, placed_at)
@@ -379,6 +383,23 @@ fn bill(row: &Row) -> Result<Bill, StoreError> {
 }
 
 /// Writes a bill.
+/// The products whose live subscriptions are charged to a method of an account.
+pub(super) fn charged_to(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    (account, provider, name): (AccountId, &str, &str),
+) -> Result<Vec<ProductId>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("account", account.as_bytes().into()),
+        ("provider", provider.into()),
+        ("name", name.into()),
+    ];
+    let rows = tx.query(CHARGED_TO, &params)?;
+    let product = |row: &Row| row.id("product_id", ProductId::from_bytes);
+    rows.iter().map(product).collect()
+}
+
 pub(super) fn insert_bill(
     tx: &mut dyn Tx,
     tenant: TenantId,

@@ -30,19 +30,20 @@ pub mod overview;
 pub mod page;
 pub mod payouts;
 pub mod saved;
+pub mod setup;
 pub mod sql;
 pub mod tell;
 
 use super::{
-    AcceptRequest, Charged, Closing, EventKind, EvidenceRequest, Gateway, GatewayError,
+    AcceptRequest, Charged, Closing, EventKind, EvidenceRequest, Gateway, GatewayError, KeptMethod,
     PayoutEvent, PayoutOrder, ProviderEvent, RefundRequest, SavedCharge, Sent, Session,
-    SessionRequest, signature,
+    SessionRequest, SetupRequest, signature,
 };
 use crate::app::App;
 use crate::caller::Caller;
 use async_trait::async_trait;
 use axum::http::HeaderMap;
-use mintreu::id::{PaymentId, TenantId};
+use mintreu::id::{MethodSetupId, PaymentId, TenantId};
 use mintreu::{Currency, Money, Timestamp};
 use model::{EventBody, EventType};
 use zeroize::Zeroizing;
@@ -118,6 +119,38 @@ impl Gateway for Sandbox {
         charged.map_err(|error| GatewayError::Unavailable(Box::new(error)))
     }
 
+    async fn create_setup(
+        &self,
+        app: &App,
+        request: &SetupRequest,
+    ) -> Result<Session, GatewayError> {
+        let command = setup::OpenSetup {
+            request: request.clone(),
+        };
+        let caller = Caller::system(request.tenant);
+        let id = app.transact(&caller, command, setup::open_setup).await;
+        let id = id.map_err(|error| GatewayError::Unavailable(Box::new(error)))?;
+        let base = app.config.server.base_url.trim_end_matches('/');
+        Ok(Session {
+            page_url: format!("{base}/sandbox/pay/{id}"),
+            id,
+        })
+    }
+
+    async fn forget_method(
+        &self,
+        app: &App,
+        tenant: TenantId,
+        method: &str,
+    ) -> Result<(), GatewayError> {
+        let command = setup::ForgetMethod {
+            method: method.to_owned(),
+        };
+        let caller = Caller::system(tenant);
+        let forgotten = app.transact(&caller, command, setup::forget_method).await;
+        forgotten.map_err(|error| GatewayError::Unavailable(Box::new(error)))
+    }
+
     async fn submit_evidence(
         &self,
         app: &App,
@@ -140,7 +173,7 @@ impl Gateway for Sandbox {
         given_up.map_err(refused)
     }
 
-    fn keeps(&self, method: &str) -> bool {
+    fn is_test_method(&self, method: &str) -> bool {
         saved::METHODS.iter().any(|(name, _)| *name == method)
     }
 
@@ -153,7 +186,9 @@ impl Gateway for Sandbox {
         signed(app, headers, raw)?;
         let body: EventBody = serde_json::from_slice(raw).map_err(malformed)?;
         let currency = Currency::parse(&body.currency).map_err(malformed)?;
-        PaymentId::parse(&body.reference).map_err(malformed)?;
+        if MethodSetupId::parse(&body.reference).is_err() {
+            PaymentId::parse(&body.reference).map_err(malformed)?;
+        }
         Ok(ProviderEvent {
             reference: body.reference,
             kind: meaning(body.kind),
@@ -163,6 +198,7 @@ impl Gateway for Sandbox {
             fee: body.fee_minor.map(|minor| Money::new(minor, currency)),
             failure_code: body.failure_code,
             method_country: body.method_country,
+            method: body.method.map(KeptMethod::from),
             evidence_due_at: body.evidence_due_at.map(Timestamp::from_ms),
             occurred_at: Timestamp::from_ms(body.created_at),
             id: body.id,
@@ -223,6 +259,8 @@ const fn meaning(kind: EventType) -> EventKind {
         EventType::DisputeOpened => EventKind::DisputeOpened,
         EventType::DisputeWon => EventKind::DisputeWon,
         EventType::DisputeLost => EventKind::DisputeLost,
+        EventType::MethodKept => EventKind::MethodKept,
+        EventType::MethodRefused => EventKind::MethodRefused,
         EventType::Unknown => EventKind::Other,
     }
 }

@@ -1,5 +1,6 @@
 //! What the sandbox's page offers and what follows from each choice. Pure.
 
+use crate::gateways::KeptMethod;
 use serde::{Deserialize, Serialize};
 
 /// How long the delayed webhook waits, in milliseconds.
@@ -138,6 +139,13 @@ impl Choice {
         }
     }
 
+    /// Why a card that is kept with its session is declined, if it is.
+    pub fn declined_of(code: &str) -> Option<&'static str> {
+        let mut cards = Self::CARDS.iter();
+        let card = cards.find(|(card, _)| card.code() == code);
+        card.and_then(|(card, _)| card.declined())
+    }
+
     /// Why the card is declined, if it is.
     const fn declined(self) -> Option<&'static str> {
         match self {
@@ -186,9 +194,37 @@ pub enum EventType {
     /// The bank keeps it.
     #[serde(rename = "dispute.lost")]
     DisputeLost,
+    /// A method is kept, without a payment.
+    #[serde(rename = "method.kept")]
+    MethodKept,
+    /// A method isn't kept.
+    #[serde(rename = "method.refused")]
+    MethodRefused,
     /// Something a later version tells: kept, not acted on.
     #[serde(other)]
     Unknown,
+}
+
+/// A method that is kept, in the body of a webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptBody {
+    /// What it is charged by.
+    pub name: String,
+    /// As its owner knows it.
+    pub label: String,
+    /// The last month it can be charged in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+}
+
+impl From<KeptBody> for KeptMethod {
+    fn from(body: KeptBody) -> Self {
+        Self {
+            name: body.name,
+            label: body.label,
+            expires: body.expires,
+        }
+    }
 }
 
 /// The body of a webhook.
@@ -223,6 +259,9 @@ pub struct EventBody {
     /// The country of the card that paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method_country: Option<String>,
+    /// The method that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<KeptBody>,
     /// Until when the bank of a dispute waits for an answer, milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence_due_at: Option<i64>,
@@ -331,6 +370,7 @@ mod tests {
             fee_minor: None,
             failure_code: Some("card_declined".to_owned()),
             method_country: Some("FR".to_owned()),
+            method: None,
             evidence_due_at: None,
             created_at: 1,
         };

@@ -158,6 +158,7 @@ fn tell_of(cx: &mut Cx<'_>, object: &StoredObject) -> Result<(), SandboxError> {
         amount: object.amount,
         failure_code: object.failure_code.clone(),
         country: "",
+        method: None,
     };
     tell(cx, happening, NOW)
 }

@@ -2,6 +2,7 @@
 
 use super::model::{Choice, EventType, Outcome, SessionState, outcome};
 use super::objects;
+use super::setup;
 use super::sql::{self, StoredSession};
 use super::tell;
 use crate::app::{Command, Cx, ReadCx};
@@ -110,7 +111,7 @@ pub fn close_session(cx: &mut Cx<'_>, cmd: &CloseSession) -> Result<Closing, San
 /// What the way back is sealed for: it may hold the token of a guest's order, which opens that.
 const WAY_BACK: &str = "sandbox.way_back";
 
-fn sealed(cx: &mut Cx<'_>, url: &str) -> String {
+pub(super) fn sealed(cx: &mut Cx<'_>, url: &str) -> String {
     let nonce = cx.random();
     URL_SAFE_NO_PAD.encode(cx.keys.seal(WAY_BACK, url.as_bytes(), nonce))
 }
@@ -151,6 +152,9 @@ impl Command for Choose {
 
 /// What follows from a choice; what would pay asks for a proof first where the shop wants one.
 fn outcome_of(session: &StoredSession, choice: Choice) -> Option<Outcome> {
+    if setup::is_setup(session) {
+        return setup::setup_outcome(session.state, choice);
+    }
     let found = outcome(session.state, choice)?;
     let pays = session.state == SessionState::Open && found.state == SessionState::Succeeded;
     match session.strong && pays {
@@ -179,6 +183,10 @@ pub fn choose(cx: &mut Cx<'_>, cmd: &Choose) -> Result<StoredSession, SandboxErr
             let happening = tell::Happening {
                 kind: *kind,
                 failure_code: outcome.failure_code.map(str::to_owned),
+                method: match kind {
+                    EventType::Succeeded | EventType::MethodKept => setup::kept(&session),
+                    _ => None,
+                },
                 ..tell::Happening::of(&session)
             };
             tell::tell(cx, happening, deliveries)?;

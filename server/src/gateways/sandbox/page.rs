@@ -2,6 +2,7 @@
 
 use super::model::{Choice, SessionState};
 use super::ops::{Choose, SandboxError, choose, session, way_back};
+use super::setup;
 use super::sql::StoredSession;
 use crate::app::App;
 use crate::problem::Problem;
@@ -54,6 +55,8 @@ struct PayPage {
     amount: String,
     challenged: bool,
     kept: bool,
+    /// Whether a method is left here, and nothing is paid.
+    setup: bool,
     cards: Vec<Card>,
 }
 
@@ -69,19 +72,26 @@ impl PayPage {
             amount: stored.amount.to_string(),
             challenged: stored.state == SessionState::Challenge,
             kept: stored.kept,
-            cards: cards(text),
+            setup: setup::is_setup(stored),
+            cards: cards(text, stored),
         }
     }
 }
 
-fn cards(text: &Translator) -> Vec<Card> {
+fn cards(text: &Translator, stored: &StoredSession) -> Vec<Card> {
+    let offered =
+        |(choice, _): &(Choice, &str)| !setup::is_setup(stored) || setup::CARDS.contains(choice);
     let card = |(choice, number): (Choice, &'static str)| Card {
         value: choice.code(),
         number,
         what: text.say(&format!("sandbox-card-{}", choice.code().replace('_', "-"))),
         first: choice == Choice::Succeed,
     };
-    Choice::CARDS.map(card).into()
+    Choice::CARDS
+        .into_iter()
+        .filter(offered)
+        .map(card)
+        .collect()
 }
 
 /// Only where sandbox money is taken.

@@ -4,7 +4,7 @@
 //! later finds it where the others are.
 
 use super::magic;
-use super::model::SessionState;
+use super::model::{Choice, SessionState};
 use super::ops::SandboxError;
 use super::sql::{self, StoredSession};
 use crate::app::{Command, Cx};
@@ -80,15 +80,17 @@ fn declined(code: &'static str) -> Charged {
     }
 }
 
-/// Why a charge of that method fails. A payment's id names the card that it was paid with, if whoever
-/// paid was told that it is kept.
+/// Why a charge of that method fails. A payment's id, or a setup's, names the card that was left there,
+/// if whoever left it was told that it is kept.
 fn failure(cx: &mut Cx<'_>, method: &str) -> Result<Option<&'static str>, SandboxError> {
     if let Some((_, failure)) = METHODS.iter().find(|(name, _)| *name == method) {
         return Ok(*failure);
     }
     let kept = |found: &StoredSession| found.kept && found.state == SessionState::Succeeded;
-    let paid = session_of(cx, method)?.filter(kept);
-    Ok(paid.is_none().then_some("method_unknown"))
+    Ok(match session_of(cx, method)?.filter(kept) {
+        None => Some("method_unknown"),
+        Some(found) => Choice::declined_of(&found.card),
+    })
 }
 
 fn session_of(cx: &mut Cx<'_>, key: &str) -> Result<Option<StoredSession>, SandboxError> {

@@ -35,6 +35,10 @@ UPDATE sandbox_session SET state = :state, card = :card, card_country = :country
     updated_at = :now
 WHERE tenant_id = :tenant AND session = :session";
 
+const FORGET: &str = "\
+UPDATE sandbox_session SET is_kept = 0, updated_at = :now
+WHERE tenant_id = :tenant AND idempotency_key = :key";
+
 const INSERT_EVENT: &str = "\
 INSERT INTO sandbox_event (tenant_id, event, session, body, created_at)
 VALUES (:tenant, :event, :session, :body, :now)";
@@ -59,6 +63,7 @@ pub const ALL: &[&str] = &[
     FIND_SESSION,
     RECENT,
     MOVE_SESSION,
+    FORGET,
     INSERT_EVENT,
     EVENT_BODY,
     RECENT_EVENTS,
@@ -131,6 +136,21 @@ pub(super) fn find(
     ];
     let row = tx.query_one(FIND_SESSION, &params)?;
     row.as_ref().map(stored).transpose()
+}
+
+/// Keeps no longer what was left there.
+pub(super) fn forget(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    key: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("key", key.into()),
+        ("now", now.into()),
+    ];
+    tx.execute(FORGET, &params).map(drop)
 }
 
 /// The newest payment pages.

@@ -3,7 +3,7 @@
 
 use super::deliver::{DELIVER_JOB, DeliverPayload};
 use super::magic;
-use super::model::{DELAY_MS, EventBody, EventType};
+use super::model::{DELAY_MS, EventBody, EventType, KeptBody};
 use super::ops::SandboxError;
 use super::sql::objects::{self as rows, StoredObject};
 use super::sql::{self, StoredSession};
@@ -60,6 +60,7 @@ pub(super) struct Happening<'a> {
     pub amount: Money,
     pub failure_code: Option<String>,
     pub country: &'a str,
+    pub method: Option<KeptBody>,
 }
 
 impl<'a> Happening<'a> {
@@ -73,6 +74,7 @@ impl<'a> Happening<'a> {
             amount: session.amount,
             failure_code: None,
             country: &session.card_country,
+            method: None,
         }
     }
 }
@@ -95,6 +97,7 @@ pub(super) fn tell(
         fee_minor: (what.kind == EventType::Succeeded).then(|| magic::fee(what.amount)),
         failure_code: what.failure_code,
         method_country: Some(what.country.to_owned()).filter(|country| !country.is_empty()),
+        method: what.method,
         evidence_due_at: what
             .object
             .and_then(|object| object.evidence_due_at)

@@ -5,7 +5,7 @@ use crate::domains::fulfilment::{
     AgreeToPay, AutomaticPayment, EndAutomaticPayment, PayWith, agree_to_pay, automatic_payment,
     end_automatic_payment,
 };
-use crate::domains::subscriptions::http::keeper;
+use crate::domains::methods::http::chosen;
 use crate::problem::Problem;
 use crate::wire::{JsonBody, PathParam, Visitor};
 use axum::Json;
@@ -27,7 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AutomaticPaymentIn {
-    /// A saved method, by its provider's name.
+    /// `pmt_…`, one of your payment methods.
     method: Option<String>,
     /// What this invoice of the license was paid with by you, with `later`.
     invoice_id: Option<String>,
@@ -88,10 +88,13 @@ async fn put_agreement(
     body: JsonBody<AutomaticPaymentIn>,
 ) -> Result<Json<AutomaticPaymentOut>, Problem> {
     let with = match (body.value.method, body.value.invoice_id) {
-        (Some(method), None) => PayWith::Method {
-            provider: keeper(&app, &method)?,
-            method,
-        },
+        (Some(method), None) => {
+            let chosen = chosen(&app, &visitor.caller, &method).await?;
+            PayWith::Method {
+                provider: chosen.provider,
+                method: chosen.name,
+            }
+        }
         (None, Some(invoice)) => PayWith::Invoice(InvoiceId::parse(&invoice)?),
         _ => {
             let detail = "Name a saved method, or an invoice; one of the two.";

@@ -1,8 +1,10 @@
 //! The route of upgrades: a free license that is paid for from now on.
 
-use super::{SubscriptionPageOut, keeper, page};
+use super::{SubscriptionPageOut, page};
 use crate::app::App;
 use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
+use crate::domains::methods::Chosen;
+use crate::domains::methods::http::chosen;
 use crate::domains::subscriptions::ops::{Upgrade, upgrade};
 use crate::problem::Problem;
 use crate::wire::{JsonBody, PathParam, Visitor};
@@ -41,7 +43,7 @@ pub struct UpgradeIn {
     /// Where the buyer's days begin, `Europe/Berlin`; UTC when absent.
     #[serde(default)]
     zone: String,
-    /// A saved method to charge.
+    /// `pmt_…`, one of your payment methods.
     method: String,
     /// Who found the buyer: `seller`, `marketplace`, or nothing.
     #[serde(default)]
@@ -54,17 +56,17 @@ pub fn upgrade_of(
     license: LicenseId,
     (price, seats): (PriceId, i64),
     seen: Money,
-    method: &str,
-) -> Result<Upgrade, Problem> {
+    chosen: Chosen,
+) -> Upgrade {
     let fees = &app.config.fees;
-    Ok(Upgrade {
+    Upgrade {
         license,
         price,
         seats,
         seen,
         zone: String::new(),
-        provider: keeper(app, method)?,
-        method: method.to_owned(),
+        provider: chosen.provider,
+        method: chosen.name,
         traffic: Traffic::default(),
         fees: FeePolicy {
             seller_bps: fees.seller_bps,
@@ -75,7 +77,7 @@ pub fn upgrade_of(
             bps: fees.payment_bps,
             fixed_minor: fees.payment_fixed_minor,
         },
-    })
+    }
 }
 
 /// Pay for a free license of one's own from now on: the same license grants what the plan does.
@@ -93,12 +95,13 @@ async fn post_upgrade(
     body: JsonBody<UpgradeIn>,
 ) -> Result<(StatusCode, Json<SubscriptionPageOut>), Problem> {
     let given = body.value;
+    let method = chosen(&app, &visitor.caller, &given.method).await?;
     let price = (PriceId::parse(&given.price_id)?, given.seats);
     let seen = Money::new(given.amount_minor, Currency::parse(&given.currency)?);
     let command = Upgrade {
         zone: given.zone,
         traffic: Traffic::parse(given.source.as_deref().unwrap_or_default()),
-        ..upgrade_of(&app, license, price, seen, &given.method)?
+        ..upgrade_of(&app, license, price, seen, method)
     };
     let id = app.transact(&visitor.caller, command, upgrade).await?;
     Ok((StatusCode::ACCEPTED, page(&app, &visitor, id).await?))

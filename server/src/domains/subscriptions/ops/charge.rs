@@ -115,6 +115,7 @@ pub fn told(
             fee,
             failure_code: failure.map(str::to_owned),
             method_country: None,
+            method: None,
             evidence_due_at: None,
             occurred_at: now,
         },

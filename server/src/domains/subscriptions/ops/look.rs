@@ -5,7 +5,10 @@ use super::super::sql;
 use super::Done;
 use crate::app::ReadCx;
 use crate::domains::catalog::{self, Product};
-use mintreu::id::{ProductId, SubscriptionId};
+use crate::domains::methods;
+use crate::gateways::KeptMethod;
+use crate::store::{StoreError, Tx};
+use mintreu::id::{AccountId, ProductId, SubscriptionId, TenantId};
 
 /// Later than every id.
 const NEWEST: SubscriptionId = SubscriptionId::from_bytes([0xff; 16]);
@@ -42,6 +45,15 @@ pub fn mine(cx: &mut ReadCx<'_>, query: &Mine) -> Done<Vec<Subscription>> {
     Ok(sql::of_account(cx.tx, &page)?)
 }
 
+/// The products whose live subscriptions are charged to a method of an account.
+pub fn charged_to(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    method: (AccountId, &str, &str),
+) -> Result<Vec<ProductId>, StoreError> {
+    sql::charged_to(tx, tenant, method)
+}
+
 /// Asks for one's own subscription.
 #[derive(Debug, Clone, Copy)]
 pub struct MySubscription {
@@ -58,6 +70,8 @@ pub struct SubscriptionPage {
     pub bills: Vec<Bill>,
     /// Its product as it is now.
     pub product: Product,
+    /// What is charged, as its owner knows it; `None` without one, and for one that nobody told of.
+    pub kept: Option<KeptMethod>,
 }
 
 /// A subscription, for who pays.
@@ -68,10 +82,20 @@ pub fn my_subscription(cx: &mut ReadCx<'_>, query: &MySubscription) -> Done<Subs
     let subscription = mine.ok_or(SubscriptionError::NotFound)?;
     let product = catalog::product(cx.tx, tenant, subscription.product)?;
     Ok(SubscriptionPage {
+        kept: kept_of(cx, &subscription)?,
         bills: sql::bills(cx.tx, tenant, subscription.id)?,
         product: product.ok_or(SubscriptionError::NotFound)?,
         subscription,
     })
+}
+
+/// What its owner knows of the method that is charged.
+fn kept_of(cx: &mut ReadCx<'_>, of: &Subscription) -> Done<Option<KeptMethod>> {
+    let Some((account, name)) = of.account.zip(of.method.as_deref()) else {
+        return Ok(None);
+    };
+    let method = (account, of.provider.as_str(), name);
+    Ok(methods::label_of(cx.tx, cx.caller.tenant, method)?)
 }
 
 /// Which page of a product's subscribers.

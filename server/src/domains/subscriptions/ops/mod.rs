@@ -16,7 +16,8 @@ pub use begin::{Begin, SetTrial, StartTrial, begin, note_fees, set_trial, start_
 pub use change::{AskChange, ChangePlan, change_plan, quote_change};
 pub use charge::{CHARGE_JOB, charge};
 pub use look::{
-    Mine, MySubscription, OfProduct, SubscriptionPage, mine, my_subscription, of_product,
+    Mine, MySubscription, OfProduct, SubscriptionPage, charged_to, mine, my_subscription,
+    of_product,
 };
 pub use money::{follow_dispute, on_fact, withdrawn};
 pub use moves::{KeepPrice, Reprice, keep_price, reprice};
