@@ -72,6 +72,7 @@ mod refunds_matrix;
 mod reviews;
 mod store_jobs;
 mod subscriptions;
+mod subscriptions_guest;
 mod subscriptions_money;
 mod subscriptions_year;
 mod store_schema;

@@ -46,6 +46,22 @@ price-free = Free
 price-metered = Pay as you use
 price-monthly = { $price } a month
 price-yearly = { $price } a year
+price-days = { $count ->
+    [one] { $price } a day
+   *[other] { $price } every { $count } days
+}
+price-weeks = { $count ->
+    [one] { $price } a week
+   *[other] { $price } every { $count } weeks
+}
+price-months = { $count ->
+    [one] { $price } a month
+   *[other] { $price } every { $count } months
+}
+price-years = { $count ->
+    [one] { $price } a year
+   *[other] { $price } every { $count } years
+}
 price-from-free = Free, or more
 price-from-metered = As you use, or fixed
 price-from = from { $price }
@@ -53,8 +69,8 @@ price-none = No price yet
 meaning-free = No payment, no card.
 meaning-metered = Nothing now. You pay for what you use, at the end of each month.
 meaning-one-time = Paid once.
-meaning-monthly = Paid for one month. It doesn’t renew by itself.
-meaning-yearly = Paid for one year. It doesn’t renew by itself.
+meaning-monthly = Charged now and then every month, until you end it. You can end it at any time, without an account too.
+meaning-yearly = Charged now and then every year, until you end it. You can end it at any time, without an account too.
 
 product-by = by { $seller }
 product-own = This is your product.

@@ -15,7 +15,12 @@ subs-active = Active
 subs-past-due = Not paid
 subs-paused = Paused
 subs-canceled = Ended
-subs-amount = { $amount } every { $count } × { $unit }, seats: { $seats }
+subs-amount = { $seats ->
+    [one] { $each }
+   *[other] { $each }, for { $seats } seats
+}
+subs-guest-title = Renews by itself
+subs-guest-manage = Change, pause or end it
 subs-next-ends = It ends on { $date }. Nothing more is charged.
 subs-next-pauses = It pauses on { $date }. Nothing is charged until you go on.
 subs-next-no-method = The trial ends on { $date }. Nothing is charged unless you add a payment method; it then costs { $amount }.

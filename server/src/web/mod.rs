@@ -113,6 +113,7 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/orders/{id}/pay", post(checkout::retry))
         .route("/orders/{id}/invoice", get(papers::of_order))
         .route("/orders/{id}/claim", post(order::claim))
+        .route("/orders/{id}/subscription", post(order::end))
         .route("/orders/{id}/gift", post(gift::send))
         .route(
             "/orders/{id}/wishes",

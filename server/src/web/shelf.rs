@@ -5,6 +5,7 @@ use super::parts::{Badge, Cover, Icon};
 use crate::domains::bundles;
 use crate::domains::catalog::model::ProductCard;
 use crate::domains::catalog::{Kind, Period, Price, PriceModel};
+use crate::domains::subscriptions::{Cycle, Unit};
 use askama::Template;
 use askama::filters::HtmlSafe;
 
@@ -123,4 +124,16 @@ pub fn kind_badge(page: &Page, kind: Kind) -> Badge {
         Kind::Consultation => Icon::CONSULTATION,
     };
     Badge::with_icon(icon, kind_name(page, kind))
+}
+
+/// How much is paid how often: `€9.00 a month`, `€25.00 every 3 months`.
+pub fn cycle_text(page: &Page, cycle: Cycle, amount: String) -> String {
+    let values = [("price", amount.into()), ("count", cycle.count().into())];
+    let key = match cycle.unit() {
+        Unit::Day => "price-days",
+        Unit::Week => "price-weeks",
+        Unit::Month => "price-months",
+        Unit::Year => "price-years",
+    };
+    page.words.say_with(key, values)
 }

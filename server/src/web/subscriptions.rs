@@ -3,7 +3,7 @@
 
 use super::ask::{Answer, Ask, go_to, html};
 use super::page::{Page, Section};
-use super::shelf::price_text;
+use super::shelf::{cycle_text, price_text};
 use crate::app::ReadCx;
 use crate::domains::catalog::{self, PriceModel};
 use crate::domains::subscriptions::http::keeper;
@@ -212,7 +212,7 @@ fn drawn_list(
     }
 }
 
-fn state(page: &Page, of: &Subscription) -> String {
+pub(super) fn state(page: &Page, of: &Subscription) -> String {
     page.say(match of.status {
         Status::Incomplete => "subs-incomplete",
         Status::Trialing => "subs-trialing",
@@ -229,19 +229,16 @@ fn period_amount(of: &Subscription) -> Money {
 }
 
 fn amount_text(page: &Page, of: &Subscription) -> String {
-    let values = [
-        ("amount", page.format.money(period_amount(of)).into()),
-        ("count", of.cycle.count().to_string().into()),
-        ("unit", of.cycle.unit().code().into()),
-        ("seats", of.seats.to_string().into()),
-    ];
+    let amount = page.format.money(period_amount(of));
+    let each = cycle_text(page, of.cycle, amount);
+    let values = [("each", each.into()), ("seats", of.seats.into())];
     page.words.say_with("subs-amount", values)
 }
 
 /// A sentence with the period's end and what a period costs.
 fn sentence(page: &Page, key: &str, of: &Subscription, amount: Money) -> String {
     let values = [
-        ("date", page.format.day(of.until).into()),
+        ("date", page.format.date(of.until).into()),
         ("amount", page.format.money(amount).into()),
     ];
     page.words.say_with(key, values)
@@ -259,7 +256,7 @@ fn coming(of: &Subscription) -> Money {
 }
 
 /// What happens next.
-fn next(page: &Page, of: &Subscription) -> String {
+pub(super) fn next(page: &Page, of: &Subscription) -> String {
     let key = match of.status {
         Status::Trialing | Status::Active if of.cancel_wished_at.is_some() => "subs-next-ends",
         Status::Active if of.pause_wished_at.is_some() => "subs-next-pauses",
@@ -267,7 +264,7 @@ fn next(page: &Page, of: &Subscription) -> String {
         Status::Trialing => "subs-next-trial",
         Status::Active => "subs-next-renews",
         Status::PastDue => match of.next_attempt_at {
-            Some(at) => return page.say_one("subs-next-retry", "date", page.format.day(at)),
+            Some(at) => return page.say_one("subs-next-retry", "date", page.format.date(at)),
             None => "subs-next-unpaid",
         },
         Status::Incomplete => "subs-next-incomplete",
@@ -336,7 +333,10 @@ fn drawn(mut page: Page, found: &SubscriptionPage, quoted: Option<&ChangeQuote>)
     };
     let changes = next_status(of.status, of.flags(), subs::Event::Change) == Step::Do;
     let recurring = found.product.prices.iter().filter(|price| {
-        changes && price.model == PriceModel::Recurring && price.amount.currency() == of.currency()
+        changes
+            && price.model == PriceModel::Recurring
+            && price.amount.currency() == of.currency()
+            && price.serves(None)
     });
     let chosen = quoted.map_or(of.price.to_string(), |quoted| quoted.change.price.clone());
     let plans = recurring.map(|price| Choice {
@@ -347,8 +347,8 @@ fn drawn(mut page: Page, found: &SubscriptionPage, quoted: Option<&ChangeQuote>)
     let plans: Vec<_> = plans.collect();
     let period = format!(
         "{} – {}",
-        page.format.day(of.from),
-        page.format.day(of.until)
+        page.format.date(of.from),
+        page.format.date(of.until)
     );
     OnePage {
         name: found.product.name.clone(),
@@ -396,7 +396,7 @@ fn announced(page: &Page, of: &Subscription) -> Option<String> {
     let (unit, from) = of.notice?;
     let amount = Money::new(unit.saturating_mul(of.seats), of.currency());
     let values = [
-        ("date", page.format.day(from).into()),
+        ("date", page.format.date(from).into()),
         ("amount", page.format.money(amount).into()),
     ];
     Some(page.words.say_with("subs-announced", values))
@@ -409,11 +409,31 @@ fn bill_row(page: &Page, bill: &subs::Bill) -> (String, String, String) {
         subs::BillKind::Return => "subs-bill-return",
     });
     let (from, until) = bill.period;
-    let period = format!("{} – {}", page.format.day(from), page.format.day(until));
+    let period = format!("{} – {}", page.format.date(from), page.format.date(until));
     (format!("/orders/{}", bill.order), what, period)
 }
 
 fn action_view(page: &Page, of: &Subscription, action: Action) -> ActionView {
+    let amount = action_amount(of, action);
+    let (button, text) = action_words(page, of, action);
+    ActionView {
+        code: action.code(),
+        button,
+        text,
+        amount: amount.minor(),
+        currency: amount.currency().code().to_owned(),
+    }
+}
+
+fn action_amount(of: &Subscription, action: Action) -> Money {
+    match action {
+        Action::Uncancel | Action::Unpause => coming(of),
+        _ => period_amount(of),
+    }
+}
+
+/// The button of an action, and what it does in words.
+pub(super) fn action_words(page: &Page, of: &Subscription, action: Action) -> (String, String) {
     let (button, text) = match action {
         Action::Cancel => ("subs-do-cancel", "subs-do-cancel-text"),
         Action::CancelNow => ("subs-do-cancel-now", "subs-do-cancel-now-text"),
@@ -423,17 +443,8 @@ fn action_view(page: &Page, of: &Subscription, action: Action) -> ActionView {
         Action::Resume => ("subs-do-resume", "subs-do-resume-text"),
         Action::Resubscribe => ("subs-do-resubscribe", "subs-do-resubscribe-text"),
     };
-    let amount = match action {
-        Action::Uncancel | Action::Unpause => coming(of),
-        _ => period_amount(of),
-    };
-    ActionView {
-        code: action.code(),
-        button: page.say(button),
-        text: sentence(page, text, of, amount),
-        amount: amount.minor(),
-        currency: amount.currency().code().to_owned(),
-    }
+    let amount = action_amount(of, action);
+    (page.say(button), sentence(page, text, of, amount))
 }
 
 fn quote_view(page: &Page, of: &Subscription, quoted: &ChangeQuote) -> QuoteView {
@@ -447,8 +458,8 @@ fn quote_view(page: &Page, of: &Subscription, quoted: &ChangeQuote) -> QuoteView
         ("charge", page.format.money(quoted.quote.charge).into()),
         ("credit", page.format.money(quoted.quote.credit).into()),
         ("amount", page.format.money(quoted.amount).into()),
-        ("from", page.format.day(quoted.from).into()),
-        ("next", page.format.day(quoted.next).into()),
+        ("from", page.format.date(quoted.from).into()),
+        ("next", page.format.date(quoted.next).into()),
     ];
     QuoteView {
         text: page.words.say_with(key, values),

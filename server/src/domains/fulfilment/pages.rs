@@ -15,6 +15,7 @@ use crate::domains::licensing::{self, Code, License, LicenseView, LicensingError
 use crate::domains::orders::{self, Order, OrderError};
 use crate::domains::payments::{self, Payable, Payment};
 use crate::domains::refunds::{self, OfOrder};
+use crate::domains::subscriptions::{self, Subscription};
 use mintreu::id::{LicenseId, OrderId, OrderLineId};
 
 /// Asks for an order.
@@ -43,6 +44,8 @@ pub struct OrderPage {
     pub invoiced: bool,
     /// Whom it was given to, if it was.
     pub gift: Option<GiftView>,
+    /// What renews by itself since.
+    pub subscriptions: Vec<Subscription>,
 }
 
 /// The order, if the caller owns it or holds its token.
@@ -65,6 +68,7 @@ pub fn order_page(cx: &mut ReadCx<'_>, query: &ViewOrder) -> Result<OrderPage, F
         payment,
         licenses,
         consents: sql::consents(cx.tx, tenant, query.order)?,
+        subscriptions: subscriptions::begun_by(cx.tx, tenant, query.order)?,
     })
 }
 

@@ -68,6 +68,8 @@ pub struct Subscription {
     pub unit: Money,
     /// How many.
     pub seats: i64,
+    /// What the running period was paid with; `None` where it wasn't kept, and is its price.
+    pub paid: Option<Money>,
     /// How often.
     pub cycle: Cycle,
     /// Where the buyer's days begin; empty for UTC.
@@ -137,13 +139,13 @@ impl Subscription {
         self.unit.checked_mul(self.seats)
     }
 
-    /// The running period as it was paid for.
-    pub fn paid(&self) -> Result<Paid, mintreu::Error> {
-        Ok(Paid {
-            amount: self.amount()?,
+    /// The running period, had it been paid with so much.
+    pub const fn paid_with(&self, amount: Money) -> Paid {
+        Paid {
+            amount,
             from: self.from,
             until: self.until,
-        })
+        }
     }
 
     /// The buyer's time zone.

@@ -64,7 +64,9 @@ pub struct SubscriptionPage {
 pub fn my_subscription(cx: &mut ReadCx<'_>, query: &MySubscription) -> Done<SubscriptionPage> {
     let tenant = cx.caller.tenant;
     let found = sql::find(cx.tx, tenant, query.subscription)?;
-    let mine = found.filter(|of| of.account.is_some() && of.account == cx.caller.account);
+    let found = found.ok_or(SubscriptionError::NotFound)?;
+    let owner = super::payer(cx.tx, tenant, &found)?;
+    let mine = Some(found).filter(|_| owner.is_some() && owner == cx.caller.account);
     let subscription = mine.ok_or(SubscriptionError::NotFound)?;
     let product = catalog::product(cx.tx, tenant, subscription.product)?;
     Ok(SubscriptionPage {

@@ -150,6 +150,7 @@ fn not_begun(cx: &mut Cx<'_>, cmd: &Upgrade, (license, offer): (&License, &Offer
         status: Status::Canceled,
         unit: offer.price.amount,
         seats: cmd.seats,
+        paid: None,
         cycle: Cycle::MONTHLY,
         zone: cmd.zone.clone(),
         anchor: cx.now,
