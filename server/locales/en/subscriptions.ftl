@@ -52,6 +52,7 @@ subs-seats = Seats
 subs-ask = Show what it costs
 subs-quote = This change
 subs-quote-now = { $due } are charged now: { $charge } less { $credit } for what is left of the running period. It holds as soon as that is paid; then { $amount } are due on { $next }. This amount holds until midnight.
+subs-quote-taxed = { $due } are charged now: { $charge } less { $credit } for what is left of the running period, and { $tax } of tax. It holds as soon as that is paid; then { $amount } are due on { $next }, tax included. This amount holds until midnight.
 subs-quote-later = Nothing is charged now. From { $from } on it costs { $amount } a period.
 subs-quote-free = Nothing is charged now, and it holds at once. From { $next } on it costs { $amount } a period.
 subs-quote-action = Change it

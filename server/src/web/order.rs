@@ -14,6 +14,7 @@ use crate::domains::orders::{Line, OrderState};
 use crate::domains::subscriptions::{
     Action, EndByOrder, Step, Subscription, end_by_order, next_status,
 };
+use crate::domains::taxes::Tax;
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Query};
 use askama::Template;
@@ -290,7 +291,7 @@ impl OrderPage {
 }
 
 fn renewals(page: &Page, bought: &Bought, token: &Token) -> Vec<Renewal> {
-    let renewal = |of: &Subscription| {
+    let renewal = |(of, tax): &(Subscription, Tax)| {
         let lines = bought.order.lines.iter();
         let mut line = lines.filter(|line| line.product == of.product);
         Renewal {
@@ -298,12 +299,15 @@ fn renewals(page: &Page, bought: &Bought, token: &Token) -> Vec<Renewal> {
                 .next()
                 .map_or_else(String::new, |line| line.title.clone()),
             state: subscriptions::state(page, of),
-            next: subscriptions::next(page, of),
+            next: subscriptions::next(page, of, tax),
             address: match (&token.t, of.account) {
                 (None, Some(_)) => Some(format!("/subscriptions/{}", of.id)),
                 _ => None,
             },
-            wish: token.t.as_ref().and_then(|_| end_wish(page, of, token)),
+            wish: token
+                .t
+                .as_ref()
+                .and_then(|_| end_wish(page, (of, tax), token)),
         }
     };
     let begun = bought.subscriptions.iter();
@@ -311,14 +315,14 @@ fn renewals(page: &Page, bought: &Bought, token: &Token) -> Vec<Renewal> {
 }
 
 /// What its order's link can do to a subscription; nothing where it is over.
-fn end_wish(page: &Page, of: &Subscription, token: &Token) -> Option<EndWish> {
+fn end_wish(page: &Page, (of, tax): (&Subscription, &Tax), token: &Token) -> Option<EndWish> {
     let can = |action: Action| {
         let step = next_status(of.status, of.flags(), action.event());
         matches!(step, Step::Do | Step::Move(_))
     };
     let action = [Action::Cancel, Action::Uncancel];
     let action = action.into_iter().find(|action| can(*action))?;
-    let (button, text) = subscriptions::action_words(page, of, action);
+    let (button, text) = subscriptions::action_words(page, (of, tax), action);
     Some(EndWish {
         action: format!("/orders/{}/subscription{}", of.order?, token.suffix()),
         subscription: of.id.to_string(),
@@ -362,7 +366,7 @@ pub async fn end(
 }
 
 /// Tone, state, heading and lead of an order.
-fn words(state: OrderState) -> (Tone, &'static str, &'static str, &'static str) {
+pub(super) fn words(state: OrderState) -> (Tone, &'static str, &'static str, &'static str) {
     match state {
         OrderState::Draft | OrderState::AwaitingPayment => (
             Tone::Wait,

@@ -11,6 +11,7 @@ use crate::domains::licensing::LicensingError;
 use crate::domains::orders::OrderError;
 use crate::domains::payments::PaymentError;
 use crate::domains::refunds::RefundError;
+use crate::domains::taxes::Tax;
 use crate::queue::JobError;
 use crate::store::StoreError;
 use mintreu::id::{AccountId, LicenseId, OrderId, PriceId, ProductId, SubscriptionId};
@@ -239,6 +240,8 @@ pub struct ChangeQuote {
     pub amount: Money,
     /// When the next period begins.
     pub next: Timestamp,
+    /// What is paid now bears.
+    pub tax: Tax,
 }
 
 /// Why a subscription could not change.

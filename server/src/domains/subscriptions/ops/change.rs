@@ -11,6 +11,7 @@ use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
 use crate::domains::catalog::{self, Price, PriceModel};
 use crate::domains::orders::ops::MAX_QUANTITY;
+use crate::domains::taxes::Tax;
 use crate::store::Tx;
 use mintreu::id::{PriceId, SubscriptionId, TenantId};
 use mintreu::{Money, Timestamp};
@@ -87,7 +88,8 @@ fn quote(
         ));
     }
     let worth = super::worth::worth(tx, tenant, of)?;
-    decide(of, change, (worth, now))
+    let tax = super::tax_of(tx, (tenant, now), of)?;
+    decide(of, change, (worth, tax, now))
 }
 
 pub(super) fn invalid(field: &'static str, detail: String) -> SubscriptionError {
@@ -112,7 +114,7 @@ fn wanted(tx: &mut dyn Tx, tenant: TenantId, of: &Subscription, price: PriceId) 
 fn decide(
     of: &Subscription,
     mut change: Change,
-    (worth, now): (Money, Timestamp),
+    (worth, tax, now): (Money, Tax, Timestamp),
 ) -> Done<ChangeQuote> {
     let price = Money::new(change.unit_minor, of.currency()).checked_mul(change.seats)?;
     let old = of.amount()?;
@@ -147,6 +149,7 @@ fn decide(
         amount: price,
         change,
         next,
+        tax,
     })
 }
 

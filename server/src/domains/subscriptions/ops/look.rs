@@ -5,7 +5,10 @@ use super::super::sql;
 use super::Done;
 use crate::app::ReadCx;
 use crate::domains::catalog::{self, Product};
-use mintreu::id::{ProductId, SubscriptionId};
+use crate::domains::taxes::{self, Tax};
+use crate::store::{StoreError, Tx};
+use mintreu::Timestamp;
+use mintreu::id::{ProductId, SubscriptionId, TenantId};
 
 /// Later than every id.
 const NEWEST: SubscriptionId = SubscriptionId::from_bytes([0xff; 16]);
@@ -58,6 +61,8 @@ pub struct SubscriptionPage {
     pub bills: Vec<Bill>,
     /// Its product as it is now.
     pub product: Product,
+    /// What a bill of it would bear now.
+    pub tax: Tax,
 }
 
 /// A subscription, for who pays.
@@ -71,6 +76,7 @@ pub fn my_subscription(cx: &mut ReadCx<'_>, query: &MySubscription) -> Done<Subs
     let product = catalog::product(cx.tx, tenant, subscription.product)?;
     Ok(SubscriptionPage {
         bills: sql::bills(cx.tx, tenant, subscription.id)?,
+        tax: tax_of(cx.tx, (tenant, cx.now), &subscription)?,
         product: product.ok_or(SubscriptionError::NotFound)?,
         subscription,
     })
@@ -97,4 +103,14 @@ pub fn of_product(cx: &mut ReadCx<'_>, query: &OfProduct) -> Done<Vec<Subscripti
         limit: limit(query.limit),
     };
     Ok(sql::of_product(cx.tx, &page, query.product)?)
+}
+
+/// What a bill of a subscription would bear now, where its buyer is.
+pub fn tax_of(
+    tx: &mut dyn Tx,
+    (tenant, now): (TenantId, Timestamp),
+    of: &Subscription,
+) -> Result<Tax, StoreError> {
+    let buyer = taxes::buyer_again(tx, tenant, (of.account, of.order))?;
+    taxes::tax_for(tx, tenant, now, &buyer)
 }

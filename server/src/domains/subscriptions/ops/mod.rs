@@ -19,7 +19,7 @@ pub use change::{AskChange, ChangePlan, change_plan, quote_change};
 pub use charge::{CHARGE_JOB, charge};
 pub use guest::{EndByOrder, begun_by, end_by_order, give};
 pub use look::{
-    Mine, MySubscription, OfProduct, SubscriptionPage, mine, my_subscription, of_product,
+    Mine, MySubscription, OfProduct, SubscriptionPage, mine, my_subscription, of_product, tax_of,
 };
 pub use money::{follow_dispute, on_fact, withdrawn};
 pub use moves::{KeepPrice, Reprice, keep_price, reprice};
