@@ -3,12 +3,16 @@
 use crate::money_back::{Desk, Paid};
 use crate::subscriptions::{Club, club, do_it, facts, travel};
 use mintreu::id::{OrderId, SubscriptionId};
+use mintreu::{Currency, Money};
+use mintreu_server::domains::catalog::ops::{AddPrice, add_price};
 use mintreu_server::domains::fulfilment::Item;
 use mintreu_server::domains::promotions::{
     CreateCoupon, OwnCoupons, Rule, create_coupon, own_coupons,
 };
 use mintreu_server::domains::refunds::{AskRefund, Reason};
-use mintreu_server::domains::subscriptions::{Action, SubscriptionError};
+use mintreu_server::domains::subscriptions::{
+    Action, AskChange, ChangePlan, SubscriptionError, change_plan, quote_change,
+};
 use mintreu_server::gateways::sandbox::objects::ObjectState;
 use mintreu_tests::TestApp;
 use serde_json::{Value, json};
@@ -237,6 +241,88 @@ async fn a_code_s_unit_goes_back_with_the_money_and_comes_again_with_it() {
         desk.hand_over_all().await;
         assert_eq!(desk.state(&second).await, "refunded");
         assert_eq!(taken(test, &club).await, 2, "a fraud gives nothing back");
+    })
+    .await;
+}
+
+/// What a change to the yearly plan of 150.00 would cost now: credit and due.
+async fn yearly(test: &TestApp, club: &Club, id: SubscriptionId) -> (i64, i64) {
+    let ask = AskChange {
+        subscription: id,
+        price: Some(club.yearly),
+        seats: None,
+    };
+    let quoted = test.app.read(&club.buyer, ask, quote_change).await;
+    let quote = quoted.expect("is quoted").quote;
+    (quote.credit.minor(), quote.due.minor())
+}
+
+/// 30 of 31 days are left on the day of the sale.
+#[tokio::test]
+async fn a_change_credits_what_was_paid_and_no_more() {
+    TestApp::both(async |test| {
+        let (desk, club) = (Desk::open(test).await, club(test).await);
+        coupon(test, &club, "TENTH", json!({"percent_bps": 9000})).await;
+        let item = Item::new(club.cheap, 2);
+        let paid = desk.buy_as(&club.buyer, item, 200, &["TENTH"]).await;
+        let id = stands(&desk).await.0;
+        let two = 200 * 30 / 31 + 1;
+        assert_eq!(yearly(test, &club, id).await, (two, 30_000 - two));
+        // A third seat costs what seats cost, and is credited with the others.
+        let seats = AskChange {
+            subscription: id,
+            price: None,
+            seats: Some(3),
+        };
+        let more = ChangePlan {
+            ask: seats,
+            seen: Money::new(968, Currency::EUR),
+        };
+        let changed = test.app.transact(&club.buyer, more, change_plan).await;
+        changed.expect("is charged");
+        test.drain().await;
+        let three = 1_200 * 30 / 31;
+        assert_eq!(yearly(test, &club, id).await, (three, 45_000 - three));
+        // What went back is no credit.
+        desk.refund(Desk::wish(&paid, None))
+            .await
+            .expect("is asked");
+        test.drain().await;
+        desk.hand_over_all().await;
+        let one = 1_000 * 30 / 31 + 1;
+        assert_eq!(yearly(test, &club, id).await, (one, 45_000 - one));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_changes_to_the_price_of_another_country() {
+    TestApp::both(async |test| {
+        let (desk, club) = (Desk::open(test).await, club(test).await);
+        let draft = json!({"model": "recurring", "period": "monthly", "amount_minor": 200,
+            "currency": "EUR", "countries": ["IN"]});
+        let add = AddPrice {
+            product: club.product,
+            draft: serde_json::from_value(draft).expect("a price"),
+            region_of: Some(club.cheap),
+        };
+        let added = test.app.transact(&club.seller, add, add_price).await;
+        let (_, price) = added.expect("is added");
+        let (id, _) = subscribed(&desk, &club).await;
+        let ask = AskChange {
+            subscription: id,
+            price: Some(price),
+            seats: None,
+        };
+        let quoted = test.app.read(&club.buyer, ask, quote_change).await;
+        let error = quoted.expect_err("it is for India");
+        assert!(matches!(
+            error,
+            SubscriptionError::Invalid {
+                field: "price_id",
+                ..
+            }
+        ));
     })
     .await;
 }

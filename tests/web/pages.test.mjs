@@ -36,6 +36,7 @@ const PAGES = {
   ],
   buyer: [
     '/licenses',
+    '/orders',
     ['/licenses', /\/licenses\/lic_\w+$/],
     '/subscriptions',
     ['/subscriptions', /\/subscriptions\/sub_\w+$/],

@@ -7,6 +7,7 @@ mail-welcome-outro = If you did not open this account, you can ignore this mail.
 
 mail-order-subject = Your order { $order }
 mail-order-intro = Thank you for your purchase. Your license is ready.
+mail-order-renews = { $product } renews by itself: it is charged again on { $date }, and so on until you end it. You can end it at any time where your order is.
 mail-order-product = Product
 mail-order-key = License key
 mail-order-total = Total

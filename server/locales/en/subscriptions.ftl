@@ -15,10 +15,12 @@ subs-active = Active
 subs-past-due = Not paid
 subs-paused = Paused
 subs-canceled = Ended
-subs-amount = { $price }, { $seats ->
-    [one] one seat
-   *[other] { $seats } seats
+subs-amount = { $seats ->
+    [one] { $price }
+   *[other] { $price }, for { $seats } seats
 }
+subs-guest-title = Renews by itself
+subs-guest-manage = Change, pause or end it
 subs-next-ends = It ends on { $date }. Nothing more is charged.
 subs-next-pauses = It pauses on { $date }. Nothing is charged until you go on.
 subs-next-no-method = The trial ends on { $date }. Nothing is charged unless you add a payment method; it then costs { $amount }.
@@ -50,6 +52,7 @@ subs-seats = Seats
 subs-ask = Show what it costs
 subs-quote = This change
 subs-quote-now = { $due } are charged now: { $charge } less { $credit } for what is left of the running period. It holds as soon as that is paid; then { $amount } are due on { $next }. This amount holds until midnight.
+subs-quote-taxed = { $due } are charged now: { $charge } less { $credit } for what is left of the running period, and { $tax } of tax. It holds as soon as that is paid; then { $amount } are due on { $next }, tax included. This amount holds until midnight.
 subs-quote-later = Nothing is charged now. From { $from } on it costs { $amount } a period.
 subs-quote-free = Nothing is charged now, and it holds at once. From { $next } on it costs { $amount } a period.
 subs-quote-action = Change it

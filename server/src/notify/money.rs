@@ -129,10 +129,12 @@ fn subscription(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, N
     letter.intro.push(words.say(intro));
     letter.fact(words.say("fact-product"), &product);
     figures(&mut letter, event, &of);
-    letter.action(
-        words.say("fact-open-subscription"),
-        format!("{base}/subscriptions/{id}"),
-    );
+    // Who has no account ends it where its order is.
+    let page = match (of.account, of.order) {
+        (None, Some(order)) => order_page(cx, order, base),
+        _ => format!("{base}/subscriptions/{id}"),
+    };
+    letter.action(words.say("fact-open-subscription"), page);
     Ok(Some((to, letter)))
 }
 
@@ -177,7 +179,7 @@ fn figures(letter: &mut Letter, event: &Event, of: &Subscription) {
     }
 }
 
-fn product(cx: &mut Cx<'_>, id: ProductId) -> Result<String, NotifyError> {
+pub(super) fn product(cx: &mut Cx<'_>, id: ProductId) -> Result<String, NotifyError> {
     let found = catalog::product(cx.tx, cx.caller.tenant, id)?;
     Ok(found.map_or_else(|| id.to_string(), |product| product.name))
 }

@@ -362,6 +362,15 @@ fn receipt(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, Notify
         }
     }
     letter.fact(words.say("mail-order-total"), order.total);
+    for of in subscriptions::begun_by(cx.tx, cx.caller.tenant, order.id)? {
+        let values = [
+            ("product", money::product(cx, of.product)?.into()),
+            ("date", day(of.until).into()),
+        ];
+        letter
+            .intro
+            .push(words.say_with("mail-order-renews", values));
+    }
     let page = order_page(cx, order.id, base);
     letter.action(words.say("mail-order-open"), page);
     letter.outro.push(words.say(match gift {

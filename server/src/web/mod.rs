@@ -36,6 +36,7 @@ pub mod listing;
 mod markdown;
 pub mod order;
 mod order_back;
+mod orders;
 pub mod owner;
 pub mod page;
 pub mod papers;
@@ -110,10 +111,12 @@ fn shop_pages() -> Router<Arc<App>> {
 
 fn own_pages() -> Router<Arc<App>> {
     Router::new()
+        .route("/orders", get(orders::list))
         .route("/orders/{id}", get(order::show))
         .route("/orders/{id}/pay", post(checkout::retry))
         .route("/orders/{id}/invoice", get(papers::of_order))
         .route("/orders/{id}/claim", post(order::claim))
+        .route("/orders/{id}/subscription", post(order::end))
         .route("/orders/{id}/gift", post(gift::send))
         .route(
             "/orders/{id}/wishes",

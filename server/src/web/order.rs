@@ -7,14 +7,19 @@ use super::listing::encoded;
 use super::order_back::{self, Happening};
 use super::page::{Page, Section};
 use super::parts::{Badge, KeyBox, Qr, Tone};
+use super::subscriptions;
 use crate::domains::fulfilment::{self, ClaimOrder, OrderPage as Bought, RevealCode, ViewOrder};
 use crate::domains::licensing::{self, License, TrustText};
 use crate::domains::orders::{Line, OrderState};
+use crate::domains::subscriptions::{
+    Action, EndByOrder, Step, Subscription, end_by_order, next_status,
+};
+use crate::domains::taxes::Tax;
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Query};
 use askama::Template;
 use axum::extract::Path;
-use mintreu::id::OrderId;
+use mintreu::id::{OrderId, SubscriptionId};
 use serde::Deserialize;
 
 /// Seconds between two looks at an order that waits.
@@ -50,6 +55,26 @@ struct OrderPage {
     withdraw: Option<String>,
     back: Vec<Happening>,
     agreed: Vec<String>,
+    renewals: Vec<Renewal>,
+}
+
+/// A subscription that the order began, with what happens next.
+struct Renewal {
+    name: String,
+    state: String,
+    next: String,
+    /// Where everything about it is done, for who is signed in as its buyer.
+    address: Option<String>,
+    /// How who has the order's link ends it, or takes that back.
+    wish: Option<EndWish>,
+}
+
+struct EndWish {
+    action: String,
+    subscription: String,
+    ends: &'static str,
+    button: String,
+    text: String,
 }
 
 /// A license as the order shows it.
@@ -259,13 +284,89 @@ impl OrderPage {
             withdraw: None,
             back: order_back::happenings(&page, bought),
             agreed: order_back::agreements(&page, &bought.consents),
+            renewals: renewals(&page, bought, token),
             page,
         }
     }
 }
 
+fn renewals(page: &Page, bought: &Bought, token: &Token) -> Vec<Renewal> {
+    let renewal = |(of, tax): &(Subscription, Tax)| {
+        let lines = bought.order.lines.iter();
+        let mut line = lines.filter(|line| line.product == of.product);
+        Renewal {
+            name: line
+                .next()
+                .map_or_else(String::new, |line| line.title.clone()),
+            state: subscriptions::state(page, of),
+            next: subscriptions::next(page, of, tax),
+            address: match (&token.t, of.account) {
+                (None, Some(_)) => Some(format!("/subscriptions/{}", of.id)),
+                _ => None,
+            },
+            wish: token
+                .t
+                .as_ref()
+                .and_then(|_| end_wish(page, (of, tax), token)),
+        }
+    };
+    let begun = bought.subscriptions.iter();
+    begun.map(renewal).collect()
+}
+
+/// What its order's link can do to a subscription; nothing where it is over.
+fn end_wish(page: &Page, (of, tax): (&Subscription, &Tax), token: &Token) -> Option<EndWish> {
+    let can = |action: Action| {
+        let step = next_status(of.status, of.flags(), action.event());
+        matches!(step, Step::Do | Step::Move(_))
+    };
+    let action = [Action::Cancel, Action::Uncancel];
+    let action = action.into_iter().find(|action| can(*action))?;
+    let (button, text) = subscriptions::action_words(page, (of, tax), action);
+    Some(EndWish {
+        action: format!("/orders/{}/subscription{}", of.order?, token.suffix()),
+        subscription: of.id.to_string(),
+        ends: if action == Action::Cancel {
+            "yes"
+        } else {
+            "no"
+        },
+        button,
+        text,
+    })
+}
+
+/// What the form of a subscription sends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Ending {
+    subscription: String,
+    ends: String,
+}
+
+/// `POST /orders/{id}/subscription?t=…`: ends what the order began, or takes that back.
+pub async fn end(
+    ask: Ask,
+    Path(id): Path<String>,
+    token: Result<Query<Token>, Problem>,
+    form: Result<CsrfForm<Ending>, Problem>,
+) -> Answer {
+    let (CsrfForm(form), Query(token)) = (form?, token?);
+    let missing = || Problem::not_found("There is no such order.");
+    let order = OrderId::parse(&id).map_err(|_| missing())?;
+    let command = EndByOrder {
+        order,
+        token: token.t.clone(),
+        subscription: SubscriptionId::parse(&form.subscription).map_err(|_| missing())?,
+        ends: form.ends == "yes",
+    };
+    let caller = &ask.visitor.caller;
+    ask.app.transact(caller, command, end_by_order).await?;
+    go_to(&format!("/orders/{order}{}", token.suffix()))
+}
+
 /// Tone, state, heading and lead of an order.
-fn words(state: OrderState) -> (Tone, &'static str, &'static str, &'static str) {
+pub(super) fn words(state: OrderState) -> (Tone, &'static str, &'static str, &'static str) {
     match state {
         OrderState::Draft | OrderState::AwaitingPayment => (
             Tone::Wait,

@@ -13,6 +13,7 @@ use crate::domains::subscriptions::{
     MySubscription, OfProduct, Status, Step, Subscription, SubscriptionError, SubscriptionPage,
     next_status,
 };
+use crate::domains::taxes::Tax;
 use crate::gateways::sandbox::saved::METHODS;
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Query};
@@ -118,13 +119,20 @@ fn after(which: &Which) -> Result<Option<SubscriptionId>, Problem> {
     which.after.as_deref().map(id_of).transpose()
 }
 
-type Named = Vec<(Subscription, String)>;
+/// Each with its product's name, and what a bill of it would bear.
+type Named = Vec<(Subscription, String, Tax)>;
 
 fn named(cx: &mut ReadCx<'_>, found: Vec<Subscription>) -> Result<Named, SubscriptionError> {
     let mut rows = Vec::with_capacity(found.len());
     for one in found {
         let product = catalog::product(cx.tx, cx.caller.tenant, one.product)?;
-        rows.push((one, product.map(|product| product.name).unwrap_or_default()));
+        let name = product.map(|product| product.name).unwrap_or_default();
+        let tax = match one.account == cx.caller.account {
+            true => subs::tax_of(cx.tx, (cx.caller.tenant, cx.now), &one)?,
+            // What a buyer's country adds isn't the seller's.
+            false => Tax::zero(""),
+        };
+        rows.push((one, name, tax));
     }
     Ok(rows)
 }
@@ -191,7 +199,7 @@ fn drawn_list(
     base: &str,
     mine: bool,
 ) -> ListPage {
-    let row = |(of, name): &(Subscription, String)| SubscriptionRow {
+    let row = |(of, name, tax): &(Subscription, String, Tax)| SubscriptionRow {
         address: mine.then(|| format!("/subscriptions/{}", of.id)),
         name: if mine {
             name.clone()
@@ -200,7 +208,7 @@ fn drawn_list(
         },
         state: state(&page, of),
         price: amount_text(&page, of),
-        next: next(&page, of),
+        next: next(&page, of, tax),
     };
     let full = i64::try_from(found.len()).is_ok_and(|rows| rows == PAGE);
     let last = found.last().filter(|_| full);
@@ -208,12 +216,12 @@ fn drawn_list(
         heading: page.say(heading),
         empty: page.say(empty),
         rows: found.iter().map(row).collect(),
-        next: last.map(|(of, _)| format!("{base}?after={}", of.id)),
+        next: last.map(|(of, _, _)| format!("{base}?after={}", of.id)),
         page,
     }
 }
 
-fn state(page: &Page, of: &Subscription) -> String {
+pub(super) fn state(page: &Page, of: &Subscription) -> String {
     page.say(match of.status {
         Status::Incomplete => "subs-incomplete",
         Status::Trialing => "subs-trialing",
@@ -238,10 +246,15 @@ fn amount_text(page: &Page, of: &Subscription) -> String {
     page.words.say_with("subs-amount", values)
 }
 
+/// What is charged for an amount, with the tax that comes on top.
+pub(super) fn taxed(tax: &Tax, amount: Money) -> Money {
+    tax.on(amount).map_or(amount, |taxed| taxed.charged)
+}
+
 /// A sentence with the period's end and what a period costs.
 fn sentence(page: &Page, key: &str, of: &Subscription, amount: Money) -> String {
     let values = [
-        ("date", page.format.day(of.until).into()),
+        ("date", page.format.date(of.until).into()),
         ("amount", page.format.money(amount).into()),
     ];
     page.words.say_with(key, values)
@@ -259,7 +272,7 @@ fn coming(of: &Subscription) -> Money {
 }
 
 /// What happens next.
-fn next(page: &Page, of: &Subscription) -> String {
+pub(super) fn next(page: &Page, of: &Subscription, tax: &Tax) -> String {
     let key = match of.status {
         Status::Trialing | Status::Active if of.cancel_wished_at.is_some() => "subs-next-ends",
         Status::Active if of.pause_wished_at.is_some() => "subs-next-pauses",
@@ -267,14 +280,14 @@ fn next(page: &Page, of: &Subscription) -> String {
         Status::Trialing => "subs-next-trial",
         Status::Active => "subs-next-renews",
         Status::PastDue => match of.next_attempt_at {
-            Some(at) => return page.say_one("subs-next-retry", "date", page.format.day(at)),
+            Some(at) => return page.say_one("subs-next-retry", "date", page.format.date(at)),
             None => "subs-next-unpaid",
         },
         Status::Incomplete => "subs-next-incomplete",
         Status::Paused => "subs-next-paused",
         Status::Canceled => "subs-next-canceled",
     };
-    sentence(page, key, of, coming(of))
+    sentence(page, key, of, taxed(tax, coming(of)))
 }
 
 /// `GET /subscriptions/{id}`; with a price or seats, what the change would cost.
@@ -336,7 +349,10 @@ fn drawn(mut page: Page, found: &SubscriptionPage, quoted: Option<&ChangeQuote>)
     };
     let changes = next_status(of.status, of.flags(), subs::Event::Change) == Step::Do;
     let recurring = found.product.prices.iter().filter(|price| {
-        changes && price.model == PriceModel::Recurring && price.amount.currency() == of.currency()
+        changes
+            && price.model == PriceModel::Recurring
+            && price.amount.currency() == of.currency()
+            && price.serves(None)
     });
     let chosen = quoted.map_or(of.price.to_string(), |quoted| quoted.change.price.clone());
     let plans = recurring.map(|price| Choice {
@@ -347,14 +363,14 @@ fn drawn(mut page: Page, found: &SubscriptionPage, quoted: Option<&ChangeQuote>)
     let plans: Vec<_> = plans.collect();
     let period = format!(
         "{} – {}",
-        page.format.day(of.from),
-        page.format.day(of.until)
+        page.format.date(of.from),
+        page.format.date(of.until)
     );
     OnePage {
         name: found.product.name.clone(),
         base: format!("/subscriptions/{}", of.id),
         state: state(&page, of),
-        next: next(&page, of),
+        next: next(&page, of, &found.tax),
         facts: vec![
             (page.say("subs-price"), amount_text(&page, of)),
             (page.say("subs-period"), period),
@@ -364,7 +380,7 @@ fn drawn(mut page: Page, found: &SubscriptionPage, quoted: Option<&ChangeQuote>)
         actions: Action::ALL
             .iter()
             .filter(|action| offered(action))
-            .map(|action| action_view(&page, of, *action))
+            .map(|action| action_view(&page, (of, &found.tax), *action))
             .collect(),
         plans,
         seats: quoted.map_or(of.seats, |quoted| quoted.change.seats),
@@ -396,7 +412,7 @@ fn announced(page: &Page, of: &Subscription) -> Option<String> {
     let (unit, from) = of.notice?;
     let amount = Money::new(unit.saturating_mul(of.seats), of.currency());
     let values = [
-        ("date", page.format.day(from).into()),
+        ("date", page.format.date(from).into()),
         ("amount", page.format.money(amount).into()),
     ];
     Some(page.words.say_with("subs-announced", values))
@@ -409,11 +425,35 @@ fn bill_row(page: &Page, bill: &subs::Bill) -> (String, String, String) {
         subs::BillKind::Return => "subs-bill-return",
     });
     let (from, until) = bill.period;
-    let period = format!("{} – {}", page.format.day(from), page.format.day(until));
+    let period = format!("{} – {}", page.format.date(from), page.format.date(until));
     (format!("/orders/{}", bill.order), what, period)
 }
 
-fn action_view(page: &Page, of: &Subscription, action: Action) -> ActionView {
+fn action_view(page: &Page, (of, tax): (&Subscription, &Tax), action: Action) -> ActionView {
+    let amount = action_amount(of, action);
+    let (button, text) = action_words(page, (of, tax), action);
+    ActionView {
+        code: action.code(),
+        button,
+        text,
+        amount: amount.minor(),
+        currency: amount.currency().code().to_owned(),
+    }
+}
+
+fn action_amount(of: &Subscription, action: Action) -> Money {
+    match action {
+        Action::Uncancel | Action::Unpause => coming(of),
+        _ => period_amount(of),
+    }
+}
+
+/// The button of an action, and what it does in words.
+pub(super) fn action_words(
+    page: &Page,
+    (of, tax): (&Subscription, &Tax),
+    action: Action,
+) -> (String, String) {
     let (button, text) = match action {
         Action::Cancel => ("subs-do-cancel", "subs-do-cancel-text"),
         Action::CancelNow => ("subs-do-cancel-now", "subs-do-cancel-now-text"),
@@ -423,39 +463,38 @@ fn action_view(page: &Page, of: &Subscription, action: Action) -> ActionView {
         Action::Resume => ("subs-do-resume", "subs-do-resume-text"),
         Action::Resubscribe => ("subs-do-resubscribe", "subs-do-resubscribe-text"),
     };
-    let amount = match action {
-        Action::Uncancel | Action::Unpause => coming(of),
-        _ => period_amount(of),
-    };
-    ActionView {
-        code: action.code(),
-        button: page.say(button),
-        text: sentence(page, text, of, amount),
-        amount: amount.minor(),
-        currency: amount.currency().code().to_owned(),
-    }
+    let amount = taxed(tax, action_amount(of, action));
+    (page.say(button), sentence(page, text, of, amount))
 }
 
 fn quote_view(page: &Page, of: &Subscription, quoted: &ChangeQuote) -> QuoteView {
-    let key = match (quoted.now, quoted.quote.due.minor()) {
-        (true, 0) => "subs-quote-free",
-        (true, _) => "subs-quote-now",
-        (false, _) => "subs-quote-later",
+    let (due, tax) = (quoted.quote.due, &quoted.tax);
+    let charged = taxed(tax, due);
+    let on_top = Money::new(charged.minor() - due.minor(), due.currency());
+    let key = match (quoted.now, due.minor(), on_top.minor()) {
+        (true, 0, _) => "subs-quote-free",
+        (true, _, 0) => "subs-quote-now",
+        (true, _, _) => "subs-quote-taxed",
+        (false, _, _) => "subs-quote-later",
     };
     let values = [
-        ("due", page.format.money(quoted.quote.due).into()),
+        ("due", page.format.money(charged).into()),
+        ("tax", page.format.money(on_top).into()),
         ("charge", page.format.money(quoted.quote.charge).into()),
         ("credit", page.format.money(quoted.quote.credit).into()),
-        ("amount", page.format.money(quoted.amount).into()),
-        ("from", page.format.day(quoted.from).into()),
-        ("next", page.format.day(quoted.next).into()),
+        (
+            "amount",
+            page.format.money(taxed(tax, quoted.amount)).into(),
+        ),
+        ("from", page.format.date(quoted.from).into()),
+        ("next", page.format.date(quoted.next).into()),
     ];
     QuoteView {
         text: page.words.say_with(key, values),
         button: page.say("subs-quote-action"),
         price: quoted.change.price.clone(),
         seats: quoted.change.seats,
-        due: quoted.quote.due.minor(),
+        due: due.minor(),
         currency: of.currency().code().to_owned(),
     }
 }

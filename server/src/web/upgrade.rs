@@ -5,12 +5,14 @@ use super::license::license_id;
 use super::page::{Page, Section};
 use super::product::grants;
 use super::shelf::price_text;
+use super::subscriptions::taxed;
 use crate::domains::catalog::{Price, PriceModel, Product};
 use crate::domains::methods::http as methods;
 use crate::domains::subscriptions::http::upgrades::upgrade_of;
 use crate::domains::subscriptions::{
     SubscriptionError, UpgradeOffer, UpgradesOf, upgrade, upgrades_of,
 };
+use crate::domains::taxes::Tax;
 use crate::gateways::sandbox::saved::METHODS;
 use crate::problem::Problem;
 use crate::wire::CsrfForm;
@@ -49,7 +51,11 @@ pub struct UpgradeForm {
     method: String,
 }
 
-fn plan(page: &Page, product: &Product, price: &Price) -> Plan {
+fn plan(page: &Page, (product, tax): (&Product, &Tax), price: &Price) -> Plan {
+    let charged = Price {
+        amount: taxed(tax, price.amount),
+        ..price.clone()
+    };
     let sold = Product {
         terms: price.terms.clone().unwrap_or_else(|| product.terms.clone()),
         prices: vec![price.clone()],
@@ -57,7 +63,7 @@ fn plan(page: &Page, product: &Product, price: &Price) -> Plan {
     };
     Plan {
         id: price.id.to_string(),
-        text: price_text(page, price),
+        text: price_text(page, &charged),
         grants: grants(page, &sold),
         amount: price.amount.minor(),
         currency: price.amount.currency().code().to_owned(),
@@ -81,7 +87,9 @@ fn drawn(ask: &Ask, license: LicenseId, offer: &UpgradeOffer, wrong: Option<&str
     UpgradePage {
         name: product.name.clone(),
         base: format!("/licenses/{license}"),
-        plans: plans.map(|price| plan(&page, product, price)).collect(),
+        plans: plans
+            .map(|price| plan(&page, (product, &offer.tax), price))
+            .collect(),
         methods: METHODS.iter().map(method).collect(),
         wrong: wrong.map(|key| page.words.say(key)),
         page,

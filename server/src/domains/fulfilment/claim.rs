@@ -7,7 +7,7 @@ use super::sql;
 use crate::app::{Command, Cx};
 use crate::caller::{Capability, Denied};
 use crate::domains::orders;
-use crate::domains::{accounts, billing, gifts, invoicing, licensing};
+use crate::domains::{accounts, billing, gifts, invoicing, licensing, subscriptions};
 use crate::store::{StoreError, Tx};
 use mintreu::id::{AccountId, OrderId, TenantId};
 
@@ -29,7 +29,7 @@ impl Command for ClaimOrder {
     }
 }
 
-/// See [`ClaimOrder`]: the order, its licenses and what they are billed by. Doing it again changes
+/// See [`ClaimOrder`]: the order, its licenses, its subscriptions and what usage is billed by. Doing it again changes
 /// nothing.
 pub fn claim(cx: &mut Cx<'_>, cmd: &ClaimOrder) -> Result<(), FulfilmentError> {
     let tenant = cx.caller.tenant;
@@ -54,6 +54,7 @@ pub fn claim(cx: &mut Cx<'_>, cmd: &ClaimOrder) -> Result<(), FulfilmentError> {
     if !gifts::is_given(cx.tx, tenant, order.id)? {
         own_licenses(cx, &order, account)?;
     }
+    subscriptions::give(cx, order.id, account)?;
     billing::give_plans(cx, order.id, account)?;
     invoicing::give(cx, order.id, account)?;
     crate::events::record(cx, "order.claimed", &order.id.to_string(), &())?;

@@ -15,6 +15,8 @@ use crate::domains::licensing::{self, Code, License, LicenseView, LicensingError
 use crate::domains::orders::{self, Order, OrderError};
 use crate::domains::payments::{self, Payable, Payment};
 use crate::domains::refunds::{self, OfOrder};
+use crate::domains::subscriptions::{self, Subscription};
+use crate::domains::taxes::Tax;
 use mintreu::id::{LicenseId, OrderId, OrderLineId};
 
 /// Asks for an order.
@@ -43,6 +45,8 @@ pub struct OrderPage {
     pub invoiced: bool,
     /// Whom it was given to, if it was.
     pub gift: Option<GiftView>,
+    /// What renews by itself since, and what a bill of it would bear.
+    pub subscriptions: Vec<(Subscription, Tax)>,
 }
 
 /// The order, if the caller owns it or holds its token.
@@ -56,6 +60,11 @@ pub fn order_page(cx: &mut ReadCx<'_>, query: &ViewOrder) -> Result<OrderPage, F
         None => licenses_of(cx, &order)?,
     };
     let back = refunds::of_order(cx, order.id)?;
+    let mut begun = Vec::new();
+    for one in subscriptions::begun_by(cx.tx, tenant, order.id)? {
+        let tax = subscriptions::tax_of(cx.tx, (tenant, cx.now), &one)?;
+        begun.push((one, tax));
+    }
     let invoiced = !invoicing::of_order(cx, order.id)?.is_empty();
     Ok(OrderPage {
         back,
@@ -65,6 +74,7 @@ pub fn order_page(cx: &mut ReadCx<'_>, query: &ViewOrder) -> Result<OrderPage, F
         payment,
         licenses,
         consents: sql::consents(cx.tx, tenant, query.order)?,
+        subscriptions: begun,
     })
 }
 

@@ -313,11 +313,19 @@ pub struct QuoteOut {
     charge_minor: i64,
     /// What is paid now: `charge_minor − credit_minor`.
     due_minor: i64,
+    /// Tax that is charged on top of it; zero where prices contain theirs.
+    tax_on_top_minor: i64,
     /// What a period costs from then on.
     amount_minor: i64,
     currency: String,
     /// When the next period begins.
     next_period: i64,
+}
+
+fn on_top(quoted: &ChangeQuote) -> i64 {
+    let due = quoted.quote.due;
+    let taxed = quoted.tax.on(due);
+    taxed.map_or(0, |taxed| taxed.charged.minor() - due.minor())
 }
 
 impl From<ChangeQuote> for QuoteOut {
@@ -328,6 +336,7 @@ impl From<ChangeQuote> for QuoteOut {
             credit_minor: quoted.quote.credit.minor(),
             charge_minor: quoted.quote.charge.minor(),
             due_minor: quoted.quote.due.minor(),
+            tax_on_top_minor: on_top(&quoted),
             amount_minor: quoted.amount.minor(),
             currency: quoted.amount.currency().code().to_owned(),
             next_period: quoted.next.ms(),

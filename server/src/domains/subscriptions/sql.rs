@@ -14,15 +14,15 @@ INSERT INTO subscription (tenant_id, subscription_id, account_id, order_id, lice
     product_id, price_id, status, currency, unit_minor, seats, cycle_unit, cycle_count, zone,
     anchor_at, period, period_start, period_end, traffic, platform_bps, payment_bps,
     payment_fixed_minor, provider, method, failures, grace_days, created_at, updated_at,
-    granted_price_id, free_terms, ended_at, end_reason)
+    granted_price_id, free_terms, ended_at, end_reason, paid_minor)
 VALUES (:tenant, :subscription, :account, :order, :license, :seller, :product, :price, :status,
     :currency, :unit, :seats, :cycle_unit, :cycle_count, :zone, :anchor, :period, :from, :until,
     :traffic, :platform_bps, :payment_bps, :payment_fixed, :provider, :method, 0, :grace, :now,
-    :now, :granted, :free, :ended, :reason)";
+    :now, :granted, :free, :ended, :reason, :paid)";
 
 const UPDATE: &str = "\
 UPDATE subscription SET account_id = :account, price_id = :price, status = :status,
-    unit_minor = :unit, seats = :seats, cycle_unit = :cycle_unit, cycle_count = :cycle_count,
+    unit_minor = :unit, seats = :seats, paid_minor = :paid, cycle_unit = :cycle_unit, cycle_count = :cycle_count,
     zone = :zone, anchor_at = :anchor, period = :period, period_start = :from,
     period_end = :until, cancel_wished_at = :cancel, pause_wished_at = :pause, pending = :pending,
     notice_minor = :notice_minor, notice_from = :notice_from,
@@ -178,6 +178,9 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
         status: Status::parse(&status).ok_or_else(|| shape("no such status"))?,
         unit: Money::new(row.int("unit_minor")?, currency),
         seats: row.int("seats")?,
+        paid: row
+            .opt_int("paid_minor")?
+            .map(|minor| Money::new(minor, currency)),
         cycle: cycle(row)?,
         zone: row.text("zone")?,
         anchor: row.at("anchor_at")?,
@@ -218,6 +221,7 @@ fn movable(of: &Subscription) -> Result<Params, StoreError> {
         ("status", of.status.code().into()),
         ("unit", of.unit.minor().into()),
         ("seats", of.seats.into()),
+        ("paid", of.paid.map(|paid| paid.minor()).into()),
         ("cycle_unit", of.cycle.unit().code().into()),
         ("cycle_count", of.cycle.count().into()),
         ("zone", of.zone.as_str().into()),

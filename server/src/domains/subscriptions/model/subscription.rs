@@ -11,6 +11,7 @@ use crate::domains::licensing::LicensingError;
 use crate::domains::orders::OrderError;
 use crate::domains::payments::PaymentError;
 use crate::domains::refunds::RefundError;
+use crate::domains::taxes::Tax;
 use crate::queue::JobError;
 use crate::store::StoreError;
 use mintreu::id::{AccountId, LicenseId, OrderId, PriceId, ProductId, SubscriptionId};
@@ -68,6 +69,8 @@ pub struct Subscription {
     pub unit: Money,
     /// How many.
     pub seats: i64,
+    /// What the running period was paid with; `None` where it wasn't kept, and is its price.
+    pub paid: Option<Money>,
     /// How often.
     pub cycle: Cycle,
     /// Where the buyer's days begin; empty for UTC.
@@ -137,13 +140,13 @@ impl Subscription {
         self.unit.checked_mul(self.seats)
     }
 
-    /// The running period as it was paid for.
-    pub fn paid(&self) -> Result<Paid, mintreu::Error> {
-        Ok(Paid {
-            amount: self.amount()?,
+    /// The running period, had it been paid with so much.
+    pub const fn paid_with(&self, amount: Money) -> Paid {
+        Paid {
+            amount,
             from: self.from,
             until: self.until,
-        })
+        }
     }
 
     /// The buyer's time zone.
@@ -237,6 +240,8 @@ pub struct ChangeQuote {
     pub amount: Money,
     /// When the next period begins.
     pub next: Timestamp,
+    /// What is paid now bears.
+    pub tax: Tax,
 }
 
 /// Why a subscription could not change.

@@ -1,6 +1,6 @@
 //! What a buyer does without changing what is bought.
 
-use super::super::model::{Event, Status, Step, SubscriptionError, next_status};
+use super::super::model::{Event, Status, Step, Subscription, SubscriptionError, next_status};
 use super::{Done, end, keep, own, renew, tell};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
@@ -97,7 +97,11 @@ impl Command for Act {
 
 /// See [`Act`]; the same again changes nothing.
 pub fn act(cx: &mut Cx<'_>, cmd: &Act) -> Done {
-    let mut of = own(cx, cmd.subscription)?;
+    let of = own(cx, cmd.subscription)?;
+    perform(cx, of, cmd)
+}
+
+pub(super) fn perform(cx: &mut Cx<'_>, mut of: Subscription, cmd: &Act) -> Done {
     match next_status(of.status, of.flags(), cmd.action.event()) {
         Step::Refuse if of.disputed.is_some() => return Err(SubscriptionError::Disputed),
         Step::Refuse => return Err(SubscriptionError::WrongStatus(of.status)),

@@ -11,6 +11,7 @@ use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
 use crate::domains::catalog::{self, Price, PriceModel};
 use crate::domains::orders::ops::MAX_QUANTITY;
+use crate::domains::taxes::Tax;
 use crate::store::Tx;
 use mintreu::id::{PriceId, SubscriptionId, TenantId};
 use mintreu::{Money, Timestamp};
@@ -47,8 +48,11 @@ impl Command for ChangePlan {
 /// What a change would cost its buyer; it holds until their midnight.
 pub fn quote_change(cx: &mut ReadCx<'_>, ask: &AskChange) -> Done<ChangeQuote> {
     let found = sql::find(cx.tx, cx.caller.tenant, ask.subscription)?;
-    let mine = found.filter(|of| of.account.is_some() && of.account == cx.caller.account);
-    let of = mine.ok_or(SubscriptionError::NotFound)?;
+    let of = found.ok_or(SubscriptionError::NotFound)?;
+    let owner = super::payer(cx.tx, cx.caller.tenant, &of)?;
+    if owner.is_none() || owner != cx.caller.account {
+        return Err(SubscriptionError::NotFound);
+    }
     quote(cx.tx, (cx.caller.tenant, cx.now), &of, ask)
 }
 
@@ -83,7 +87,9 @@ fn quote(
             "this is what the subscription has".to_owned(),
         ));
     }
-    decide(of, change, now)
+    let worth = super::worth::worth(tx, tenant, of)?;
+    let tax = super::tax_of(tx, (tenant, now), of)?;
+    decide(of, change, (worth, tax, now))
 }
 
 pub(super) fn invalid(field: &'static str, detail: String) -> SubscriptionError {
@@ -93,8 +99,11 @@ pub(super) fn invalid(field: &'static str, detail: String) -> SubscriptionError 
 /// A price of the same product that recurs, in the same currency.
 fn wanted(tx: &mut dyn Tx, tenant: TenantId, of: &Subscription, price: PriceId) -> Done<Price> {
     let offer = catalog::offer(tx, tenant, price)?;
+    // A price of some countries is had by a checkout from there, where the country is asked for.
     let fits = |price: &Price| {
-        price.model == PriceModel::Recurring && price.amount.currency() == of.currency()
+        price.model == PriceModel::Recurring
+            && price.amount.currency() == of.currency()
+            && price.serves(None)
     };
     let offer = offer.filter(|offer| offer.product.id == of.product && fits(&offer.price));
     let detail = "a recurring price of the same product and currency".to_owned();
@@ -102,7 +111,11 @@ fn wanted(tx: &mut dyn Tx, tenant: TenantId, of: &Subscription, price: PriceId) 
 }
 
 /// More is paid and given now; less waits for the next period. In a trial everything is at once.
-fn decide(of: &Subscription, mut change: Change, now: Timestamp) -> Done<ChangeQuote> {
+fn decide(
+    of: &Subscription,
+    mut change: Change,
+    (worth, tax, now): (Money, Tax, Timestamp),
+) -> Done<ChangeQuote> {
     let price = Money::new(change.unit_minor, of.currency()).checked_mul(change.seats)?;
     let old = of.amount()?;
     let zone = of.zone();
@@ -111,10 +124,10 @@ fn decide(of: &Subscription, mut change: Change, now: Timestamp) -> Done<ChangeQ
     let longer = changed.cycle.rough_days() - of.cycle.rough_days();
     let up = longer > 0 || (longer == 0 && price.minor() > old.minor());
     let plan = change.price != of.price.to_string();
-    let paid = of.paid()?;
     let quote = match plan {
-        true => restart(&paid, price, now, &zone)?,
-        false => prorate(&paid, price, now, &zone)?,
+        true => restart(&of.paid_with(worth), price, now, &zone)?,
+        // Seats alone cost what they cost, whatever those that are there were paid with.
+        false => prorate(&of.paid_with(old), price, now, &zone)?,
     };
     let at_once = of.status == Status::Trialing;
     let nothing = Money::zero(of.currency());
@@ -136,6 +149,7 @@ fn decide(of: &Subscription, mut change: Change, now: Timestamp) -> Done<ChangeQ
         amount: price,
         change,
         next,
+        tax,
     })
 }
 
@@ -184,6 +198,9 @@ pub fn change_plan(cx: &mut Cx<'_>, cmd: &ChangePlan) -> Done<ChangeQuote> {
 /// A change that costs nothing now: in a trial, or on the last day of a period.
 fn apply_now(cx: &mut Cx<'_>, of: &mut Subscription, quoted: &ChangeQuote) -> Done {
     let anchor = of.anchor;
+    if of.status != Status::Trialing {
+        super::worth::change(of, &quoted.change)?;
+    }
     take_over(of, &quoted.change, cx.now)?;
     if of.status == Status::Trialing {
         of.anchor = anchor;

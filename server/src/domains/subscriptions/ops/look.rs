@@ -6,8 +6,10 @@ use super::Done;
 use crate::app::ReadCx;
 use crate::domains::catalog::{self, Product};
 use crate::domains::methods;
+use crate::domains::taxes::{self, Tax};
 use crate::gateways::KeptMethod;
 use crate::store::{StoreError, Tx};
+use mintreu::Timestamp;
 use mintreu::id::{AccountId, ProductId, SubscriptionId, TenantId};
 
 /// Later than every id.
@@ -72,18 +74,23 @@ pub struct SubscriptionPage {
     pub product: Product,
     /// What is charged, as its owner knows it; `None` without one, and for one that nobody told of.
     pub kept: Option<KeptMethod>,
+    /// What a bill of it would bear now.
+    pub tax: Tax,
 }
 
 /// A subscription, for who pays.
 pub fn my_subscription(cx: &mut ReadCx<'_>, query: &MySubscription) -> Done<SubscriptionPage> {
     let tenant = cx.caller.tenant;
     let found = sql::find(cx.tx, tenant, query.subscription)?;
-    let mine = found.filter(|of| of.account.is_some() && of.account == cx.caller.account);
+    let found = found.ok_or(SubscriptionError::NotFound)?;
+    let owner = super::payer(cx.tx, tenant, &found)?;
+    let mine = Some(found).filter(|_| owner.is_some() && owner == cx.caller.account);
     let subscription = mine.ok_or(SubscriptionError::NotFound)?;
     let product = catalog::product(cx.tx, tenant, subscription.product)?;
     Ok(SubscriptionPage {
         kept: kept_of(cx, &subscription)?,
         bills: sql::bills(cx.tx, tenant, subscription.id)?,
+        tax: tax_of(cx.tx, (tenant, cx.now), &subscription)?,
         product: product.ok_or(SubscriptionError::NotFound)?,
         subscription,
     })
@@ -119,4 +126,14 @@ pub fn of_product(cx: &mut ReadCx<'_>, query: &OfProduct) -> Done<Vec<Subscripti
         limit: limit(query.limit),
     };
     Ok(sql::of_product(cx.tx, &page, query.product)?)
+}
+
+/// What a bill of a subscription would bear now, where its buyer is.
+pub fn tax_of(
+    tx: &mut dyn Tx,
+    (tenant, now): (TenantId, Timestamp),
+    of: &Subscription,
+) -> Result<Tax, StoreError> {
+    let buyer = taxes::buyer_again(tx, tenant, (of.account, of.order))?;
+    taxes::tax_for(tx, tenant, now, &buyer)
 }

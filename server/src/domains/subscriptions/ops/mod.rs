@@ -4,20 +4,23 @@ mod act;
 mod begin;
 mod change;
 pub mod charge;
+mod guest;
 mod look;
 mod moves;
 mod money;
 mod renew;
 mod settle;
 mod upgrade;
+mod worth;
 
 pub use act::{Act, Action, ChangeMethod, act, change_method};
 pub use begin::{Begin, SetTrial, StartTrial, begin, note_fees, set_trial, start_trial};
 pub use change::{AskChange, ChangePlan, change_plan, quote_change};
 pub use charge::{CHARGE_JOB, charge};
+pub use guest::{EndByOrder, begun_by, end_by_order, give};
 pub use look::{
     Mine, MySubscription, OfProduct, SubscriptionPage, charged_to, mine, my_subscription,
-    of_product,
+    of_product, tax_of,
 };
 pub use money::{follow_dispute, on_fact, withdrawn};
 pub use moves::{KeepPrice, Reprice, keep_price, reprice};
@@ -38,7 +41,7 @@ use crate::domains::orders::{self, Order, PlaceBill};
 use crate::domains::payments::{self, MethodUse, NewPayment, Payable};
 use crate::domains::{billing, catalog};
 use crate::store::{StoreError, Tx};
-use mintreu::id::{PriceId, SubscriptionId, TenantId};
+use mintreu::id::{AccountId, PriceId, SubscriptionId, TenantId};
 use mintreu::{Money, Timestamp};
 
 type Done<T = ()> = Result<T, SubscriptionError>;
@@ -62,15 +65,24 @@ pub fn by_id(
 fn own(cx: &mut Cx<'_>, id: SubscriptionId) -> Done<Subscription> {
     let mut found = known(cx, id)?;
     let me = cx.caller.account.ok_or(SubscriptionError::NotFound)?;
-    if found.account.is_none() {
-        // A guest's belongs to whoever redeemed its license.
-        let license = licensing::by_id(cx.tx, cx.caller.tenant, found.license)?;
-        found.account = license.and_then(|license| license.owner);
-    }
+    found.account = payer(cx.tx, cx.caller.tenant, &found)?;
     match found.account == Some(me) {
         true => Ok(found),
         false => Err(SubscriptionError::NotFound),
     }
+}
+
+/// Whose account it is: a guest's belongs to whoever redeemed its license.
+fn payer(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    of: &Subscription,
+) -> Result<Option<AccountId>, StoreError> {
+    if of.account.is_some() {
+        return Ok(of.account);
+    }
+    let license = licensing::by_id(tx, tenant, of.license)?;
+    Ok(license.and_then(|license| license.owner))
 }
 
 fn keep(cx: &mut Cx<'_>, moved: &Subscription) -> Done {

@@ -4,7 +4,7 @@ use super::super::model::{
     Bill, BillKind, Event, RETRY_DAYS, Status, Step, Subscription, next_status,
 };
 use super::super::sql;
-use super::{Done, end, extend, give_up_bill, keep, known, renew, take_over, tell, upgrade};
+use super::{Done, end, extend, give_up_bill, keep, known, renew, take_over, tell, upgrade, worth};
 use crate::app::Cx;
 use crate::domains::orders::{self, Invoiced, Order};
 use crate::domains::payments::{self, Payable};
@@ -37,8 +37,12 @@ pub fn paid(cx: &mut Cx<'_>, order: &Order, bill: &Bill) -> Done {
     renew::recovered(&mut of);
     (of.ended_at, of.end_reason) = (None, None);
     let began = match (bill.kind, &bill.change) {
-        (BillKind::Renewal, _) | (_, None) => before != Status::Active && of.until <= cx.now,
+        (BillKind::Renewal, _) | (_, None) => {
+            of.paid = worth::net(order)?;
+            before != Status::Active && of.until <= cx.now
+        }
         (_, Some(change)) => {
+            worth::change(&mut of, change)?;
             take_over(&mut of, change, bill.period.0)?;
             of.pending = None;
             if change.restart {

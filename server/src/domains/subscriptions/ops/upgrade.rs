@@ -15,6 +15,7 @@ use crate::domains::catalog::{self, Offer, PriceModel, Product};
 use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use crate::domains::licensing::{self, License, LicenseState, Suspended};
 use crate::domains::orders::{self, MAX_QUANTITY, OrderError};
+use crate::domains::taxes::{self, Tax};
 use crate::store::Tx;
 use mintreu::Money;
 use mintreu::id::{LicenseId, OrderLineId, PriceId, SubscriptionId, TenantId};
@@ -150,6 +151,7 @@ fn not_begun(cx: &mut Cx<'_>, cmd: &Upgrade, (license, offer): (&License, &Offer
         status: Status::Canceled,
         unit: offer.price.amount,
         seats: cmd.seats,
+        paid: None,
         cycle: Cycle::MONTHLY,
         zone: cmd.zone.clone(),
         anchor: cx.now,
@@ -250,6 +252,8 @@ pub struct UpgradeOffer {
     pub product: Product,
     /// The upgrade that was asked for before, if one was; it has ended.
     pub before: Option<Subscription>,
+    /// What its bill would bear now.
+    pub tax: Tax,
 }
 
 /// See [`UpgradesOf`]; `None` where there is nothing to upgrade.
@@ -272,5 +276,11 @@ pub fn upgrades_of(cx: &mut ReadCx<'_>, query: &UpgradesOf) -> Done<Option<Upgra
             .any(|price| price.model == PriceModel::Recurring);
         may && recurs && product.state == catalog::State::Published
     });
-    Ok(product.map(|product| UpgradeOffer { product, before }))
+    let buyer = taxes::buyer_again(cx.tx, tenant, (me, None))?;
+    let tax = taxes::tax_for(cx.tx, tenant, cx.now, &buyer)?;
+    Ok(product.map(|product| UpgradeOffer {
+        product,
+        before,
+        tax,
+    }))
 }
