@@ -84,6 +84,7 @@ mod transparency;
 mod usage_invoices;
 mod web_batches;
 mod web_keys;
+mod web_orders;
 mod web_pages;
 mod web_refunds;
 mod web_sandbox;

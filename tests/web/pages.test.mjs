@@ -35,6 +35,9 @@ const PAGES = {
     '/no-such-page',
   ],
   buyer: [
+    '/orders',
+    '/orders?state=paid',
+    ['/orders', /\/orders\/ord_\w+$/],
     '/licenses',
     ['/licenses', /\/licenses\/lic_\w+$/],
     '/subscriptions',

@@ -35,6 +35,7 @@ pub mod listing;
 mod markdown;
 pub mod order;
 mod order_back;
+pub mod orders;
 pub mod owner;
 pub mod page;
 pub mod papers;
@@ -109,6 +110,7 @@ fn shop_pages() -> Router<Arc<App>> {
 
 fn own_pages() -> Router<Arc<App>> {
     Router::new()
+        .route("/orders", get(orders::list))
         .route("/orders/{id}", get(order::show))
         .route("/orders/{id}/pay", post(checkout::retry))
         .route("/orders/{id}/invoice", get(papers::of_order))
