@@ -85,10 +85,7 @@ async fn people_order_and_a_bill_for_usage_is_right_to_the_cent() {
             ("tomasz@northbeam.example", 1, 0),
         ] {
             let caller = people.caller(email).expect("somebody");
-            let page = History {
-                before: None,
-                limit: 0,
-            };
+            let page = History::default();
             let orders = test.app.read(&caller, page, history).await.expect("orders");
             assert_eq!(orders.len(), placed, "{email}");
             let paid = orders

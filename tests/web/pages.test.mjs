@@ -35,8 +35,10 @@ const PAGES = {
     '/no-such-page',
   ],
   buyer: [
-    '/licenses',
     '/orders',
+    '/orders?state=paid',
+    ['/orders', /\/orders\/ord_\w+$/],
+    '/licenses',
     ['/licenses', /\/licenses\/lic_\w+$/],
     '/subscriptions',
     ['/subscriptions', /\/subscriptions\/sub_\w+$/],

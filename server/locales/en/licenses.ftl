@@ -1,11 +1,6 @@
 # What a customer has: licenses, devices, usage, invoices.
 
 licenses-title = Your licenses
-orders-title = Orders
-orders-bought = What
-orders-placed = Placed
-orders-empty = You have ordered nothing yet.
-
 licenses-empty-title = No license yet
 licenses-empty-text = What you buy or redeem is kept here, with its key, its file and your devices.
 licenses-empty-action = Look around the shop

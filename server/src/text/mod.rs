@@ -42,6 +42,7 @@ const ENGLISH: &[(&str, &str)] = &[
     ("desk", include_str!("../../locales/en/desk.ftl")),
     ("offers", include_str!("../../locales/en/offers.ftl")),
     ("bundles", include_str!("../../locales/en/bundles.ftl")),
+    ("orders", include_str!("../../locales/en/orders.ftl")),
     ("gifts", include_str!("../../locales/en/gifts.ftl")),
     ("mail", include_str!("../../locales/en/mail.ftl")),
     ("owner", include_str!("../../locales/en/owner.ftl")),

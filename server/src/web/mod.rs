@@ -36,7 +36,7 @@ pub mod listing;
 mod markdown;
 pub mod order;
 mod order_back;
-mod orders;
+pub mod orders;
 pub mod owner;
 pub mod page;
 pub mod papers;

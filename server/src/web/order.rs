@@ -6,7 +6,7 @@ use super::license::{Token, key_box};
 use super::listing::encoded;
 use super::order_back::{self, Happening};
 use super::page::{Page, Section};
-use super::parts::{Badge, KeyBox, Qr, Tone};
+use super::parts::{Badge, Crumbs, KeyBox, Qr, Tone};
 use super::subscriptions;
 use crate::domains::fulfilment::{self, ClaimOrder, OrderPage as Bought, RevealCode, ViewOrder};
 use crate::domains::licensing::{self, License, TrustText};
@@ -29,6 +29,8 @@ const LOOK_AGAIN: u32 = 2;
 #[template(path = "order.html")]
 struct OrderPage {
     page: Page,
+    /// The way up to its buyer's orders, for who is signed in and owns it.
+    up: Option<Crumbs>,
     heading: String,
     lead: String,
     /// Where to send the wish to pay again.
@@ -148,6 +150,8 @@ pub async fn show(
         }
         None => None,
     };
+    let account = ask.visitor.caller.account;
+    let own = account.is_some() && account == bought.order.account;
     let claimable = bought.order.account.is_none() && ask.visitor.is_signed_in();
     let claim = format!("/orders/{id}/claim{}", token.suffix());
     let gift = bought.gift.as_ref().map(|gift| {
@@ -155,7 +159,9 @@ pub async fn show(
         OrderGift::new(&page, gift, (action, wrong.as_deref()))
     });
     let view = OrderPage::new(page, &bought, (licenses, verify), &token);
+    let steps = vec![(view.page.say("orders-title"), "/orders".to_owned())];
     html(&OrderPage {
+        up: own.then(|| view.page.crumbs(steps, &view.heading)),
         claim: claimable.then_some(claim),
         gift,
         withdraw: super::withdraw::link(&ask, id, &token).await?,
@@ -266,6 +272,7 @@ impl OrderPage {
         };
         let placed = page.format.instant(order.placed_at);
         Self {
+            up: None,
             heading: page.words.say(heading),
             lead: page.words.say(lead),
             claim: None,

@@ -1,84 +1,159 @@
-//! What a buyer ordered, the newest first: paid or not, for oneself or given away.
+//! The orders of who is signed in: what was paid, what waits for its money, what went back, and
+//! gifts that were bought.
 
 use super::ask::{Answer, Ask, html};
 use super::order;
 use super::page::{Page, Section};
-use super::parts::Badge;
-use crate::domains::orders::{History, Order, history};
+use super::parts::{Badge, Tone};
+use crate::domains::fulfilment::{Bought, bought};
+use crate::domains::orders::{History, Line, Order, OrderState};
 use crate::problem::Problem;
 use crate::wire::Query;
 use askama::Template;
 use mintreu::id::OrderId;
 use serde::Deserialize;
 
-/// Orders on one page.
-const PAGE: usize = 20;
+/// The states that one can look for; the others are on their way to one of these.
+const STATES: [OrderState; 7] = [
+    OrderState::AwaitingPayment,
+    OrderState::Paid,
+    OrderState::Failed,
+    OrderState::Expired,
+    OrderState::PartiallyRefunded,
+    OrderState::Refunded,
+    OrderState::Void,
+];
 
 #[derive(Template)]
 #[template(path = "orders.html")]
-struct ListPage {
+struct OrdersPage {
     page: Page,
+    filters: Vec<Filter>,
+    /// Whether the newest of every state are shown: nothing then means that nothing was bought.
+    all: bool,
     rows: Vec<Row>,
     next: Option<String>,
 }
 
+struct Filter {
+    name: String,
+    address: String,
+    chosen: bool,
+}
+
 struct Row {
     address: String,
-    /// What was bought, a title a line.
-    titles: String,
+    what: String,
+    /// Whom it was given to.
+    gift: Option<String>,
+    date: String,
     state: Badge,
-    placed: String,
+    /// What a bank asks about it.
+    dispute: Option<Badge>,
+    /// What the button says to who can't see its row; none where nothing can be paid.
+    pay: Option<String>,
     total: String,
 }
 
-/// Where the list goes on.
+/// Which orders, and where the list goes on.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct After {
+pub struct Which {
     after: Option<String>,
+    state: Option<String>,
 }
 
-/// `GET /orders`.
-pub async fn list(ask: Ask, after: Result<Query<After>, Problem>) -> Answer {
+/// `GET /orders?state=…&after=…`.
+pub async fn list(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
     ask.account()?;
-    let Query(After { after }) = after?;
-    let missing = |_| Problem::not_found("There is no such order.");
+    let Query(which) = which?;
+    let before = which.after.as_deref().map(OrderId::parse).transpose();
+    let before = before.map_err(|_| Problem::not_found("There is no such order."))?;
+    let state = which.state.as_deref().and_then(OrderState::parse);
+    let state = state.filter(|state| STATES.contains(state));
     let query = History {
-        before: after
-            .as_deref()
-            .map(OrderId::parse)
-            .transpose()
-            .map_err(missing)?,
-        limit: i64::try_from(PAGE).unwrap_or(i64::MAX),
+        before,
+        limit: 20,
+        state,
     };
-    let found = ask.app.read(&ask.visitor.caller, query, history).await?;
+    let found = ask.app.read(&ask.visitor.caller, query, bought).await?;
     let page = ask.section_page("orders-title", Section::Licenses);
-    let full = found.len() == PAGE;
-    let last = found.last().filter(|_| full);
-    html(&ListPage {
-        next: last.map(|order| format!("/orders?after={}", order.id)),
-        rows: found.iter().map(|order| row(&page, order)).collect(),
+    let chosen = state.map(|state| format!("&state={}", state.code()));
+    let chosen = chosen.unwrap_or_default();
+    html(&OrdersPage {
+        filters: filters(&page, state),
+        all: state.is_none() && before.is_none(),
+        rows: found.orders.iter().map(|one| row(&page, one)).collect(),
+        next: found
+            .next
+            .map(|order| format!("/orders?after={order}{chosen}")),
         page,
     })
 }
 
-fn row(page: &Page, order: &Order) -> Row {
+fn filters(page: &Page, chosen: Option<OrderState>) -> Vec<Filter> {
+    let all = Filter {
+        name: page.say("orders-all"),
+        address: "/orders".to_owned(),
+        chosen: chosen.is_none(),
+    };
+    let of = |state: OrderState| Filter {
+        name: page.say(order::words(state).1),
+        address: format!("/orders?state={}", state.code()),
+        chosen: chosen == Some(state),
+    };
+    std::iter::once(all)
+        .chain(STATES.into_iter().map(of))
+        .collect()
+}
+
+fn row(page: &Page, bought: &Bought) -> Row {
+    let order = &bought.order;
     let (tone, state, ..) = order::words(order.state);
-    // A bundle is one thing to who bought it.
-    let mut titles: Vec<_> = order
-        .lines
-        .iter()
-        .map(|line| {
-            let bundle = line.bundle.as_ref();
-            bundle.map_or(line.title.as_str(), |bundle| bundle.title.as_str())
-        })
-        .collect();
-    titles.dedup();
+    let what = what(page, order);
+    let pay = || page.say_one("orders-pay-label", "title", what.as_str());
     Row {
         address: format!("/orders/{}", order.id),
-        titles: titles.join(", "),
+        gift: bought.gift.as_ref().map(|gift| match &gift.recipient {
+            Some(known) => page.say_one("orders-gift", "email", known.email.as_str()),
+            None => page.say("orders-gift-erased"),
+        }),
+        date: page.format.date(order.placed_at),
         state: Badge::new(tone, page.say(state)),
-        placed: page.format.date(order.placed_at),
+        dispute: bought
+            .disputed
+            .then(|| Badge::new(Tone::Bad, page.say("orders-disputed"))),
+        pay: bought.payable.then(pay),
         total: page.format.money(order.total),
+        what,
     }
+}
+
+/// The first line, and how many others there are.
+fn what(page: &Page, order: &Order) -> String {
+    let Some(first) = order.lines.first() else {
+        return order.id.to_string();
+    };
+    let title = title(page, first);
+    let others = i64::try_from(order.lines.len() - 1).unwrap_or(i64::MAX);
+    if others == 0 {
+        return title;
+    }
+    let values = [("title", title.into()), ("count", others.into())];
+    page.words.say_with("orders-more", values)
+}
+
+fn title(page: &Page, line: &Line) -> String {
+    let title = match &line.bundle {
+        Some(bundle) => &bundle.title,
+        None => &line.title,
+    };
+    if line.quantity == 1 {
+        return title.clone();
+    }
+    let values = [
+        ("title", title.as_str().into()),
+        ("count", line.quantity.into()),
+    ];
+    page.words.say_with("orders-times", values)
 }

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::domains::ledger::Traffic;
 use crate::domains::licensing::http::{LicenseOut, license_out};
 use crate::domains::orders::http::{OrderOut, QuoteOut};
-use crate::domains::orders::{self, History, OrderError};
+use crate::domains::orders::{self, History, OrderError, OrderState};
 use crate::domains::refunds::http::{RefundOut, refund_out};
 use crate::problem::Problem;
 use crate::wire::{IdempotencyKey, JsonBody, PathParam, Query, Visitor};
@@ -288,7 +288,7 @@ fn consent_out(consent: &Consent) -> ConsentOut {
 }
 
 fn page_out(page: &OrderPage, now: Timestamp) -> OrderPageOut {
-    let waiting = page.order.state == orders::OrderState::AwaitingPayment;
+    let waiting = page.order.state == OrderState::AwaitingPayment;
     let payment = page.payment.as_ref();
     OrderPageOut {
         order: OrderOut::from(&page.order),
@@ -379,6 +379,8 @@ pub struct OrdersQuery {
     before: Option<String>,
     /// 1 to 100; 20 when absent.
     limit: i64,
+    /// Orders in this state; all when absent.
+    state: Option<String>,
 }
 
 /// A page of orders.
@@ -396,9 +398,15 @@ async fn list_orders(
     Query(query): Query<OrdersQuery>,
 ) -> Result<Json<OrdersOut>, Problem> {
     let before = query.before.as_deref().map(OrderId::parse).transpose()?;
+    let state = query.state.as_deref().map(|code| {
+        let unknown =
+            || Problem::new(422, "order_state_unknown", "no such state of an order").at("state");
+        OrderState::parse(code).ok_or_else(unknown)
+    });
     let query = History {
         before,
         limit: query.limit,
+        state: state.transpose()?,
     };
     let found = app.read(&visitor.caller, query, orders::history).await?;
     let orders = found.iter().map(OrderOut::from).collect();

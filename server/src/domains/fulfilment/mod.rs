@@ -19,6 +19,7 @@
 //! Start reading at [`mod@checkout`], then [`settle`]; the way through the gateway is in [`flow`].
 
 pub mod automatic;
+pub mod bought;
 pub mod checkout;
 pub mod claim;
 pub mod confirm;
@@ -44,6 +45,7 @@ pub use automatic::{
     AgreeToPay, AutomaticPayment, CHARGE_AGAIN_JOB, DECLINED_FACT, EndAutomaticPayment, PayWith,
     agree_to_pay, automatic_payment, charge_again, end_automatic_payment, on_fact,
 };
+pub use bought::{Bought, BoughtPage, bought};
 pub use checkout::{
     Checkout, CheckoutPlaced, EXPIRE_JOB, ExpirePayload, RetryPayment, checkout, expire,
     retry_payment,

@@ -379,6 +379,8 @@ pub struct History {
     pub before: Option<OrderId>,
     /// Orders a page, at most a hundred; 0 is twenty.
     pub limit: i64,
+    /// Orders in this state; `None` for all.
+    pub state: Option<OrderState>,
 }
 
 fn page_size(limit: i64) -> i64 {
@@ -386,6 +388,13 @@ fn page_size(limit: i64) -> i64 {
         20
     } else {
         limit.clamp(1, MAX_PAGE)
+    }
+}
+
+impl History {
+    /// How many orders a full page holds.
+    pub fn size(&self) -> i64 {
+        page_size(self.limit)
     }
 }
 
@@ -398,9 +407,9 @@ pub fn history(cx: &mut ReadCx<'_>, query: &History) -> Result<Vec<Order>, Order
         tenant: cx.caller.tenant,
         owner,
         before: query.before.map_or(NEWEST, |order| *order.as_bytes()),
-        limit: page_size(query.limit),
+        limit: query.size(),
     };
-    Ok(sql::history(cx.tx, &page)?)
+    Ok(sql::history(cx.tx, &page, query.state)?)
 }
 
 /// Which order a line belongs to.

@@ -59,6 +59,7 @@ SELECT order_id, account_id, state, currency, total_minor, traffic, access_hash,
     placed_at, expires_at, paid_at
 FROM customer_order
 WHERE tenant_id = :tenant AND account_id = :account AND order_id < :before
+    AND (CAST(:state AS TEXT) = '' OR state = :state)
 ORDER BY order_id DESC LIMIT :limit";
 
 const ORDER_OF_LINE: &str = "\
@@ -391,12 +392,17 @@ pub(super) struct Page {
     pub limit: i64,
 }
 
-pub(super) fn history(tx: &mut dyn Tx, page: &Page) -> Result<Vec<Order>, StoreError> {
+pub(super) fn history(
+    tx: &mut dyn Tx,
+    page: &Page,
+    state: Option<OrderState>,
+) -> Result<Vec<Order>, StoreError> {
     let params = [
         ("tenant", page.tenant.as_bytes().into()),
         ("account", page.owner.as_bytes().into()),
         ("before", (&page.before).into()),
         ("limit", page.limit.into()),
+        ("state", state.map_or("", OrderState::code).into()),
     ];
     let rows = tx.query(HISTORY, &params)?;
     let mut orders = Vec::with_capacity(rows.len());
