@@ -276,7 +276,7 @@ async fn only_its_owner_agrees_and_only_to_what_there_is() {
             (
                 json!({"method": "a card of mine"}),
                 422,
-                "subscription_invalid",
+                "method_unknown",
             ),
             (
                 json!({"invoice_id": invoice.id.to_string()}),

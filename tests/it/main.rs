@@ -39,6 +39,7 @@ mod licensing_lists;
 mod licensing_seats;
 mod license_batches;
 mod license_keys;
+mod methods;
 mod metered;
 mod metered_blocks;
 mod metered_devices;

@@ -41,6 +41,7 @@ const PAGES = {
     '/licenses',
     ['/licenses', /\/licenses\/lic_\w+$/],
     '/subscriptions',
+    '/payment-methods',
     ['/subscriptions', /\/subscriptions\/sub_\w+$/],
     '/usage',
     ['/usage', /\/usage\/lic_\w+\/sources\//],

@@ -34,6 +34,7 @@ const ENGLISH: &[(&str, &str)] = &[
     ("common", include_str!("../../locales/en/common.ftl")),
     ("shop", include_str!("../../locales/en/shop.ftl")),
     ("licenses", include_str!("../../locales/en/licenses.ftl")),
+    ("methods", include_str!("../../locales/en/methods.ftl")),
     ("sell", include_str!("../../locales/en/sell.ftl")),
     (
         "subscriptions",

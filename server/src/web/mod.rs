@@ -34,6 +34,7 @@ pub mod hosts;
 pub mod license;
 pub mod listing;
 mod markdown;
+pub mod methods;
 pub mod order;
 mod order_back;
 pub mod orders;
@@ -139,6 +140,9 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/licenses/{id}/hosts", post(hosts::delegate))
         .route("/licenses/{id}/hosts/{host}/file", get(hosts::file))
         .route("/licenses/{id}/{file}", get(license::file))
+        .route("/payment-methods", get(methods::list))
+        .route("/payment-methods/add", post(methods::add))
+        .route("/payment-methods/{id}/remove", post(methods::remove))
         .route("/subscriptions", get(subscriptions::list))
         .route(
             "/subscriptions/{id}",

@@ -3,23 +3,24 @@
 
 use super::ask::{Answer, Ask, go_to, html};
 use super::cycle::price_each;
+use super::methods::{self, Methods};
 use super::page::{Page, Section};
 use super::shelf::price_text;
 use crate::app::ReadCx;
 use crate::domains::catalog::{self, PriceModel};
-use crate::domains::methods::http as methods;
+use crate::domains::methods::http::chosen;
+use crate::domains::methods::{Method, MyMethods, my_methods};
 use crate::domains::subscriptions::{
     self as subs, Act, Action, AskChange, ChangeMethod, ChangePlan, ChangeQuote, KeepPrice, Mine,
     MySubscription, OfProduct, Status, Step, Subscription, SubscriptionError, SubscriptionPage,
     next_status,
 };
 use crate::domains::taxes::Tax;
-use crate::gateways::sandbox::saved::METHODS;
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Query};
 use askama::Template;
 use axum::extract::Path;
-use mintreu::id::{PriceId, ProductId, SubscriptionId};
+use mintreu::id::{PaymentId, PriceId, ProductId, SubscriptionId};
 use mintreu::{Currency, Money};
 use serde::Deserialize;
 
@@ -57,7 +58,7 @@ struct OnePage {
     plans: Vec<Choice>,
     seats: i64,
     quote: Option<QuoteView>,
-    methods: Vec<Choice>,
+    methods: Methods,
     bills: Vec<(String, String, String)>,
 }
 
@@ -313,7 +314,9 @@ pub async fn show(
         false => None,
     };
     let page = ask.section_page("subs-title", Section::Licenses);
-    html(&drawn(page, &found, quoted.as_ref()))
+    let own = ask.app.read(caller, MyMethods, my_methods).await;
+    let own = own.map_err(Problem::from)?;
+    html(&drawn(page, (&found, &own), quoted.as_ref()))
 }
 
 fn asked(
@@ -340,7 +343,11 @@ fn asked(
     })
 }
 
-fn drawn(mut page: Page, found: &SubscriptionPage, quoted: Option<&ChangeQuote>) -> OnePage {
+fn drawn(
+    mut page: Page,
+    (found, own): (&SubscriptionPage, &[Method]),
+    quoted: Option<&ChangeQuote>,
+) -> OnePage {
     let of = &found.subscription;
     page.title = found.product.name.clone();
     let offered = |action: &Action| {
@@ -374,6 +381,7 @@ fn drawn(mut page: Page, found: &SubscriptionPage, quoted: Option<&ChangeQuote>)
         facts: vec![
             (page.say("subs-price"), amount_text(&page, of)),
             (page.say("subs-period"), period),
+            (page.say("subs-method"), charged(&page, found)),
             (page.say("invoice-license"), of.license.to_string()),
         ],
         announced: announced(&page, of),
@@ -385,25 +393,29 @@ fn drawn(mut page: Page, found: &SubscriptionPage, quoted: Option<&ChangeQuote>)
         plans,
         seats: quoted.map_or(of.seats, |quoted| quoted.change.seats),
         quote: quoted.map(|quoted| quote_view(&page, of, quoted)),
-        methods: METHODS
-            .iter()
-            .map(|(name, failure)| Choice {
-                value: (*name).to_owned(),
-                text: page.say(match failure {
-                    None => "subs-method-pays",
-                    Some("insufficient_funds") => "subs-method-funds",
-                    Some("card_expired") => "subs-method-expired",
-                    Some(_) => "subs-method-lost",
-                }),
-                chosen: of.method.as_deref() == Some(*name),
-            })
-            .collect(),
+        methods: Methods::new(
+            &page,
+            own,
+            of.method.as_deref(),
+            format!("/subscriptions/{}", of.id),
+        ),
         bills: found
             .bills
             .iter()
             .map(|bill| bill_row(&page, bill))
             .collect(),
         page,
+    }
+}
+
+/// What is charged, as its owner knows it.
+fn charged(page: &Page, found: &SubscriptionPage) -> String {
+    let name = found.subscription.method.as_deref();
+    match (&found.kept, name) {
+        (Some(kept), _) => methods::words(page, kept),
+        (None, None) => page.say("methods-none"),
+        (None, Some(name)) if PaymentId::parse(name).is_ok() => page.say("methods-first"),
+        (None, Some(_)) => page.say("methods-test"),
     }
 }
 
@@ -513,7 +525,7 @@ pub async fn wish(
     let seen = seen.map(|currency| Money::new(form.amount, currency));
     match form.action.as_str() {
         "method" => {
-            let chosen = methods::chosen(&ask.app, caller, &form.method).await?;
+            let chosen = chosen(&ask.app, caller, &form.method).await?;
             let command = ChangeMethod {
                 subscription,
                 provider: chosen.provider,

@@ -2,18 +2,19 @@
 
 use super::ask::{Answer, Ask, go_to, html, refused};
 use super::license::license_id;
+use super::methods::Methods;
 use super::page::{Page, Section};
 use super::product::grants;
 use super::shelf::price_text;
 use super::subscriptions::taxed;
 use crate::domains::catalog::{Price, PriceModel, Product};
 use crate::domains::methods::http as methods;
+use crate::domains::methods::{Method, MyMethods, my_methods};
 use crate::domains::subscriptions::http::upgrades::upgrade_of;
 use crate::domains::subscriptions::{
     SubscriptionError, UpgradeOffer, UpgradesOf, upgrade, upgrades_of,
 };
 use crate::domains::taxes::Tax;
-use crate::gateways::sandbox::saved::METHODS;
 use crate::problem::Problem;
 use crate::wire::CsrfForm;
 use askama::Template;
@@ -29,7 +30,7 @@ struct UpgradePage {
     name: String,
     base: String,
     plans: Vec<Plan>,
-    methods: Vec<(String, String)>,
+    methods: Methods,
     wrong: Option<String>,
 }
 
@@ -70,27 +71,23 @@ fn plan(page: &Page, (product, tax): (&Product, &Tax), price: &Price) -> Plan {
     }
 }
 
-fn drawn(ask: &Ask, license: LicenseId, offer: &UpgradeOffer, wrong: Option<&str>) -> UpgradePage {
+fn drawn(
+    ask: &Ask,
+    license: LicenseId,
+    (offer, own): (&UpgradeOffer, &[Method]),
+    wrong: Option<&str>,
+) -> UpgradePage {
     let page = ask.section_page("upgrade-title", Section::Licenses);
     let product = &offer.product;
     let all = product.prices.iter();
     let plans = all.filter(|price| price.model == PriceModel::Recurring && price.serves(None));
-    let method = |(name, failure): &(&str, Option<&str>)| {
-        let key = match failure {
-            None => "subs-method-pays",
-            Some("insufficient_funds") => "subs-method-funds",
-            Some("card_expired") => "subs-method-expired",
-            Some(_) => "subs-method-lost",
-        };
-        ((*name).to_owned(), page.words.say(key))
-    };
     UpgradePage {
         name: product.name.clone(),
         base: format!("/licenses/{license}"),
         plans: plans
             .map(|price| plan(&page, (product, &offer.tax), price))
             .collect(),
-        methods: METHODS.iter().map(method).collect(),
+        methods: Methods::new(&page, own, None, format!("/licenses/{license}/upgrade")),
         wrong: wrong.map(|key| page.words.say(key)),
         page,
     }
@@ -105,11 +102,18 @@ async fn offer(ask: &Ask, license: LicenseId) -> Result<UpgradeOffer, Problem> {
     found.ok_or_else(|| Problem::not_found("This license has no upgrade."))
 }
 
+async fn own(ask: &Ask) -> Result<Vec<Method>, Problem> {
+    let own = ask.app.read(&ask.visitor.caller, MyMethods, my_methods);
+    own.await.map_err(Problem::from)
+}
+
 /// `GET /licenses/{id}/upgrade`.
 pub async fn show(ask: Ask, Path(id): Path<String>) -> Answer {
     ask.account()?;
     let license = license_id(&id)?;
-    html(&drawn(&ask, license, &offer(&ask, license).await?, None))
+    let offer = offer(&ask, license).await?;
+    let own = own(&ask).await?;
+    html(&drawn(&ask, license, (&offer, &own), None))
 }
 
 /// `POST /licenses/{id}/upgrade`: charges the first period.
@@ -122,6 +126,7 @@ pub async fn wish(
     ask.account()?;
     let license = license_id(&id)?;
     let offer = offer(&ask, license).await?;
+    let own = own(&ask).await?;
     let missing = || Problem::not_found("There is no such price.");
     let price = PriceId::parse(&form.price).map_err(|_| missing())?;
     let currency = Currency::parse(&form.currency).map_err(|_| missing())?;
@@ -134,12 +139,14 @@ pub async fn wish(
         .await
     {
         Ok(subscription) => go_to(&format!("/subscriptions/{subscription}")),
-        Err(SubscriptionError::AmountChanged(_)) => {
-            refused(409, &drawn(&ask, license, &offer, Some("upgrade-changed")))
-        }
-        Err(SubscriptionError::BillOpen) => {
-            refused(409, &drawn(&ask, license, &offer, Some("upgrade-open")))
-        }
+        Err(SubscriptionError::AmountChanged(_)) => refused(
+            409,
+            &drawn(&ask, license, (&offer, &own), Some("upgrade-changed")),
+        ),
+        Err(SubscriptionError::BillOpen) => refused(
+            409,
+            &drawn(&ask, license, (&offer, &own), Some("upgrade-open")),
+        ),
         Err(error) => Err(error.into()),
     }
 }
