@@ -29,7 +29,7 @@ const DAY_MS: u32 = 86_400_000;
 const TARIFFS: [&str; 2] = ["EUR per_unit 0.01; free 0", "EUR per_unit 0.00"];
 
 /// Five hundred calls of somebody in Germany, billed now.
-async fn billed(test: &TestApp, account: &str) -> (Sold, Invoice) {
+pub async fn billed(test: &TestApp, account: &str) -> (Sold, Invoice) {
     let sold = sold_to(test, TARIFFS, account.parse().expect("an id")).await;
     let buyer = Buyer::declared(Some("DE"), None, None).expect("a buyer");
     let place = SetOwnPlace { buyer };
@@ -80,14 +80,14 @@ async fn rows(test: &TestApp, sql: &'static str) -> Vec<Row> {
     rows.expect("rows")
 }
 
-async fn texts(test: &TestApp, sql: &'static str) -> Vec<String> {
+pub async fn texts(test: &TestApp, sql: &'static str) -> Vec<String> {
     let rows = rows(test, sql).await;
     let text = |row: &Row| row.text("text").expect("a text");
     rows.iter().map(text).collect()
 }
 
 /// What an account holds, in minor units: debits above zero.
-async fn balance(test: &TestApp, kind: &str) -> i64 {
+pub async fn balance(test: &TestApp, kind: &str) -> i64 {
     let all = "SELECT a.kind, e.amount_minor FROM ledger_entry e
         JOIN ledger_account a ON a.ledger_account_id = e.ledger_account_id";
     let rows = rows(test, all).await;
@@ -99,7 +99,7 @@ async fn balance(test: &TestApp, kind: &str) -> i64 {
 }
 
 /// Presses the button on the invoice's page; answers the provider's page.
-async fn press(browser: &Browser, address: &str) -> Bought {
+pub async fn press(browser: &Browser, address: &str) -> Bought {
     let (status, to, text) = send(browser, address, &format!("{address}/pay"), &[]).await;
     assert_eq!(status, StatusCode::SEE_OTHER, "{text}");
     Bought {
@@ -221,7 +221,7 @@ async fn what_is_due_is_reminded_of_until_it_is_paid_or_called_off() {
 }
 
 /// A paid usage invoice of 5.00 with 0.80 tax in it, its payment's page, and a provider that waits.
-async fn paid<'a>(
+pub async fn paid<'a>(
     test: &'a TestApp,
     account: &str,
     ada: &Browser,
@@ -250,7 +250,7 @@ async fn paid<'a>(
     (sold, invoice, Desk::of(test, shop).await, paid)
 }
 
-fn wish(invoice: &Invoice, amount_minor: Option<i64>, reason: Reason) -> AskInvoiceRefund {
+pub fn wish(invoice: &Invoice, amount_minor: Option<i64>, reason: Reason) -> AskInvoiceRefund {
     AskInvoiceRefund {
         invoice: invoice.id,
         amount_minor,
@@ -260,7 +260,7 @@ fn wish(invoice: &Invoice, amount_minor: Option<i64>, reason: Reason) -> AskInvo
     }
 }
 
-async fn refund(
+pub async fn refund(
     test: &TestApp,
     who: &Caller,
     wish: AskInvoiceRefund,
