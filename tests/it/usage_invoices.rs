@@ -29,7 +29,7 @@ const DAY_MS: u32 = 86_400_000;
 const TARIFFS: [&str; 2] = ["EUR per_unit 0.01; free 0", "EUR per_unit 0.00"];
 
 /// Five hundred calls of somebody in Germany, billed now.
-pub async fn billed(test: &TestApp, account: &str) -> (Sold, Invoice) {
+async fn billed(test: &TestApp, account: &str) -> (Sold, Invoice) {
     let sold = sold_to(test, TARIFFS, account.parse().expect("an id")).await;
     let buyer = Buyer::declared(Some("DE"), None, None).expect("a buyer");
     let place = SetOwnPlace { buyer };
@@ -99,8 +99,12 @@ pub async fn balance(test: &TestApp, kind: &str) -> i64 {
 }
 
 /// Presses the button on the invoice's page; answers the provider's page.
-pub async fn press(browser: &Browser, address: &str) -> Bought {
-    let (status, to, text) = send(browser, address, &format!("{address}/pay"), &[]).await;
+async fn press(browser: &Browser, address: &str) -> Bought {
+    press_with(browser, address, &[]).await
+}
+
+async fn press_with(browser: &Browser, address: &str, form: &[(&str, &str)]) -> Bought {
+    let (status, to, text) = send(browser, address, &format!("{address}/pay"), form).await;
     assert_eq!(status, StatusCode::SEE_OTHER, "{text}");
     Bought {
         order: String::new(),
@@ -226,9 +230,18 @@ pub async fn paid<'a>(
     account: &str,
     ada: &Browser,
 ) -> (Sold, Invoice, Desk<'a>, Paid) {
+    paid_with(test, account, (ada, &[])).await
+}
+
+/// The same, with what the form of the button says.
+pub async fn paid_with<'a>(
+    test: &'a TestApp,
+    account: &str,
+    (ada, form): (&Browser, &[(&str, &str)]),
+) -> (Sold, Invoice, Desk<'a>, Paid) {
     register(test, true).await;
     let (sold, invoice) = billed(test, account).await;
-    let page = press(ada, &format!("/invoices/{}", invoice.id)).await;
+    let page = press_with(ada, &format!("/invoices/{}", invoice.id), form).await;
     choose(ada, &page, "succeed").await;
     test.drain().await;
     let shop = Shop {
