@@ -273,11 +273,7 @@ async fn only_its_owner_agrees_and_only_to_what_there_is() {
                 422,
                 "input_invalid",
             ),
-            (
-                json!({"method": "a card of mine"}),
-                422,
-                "method_unknown",
-            ),
+            (json!({"method": "a card of mine"}), 422, "method_unknown"),
             (
                 json!({"invoice_id": invoice.id.to_string()}),
                 409,

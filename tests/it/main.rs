@@ -84,6 +84,7 @@ mod taxes_network;
 mod tidy;
 mod told;
 mod transparency;
+mod usage_disputes;
 mod usage_invoices;
 mod web_batches;
 mod web_keys;

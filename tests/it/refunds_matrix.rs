@@ -2,6 +2,8 @@
 
 use crate::affiliates::{DAY_MS, HELPER, brought, buys, follows, has, recommended};
 use crate::money_back::{Desk, Paid};
+use crate::usage_invoices;
+use crate::web_usage::signed_in;
 use mintreu_server::domains::affiliates::ReferralState;
 use mintreu_server::domains::fulfilment::Item;
 use mintreu_server::domains::refunds::{AskRefund, Reason, RefundOrder, refund_order};
@@ -377,5 +379,50 @@ async fn every_event_has_its_effect_on_who_brought_the_sale() {
             })
             .await;
         }
+    }
+}
+
+/// What a dispute does to an invoice of usage of 5.00 EUR, of which 3.13 are the seller's: they bear the
+/// platform's 0.63 until it is lost, the provider's 0.44, and its 15.00 unless it is won.
+const OF_INVOICES: &[(&str, (i64, i64), &[&str])] = &[
+    ("inquiry", (313, 0), &["dispute.opened"]),
+    ("chargeback opened", (0, -1_607), &["dispute.opened"]),
+    (
+        "chargeback won",
+        (313, 0),
+        &["dispute.opened", "dispute.won"],
+    ),
+    (
+        "chargeback lost",
+        (0, -1_544),
+        &["dispute.lost", "dispute.opened"],
+    ),
+    ("early fraud warning", (313, 0), &["dispute.warned"]),
+    (
+        "duplicate and reordered webhooks",
+        (0, -1_544),
+        &["dispute.lost"],
+    ),
+];
+
+#[tokio::test]
+async fn every_event_of_a_bank_has_its_effect_on_an_invoice_of_usage() {
+    for (event, seller, facts) in OF_INVOICES {
+        TestApp::both(async |test| {
+            let server = test.serve().await;
+            let (ada, account) = signed_in(&server, "ada@buyer.example").await;
+            let (_, _, desk, paid) = usage_invoices::paid(test, &account, &ada).await;
+            assert_eq!(desk.earned().await, (313, 0));
+            let before = desk.facts().await;
+            test.clock.advance(1_000);
+            cause(&desk, &paid, event).await;
+            assert_eq!(desk.earned().await, *seller, "{event}");
+            let mut told = desk.facts().await;
+            told.retain(|fact| !before.contains(fact));
+            told.sort();
+            assert_eq!(told, *facts, "{event}");
+            server.stop().await;
+        })
+        .await;
     }
 }

@@ -80,14 +80,14 @@ async fn rows(test: &TestApp, sql: &'static str) -> Vec<Row> {
     rows.expect("rows")
 }
 
-async fn texts(test: &TestApp, sql: &'static str) -> Vec<String> {
+pub async fn texts(test: &TestApp, sql: &'static str) -> Vec<String> {
     let rows = rows(test, sql).await;
     let text = |row: &Row| row.text("text").expect("a text");
     rows.iter().map(text).collect()
 }
 
 /// What an account holds, in minor units: debits above zero.
-async fn balance(test: &TestApp, kind: &str) -> i64 {
+pub async fn balance(test: &TestApp, kind: &str) -> i64 {
     let all = "SELECT a.kind, e.amount_minor FROM ledger_entry e
         JOIN ledger_account a ON a.ledger_account_id = e.ledger_account_id";
     let rows = rows(test, all).await;
@@ -100,7 +100,11 @@ async fn balance(test: &TestApp, kind: &str) -> i64 {
 
 /// Presses the button on the invoice's page; answers the provider's page.
 async fn press(browser: &Browser, address: &str) -> Bought {
-    let (status, to, text) = send(browser, address, &format!("{address}/pay"), &[]).await;
+    press_with(browser, address, &[]).await
+}
+
+async fn press_with(browser: &Browser, address: &str, form: &[(&str, &str)]) -> Bought {
+    let (status, to, text) = send(browser, address, &format!("{address}/pay"), form).await;
     assert_eq!(status, StatusCode::SEE_OTHER, "{text}");
     Bought {
         order: String::new(),
@@ -221,14 +225,23 @@ async fn what_is_due_is_reminded_of_until_it_is_paid_or_called_off() {
 }
 
 /// A paid usage invoice of 5.00 with 0.80 tax in it, its payment's page, and a provider that waits.
-async fn paid<'a>(
+pub async fn paid<'a>(
     test: &'a TestApp,
     account: &str,
     ada: &Browser,
 ) -> (Sold, Invoice, Desk<'a>, Paid) {
+    paid_with(test, account, (ada, &[])).await
+}
+
+/// The same, with what the form of the button says.
+pub async fn paid_with<'a>(
+    test: &'a TestApp,
+    account: &str,
+    (ada, form): (&Browser, &[(&str, &str)]),
+) -> (Sold, Invoice, Desk<'a>, Paid) {
     register(test, true).await;
     let (sold, invoice) = billed(test, account).await;
-    let page = press(ada, &format!("/invoices/{}", invoice.id)).await;
+    let page = press_with(ada, &format!("/invoices/{}", invoice.id), form).await;
     choose(ada, &page, "succeed").await;
     test.drain().await;
     let shop = Shop {
@@ -250,7 +263,7 @@ async fn paid<'a>(
     (sold, invoice, Desk::of(test, shop).await, paid)
 }
 
-fn wish(invoice: &Invoice, amount_minor: Option<i64>, reason: Reason) -> AskInvoiceRefund {
+pub fn wish(invoice: &Invoice, amount_minor: Option<i64>, reason: Reason) -> AskInvoiceRefund {
     AskInvoiceRefund {
         invoice: invoice.id,
         amount_minor,
@@ -260,7 +273,7 @@ fn wish(invoice: &Invoice, amount_minor: Option<i64>, reason: Reason) -> AskInvo
     }
 }
 
-async fn refund(
+pub async fn refund(
     test: &TestApp,
     who: &Caller,
     wish: AskInvoiceRefund,

@@ -69,6 +69,12 @@ const USED: &str = "SELECT i.invoice_id,
         (SELECT CAST(COALESCE(SUM(r.amount_minor), 0) AS BIGINT) FROM invoice_refund r
             WHERE r.tenant_id = i.tenant_id AND r.invoice_id = i.invoice_id
             AND r.state = 'succeeded')
+            + (SELECT CAST(COALESCE(SUM(r.tax_minor + r.platform_fee_minor + r.payment_fee_minor
+                + r.seller_minor), 0) AS BIGINT) FROM invoice_reversal r
+                JOIN dispute d ON d.tenant_id = r.tenant_id AND d.invoice_id = r.invoice_id
+                    AND d.state = 'lost'
+                WHERE r.tenant_id = i.tenant_id AND r.invoice_id = i.invoice_id
+                AND r.state = 'taken')
             + CASE WHEN i.state = 'void' THEN i.total_minor ELSE 0 END AS refunded,
         (SELECT CAST(COALESCE(SUM(CASE WHEN c.series = 'CN' THEN l.amount_minor
             ELSE -l.amount_minor END), 0) AS BIGINT) FROM credit_note c

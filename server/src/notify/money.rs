@@ -396,6 +396,10 @@ fn dispute(
     (event, to): (&Event, Option<&str>),
     base: &str,
 ) -> Result<Written, NotifyError> {
+    if let Some(invoice) = event.data["invoice"].as_str() {
+        let invoice = invoice_by(cx, invoice)?;
+        return dispute_of_invoice(cx, (event, &invoice), base);
+    }
     let order = order_of(cx, event)?;
     let to = to.map(account).transpose()?;
     let mut own = order.lines.iter();
@@ -405,11 +409,7 @@ fn dispute(
     let Some(to) = address(cx, line.seller)? else {
         return Ok(None);
     };
-    let (subject, intro) = match (event.kind.as_str(), event.data["stage"].as_str()) {
-        (answers::DUE_FACT, _) => ("evidence-mail-due-subject", "evidence-mail-due-intro"),
-        (_, Some("chargeback")) => ("fact-dispute-subject", "fact-dispute-chargeback"),
-        _ => ("fact-dispute-subject", "fact-dispute-inquiry"),
-    };
+    let (subject, intro) = dispute_words(event);
     let shared = order.lines.iter().any(|one| one.seller != line.seller);
     let mut letter = letter(|words| words.say(subject));
     let words = letter.words();
@@ -423,13 +423,7 @@ fn dispute(
         // Of an order of several sellers, it is more than each one's own.
         letter.fact(words.say("fact-amount"), amount(event)?);
     }
-    if let Some(reason) = event.data["reason"].as_str() {
-        letter.fact(words.say("fact-reason"), reason);
-    }
-    let due = event.data["evidence_due_at"].as_i64();
-    if let Some(due) = due.map(Timestamp::from_ms) {
-        letter.fact(words.say("fact-deadline"), rfc3339(due));
-    }
+    why_and_when(&mut letter, event);
     let (open, page) = match shared {
         true => ("fact-open-sale", format!("{base}/sell/sales/{}", line.id)),
         false => {
@@ -439,6 +433,50 @@ fn dispute(
     };
     letter.action(words.say(open), page);
     Ok(Some((to, letter)))
+}
+
+/// Subject and first sentence of a letter about a dispute.
+fn dispute_words(event: &Event) -> (&'static str, &'static str) {
+    match (event.kind.as_str(), event.data["stage"].as_str()) {
+        (answers::DUE_FACT, _) => ("evidence-mail-due-subject", "evidence-mail-due-intro"),
+        (_, Some("chargeback")) => ("fact-dispute-subject", "fact-dispute-chargeback"),
+        _ => ("fact-dispute-subject", "fact-dispute-inquiry"),
+    }
+}
+
+/// To who earns by an invoice of usage.
+fn dispute_of_invoice(
+    cx: &mut Cx<'_>,
+    (event, invoice): (&Event, &Invoice),
+    base: &str,
+) -> Result<Written, NotifyError> {
+    let Some(to) = address(cx, invoice.seller)? else {
+        return Ok(None);
+    };
+    let (subject, intro) = dispute_words(event);
+    let product = product(cx, invoice.product)?;
+    let mut letter = letter(|words| words.say(subject));
+    let words = letter.words();
+    letter.intro.push(words.say(intro));
+    letter.fact(words.say("fact-product"), &product);
+    letter.fact(words.say("fact-invoice"), invoice.number_text());
+    letter.fact(words.say("fact-amount"), amount(event)?);
+    why_and_when(&mut letter, event);
+    let page = format!("{base}/sell/disputes/{}", event.subject);
+    letter.action(words.say("evidence-mail-open"), page);
+    Ok(Some((to, letter)))
+}
+
+/// Why the bank asks, and until when it waits.
+fn why_and_when(letter: &mut Letter, event: &Event) {
+    let words = letter.words();
+    if let Some(reason) = event.data["reason"].as_str() {
+        letter.fact(words.say("fact-reason"), reason);
+    }
+    let due = event.data["evidence_due_at"].as_i64();
+    if let Some(due) = due.map(Timestamp::from_ms) {
+        letter.fact(words.say("fact-deadline"), rfc3339(due));
+    }
 }
 
 fn payout(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, NotifyError> {

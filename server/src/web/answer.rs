@@ -266,7 +266,10 @@ impl AnswerPage {
 fn around(page: &Page, desk: Desk, found: &AnswerView) -> (Vec<Tab>, Vec<(String, String)>) {
     match desk {
         Desk::Seller => {
-            let sale = format!("/sell/sales/{}", found.line);
+            let sale = match (found.line, found.dispute.of) {
+                (None, of) => format!("/invoices/{of}"),
+                (Some(line), _) => format!("/sell/sales/{line}"),
+            };
             let steps = vec![
                 (page.say("sell-sales"), "/sell/sales".to_owned()),
                 (found.title.clone(), sale),

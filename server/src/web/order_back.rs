@@ -16,12 +16,25 @@ pub struct Happening {
 /// Refunds, then disputes, each in the order they came.
 pub fn happenings(page: &Page, bought: &Bought) -> Vec<Happening> {
     let refunds = bought.back.refunds.iter().map(|one| refund(page, one));
-    let disputes = bought.back.disputes.iter().filter(|one| {
-        // A suspicion is the bank's and the seller's business: nothing happened to the buyer yet.
-        !matches!(one.state, DisputeState::Warning | DisputeState::Prevented)
-    });
-    let disputes = disputes.map(|one| dispute(page, one));
+    let disputes = bought.back.disputes.iter().filter(|one| happened(one));
+    let disputes = disputes.map(|one| dispute(page, (one, "back-bank")));
     refunds.chain(disputes).collect()
+}
+
+/// What banks ask about the payment of an invoice of usage.
+pub fn disputed_usage(page: &Page, disputes: &[Dispute]) -> Vec<Happening> {
+    let disputes = disputes.iter().filter(|one| happened(one));
+    disputes
+        .map(|one| dispute(page, (one, "back-used")))
+        .collect()
+}
+
+/// A suspicion is the bank's and the seller's business: nothing happened to the buyer yet.
+const fn happened(dispute: &Dispute) -> bool {
+    !matches!(
+        dispute.state,
+        DisputeState::Warning | DisputeState::Prevented
+    )
 }
 
 fn refund(page: &Page, refund: &Refund) -> Happening {
@@ -42,13 +55,14 @@ fn refund(page: &Page, refund: &Refund) -> Happening {
     }
 }
 
-fn dispute(page: &Page, dispute: &Dispute) -> Happening {
+/// Said with sentences of a kind: of what was bought, or of what was used.
+fn dispute(page: &Page, (dispute, kind): (&Dispute, &str)) -> Happening {
     let at = dispute.closed_at.unwrap_or(dispute.opened_at);
     let values = [
         ("amount", page.format.money(dispute.amount).into()),
         ("when", page.format.instant(at).into()),
     ];
-    let key = format!("back-bank-{}", dispute.state.code());
+    let key = format!("{kind}-{}", dispute.state.code());
     let tone = match dispute.state {
         DisputeState::Inquiry | DisputeState::Chargeback => Tone::Wait,
         _ => Tone::Info,

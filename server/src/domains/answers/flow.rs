@@ -3,12 +3,12 @@
 //!
 //! A crash between the steps is safe: the provider knows an answer by its dispute and stage.
 
+use super::matter::Matter;
 use super::model::{Answer, AnswerError, AnswerState};
 use super::{ACCEPTED_FACT, DUE_FACT, REFUSED_FACT, SUBMITTED_FACT, ops, sql};
 use crate::app::{App, Command, Cx, ReadCx};
 use crate::caller::{Caller, Capability};
-use crate::domains::orders::{self, Order};
-use crate::domains::{accounts, refunds};
+use crate::domains::refunds;
 use crate::events::Event;
 use crate::gateways::{self, AcceptRequest, EvidenceRequest, GatewayError};
 use crate::queue::JobError;
@@ -90,16 +90,16 @@ pub(super) fn plan(
 fn waiting(
     cx: &mut Cx<'_>,
     payload: &SendPayload,
-) -> Result<Option<(Dispute, Order, Answer)>, JobError> {
+) -> Result<Option<(Dispute, Matter, Answer)>, JobError> {
     let (id, stage) = payload.read()?;
     let tenant = cx.caller.tenant;
-    let (dispute, order) = ops::of(cx.tx, tenant, id)?;
+    let (dispute, matter) = ops::of(cx.tx, tenant, id)?;
     if dispute.state != stage {
         return Ok(None);
     }
     let answer = ops::current(cx.tx, tenant, &dispute, cx.now)?;
     let draft = answer.state == AnswerState::Draft;
-    Ok(draft.then_some((dispute, order, answer)))
+    Ok(draft.then_some((dispute, matter, answer)))
 }
 
 /// Tells that an answer is missing and soon due.
@@ -112,11 +112,11 @@ pub fn remind(cx: &mut Cx<'_>, payload: &SendPayload) -> Result<(), JobError> {
 
 /// Hands in what the house gathered, since nobody did.
 pub fn answer_by_default(cx: &mut Cx<'_>, payload: &SendPayload) -> Result<(), JobError> {
-    let Some((_, order, mut answer)) = waiting(cx, payload)? else {
+    let Some((_, matter, mut answer)) = waiting(cx, payload)? else {
         return Ok(());
     };
     answer.by_default = true;
-    Ok(ops::hand_in(cx, &order, &mut answer)?)
+    Ok(ops::hand_in(cx, &matter, &mut answer)?)
 }
 
 /// Asks the provider to take an answer, or that a dispute is given up, and keeps what it says.
@@ -180,12 +180,12 @@ pub fn to_send(
 ) -> Result<Option<ToSend>, AnswerError> {
     let tenant = cx.caller.tenant;
     let answer = at(cx.tx, tenant, *which)?;
-    let (dispute, order) = ops::of(cx.tx, tenant, which.0)?;
+    let (dispute, matter) = ops::of(cx.tx, tenant, which.0)?;
     let name = dispute.provider_dispute;
     let what = match answer.state {
         AnswerState::Sending => {
-            let to = address(cx.tx, tenant, &order)?;
-            let supplied = order.paid_at.map(super::gather::instant);
+            let to = matter.address(cx.tx, tenant)?;
+            let supplied = matter.paid_at().map(super::gather::instant);
             let day: String = supplied.unwrap_or_default().chars().take(10).collect();
             What::Evidence(Box::new(EvidenceRequest {
                 tenant,
@@ -202,17 +202,6 @@ pub fn to_send(
     };
     let provider = dispute.provider;
     Ok(Some(ToSend { provider, what }))
-}
-
-/// Where the order's receipt went.
-fn address(tx: &mut dyn Tx, tenant: TenantId, order: &Order) -> Result<Option<String>, StoreError> {
-    match order.account {
-        Some(account) => {
-            let email = accounts::email_of(tx, tenant, account)?;
-            Ok(email.map(|email| email.as_str().to_owned()))
-        }
-        None => orders::contact_of(tx, tenant, order.id),
-    }
 }
 
 /// Keeps what the provider said.
@@ -260,7 +249,8 @@ fn tell(
 ) -> Result<(), AnswerError> {
     let stage = answer.map_or(dispute.state, |answer| answer.stage);
     let about = serde_json::json!({
-        "order": dispute.order.to_string(),
+        "order": dispute.of.order().map(|order| order.to_string()),
+        "invoice": dispute.of.invoice().map(|invoice| invoice.to_string()),
         "stage": stage.code(),
         "amount_minor": dispute.amount.minor(),
         "currency": dispute.amount.currency().code(),

@@ -1,13 +1,15 @@
 //! What the house knows of a sale, in plain lines that a bank can read.
 
+use super::matter::Matter;
 use super::model::{AnswerError, Known};
 use crate::app::ReadCx;
 use crate::domains::fulfilment;
-use crate::domains::invoicing;
+use crate::domains::invoicing::{self, Invoice};
 use crate::domains::licensing::{self, LicenseView};
 use crate::domains::orders::{Line, Order};
 use crate::domains::refunds::{self, RefundState};
 use mintreu::Timestamp;
+use mintreu::id::OrderId;
 
 /// Most devices that are told of.
 const MAX_DEVICES: usize = 50;
@@ -19,23 +21,78 @@ pub(super) fn instant(at: Timestamp) -> String {
 }
 
 /// Gathers what is known now; nothing that says who the buyer is.
-pub(super) fn gather(cx: &mut ReadCx<'_>, order: &Order) -> Result<Vec<Known>, AnswerError> {
-    let views = licenses(cx, order)?;
-    let by_about = [
-        ("order", of_order(order)),
-        ("products", products(order)),
-        ("papers", papers(cx, order)?),
-        ("agreed", agreed(cx, order)?),
-        ("licenses", views.iter().map(of_license).collect()),
-        ("activity", activity(&views)),
-        ("refunds", refunded(cx, order)?),
-    ];
+pub(super) fn gather(cx: &mut ReadCx<'_>, matter: &Matter) -> Result<Vec<Known>, AnswerError> {
+    let by_about = match matter {
+        Matter::Order(order) => sold(cx, order)?,
+        Matter::Usage(invoice) => used(cx, invoice)?,
+    };
     let known = |(about, lines): (&str, Vec<String>)| Known {
         about: about.to_owned(),
         text: lines.join("\n"),
     };
     let known = by_about.into_iter().map(known);
     Ok(known.filter(|one| !one.text.is_empty()).collect())
+}
+
+/// Facts about one thing: which, and a line each.
+type About = (&'static str, Vec<String>);
+
+fn sold(cx: &mut ReadCx<'_>, order: &Order) -> Result<Vec<About>, AnswerError> {
+    let views = licenses(cx, order)?;
+    Ok(vec![
+        ("order", of_order(order)),
+        ("products", products(order)),
+        ("papers", papers(cx, order)?),
+        ("agreed", agreed(cx, order.id)?),
+        ("licenses", views.iter().map(of_license).collect()),
+        ("activity", activity(&views)),
+        ("refunds", refunded(cx, order)?),
+    ])
+}
+
+/// What is known of usage: what was counted and for how much, under which license, on which devices.
+fn used(cx: &mut ReadCx<'_>, invoice: &Invoice) -> Result<Vec<About>, AnswerError> {
+    let mut views = Vec::new();
+    if let Some(license) = invoice.license
+        && let Some(license) = licensing::by_id(cx.tx, cx.caller.tenant, license)?
+    {
+        views.push(licensing::ops::with_devices(cx, license)?);
+    }
+    let lines = invoicing::lines(cx, invoice)?;
+    let lines = lines.iter().map(|line| line.explanation.clone());
+    let mut known = match invoice.order {
+        Some(order) => vec![("agreed", agreed(cx, order)?)],
+        None => Vec::new(),
+    };
+    known.extend([
+        ("products", lines.collect()),
+        ("papers", vec![of_usage(invoice)]),
+        ("licenses", views.iter().map(of_license).collect()),
+        ("activity", activity(&views)),
+        ("refunds", usage_refunded(cx, invoice)?),
+    ]);
+    Ok(known)
+}
+
+fn of_usage(invoice: &Invoice) -> String {
+    let (from, to) = (instant(invoice.period.0), instant(invoice.period.1));
+    let paid = invoice
+        .paid_at
+        .map_or_else(String::new, |at| format!(", paid at {}", instant(at)));
+    let (number, total) = (invoice.number_text(), invoice.total);
+    format!("Invoice {number} of what was used from {from} to {to}, {total}{paid}")
+}
+
+fn usage_refunded(cx: &mut ReadCx<'_>, invoice: &Invoice) -> Result<Vec<String>, AnswerError> {
+    let found = refunds::refunds_of_invoice(cx, &invoice.id)?;
+    let sent = found
+        .iter()
+        .filter(|one| one.state == RefundState::Succeeded);
+    let line = |one: &refunds::InvoiceRefund| {
+        let at = instant(one.settled_at.unwrap_or(one.requested_at));
+        format!("Refunded {} at {at}", one.amount)
+    };
+    Ok(sent.map(line).collect())
 }
 
 fn of_order(order: &Order) -> Vec<String> {
@@ -63,8 +120,8 @@ fn papers(cx: &mut ReadCx<'_>, order: &Order) -> Result<Vec<String>, AnswerError
     Ok(invoices.iter().map(paper).collect())
 }
 
-fn agreed(cx: &mut ReadCx<'_>, order: &Order) -> Result<Vec<String>, AnswerError> {
-    let consents = fulfilment::consents_of(cx.tx, cx.caller.tenant, order.id)?;
+fn agreed(cx: &mut ReadCx<'_>, order: OrderId) -> Result<Vec<String>, AnswerError> {
+    let consents = fulfilment::consents_of(cx.tx, cx.caller.tenant, order)?;
     let line = |one: &fulfilment::Consent| {
         let what = match one.kind.as_str() {
             "withdrawal_waiver" => "supply at once, which ends the right of withdrawal",

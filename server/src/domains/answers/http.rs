@@ -78,7 +78,10 @@ pub struct KnownOut {
 #[derive(Serialize, ToSchema)]
 pub struct AnswerOut {
     dispute_id: String,
-    order_id: String,
+    /// The order that it is about.
+    order_id: Option<String>,
+    /// The invoice of usage that it is about, instead of an order.
+    invoice_id: Option<String>,
     /// Where the dispute stands: `inquiry`, `chargeback`, `won`, `lost`, …
     dispute_state: &'static str,
     /// At which stage the bank asked: `inquiry` or `chargeback`; absent when it never did.
@@ -117,7 +120,8 @@ fn out(view: AnswerView) -> AnswerOut {
     });
     AnswerOut {
         dispute_id: view.dispute.id.to_string(),
-        order_id: view.dispute.order.to_string(),
+        order_id: view.dispute.of.order().map(|id| id.to_string()),
+        invoice_id: view.dispute.of.invoice().map(|id| id.to_string()),
         dispute_state: view.dispute.state.code(),
         stage: answer.map(|one| one.stage.code()),
         state: answer.map(|one| one.state.code()),

@@ -21,6 +21,7 @@
 
 pub mod flow;
 pub mod gather;
+mod matter;
 pub mod http;
 pub mod model;
 pub mod ops;

@@ -2,11 +2,11 @@
 
 use super::flow::{self, SEND_JOB, SendPayload};
 use super::gather::gather;
+use super::matter::Matter;
 use super::model::{Answer, AnswerError, AnswerState, Known, Texts};
 use super::sql;
 use crate::app::{Command, Cx, ReadCx};
-use crate::caller::{Caller, Capability};
-use crate::domains::orders::{self, Order};
+use crate::caller::Capability;
 use crate::domains::refunds::{self, Dispute, DisputeState};
 use crate::store::{StoreError, Tx};
 use mintreu::Timestamp;
@@ -82,8 +82,8 @@ pub fn answer_any(cx: &mut Cx<'_>, cmd: &AnswerAny) -> Result<AnswerState, Answe
 
 fn carry_out(cx: &mut Cx<'_>, wanted: &Wanted) -> Result<AnswerState, AnswerError> {
     let tenant = cx.caller.tenant;
-    let (dispute, order) = of(cx.tx, tenant, wanted.dispute)?;
-    may(cx.caller, &order)?;
+    let (dispute, matter) = of(cx.tx, tenant, wanted.dispute)?;
+    matter.may(cx.caller)?;
     let moved = wanted.seen.is_some_and(|seen| seen != dispute.state);
     if !dispute.state.is_open() || moved {
         return Err(AnswerError::Moved(dispute.state));
@@ -102,7 +102,7 @@ fn carry_out(cx: &mut Cx<'_>, wanted: &Wanted) -> Result<AnswerState, AnswerErro
                 return Err(AnswerError::Late(due));
             }
             answer.answered_by = cx.caller.account;
-            hand_in(cx, &order, &mut answer)?;
+            hand_in(cx, &matter, &mut answer)?;
         }
         Step::Accept => {
             answer.answered_by = cx.caller.account;
@@ -115,7 +115,7 @@ fn carry_out(cx: &mut Cx<'_>, wanted: &Wanted) -> Result<AnswerState, AnswerErro
 /// Keeps what is known with the answer, and plans to hand it in.
 pub(super) fn hand_in(
     cx: &mut Cx<'_>,
-    order: &Order,
+    matter: &Matter,
     answer: &mut Answer,
 ) -> Result<(), AnswerError> {
     let mut reading = ReadCx {
@@ -123,7 +123,7 @@ pub(super) fn hand_in(
         now: cx.now,
         caller: cx.caller,
     };
-    answer.gathered = gather(&mut reading, order)?;
+    answer.gathered = gather(&mut reading, matter)?;
     send(cx, answer, AnswerState::Sending)
 }
 
@@ -139,28 +139,15 @@ fn send(cx: &mut Cx<'_>, answer: &mut Answer, state: AnswerState) -> Result<(), 
     Ok(())
 }
 
-/// A dispute and its order.
+/// A dispute and what it is about.
 pub(super) fn of(
     tx: &mut dyn Tx,
     tenant: TenantId,
     dispute: DisputeId,
-) -> Result<(Dispute, Order), AnswerError> {
+) -> Result<(Dispute, Matter), AnswerError> {
     let dispute = refunds::find_dispute(tx, tenant, dispute)?.ok_or(AnswerError::NotFound)?;
-    let order = orders::find(tx, tenant, dispute.order)?.ok_or(AnswerError::NotFound)?;
-    Ok((dispute, order))
-}
-
-/// The platform may answer for anybody, and a seller for an order that is all theirs.
-fn may(caller: &Caller, order: &Order) -> Result<(), AnswerError> {
-    if caller.may(Capability::Administer) {
-        return Ok(());
-    }
-    let own = |line: &orders::Line| Some(line.seller) == caller.account;
-    match (order.lines.iter().any(own), order.lines.iter().all(own)) {
-        (false, _) => Err(AnswerError::NotFound),
-        (true, false) => Err(AnswerError::NeedsPlatform),
-        (true, true) => Ok(()),
-    }
+    let matter = Matter::find(tx, tenant, dispute.of)?;
+    Ok((dispute, matter))
 }
 
 /// The answer at the stage where the dispute stands; one that isn't there yet is a draft with the
@@ -209,9 +196,9 @@ pub struct Asked {
 pub struct AnswerView {
     /// The dispute.
     pub dispute: Dispute,
-    /// A line of its order, the caller's own where they have one.
-    pub line: OrderLineId,
-    /// What that line was called.
+    /// A line of its order, the caller's own where they have one; an invoice of usage has none.
+    pub line: Option<OrderLineId>,
+    /// What that line was called, or the invoice's number.
     pub title: String,
     /// The answer at this stage; the newest where the bank asks no more, and `None` where it never did.
     pub answer: Option<Answer>,
@@ -224,8 +211,8 @@ pub struct AnswerView {
 /// What a bank is, or was, answered; for who may answer it.
 pub fn view_answer(cx: &mut ReadCx<'_>, id: &DisputeId) -> Result<AnswerView, AnswerError> {
     let tenant = cx.caller.tenant;
-    let (dispute, order) = of(cx.tx, tenant, *id)?;
-    may(cx.caller, &order)?;
+    let (dispute, matter) = of(cx.tx, tenant, *id)?;
+    matter.may(cx.caller)?;
     let open = dispute.state.is_open();
     let answer = match open {
         true => Some(current(cx.tx, tenant, &dispute, cx.now)?),
@@ -234,16 +221,13 @@ pub fn view_answer(cx: &mut ReadCx<'_>, id: &DisputeId) -> Result<AnswerView, An
     let is_draft = (answer.as_ref()).is_none_or(|one| one.state == AnswerState::Draft);
     let known = match answer.as_ref().filter(|one| !one.gathered.is_empty()) {
         Some(given) => given.gathered.clone(),
-        None => gather(cx, &order)?,
+        None => gather(cx, &matter)?,
     };
     let late = dispute.evidence_due_at.is_some_and(|due| due < cx.now);
-    let own = |line: &&orders::Line| Some(line.seller) == cx.caller.account;
-    let mut lines = order.lines.iter();
-    let line = lines.find(own).or_else(|| order.lines.first());
-    let line = line.ok_or(AnswerError::NotFound)?;
+    let (title, line) = matter.title(cx.caller)?;
     Ok(AnswerView {
-        line: line.id,
-        title: line.title.clone(),
+        line,
+        title,
         answer,
         known,
         asked: Asked {

@@ -2,8 +2,8 @@
 //!
 //! The owner of a license agrees once, to a saved method or by paying one invoice with what is kept. Every
 //! invoice of that license's usage that is issued afterwards is charged when it is issued, and again
-//! some days after each decline. A method that is gone for good ends the agreement; the invoice
-//! then waits for its customer like any other.
+//! some days after each decline. A method that is gone for good ends the agreement, and so
+//! does a bank that asks about such a charge; the invoice then waits for its customer like any other.
 
 use super::model::FulfilmentError;
 use super::sql;
@@ -12,7 +12,9 @@ use crate::caller::Capability;
 use crate::domains::catalog;
 use crate::domains::invoicing::{self, Invoice, InvoiceError, State};
 use crate::domains::licensing::{self, LicensingError};
-use crate::domains::payments::{self, MethodUse, NewPayment, Payable, Payment, PaymentState};
+use crate::domains::payments::{
+    self, EventKind, MethodUse, NewPayment, Payable, Payment, PaymentEvent, PaymentState,
+};
 use crate::domains::subscriptions::RETRY_DAYS;
 use crate::domains::subscriptions::charge::{CHARGE_JOB, ChargePayload};
 use crate::events::{self, Event};
@@ -273,6 +275,27 @@ fn agreed_for(
         return Ok(None);
     };
     Ok(Some((invoice, agreed)))
+}
+
+/// A bank suspects, asks about or took what an invoice was paid with: whoever disputes a charge isn't
+/// charged again unless they agree anew.
+pub(super) fn disputed(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<(), FulfilmentError> {
+    use EventKind::{DisputeInquired, DisputeLost, DisputeOpened, DisputeWarned};
+    let tenant = cx.caller.tenant;
+    let against = [DisputeWarned, DisputeInquired, DisputeOpened, DisputeLost];
+    if !against.contains(&event.kind) {
+        return Ok(());
+    }
+    let payment = payments::of_event(cx.tx, tenant, event)?;
+    let invoice = payment.and_then(|payment| InvoiceId::parse(&payment.payable).ok());
+    let found = match invoice {
+        Some(invoice) => invoicing::issued(cx, invoice)?,
+        None => None,
+    };
+    match found.and_then(|invoice| invoice.license) {
+        Some(license) => Ok(sql::end_automatic(cx.tx, tenant, license)?),
+        None => Ok(()),
+    }
 }
 
 /// What the fact of a declined charge tells.

@@ -60,6 +60,9 @@ fn decide(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<&'static str, Fulfilm
     if event.kind.is_about_money_back() {
         let heard = refunds::hear(cx, event)?;
         follow_bank(cx, event)?;
+        if heard != Heard::Done("unchanged") {
+            automatic::disputed(cx, event)?;
+        }
         return match heard {
             Heard::Done(outcome) => Ok(outcome),
             Heard::Attention(why) => refuse(cx, event, why),

@@ -44,7 +44,7 @@ pub use model::{
     TaxSnapshot,
 };
 pub use ops::{
-    CONTENDED, InvoiceQuery, ListInvoices, Sale, find, give, invoice, issue, issue_sale, issued,
-    lines, list, mark_paid, mark_void, of_license, of_order, take_number, usage_tax,
+    CONTENDED, InvoiceQuery, ListInvoices, Sale, by_id, find, give, invoice, issue, issue_sale,
+    issued, lines, list, mark_paid, mark_void, of_license, of_order, take_number, usage_tax,
 };
 pub use parties::{KeepIssuer, Parties, Party, complete_buyer, issuer_at, keep_issuer, parties};

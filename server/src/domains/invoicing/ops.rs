@@ -154,6 +154,15 @@ pub fn find(cx: &mut ReadCx<'_>, id: InvoiceId) -> Result<Option<Invoice>, Invoi
     Ok(sql::by_id(cx.tx, cx.caller.tenant, id)?)
 }
 
+/// As [`find`], of a tenant.
+pub fn by_id(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    id: InvoiceId,
+) -> Result<Option<Invoice>, StoreError> {
+    sql::by_id(tx, tenant, id)
+}
+
 /// As [`find`], in the caller's commit.
 pub fn issued(cx: &mut Cx<'_>, id: InvoiceId) -> Result<Option<Invoice>, InvoiceError> {
     Ok(sql::by_id(cx.tx, cx.caller.tenant, id)?)

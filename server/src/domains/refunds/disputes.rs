@@ -1,24 +1,23 @@
 //! Disputes: a bank's question about a payment, as its provider tells of it.
 
-use super::effect::{self, Book, Taking};
-use super::model::{
-    Dispute, DisputeEvent, DisputeState, LineReversal, RefundError, ReversalState, next_state,
-};
+use super::disputed::{Disputed, Share, open};
+use super::effect::{self, Taking};
+use super::model::{Dispute, DisputeEvent, DisputeState, PaidFor, RefundError, next_state};
 use super::ops::Heard;
 use super::{papers, sql};
 use crate::app::Cx;
 use crate::domains::fees;
-use crate::domains::ledger::{self, Account, AccountKind, Fees, Part, Posting};
+use crate::domains::ledger::{self, Account, AccountKind, Fees, Posting};
 use crate::domains::payments::{EventKind, Payment, PaymentEvent};
 use crate::store::{StoreError, Tx};
 use mintreu::Money;
-use mintreu::id::{AccountId, DisputeId, OrderId, TenantId};
+use mintreu::id::{DisputeId, TenantId};
 
 /// Acts on what a provider tells of a dispute; what is older than what is known changes nothing.
 pub(super) fn hear(
     cx: &mut Cx<'_>,
     event: &PaymentEvent,
-    (payment, order): (&Payment, OrderId),
+    (payment, of): (&Payment, PaidFor),
     name: &str,
 ) -> Result<Heard, RefundError> {
     let Some(what) = meaning(event.kind) else {
@@ -32,18 +31,18 @@ pub(super) fn hear(
     if known.as_ref().is_some_and(|one| is_stale(one, event)) {
         return Ok(Heard::Done("unchanged"));
     }
-    let mut book = Book::open(cx, order)?;
-    let sound = event.amount.currency() == book.order.total.currency()
+    let mut book = open(cx, of)?;
+    let sound = event.amount.currency() == book.left()?.currency()
         && event.amount.minor() > 0
-        && book.order.paid_at.is_some();
+        && book.is_paid_by(payment);
     if !sound {
         return Ok(Heard::Attention("dispute_differs"));
     }
     let (dispute, before) = match known {
         Some(dispute) => (dispute.clone(), Some(dispute.state)),
-        None => (begin(cx, event, (payment, order), name), None),
+        None => (begin(cx, event, (payment, of), name), None),
     };
-    change(cx, &mut book, (dispute, before), next, event)
+    change(cx, &mut *book, (dispute, before), next, event)
 }
 
 const fn meaning(kind: EventKind) -> Option<DisputeEvent> {
@@ -66,12 +65,12 @@ fn is_stale(dispute: &Dispute, event: &PaymentEvent) -> bool {
 fn begin(
     cx: &mut Cx<'_>,
     event: &PaymentEvent,
-    (payment, order): (&Payment, OrderId),
+    (payment, of): (&Payment, PaidFor),
     name: &str,
 ) -> Dispute {
     Dispute {
         id: cx.make_id(DisputeId::from_bytes),
-        order,
+        of,
         payment: payment.id,
         provider: event.provider.clone(),
         provider_dispute: name.to_owned(),
@@ -98,7 +97,7 @@ pub fn find(
 /// Moves a dispute, with all that follows.
 fn change(
     cx: &mut Cx<'_>,
-    book: &mut Book,
+    book: &mut dyn Disputed,
     (mut dispute, before): (Dispute, Option<DisputeState>),
     next: DisputeState,
     event: &PaymentEvent,
@@ -115,7 +114,7 @@ fn change(
     dispute.rounds += i64::from(takes);
     keep(cx, book, (&dispute, before.is_none()))?;
     if next.is_open() || takes {
-        effect::freeze(cx, book)?;
+        book.freeze(cx)?;
     }
     if takes {
         take(cx, book, &dispute)?;
@@ -127,8 +126,8 @@ fn change(
         }
         _ => {}
     }
-    effect::thaw(cx, book)?;
-    effect::follow(cx, book)?;
+    book.thaw(cx)?;
+    book.follow(cx)?;
     tell(cx, &dispute)?;
     Ok(match missing(book, &dispute)?.minor() {
         ..=0 => Heard::Done(dispute.state.code()),
@@ -139,17 +138,21 @@ fn change(
 
 fn keep(
     cx: &mut Cx<'_>,
-    book: &mut Book,
+    book: &mut dyn Disputed,
     (dispute, new): (&Dispute, bool),
 ) -> Result<(), RefundError> {
     let tenant = cx.caller.tenant;
     if new {
         sql::insert_dispute(cx.tx, tenant, dispute)?;
-        book.disputes.push(dispute.clone());
+        book.disputes_mut().push(dispute.clone());
         return Ok(());
     }
     sql::move_dispute(cx.tx, tenant, dispute)?;
-    for one in book.disputes.iter_mut().filter(|one| one.id == dispute.id) {
+    for one in book
+        .disputes_mut()
+        .iter_mut()
+        .filter(|one| one.id == dispute.id)
+    {
         *one = dispute.clone();
     }
     Ok(())
@@ -174,38 +177,29 @@ impl Keys {
     }
 }
 
-/// What is taken for a dispute just now, by cause: mostly one, and one more for each time that
-/// something was missing before.
-fn taken<'a>(
-    book: &'a Book,
-    dispute: &'a Dispute,
-) -> impl Iterator<Item = &'a LineReversal> + use<'a> {
-    let of_dispute = book.reversals.iter().filter(|one| one.is_of(dispute));
-    of_dispute.filter(|one| one.state == ReversalState::Taken)
-}
-
-fn causes(book: &Book, dispute: &Dispute) -> Vec<String> {
-    let mut causes: Vec<_> = taken(book, dispute).map(|one| one.cause.clone()).collect();
+fn causes(book: &dyn Disputed, dispute: &Dispute) -> Result<Vec<String>, RefundError> {
+    let mut causes: Vec<_> = book.taken(dispute)?.into_iter().map(|one| one.0).collect();
     causes.dedup();
-    causes
+    Ok(causes)
 }
 
 /// What the bank has and was not taken: a refund was under way when it took the money.
-fn missing(book: &Book, dispute: &Dispute) -> Result<Money, RefundError> {
+fn missing(book: &dyn Disputed, dispute: &Dispute) -> Result<Money, RefundError> {
     let none = Money::zero(dispute.amount.currency());
     if !dispute.state.has_money() {
         return Ok(none);
     }
-    taken(book, dispute).try_fold(dispute.amount, |missing, one| {
-        Ok(missing.checked_sub(one.parts.total()?)?)
-    })
+    let taken = book.taken(dispute)?.into_iter();
+    Ok(taken
+        .map(|one| one.1)
+        .try_fold(dispute.amount, |left, one| left.checked_sub(one))?)
 }
 
 /// A refund failed or a dispute was won, so that there is more left than when a bank took its
 /// money: what was missing then is taken now.
-pub(super) fn make_good(cx: &mut Cx<'_>, book: &mut Book) -> Result<(), RefundError> {
-    for mut dispute in book.disputes.clone() {
-        let left = book.left_of(&book.order.lines)?;
+pub(super) fn make_good(cx: &mut Cx<'_>, book: &mut dyn Disputed) -> Result<(), RefundError> {
+    for mut dispute in book.disputes().to_vec() {
+        let left = book.left()?;
         if missing(book, &dispute)?.minor() <= 0 || left.minor() <= 0 {
             continue;
         }
@@ -221,23 +215,20 @@ pub(super) fn make_good(cx: &mut Cx<'_>, book: &mut Book) -> Result<(), RefundEr
 
 /// The bank took the money and the provider its fee: the seller bears both, and the platform keeps
 /// its own fee until the bank decides.
-fn take(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), RefundError> {
-    let lines = book.order.lines.clone();
-    let left = book.left_of(&lines)?;
+fn take(cx: &mut Cx<'_>, book: &mut dyn Disputed, dispute: &Dispute) -> Result<(), RefundError> {
+    let left = book.left()?;
     let minor = missing(book, dispute)?.minor().min(left.minor());
     if minor <= 0 {
         return Ok(());
     }
     let currency = left.currency();
     // What a dispute costs is charged once, however often it takes.
-    let cost = match taken(book, dispute).next() {
-        Some(_) => Money::zero(currency),
-        None => fees::dispute_fee(cx.tx, cx.caller.tenant, currency)?,
+    let cost = match book.taken(dispute)?.is_empty() {
+        false => Money::zero(currency),
+        true => fees::dispute_fee(cx.tx, cx.caller.tenant, currency)?,
     };
     let amounts = (Money::new(minor, currency), cost);
     let cause = dispute.cause();
-    let planned = effect::plan(book, &lines, amounts, &cause)?;
-    effect::reserve(cx, book, planned)?;
     let keys = Keys::of(&cause);
     let taking = Taking {
         cause: &cause,
@@ -245,18 +236,14 @@ fn take(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), Refun
         reason: ledger::Reason::Chargeback,
         fees: Fees::Kept,
     };
-    effect::take(cx, book, &taking)?;
-    let costs = sides(book, &cause, |one, seller| {
-        let releasable = Account::of(AccountKind::SellerReleasable, seller);
-        Ok((
-            releasable,
-            Account::platform(AccountKind::PspClearing),
-            one.cost,
-        ))
+    book.take(cx, &taking, amounts)?;
+    let costs = sides(book, &cause, |share| {
+        let psp = Account::platform(AccountKind::PspClearing);
+        (releasable(share), psp, share.cost)
     })?;
     effect::post(
         cx,
-        book.order.id,
+        book.of(),
         (&keys.cost, ledger::Reason::DisputeFee),
         costs,
     )?;
@@ -265,29 +252,33 @@ fn take(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), Refun
 
 /// The bank gave the money back: so does everybody. What the provider took for its work it keeps,
 /// and the platform bears it.
-fn give_back(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), RefundError> {
-    for cause in causes(book, dispute) {
+fn give_back(
+    cx: &mut Cx<'_>,
+    book: &mut dyn Disputed,
+    dispute: &Dispute,
+) -> Result<(), RefundError> {
+    for cause in causes(book, dispute)? {
         give_cause_back(cx, book, &cause)?;
         papers::take_back(cx, &cause)?;
     }
     make_good(cx, book)
 }
 
-fn give_cause_back(cx: &mut Cx<'_>, book: &mut Book, cause: &str) -> Result<(), RefundError> {
+fn give_cause_back(
+    cx: &mut Cx<'_>,
+    book: &mut dyn Disputed,
+    cause: &str,
+) -> Result<(), RefundError> {
     let keys = Keys::of(cause);
-    ledger::reverse_key(cx, &keys.fee, &book.order.id.to_string())?;
-    effect::undo(cx, book, (cause, &keys.money))?;
-    let costs = sides(book, cause, |one, seller| {
-        let releasable = Account::of(AccountKind::SellerReleasable, seller);
-        Ok((
-            Account::platform(AccountKind::DisputeCost),
-            releasable,
-            one.cost,
-        ))
+    ledger::reverse_key(cx, &keys.fee, &book.of().to_string())?;
+    book.undo(cx, (cause, &keys.money))?;
+    let costs = sides(book, cause, |share| {
+        let cost = Account::platform(AccountKind::DisputeCost);
+        (cost, releasable(share), share.cost)
     })?;
     effect::post(
         cx,
-        book.order.id,
+        book.of(),
         (&keys.cost_back, ledger::Reason::DisputeFee),
         costs,
     )?;
@@ -296,45 +287,38 @@ fn give_cause_back(cx: &mut Cx<'_>, book: &mut Book, cause: &str) -> Result<(), 
 
 /// The bank keeps the money: the platform gives its fee of the sale back to the seller, and the
 /// buyer's invoice is credited with what each round took.
-fn lose(cx: &mut Cx<'_>, book: &mut Book, dispute: &Dispute) -> Result<(), RefundError> {
-    for cause in causes(book, dispute) {
+fn lose(cx: &mut Cx<'_>, book: &mut dyn Disputed, dispute: &Dispute) -> Result<(), RefundError> {
+    for cause in causes(book, dispute)? {
         give_fee_of(cx, book, &cause)?;
-        papers::credit(cx, book, &cause, ("chargeback", ""))?;
+        book.credit(cx, &cause)?;
     }
     Ok(())
 }
 
-fn give_fee_of(cx: &mut Cx<'_>, book: &mut Book, cause: &str) -> Result<(), RefundError> {
+fn give_fee_of(cx: &mut Cx<'_>, book: &mut dyn Disputed, cause: &str) -> Result<(), RefundError> {
     let keys = Keys::of(cause);
-    for one in book.reversals.iter_mut().filter(|one| one.cause == cause) {
-        one.fee_returned = true;
-        sql::update_reversal(cx.tx, cx.caller.tenant, one)?;
-    }
-    let fees = sides(book, cause, |one, seller| {
-        let releasable = Account::of(AccountKind::SellerReleasable, seller);
-        let fee = one.parts.get(Part::PlatformFee);
-        Ok((Account::platform(AccountKind::PlatformFee), releasable, fee))
+    book.return_fee(cx, cause)?;
+    let fees = sides(book, cause, |share| {
+        let fee = Account::platform(AccountKind::PlatformFee);
+        (fee, releasable(share), share.platform_fee)
     })?;
-    effect::post(
-        cx,
-        book.order.id,
-        (&keys.fee, ledger::Reason::FeeReturn),
-        fees,
-    )?;
+    effect::post(cx, book.of(), (&keys.fee, ledger::Reason::FeeReturn), fees)?;
     Ok(())
 }
 
-/// From one account to another, for each line that a cause took from: debit, credit, how much.
+fn releasable(share: &Share) -> Account {
+    Account::of(AccountKind::SellerReleasable, share.seller)
+}
+
+/// From one account to another, for each share that a cause took from: debit, credit, how much.
 fn sides(
-    book: &Book,
+    book: &dyn Disputed,
     cause: &str,
-    side: impl Fn(&LineReversal, AccountId) -> Result<(Account, Account, Money), RefundError>,
+    side: impl Fn(&Share) -> (Account, Account, Money),
 ) -> Result<Vec<Posting>, RefundError> {
     let mut postings = Vec::new();
-    for one in book.reversals.iter().filter(|one| one.cause == cause) {
-        let line = book.order.lines.iter().find(|line| line.id == one.line);
-        let line = line.ok_or(RefundError::NotFound)?;
-        let (debit, credit, amount) = side(one, line.seller)?;
+    for share in book.shares(cause)? {
+        let (debit, credit, amount) = side(&share);
         postings.push(Posting {
             account: debit,
             amount,
@@ -348,8 +332,8 @@ fn sides(
 }
 
 /// A payment that was warned of and is refunded in full won't be charged back.
-pub(super) fn prevent(cx: &mut Cx<'_>, book: &Book) -> Result<(), RefundError> {
-    for dispute in &book.disputes {
+pub(super) fn prevent(cx: &mut Cx<'_>, disputes: &[Dispute]) -> Result<(), RefundError> {
+    for dispute in disputes {
         if let Some(state) = next_state(Some(dispute.state), DisputeEvent::Refunded) {
             let prevented = Dispute {
                 state,
@@ -372,7 +356,8 @@ fn tell(cx: &mut Cx<'_>, dispute: &Dispute) -> Result<(), RefundError> {
         DisputeState::Prevented => "dispute.prevented",
     };
     let about = serde_json::json!({
-        "order": dispute.order.to_string(),
+        "order": dispute.of.order().map(|order| order.to_string()),
+        "invoice": dispute.of.invoice().map(|invoice| invoice.to_string()),
         "stage": dispute.state.code(),
         "amount_minor": dispute.amount.minor(),
         "currency": dispute.amount.currency().code(),

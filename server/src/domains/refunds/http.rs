@@ -1,13 +1,12 @@
 //! Routes of refunds, for sellers and the platform. What the buyer sees is part of the order.
 
 use super::usage::{
-    AskInvoiceRefund, InvoiceRefund, RefundInvoice, RefundUsage, of_invoice, refund_invoice,
-    refund_usage,
+    AskInvoiceRefund, InvoiceRefund, RefundInvoice, RefundUsage, refund_invoice, refund_usage,
 };
 use super::{
     AskRefund, Decide, Decided, Decision, Dispute, DisputeState, OfLine, QueueQuery, Reason,
-    Refund, RefundBundle, RefundError, RefundOrder, RefundSale, decide, dispute_queue, of_line,
-    queued, refund_bundle, refund_order, refund_sale,
+    Refund, RefundBundle, RefundError, RefundOrder, RefundSale, decide, dispute_queue, of_invoice,
+    of_line, queued, refund_bundle, refund_order, refund_sale,
 };
 use crate::app::App;
 use crate::caller::Capability;
@@ -253,9 +252,11 @@ pub struct InvoiceRefundsOut {
     currency: String,
     /// The oldest first.
     refunds: Vec<RefundOut>,
+    /// What banks ask about its payment, the oldest first.
+    disputes: Vec<DisputeOut>,
 }
 
-/// The refunds of an invoice of usage, for who earns by it and for the platform.
+/// The refunds and disputes of an invoice of usage, for who earns by it and for the platform.
 #[utoipa::path(get, path = "/v1/invoices/{id}/refunds", tag = "refunds",
     params(("id" = String, Path, description = "inv_…")),
     responses((status = 200, body = InvoiceRefundsOut), (status = 404)))]
@@ -281,6 +282,7 @@ async fn get_invoice_refunds(
         left_minor: found.left.minor(),
         currency: found.left.currency().code().to_owned(),
         refunds: found.refunds.iter().map(out).collect(),
+        disputes: found.disputes.iter().map(Into::into).collect(),
     }))
 }
 
@@ -407,7 +409,10 @@ pub struct DisputesOut {
 /// A dispute and what it is about.
 #[derive(Serialize, ToSchema)]
 pub struct QueuedOut {
-    order_id: String,
+    /// The order that it is about.
+    order_id: Option<String>,
+    /// The invoice of usage that it is about, instead of an order.
+    invoice_id: Option<String>,
     #[serde(flatten)]
     dispute: DisputeOut,
 }
@@ -415,7 +420,8 @@ pub struct QueuedOut {
 impl From<&Dispute> for QueuedOut {
     fn from(one: &Dispute) -> Self {
         Self {
-            order_id: one.order.to_string(),
+            order_id: one.of.order().map(|id| id.to_string()),
+            invoice_id: one.of.invoice().map(|id| id.to_string()),
             dispute: one.into(),
         }
     }

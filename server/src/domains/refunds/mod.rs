@@ -3,7 +3,8 @@
 //! A refund is asked for by the seller of a line, by the platform, by a buyer who withdraws, or at the
 //! provider itself; it reserves what it will take, asks the provider between transactions, and takes
 //! effect when the provider says so. A dispute is the provider's to tell of, from the first warning
-//! to the bank's decision; it is an entity of its own and never a state of the order. Both take from
+//! to the bank's decision; it is an entity of its own and never a state of the order, or of the invoice of usage,
+//! that was paid for. Both take from
 //! the parts of an order's lines ([`crate::domains::ledger::give_back`]), and both can be undone: a
 //! refund that fails afterwards, a dispute that is won.
 //!
@@ -16,11 +17,14 @@
 //!   comes back, so does the license; what its seller withdrew by hand stays withdrawn.
 //!
 //! # Tables
-//! `refund`, `dispute`, `line_reversal`, `dispute_decision`, `invoice_refund`.
+//! `refund`, `dispute`, `line_reversal`, `dispute_decision`, `invoice_refund`,
+//! `invoice_reversal`.
 //!
 //! Start reading at [`model`], then [`ops`], [`disputes`] and [`effect`]; the way through the
-//! gateway is in [`flow`]; invoices of usage are in [`usage`].
+//! gateway is in [`flow`]; invoices of usage are in [`usage`] and
+//! [`usage_disputes`].
 
+mod disputed;
 pub mod disputes;
 pub mod effect;
 pub mod flow;
@@ -34,12 +38,14 @@ pub mod queue;
 mod review;
 pub mod sql;
 pub mod usage;
+pub mod usage_disputes;
+mod usage_pages;
 
 pub use disputes::find as find_dispute;
 pub use effect::{catch_up, is_gone};
 pub use flow::{SEND_JOB, SendPayload, send_refund};
 pub use model::{
-    By, Dispute, DisputeState, LineReversal, Reason, Refund, RefundError, RefundState,
+    By, Dispute, DisputeState, LineReversal, PaidFor, Reason, Refund, RefundError, RefundState,
     ReversalState, Taken,
 };
 pub use ops::{
@@ -55,6 +61,8 @@ pub use queue::{
     Decide, Decided, Decision, Queue, QueueQuery, Queued, decide, dispute_queue, queued,
 };
 pub use usage::{
-    AskInvoiceRefund, InvoiceRefund, OfInvoice, RefundInvoice, RefundUsage, of_invoice,
-    refund_invoice, refund_usage,
+    AskInvoiceRefund, InvoiceRefund, RefundInvoice, RefundUsage, refund_invoice, refund_usage,
+};
+pub use usage_pages::{
+    OfInvoice, disputes_of_invoice, of_invoice, refunds_of_invoice, taken_of_invoice,
 };

@@ -10,7 +10,7 @@ use crate::domains::orders::{OrderError, OrderState};
 use crate::domains::payments::PaymentError;
 use crate::queue::JobError;
 use crate::store::StoreError;
-use mintreu::id::{AccountId, DisputeId, OrderId, OrderLineId, PaymentId, RefundId};
+use mintreu::id::{AccountId, DisputeId, InvoiceId, OrderId, OrderLineId, PaymentId, RefundId};
 use mintreu::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -298,13 +298,49 @@ pub const fn next_state(
     }
 }
 
+/// What a payment paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaidFor {
+    /// An order.
+    Order(OrderId),
+    /// An invoice of usage.
+    Invoice(InvoiceId),
+}
+
+impl PaidFor {
+    /// The order, if it is one.
+    pub const fn order(self) -> Option<OrderId> {
+        match self {
+            Self::Order(order) => Some(order),
+            Self::Invoice(_) => None,
+        }
+    }
+
+    /// The invoice of usage, if it is one.
+    pub const fn invoice(self) -> Option<InvoiceId> {
+        match self {
+            Self::Order(_) => None,
+            Self::Invoice(invoice) => Some(invoice),
+        }
+    }
+}
+
+impl std::fmt::Display for PaidFor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Order(order) => order.fmt(f),
+            Self::Invoice(invoice) => invoice.fmt(f),
+        }
+    }
+}
+
 /// A bank's question about a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispute {
     /// The dispute.
     pub id: DisputeId,
-    /// About which order.
-    pub order: OrderId,
+    /// About what was paid for.
+    pub of: PaidFor,
     /// About which payment.
     pub payment: PaymentId,
     /// Who tells of it.
@@ -333,6 +369,12 @@ impl Dispute {
     /// What its takings are kept and posted under.
     pub fn cause(&self) -> String {
         format!("{}:{}", self.id, self.rounds)
+    }
+
+    /// Whether a taking of that cause is its own, in any of its rounds.
+    pub fn took(&self, cause: &str) -> bool {
+        let round = cause.strip_prefix(&self.id.to_string());
+        round.is_some_and(|round| round.starts_with(':'))
     }
 }
 
@@ -393,8 +435,7 @@ impl LineReversal {
 
     /// Whether that dispute took it, in any of its rounds.
     pub fn is_of(&self, dispute: &Dispute) -> bool {
-        let round = self.cause.strip_prefix(&dispute.id.to_string());
-        round.is_some_and(|round| round.starts_with(':'))
+        dispute.took(&self.cause)
     }
 
     /// Whether it isn't there for others to take.

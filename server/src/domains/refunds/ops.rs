@@ -4,7 +4,8 @@ use super::disputes;
 use super::effect::{self, Book, Taking};
 use super::flow::{SEND_JOB, SendPayload};
 use super::model::{
-    By, DisputeState, LineReversal, MAX_NOTE, MAX_REFUNDS, Reason, Refund, RefundError, RefundState,
+    By, Dispute, DisputeState, LineReversal, MAX_NOTE, MAX_REFUNDS, PaidFor, Reason, Refund,
+    RefundError, RefundState,
 };
 use super::{papers, sql, usage};
 use crate::app::{Command, Cx};
@@ -291,7 +292,7 @@ pub(super) fn succeed(cx: &mut Cx<'_>, refund: &Refund) -> Result<&'static str, 
         cause: &cause,
         key: key(refund.id),
         reason: ledger::Reason::Refund,
-        fees: fees(&book, (refund.by, refund.reason)),
+        fees: fees(&book.disputes, (refund.by, refund.reason)),
     };
     if let Some(posted) = effect::take(cx, &mut book, &taking)? {
         sql::note_posting(cx.tx, cx.caller.tenant, refund.id, posted)?;
@@ -299,16 +300,16 @@ pub(super) fn succeed(cx: &mut Cx<'_>, refund: &Refund) -> Result<&'static str, 
     papers::credit(cx, &book, &cause, (refund.reason.code(), &refund.note))?;
     effect::follow(cx, &mut book)?;
     if book.order.state == OrderState::Refunded {
-        disputes::prevent(cx, &book)?;
+        disputes::prevent(cx, &book.disputes)?;
     }
     tell(cx, refund, ("refund.created", None))?;
     Ok("refunded")
 }
 
 /// A seller's word that it was a fraud is not enough to get the platform's fee back.
-pub(super) fn fees(book: &Book, (by, reason): (By, Reason)) -> Fees {
+pub(super) fn fees(disputes: &[Dispute], (by, reason): (By, Reason)) -> Fees {
     let warned = |state| matches!(state, DisputeState::Warning | DisputeState::Prevented);
-    let known = by == By::Platform || book.disputes.iter().any(|one| warned(one.state));
+    let known = by == By::Platform || disputes.iter().any(|one| warned(one.state));
     match reason {
         Reason::Fraud if known => Fees::Returned,
         _ => Fees::Kept,
@@ -400,17 +401,18 @@ pub fn hear(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<Heard, RefundError>
         event.kind,
         EventKind::RefundSucceeded | EventKind::RefundFailed
     );
-    if let (Ok(invoice), true) = (InvoiceId::parse(&payment.payable), refunded) {
-        return usage::hear(cx, event, (&payment, invoice), name);
+    if let Ok(invoice) = InvoiceId::parse(&payment.payable) {
+        return match refunded {
+            true => usage::hear(cx, event, (&payment, invoice), name),
+            false => disputes::hear(cx, event, (&payment, PaidFor::Invoice(invoice)), name),
+        };
     }
     let Ok(order) = OrderId::parse(&payment.payable) else {
         return Ok(Heard::Attention("payable_unknown"));
     };
-    match event.kind {
-        EventKind::RefundSucceeded | EventKind::RefundFailed => {
-            hear_refund(cx, event, (&payment, order), name)
-        }
-        _ => disputes::hear(cx, event, (&payment, order), name),
+    match refunded {
+        true => hear_refund(cx, event, (&payment, order), name),
+        false => disputes::hear(cx, event, (&payment, PaidFor::Order(order)), name),
     }
 }
 

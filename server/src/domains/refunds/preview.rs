@@ -60,7 +60,7 @@ fn preview(cx: &mut ReadCx<'_>, wanted: &AskRefund, scope: Scope) -> Result<Prev
     let (lines, amount) = ops::consider(cx.tx, tenant, (&book, wanted), asker)?;
     let none = Money::zero(amount.currency());
     let planned = effect::plan(&book, &lines, (amount, none), "preview")?;
-    let fees = ops::fees(&book, (By::Seller, wanted.reason));
+    let fees = ops::fees(&book.disputes, (By::Seller, wanted.reason));
     let mut preview = Preview {
         amount,
         left: book.left_of(&lines)?.checked_sub(amount)?,

@@ -4,9 +4,10 @@
 //! refund of what a bank warned of moves money; the other decisions say what the owner means to
 //! tell the provider, and why.
 
-use super::model::{Dispute, DisputeState, MAX_NOTE, Reason, RefundError};
+use super::model::{Dispute, DisputeState, MAX_NOTE, PaidFor, Reason, RefundError};
 use super::ops::{AskRefund, RefundOrder, refund_order};
 use super::sql::queue as sql;
+use super::usage::{AskInvoiceRefund, RefundInvoice, refund_invoice};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use mintreu::Timestamp;
@@ -165,7 +166,7 @@ impl Command for Decide {
     }
 }
 
-/// Keeps the decision, and refunds the order when that is it. Deciding again while the dispute
+/// Keeps the decision, and refunds what was paid when that is it. Deciding again while the dispute
 /// stands there replaces the decision; a refund that was asked for goes its way.
 pub fn decide(cx: &mut Cx<'_>, cmd: &Decide) -> Result<(), RefundError> {
     let tenant = cx.caller.tenant;
@@ -179,17 +180,7 @@ pub fn decide(cx: &mut Cx<'_>, cmd: &Decide) -> Result<(), RefundError> {
         return Err(RefundError::Reason);
     }
     if cmd.decision == Decision::Refund {
-        let wanted = AskRefund {
-            order: dispute.order,
-            line: None,
-            amount_minor: None,
-            reason: Reason::Fraud,
-            note: String::new(),
-            keeps_license: false,
-            ends_subscription: true,
-            seen_left_minor: None,
-        };
-        refund_order(cx, &RefundOrder(wanted))?;
+        refund(cx, dispute.of)?;
     }
     let decided = Decided {
         state: dispute.state,
@@ -199,6 +190,35 @@ pub fn decide(cx: &mut Cx<'_>, cmd: &Decide) -> Result<(), RefundError> {
         at: cx.now,
     };
     Ok(sql::decide(cx.tx, (tenant, dispute.id), &decided, cx.now)?)
+}
+
+/// All of what a bank warns of goes back, as a fraud.
+fn refund(cx: &mut Cx<'_>, of: PaidFor) -> Result<String, RefundError> {
+    match of {
+        PaidFor::Order(order) => {
+            let wanted = AskRefund {
+                order,
+                line: None,
+                amount_minor: None,
+                reason: Reason::Fraud,
+                note: String::new(),
+                keeps_license: false,
+                ends_subscription: true,
+                seen_left_minor: None,
+            };
+            refund_order(cx, &RefundOrder(wanted))
+        }
+        PaidFor::Invoice(invoice) => {
+            let wanted = AskInvoiceRefund {
+                invoice,
+                amount_minor: None,
+                reason: Reason::Fraud,
+                note: String::new(),
+                seen_left_minor: None,
+            };
+            refund_invoice(cx, &RefundInvoice(wanted))
+        }
+    }
 }
 
 #[cfg(test)]

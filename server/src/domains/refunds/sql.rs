@@ -1,15 +1,17 @@
 //! SQL of refunds, disputes and what they take from lines.
 
+pub mod invoices;
 pub mod queue;
 pub mod usage;
 
 use super::model::{
-    By, Dispute, DisputeState, LineReversal, Reason, Refund, RefundState, ReversalState,
+    By, Dispute, DisputeState, LineReversal, PaidFor, Reason, Refund, RefundState, ReversalState,
 };
 use crate::domains::ledger::{Part, Parts};
 use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::id::{
-    AccountId, DisputeId, LedgerTransactionId, OrderId, OrderLineId, PaymentId, RefundId, TenantId,
+    AccountId, DisputeId, InvoiceId, LedgerTransactionId, OrderId, OrderLineId, PaymentId,
+    RefundId, TenantId,
 };
 use mintreu::{Currency, Money};
 
@@ -70,10 +72,10 @@ FROM line_reversal WHERE tenant_id = :tenant AND order_id = :order
 ORDER BY cause, order_line_id";
 
 const INSERT_DISPUTE: &str = "\
-INSERT INTO dispute (tenant_id, dispute_id, order_id, payment_id, provider, provider_dispute_id,
-    amount_minor, currency, state, reason, rounds, evidence_due_at, told_at, opened_at, closed_at)
-VALUES (:tenant, :dispute, :order, :payment, :provider, :provider_dispute, :amount, :currency,
-    :state, :reason, :rounds, :due, :told, :opened, :closed)";
+INSERT INTO dispute (tenant_id, dispute_id, order_id, invoice_id, payment_id, provider,
+    provider_dispute_id, amount_minor, currency, state, reason, rounds, evidence_due_at, told_at, opened_at, closed_at)
+VALUES (:tenant, :dispute, :order, :invoice, :payment, :provider, :provider_dispute, :amount,
+    :currency, :state, :reason, :rounds, :due, :told, :opened, :closed)";
 
 const MOVE_DISPUTE: &str = "\
 UPDATE dispute SET state = :state, amount_minor = :amount, rounds = :rounds,
@@ -81,14 +83,14 @@ UPDATE dispute SET state = :state, amount_minor = :amount, rounds = :rounds,
 WHERE tenant_id = :tenant AND dispute_id = :dispute";
 
 const DISPUTE_AT_PROVIDER: &str = "\
-SELECT dispute_id, order_id, payment_id, provider, provider_dispute_id, amount_minor, currency,
-    state, reason, rounds, evidence_due_at, told_at, opened_at, closed_at
+SELECT dispute_id, order_id, invoice_id, payment_id, provider, provider_dispute_id, amount_minor,
+    currency, state, reason, rounds, evidence_due_at, told_at, opened_at, closed_at
 FROM dispute
 WHERE tenant_id = :tenant AND provider = :provider AND provider_dispute_id = :provider_dispute";
 
 const DISPUTES_OF: &str = "\
-SELECT dispute_id, order_id, payment_id, provider, provider_dispute_id, amount_minor, currency,
-    state, reason, rounds, evidence_due_at, told_at, opened_at, closed_at
+SELECT dispute_id, order_id, invoice_id, payment_id, provider, provider_dispute_id, amount_minor,
+    currency, state, reason, rounds, evidence_due_at, told_at, opened_at, closed_at
 FROM dispute WHERE tenant_id = :tenant AND order_id = :order ORDER BY dispute_id";
 
 /// Every statement here, for the test that prepares them.
@@ -139,10 +141,20 @@ fn refund(row: &Row) -> Result<Refund, StoreError> {
     })
 }
 
+fn paid_for(row: &Row) -> Result<PaidFor, StoreError> {
+    let order = row.opt_id("order_id", OrderId::from_bytes)?;
+    match order {
+        Some(order) => Ok(PaidFor::Order(order)),
+        None => Ok(PaidFor::Invoice(
+            row.id("invoice_id", InvoiceId::from_bytes)?,
+        )),
+    }
+}
+
 pub(super) fn dispute(row: &Row) -> Result<Dispute, StoreError> {
     Ok(Dispute {
         id: row.id("dispute_id", DisputeId::from_bytes)?,
-        order: row.id("order_id", OrderId::from_bytes)?,
+        of: paid_for(row)?,
         payment: row.id("payment_id", PaymentId::from_bytes)?,
         provider: row.text("provider")?,
         provider_dispute: row.text("provider_dispute_id")?,
@@ -360,10 +372,12 @@ pub(super) fn insert_dispute(
     tenant: TenantId,
     new: &Dispute,
 ) -> Result<(), StoreError> {
+    let (order, invoice) = (new.of.order(), new.of.invoice());
     let params = [
         ("tenant", tenant.as_bytes().into()),
         ("dispute", new.id.as_bytes().into()),
-        ("order", new.order.as_bytes().into()),
+        ("order", order.as_ref().map(OrderId::as_bytes).into()),
+        ("invoice", invoice.as_ref().map(InvoiceId::as_bytes).into()),
         ("payment", new.payment.as_bytes().into()),
         ("provider", new.provider.as_str().into()),
         ("provider_dispute", new.provider_dispute.as_str().into()),

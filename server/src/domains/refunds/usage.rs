@@ -4,12 +4,17 @@
 //! as with orders: the amount is reserved, the provider is asked between transactions, and when it
 //! says yes, the parts of the invoice, its tax and its paper follow in one commit.
 
+use super::disputed::Disputed;
 use super::effect::{self, Sides};
 use super::flow::{SEND_JOB, SendPayload};
-use super::model::{By, MAX_NOTE, MAX_REFUNDS, Reason, RefundError, RefundState};
+use super::model::{
+    By, Dispute, MAX_NOTE, MAX_REFUNDS, Reason, RefundError, RefundState, ReversalState,
+};
 use super::ops::Heard;
-use super::sql::usage as sql;
-use crate::app::{Command, Cx, ReadCx};
+use super::sql::{invoices, usage as sql};
+use super::usage_disputes::InvoiceReversal;
+use super::{disputes, ops};
+use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::invoicing::{self, Invoice, State};
 use crate::domains::ledger::{self, AccountKind, Fees, Part, Parts};
@@ -118,23 +123,29 @@ pub fn refund_invoice(cx: &mut Cx<'_>, cmd: &RefundInvoice) -> Result<String, Re
 
 /// An invoice of usage with what went back of it.
 pub(super) struct UsageBook {
-    invoice: Invoice,
+    pub(super) invoice: Invoice,
     refunds: Vec<InvoiceRefund>,
+    pub(super) disputes: Vec<Dispute>,
+    /// What disputes took of it.
+    pub(super) reversals: Vec<InvoiceReversal>,
     /// What it was divided into.
     sold: Parts,
 }
 
 /// The key under which billing posted and held an invoice.
-fn posted_as(invoice: InvoiceId) -> String {
+pub(super) fn posted_as(invoice: InvoiceId) -> String {
     format!("invoice:{invoice}")
 }
 
 impl UsageBook {
-    fn open(cx: &mut Cx<'_>, id: InvoiceId) -> Result<Self, RefundError> {
+    pub(super) fn open(cx: &mut Cx<'_>, id: InvoiceId) -> Result<Self, RefundError> {
         let found = invoicing::issued(cx, id)?;
         let used = |invoice: &Invoice| invoice.source.starts_with("usage:");
         let invoice = found.filter(used).ok_or(RefundError::NoInvoice)?;
-        let refunds = sql::of_invoice(cx.tx, (cx.caller.tenant, id))?;
+        let of = (cx.caller.tenant, id);
+        let refunds = sql::of_invoice(cx.tx, of)?;
+        let disputes = invoices::disputes_of(cx.tx, of)?;
+        let reversals = invoices::of_invoice(cx.tx, of)?;
         let (key, currency) = (posted_as(id), invoice.total.currency());
         let mut of =
             |kind| Ok::<_, RefundError>(ledger::credited(cx, &key, kind, currency)?.minor());
@@ -148,25 +159,46 @@ impl UsageBook {
         Ok(Self {
             invoice,
             refunds,
+            disputes,
+            reversals,
             sold: Parts::new(currency, minor),
         })
     }
 
     /// What went back, or is about to.
     fn gone(&self) -> Result<Parts, RefundError> {
+        let refunds = self.refunds.iter();
+        let refunds = refunds.filter(|one| one.state != RefundState::Failed);
+        let taken = self.reversals.iter();
+        let taken = taken.filter(|one| one.state != ReversalState::Undone);
+        let parts = refunds.map(|one| &one.parts);
+        let mut parts = parts.chain(taken.map(|one| &one.parts));
         let none = Parts::zero(self.invoice.total.currency());
-        let counts = |one: &&InvoiceRefund| one.state != RefundState::Failed;
-        let mut counted = self.refunds.iter().filter(counts);
-        Ok(counted.try_fold(none, |sum, one| sum.checked_add(&one.parts))?)
+        Ok(parts.try_fold(none, |sum, parts| sum.checked_add(parts))?)
     }
 
     /// What was paid and didn't go back.
-    fn left(&self) -> Result<Money, RefundError> {
+    pub(super) fn left_to_refund(&self) -> Result<Money, RefundError> {
         Ok(self.invoice.total.checked_sub(self.gone()?.total()?)?)
     }
 
+    /// Whether refunds gave all of it back.
+    fn is_refunded(&self) -> Result<bool, RefundError> {
+        let refunds = self.refunds.iter();
+        let mut sent = refunds.filter(|one| one.state == RefundState::Succeeded);
+        let none = Money::zero(self.invoice.total.currency());
+        let sum = sent.try_fold(none, |sum, one| sum.checked_add(one.amount))?;
+        Ok(sum == self.invoice.total)
+    }
+
+    fn note(&mut self, refund: &InvoiceRefund) {
+        for one in self.refunds.iter_mut().filter(|one| one.id == refund.id) {
+            *one = refund.clone();
+        }
+    }
+
     /// From which parts `amount` comes.
-    fn plan(&self, amount: Money) -> Result<Parts, RefundError> {
+    pub(super) fn plan(&self, amount: Money) -> Result<Parts, RefundError> {
         Ok(ledger::give_back(&self.sold, &self.gone()?, amount)?)
     }
 }
@@ -189,10 +221,13 @@ fn ask(cx: &mut Cx<'_>, wanted: &AskInvoiceRefund, by: By) -> Result<String, Ref
         None => None,
     };
     let payment = payment.ok_or(RefundError::InvoiceOpen)?;
+    if book.is_disputed() {
+        return Err(RefundError::Disputed);
+    }
     if book.refunds.len() >= MAX_REFUNDS {
         return Err(RefundError::TooMany);
     }
-    let left = book.left()?;
+    let left = book.left_to_refund()?;
     if let (By::Seller, Some(seller)) = (by, asker)
         && !ledger::may_refund(cx.tx, tenant, seller, left.currency())?
     {
@@ -262,11 +297,8 @@ pub(super) fn succeed(
     if refund.state != RefundState::Requested {
         return Ok("unchanged");
     }
-    let book = UsageBook::open(cx, refund.invoice)?;
-    let fees = match (refund.reason, refund.by) {
-        (Reason::Fraud, By::Platform) => Fees::Returned,
-        _ => Fees::Kept,
-    };
+    let mut book = UsageBook::open(cx, refund.invoice)?;
+    let fees = ops::fees(&book.disputes, (refund.by, refund.reason));
     let borne = fees.borne_by_seller(&refund.parts)?;
     let refund = InvoiceRefund {
         state: RefundState::Succeeded,
@@ -284,7 +316,7 @@ pub(super) fn succeed(
     let postings = effect::postings_of(&sides, book.invoice.seller, borne)?;
     let posting = (&*key(refund.id), ledger::Reason::Refund);
     effect::post(cx, refund.invoice, posting, postings)?;
-    note_tax(cx, &refund, false)?;
+    note_tax(cx, (refund.invoice, &key(refund.id)), &refund.parts, false)?;
     let credit = invoicing::NewUsageCredit {
         invoice: &book.invoice,
         cause: &refund.id.to_string(),
@@ -294,6 +326,10 @@ pub(super) fn succeed(
         tax: refund.parts.get(Part::Tax),
     };
     invoicing::credit_usage(cx, &credit)?;
+    book.note(&refund);
+    if book.is_refunded()? {
+        disputes::prevent(cx, &book.disputes)?;
+    }
     tell(cx, &refund, "refund.created")?;
     Ok("refunded")
 }
@@ -319,26 +355,37 @@ pub(super) fn fail(
         let (cause, source) = (refund.id.to_string(), posted_as(refund.invoice));
         ledger::reverse_key(cx, &key(refund.id), &refund.invoice.to_string())?;
         ledger::put_back(cx, &source, refund.from_held, &cause)?;
-        note_tax(cx, &refund, true)?;
+        note_tax(cx, (refund.invoice, &key(refund.id)), &refund.parts, true)?;
         invoicing::take_back(cx, &cause)?;
     }
+    let mut book = UsageBook::open(cx, refund.invoice)?;
+    if book.is_disputed() {
+        book.freeze(cx)?;
+    }
+    disputes::make_good(cx, &mut book)?;
     tell(cx, &refund, "refund.failed")?;
     Ok("refund_failed")
 }
 
-/// Keeps what tax went back; undoing it is the same as less than nothing.
-fn note_tax(cx: &mut Cx<'_>, refund: &InvoiceRefund, undone: bool) -> Result<(), RefundError> {
-    let Some((tax, _)) = taxes::of_invoice(cx.tx, cx.caller.tenant, refund.invoice)? else {
+/// Keeps what tax went back with what was posted under a key; undoing it is the same as less than
+/// nothing.
+pub(super) fn note_tax(
+    cx: &mut Cx<'_>,
+    (invoice, key): (InvoiceId, &str),
+    parts: &Parts,
+    undone: bool,
+) -> Result<(), RefundError> {
+    let Some((tax, _)) = taxes::of_invoice(cx.tx, cx.caller.tenant, invoice)? else {
         return Ok(());
     };
-    let amount = refund.parts.get(Part::Tax);
-    let base = refund.amount.checked_sub(amount)?;
+    let amount = parts.get(Part::Tax);
+    let base = parts.total()?.checked_sub(amount)?;
     let (sign, base, amount) = match undone {
         false => ("", base, amount),
         true => ("undone:", base.checked_neg()?, amount.checked_neg()?),
     };
     let movement = Movement {
-        source: format!("{sign}{}:{}", key(refund.id), refund.invoice),
+        source: format!("{sign}{key}:{invoice}"),
         way: Way::Refund,
         tax: &tax,
         base,
@@ -401,7 +448,7 @@ fn mirror(
         // A second payment of an invoice that another one paid: nothing of it was posted.
         return Ok(Heard::Attention("refund_of_unposted"));
     }
-    let (left, amount) = (book.left()?, event.amount);
+    let (left, amount) = (book.left_to_refund()?, event.amount);
     if amount.currency() != left.currency() || amount.minor() <= 0 {
         return Ok(Heard::Attention("refund_amount_differs"));
     }
@@ -425,34 +472,4 @@ fn mirror(
         true => Ok(Heard::Done("refund_failed")),
         false => succeed(cx, &refund).map(Heard::Done),
     }
-}
-
-/// What can still be refunded of an invoice of usage, and what was: for who sees the invoice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OfInvoice {
-    /// What is left.
-    pub left: Money,
-    /// The oldest first.
-    pub refunds: Vec<InvoiceRefund>,
-}
-
-/// See [`OfInvoice`]: for who earns by the invoice, and for the platform.
-pub fn of_invoice(cx: &mut ReadCx<'_>, id: &InvoiceId) -> Result<OfInvoice, RefundError> {
-    let tenant = cx.caller.tenant;
-    let found = invoicing::find(cx, *id)?;
-    let may = |invoice: &Invoice| {
-        let own = cx.caller.account == Some(invoice.seller);
-        invoice.source.starts_with("usage:") && (own || cx.caller.may(Capability::Administer))
-    };
-    let invoice = found.filter(may).ok_or(RefundError::NoInvoice)?;
-    let refunds = sql::of_invoice(cx.tx, (tenant, invoice.id))?;
-    let counts = |one: &&InvoiceRefund| one.state != RefundState::Failed;
-    let mut left = invoice.total;
-    for one in refunds.iter().filter(counts) {
-        left = left.checked_sub(one.amount)?;
-    }
-    if invoice.state != State::Paid {
-        left = Money::zero(left.currency());
-    }
-    Ok(OfInvoice { left, refunds })
 }

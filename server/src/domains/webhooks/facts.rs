@@ -439,7 +439,7 @@ fn refund(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
 }
 
 fn dispute(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
-    money_back(cx, event, |data| {
+    let more = |data: &mut Value| {
         data["dispute_id"] = event.subject.as_str().into();
         for field in ["stage", "reason", "evidence_due_at"] {
             data[field] = event.data[field].clone();
@@ -449,7 +449,32 @@ fn dispute(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
                 data[field] = told.clone();
             }
         }
-    })
+    };
+    match event.data["invoice"].as_str().map(InvoiceId::parse) {
+        Some(Ok(invoice)) => dispute_of_invoice(cx, (event, invoice), more),
+        _ => money_back(cx, event, more),
+    }
+}
+
+/// To who earns by an invoice of usage: what a bank took of it.
+fn dispute_of_invoice(
+    cx: &mut Cx<'_>,
+    (event, invoice): (&Event, InvoiceId),
+    more: impl Fn(&mut Value),
+) -> Result<Told, StoreError> {
+    let tenant = cx.caller.tenant;
+    let Some(invoice) = invoicing::by_id(cx.tx, tenant, invoice)? else {
+        return Ok(Vec::new());
+    };
+    let of = (tenant, invoice.id);
+    let mut data = json!({
+        "invoice_id": invoice.id.to_string(),
+        "product_id": invoice.product.to_string(),
+        "currency": invoice.total.currency().code(),
+        "amount_minor": refunds::taken_of_invoice(cx.tx, of, &event.subject)?,
+    });
+    more(&mut data);
+    Ok(vec![(invoice.seller, data)])
 }
 
 /// To the seller of the line.

@@ -190,8 +190,8 @@ async fn draw(
         amount: page.format.money(one.amount),
         facts,
         order: Link {
-            text: one.order.to_string(),
-            address: format!("/owner/ledger/entries?of={}", one.order),
+            text: one.of.to_string(),
+            address: format!("/owner/ledger/entries?of={}", one.of),
         },
         decided: found
             .decided

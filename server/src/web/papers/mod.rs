@@ -17,13 +17,16 @@ use self::money::{Pay, managed, pay_box};
 use self::sheets::{credit_sheet, invoice_sheet};
 use super::ask::{Answer, Ask, go_to, html, refused};
 use super::license::Token;
+use super::order_back::{self, Happening};
 use super::page::{Page, Section};
 use super::parts::{Badge, Crumbs, Field, Tone};
+use crate::caller::Capability;
 use crate::domains::fulfilment::{
     AddBuyer, CreditPaper, FulfilmentError, InvoicePaper, ViewCredit, ViewInvoice, ViewInvoices,
     add_buyer, credit_paper, invoice_paper, invoices_of_order,
 };
 use crate::domains::invoicing::{self, CreditView, Invoice, InvoiceError, InvoiceLine, Party};
+use crate::domains::refunds::disputes_of_invoice;
 use crate::print::Sheet;
 use crate::problem::{PageProblem, Problem};
 use crate::wire::{CsrfForm, Query};
@@ -49,6 +52,10 @@ struct PaperPage {
     behind: Vec<(String, String)>,
     /// How it is paid, by who owes it.
     pay: Option<Pay>,
+    /// What banks ask about what paid it.
+    back: Vec<Happening>,
+    /// Where a bank is answered, for who may.
+    answer: String,
     /// Where it is refunded, for who may.
     refund: String,
     /// Where it is called off, for who may.
@@ -99,6 +106,17 @@ pub async fn invoice(
     let managed = managed(&ask, &found).await;
     let mut paper = drawn(&ask, &found, &token, None);
     let address = format!("/invoices/{}", found.invoice.id);
+    let caller = &ask.visitor.caller;
+    let disputes = ask.app.read(caller, found.invoice.id, disputes_of_invoice);
+    let disputes = disputes.await.map_err(Problem::from)?;
+    paper.back = order_back::disputed_usage(&paper.page, &disputes);
+    let open = disputes.iter().find(|one| one.state.is_open());
+    if let Some(open) = open.filter(|_| managed.is_some()) {
+        paper.answer = match caller.may(Capability::Administer) {
+            true => format!("/owner/disputes/{}/answer", open.id),
+            false => format!("/sell/disputes/{}", open.id),
+        };
+    }
     if managed.as_ref().is_some_and(|of| of.left.minor() > 0) {
         paper.refund = format!("{address}/refund");
     }
@@ -125,6 +143,8 @@ fn drawn(
         state: invoice_badge(&page, invoice.state),
         file: format!("{base}/invoice.pdf{suffix}"),
         pay: pay_box(&page, found, &suffix),
+        back: Vec::new(),
+        answer: String::new(),
         refund: String::new(),
         void: String::new(),
         credits: credits(&page, &found.credits, &suffix),
@@ -319,6 +339,8 @@ pub async fn credit(
         file: format!("/credit-notes/{}/credit-note.pdf{suffix}", note.id),
         credits: vec![link],
         pay: None,
+        back: Vec::new(),
+        answer: String::new(),
         refund: String::new(),
         void: String::new(),
         how: Vec::new(),

@@ -8,13 +8,13 @@ use mintreu::Timestamp;
 use mintreu::id::{AccountId, DisputeId, TenantId};
 
 const FIND: &str = "\
-SELECT dispute_id, order_id, payment_id, provider, provider_dispute_id, amount_minor, currency,
-    state, reason, rounds, evidence_due_at, told_at, opened_at, closed_at
+SELECT dispute_id, order_id, invoice_id, payment_id, provider, provider_dispute_id, amount_minor,
+    currency, state, reason, rounds, evidence_due_at, told_at, opened_at, closed_at
 FROM dispute WHERE tenant_id = :tenant AND dispute_id = :dispute";
 
 const WAITING: &str = "\
-SELECT dispute_id, order_id, payment_id, provider, provider_dispute_id, amount_minor, currency,
-    state, reason, rounds, evidence_due_at, told_at, opened_at, closed_at
+SELECT dispute_id, order_id, invoice_id, payment_id, provider, provider_dispute_id, amount_minor,
+    currency, state, reason, rounds, evidence_due_at, told_at, opened_at, closed_at
 FROM dispute
 WHERE tenant_id = :tenant AND state IN ('warning', 'inquiry', 'chargeback')
     AND dispute_id > :after
@@ -24,8 +24,8 @@ WHERE tenant_id = :tenant AND state IN ('warning', 'inquiry', 'chargeback')
 ORDER BY dispute_id LIMIT :limit";
 
 const EVERY: &str = "\
-SELECT dispute_id, order_id, payment_id, provider, provider_dispute_id, amount_minor, currency,
-    state, reason, rounds, evidence_due_at, told_at, opened_at, closed_at
+SELECT dispute_id, order_id, invoice_id, payment_id, provider, provider_dispute_id, amount_minor,
+    currency, state, reason, rounds, evidence_due_at, told_at, opened_at, closed_at
 FROM dispute WHERE tenant_id = :tenant AND dispute_id < :before
 ORDER BY dispute_id DESC LIMIT :limit";
 
