@@ -359,7 +359,9 @@ async fn every_statement_prepares() {
     TestApp::both(async |test| {
         let queue = mintreu_server::domains::refunds::sql::queue::ALL;
         let books = mintreu_server::domains::ledger::sql::explore::ALL;
-        for statement in fees::sql::ALL.iter().chain(queue).chain(books) {
+        let invoices = mintreu_server::domains::refunds::sql::invoices::ALL;
+        let all = fees::sql::ALL.iter().chain(queue).chain(books);
+        for statement in all.chain(invoices) {
             let prepared = test.app.store.prepare(statement).await;
             assert!(prepared.is_ok(), "{statement}: {prepared:?}");
         }

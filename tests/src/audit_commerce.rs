@@ -1,6 +1,6 @@
 //! What must be true of money, orders and licenses at the end of every test.
 
-use mintreu::id::{OrderId, OrderLineId};
+use mintreu::id::{InvoiceId, OrderId, OrderLineId};
 use mintreu_server::store::{Row, StoreError, Tx};
 use std::collections::BTreeMap;
 
@@ -63,6 +63,12 @@ const GIVEN_BACK_TOO_MUCH: &str = "SELECT r.order_line_id FROM line_reversal r
         OR SUM(r.seller_minor) > l.seller_net_minor
         OR MIN(r.tax_minor) < 0 OR MIN(r.platform_fee_minor) < 0 OR MIN(r.payment_fee_minor) < 0
         OR MIN(r.affiliate_minor) < 0 OR MIN(r.seller_minor) < 0";
+const USED_TOO_MUCH: &str = "SELECT i.invoice_id FROM invoice i WHERE i.total_minor
+    < (SELECT COALESCE(SUM(r.amount_minor), 0) FROM invoice_refund r
+        WHERE r.tenant_id = i.tenant_id AND r.invoice_id = i.invoice_id AND r.state <> 'failed')
+    + (SELECT COALESCE(SUM(r.tax_minor + r.platform_fee_minor + r.payment_fee_minor
+            + r.seller_minor), 0) FROM invoice_reversal r
+        WHERE r.tenant_id = i.tenant_id AND r.invoice_id = i.invoice_id AND r.state <> 'undone')";
 const REFUND_STATES: &str = "SELECT o.order_id, o.state, o.total_minor,
         CAST(COALESCE(SUM(f.amount_minor), 0) AS BIGINT) AS refunded_minor
     FROM customer_order o
@@ -88,6 +94,10 @@ pub fn look(tx: &mut dyn Tx, complaints: &mut Vec<String>) -> Result<(), StoreEr
     for row in tx.query(GIVEN_BACK_TOO_MUCH, &[])? {
         let line = row.id("order_line_id", OrderLineId::from_bytes)?;
         complaints.push(format!("line {line} gave back more than it got"));
+    }
+    for row in tx.query(USED_TOO_MUCH, &[])? {
+        let invoice = row.id("invoice_id", InvoiceId::from_bytes)?;
+        complaints.push(format!("invoice {invoice} gave back more than it got"));
     }
     for row in tx.query(OWED, &[])? {
         complaints.push(format!("the hold of {} is negative", row.text("source")?));
