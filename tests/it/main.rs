@@ -81,6 +81,7 @@ mod taxes_network;
 mod tidy;
 mod told;
 mod transparency;
+mod trials;
 mod usage_invoices;
 mod web_batches;
 mod web_keys;

@@ -373,12 +373,7 @@ fn drawn(mut page: Page, found: &SubscriptionPage, quoted: Option<&ChangeQuote>)
             .iter()
             .map(|(name, failure)| Choice {
                 value: (*name).to_owned(),
-                text: page.say(match failure {
-                    None => "subs-method-pays",
-                    Some("insufficient_funds") => "subs-method-funds",
-                    Some("card_expired") => "subs-method-expired",
-                    Some(_) => "subs-method-lost",
-                }),
+                text: page.say(method_key(*failure)),
                 chosen: of.method.as_deref() == Some(*name),
             })
             .collect(),
@@ -388,6 +383,16 @@ fn drawn(mut page: Page, found: &SubscriptionPage, quoted: Option<&ChangeQuote>)
             .map(|bill| bill_row(&page, bill))
             .collect(),
         page,
+    }
+}
+
+/// What a method of the sandbox is called, by why it fails.
+pub(super) fn method_key(failure: Option<&str>) -> &'static str {
+    match failure {
+        None => "subs-method-pays",
+        Some("insufficient_funds") => "subs-method-funds",
+        Some("card_expired") => "subs-method-expired",
+        Some(_) => "subs-method-lost",
     }
 }
 

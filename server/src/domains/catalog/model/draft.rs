@@ -2,7 +2,7 @@
 
 use super::prices::check_prices;
 use super::product::{
-    Aggregation, Bounds, Kind, LicenseTerms, Meter, Period, Price, PriceModel, Product,
+    Aggregation, Bounds, Kind, LicenseTerms, Meter, Period, Price, PriceModel, Product, Trial,
 };
 use super::terms::check_terms;
 use mintreu::Money;
@@ -43,6 +43,9 @@ pub struct PriceDraft {
     /// What a license at this price grants; what the product says when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<LicenseTerms>,
+    /// How a recurring price can be tried before it is charged; not at all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
 }
 
 impl PriceDraft {
@@ -57,6 +60,7 @@ impl PriceDraft {
             most: None,
             countries: Vec::new(),
             terms: None,
+            trial: None,
         }
     }
 }
@@ -132,6 +136,7 @@ pub fn draft_of(product: &Product) -> ProductDraft {
         most: price.bounds.most,
         countries: price.bounds.countries.clone(),
         terms: price.terms.clone(),
+        trial: price.trial,
     };
     let meter = |meter: &Meter| MeterDraft {
         name: meter.name.clone(),
@@ -179,6 +184,7 @@ pub struct CheckedPrice {
     pub(crate) amount: Money,
     pub(crate) bounds: Bounds,
     pub(crate) terms: Option<LicenseTerms>,
+    pub(crate) trial: Option<Trial>,
 }
 
 /// A checked meter; it has no id yet.
