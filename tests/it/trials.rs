@@ -1,15 +1,15 @@
 //! Trials: offered by a seller, begun in the shop and by programs, reminded, charged or not, and one a
 //! person.
 
-use crate::shop::{listed, stall};
+use crate::shop::{listed, order_of, paid, stall};
 use crate::web_pages::{hidden, page, send, sign_in};
 use crate::web_papers::account;
 use mintreu::Timestamp;
 use mintreu_server::caller::Caller;
 use mintreu_server::demo;
 use mintreu_server::domains::catalog::Product;
-use mintreu_server::domains::catalog::model::{Trial, draft_of};
-use mintreu_server::domains::catalog::ops::{ChangePrice, change_price};
+use mintreu_server::domains::catalog::model::{PriceDraft, Trial, draft_of};
+use mintreu_server::domains::catalog::ops::{AddPrice, ChangePrice, add_price, change_price};
 use mintreu_server::store::Tx;
 use mintreu_tests::{Browser, TestApp};
 use reqwest::StatusCode;
@@ -192,6 +192,12 @@ async fn everybody_tries_once_also_under_an_alias_and_is_offered_to_buy() {
                 (409, &json!("trial_used"))
             );
         }
+        // What is bought after that is paid at once, and is no second trial.
+        let buyer = server.browser();
+        signed_in(test, &buyer, "ada+three@gmail.com").await;
+        paid(test, &buyer, &order_of(product.prices[0].id, 2_900)).await;
+        let (_, found) = buyer.get_json("/v1/subscriptions").await;
+        assert_eq!(found["subscriptions"][0]["status"], "active", "{found}");
         // Somebody else, whose address only looks alike, has a trial of their own.
         for other in ["ada@example.org", "a.da@example.org"] {
             let browser = server.browser();
@@ -201,6 +207,75 @@ async fn everybody_tries_once_also_under_an_alias_and_is_offered_to_buy() {
         drop(ada);
         server.stop().await;
         test.drain().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_stands_in_for_a_price_is_tried_as_it_is_where_the_buyer_is() {
+    TestApp::both(async |test| {
+        let (product, seller) = tryable(test, false).await;
+        let usual = product.prices[0].id;
+        let mut draft = draft_of(&product).prices.remove(0);
+        draft.amount_minor = 500;
+        draft.countries = vec!["IN".to_owned()];
+        draft.trial = None;
+        let there = |draft: PriceDraft| AddPrice {
+            product: product.id,
+            draft,
+            region_of: Some(usual),
+        };
+        let mut other = draft.clone();
+        other.trial = Some(Trial {
+            days: 3,
+            without_method: false,
+        });
+        let refused = test.app.transact(&seller, there(other), add_price).await;
+        assert!(refused.is_err(), "it is tried as the plan is");
+        let added = test.app.transact(&seller, there(draft), add_price).await;
+        let (_, regional) = added.expect("is added");
+        let server = test.serve().await;
+        let ada = server.browser();
+        signed_in(test, &ada, "ada@example.org").await;
+        let everywhere = page(&ada, &address(&product)).await;
+        assert!(
+            everywhere.contains("€29.00") && everywhere.contains("India"),
+            "{everywhere}"
+        );
+        let path = format!("{}&country=IN", address(&product));
+        let shown = page(&ada, &path).await;
+        assert!(
+            shown.contains("14 days free, then €5.00 a month"),
+            "{shown}"
+        );
+        let kept = ["price", "days", "first"].map(|name| (name, hidden(&shown, name)));
+        let mut form: Vec<_> = kept
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        form.extend(PAYS);
+        let to = format!("/p/{}/try", product.slug);
+        // Without the country it is the usual price, which isn't what was shown.
+        let (status, _, text) = send(&ada, &path, &to, &form).await;
+        assert_eq!(status, StatusCode::CONFLICT, "{text}");
+        form.push(("country", "IN"));
+        let (status, to, text) = send(&ada, &path, &to, &form).await;
+        assert_eq!(status, StatusCode::SEE_OTHER, "{text}");
+        let (_, found) = ada.get_json(&format!("/v1{to}")).await;
+        assert_eq!(
+            (&found["unit_minor"], &found["status"]),
+            (&json!(500), &json!("trialing"))
+        );
+        let bob = server.browser();
+        signed_in(test, &bob, "bob@example.org").await;
+        let body = json!({"price_id": regional.to_string(), "method": "sbm_pays"});
+        let (status, refused) = bob.post_json("/v1/trials", &body).await;
+        assert_eq!(
+            (status.as_u16(), &refused["code"]),
+            (422, &json!("country_not_served"))
+        );
+        drop((ada, bob));
+        server.stop().await;
     })
     .await;
 }

@@ -6,6 +6,7 @@ use super::parts::{Badge, Choice, Crumbs, Field, Notice, Tone};
 use super::shelf::{kind_badge, price_text};
 use super::tax::quote_text;
 use crate::domains::catalog::ops::{ProductAt, product_at};
+use crate::domains::catalog::tokens::fold;
 use crate::domains::catalog::{Price, Product, State};
 use crate::domains::fees::http as fees;
 use crate::domains::fulfilment::consent::{self, ConsentKind, ConsentText};
@@ -86,6 +87,8 @@ struct TrialPage {
     first_minor: i64,
     then: String,
     tax: String,
+    /// Where the buyer is, where it matters.
+    country: Option<Field>,
     method: Field,
     /// Whether it may begin without a method.
     later: bool,
@@ -100,6 +103,7 @@ struct TrialPage {
 #[serde(default)]
 pub struct Which {
     price: String,
+    country: String,
 }
 
 /// What the form sends.
@@ -107,6 +111,10 @@ pub struct Which {
 #[serde(default)]
 pub struct TrialForm {
     price: String,
+    /// Where the buyer is, where it matters.
+    country: String,
+    /// `apply` when the form shall only be drawn again.
+    act: String,
     days: i64,
     first: i64,
     method: String,
@@ -125,6 +133,8 @@ struct Wrong {
 /// What can be tried, and what it will cost where the buyer is.
 struct Tryable {
     product: Product,
+    /// What was asked for; another may stand in for it where the buyer is.
+    asked: Price,
     price: Price,
     days: i64,
     country: Option<String>,
@@ -135,23 +145,47 @@ fn missing() -> Problem {
     Problem::not_found("This can't be tried.")
 }
 
+/// Where the buyer is: as chosen, else as it is known, else the first country that it is for.
+fn country_of(
+    places: &[String],
+    asked: &Price,
+    form: &str,
+    known: Option<String>,
+) -> Option<String> {
+    let named = |country: &&String| places.contains(country);
+    let chosen = Some(form.to_owned()).filter(|chosen| named(&chosen));
+    let anywhere = asked.bounds.countries.is_empty();
+    let known = known.filter(|known| anywhere || named(&known));
+    let must = places.first().filter(|_| !anywhere).cloned();
+    chosen.or(known).or(must)
+}
+
 /// The price where the buyer is, with today's quote of its first period.
-async fn tryable(ask: &Ask, slug: &str, price: &str) -> Result<Tryable, Problem> {
+async fn tryable(ask: &Ask, slug: &str, (price, chosen): (&str, &str)) -> Result<Tryable, Problem> {
     let caller = &ask.visitor.caller;
     let query = ProductAt {
         slug: slug.to_owned(),
     };
     let product = ask.app.read(caller, query, product_at).await?;
     let id = PriceId::parse(price).map_err(|_| missing())?;
-    let asked = product.price(id).ok_or_else(missing)?;
+    let asked = product.price(id).ok_or_else(missing)?.clone();
     let nothing = Wanted::default();
     let place = flow::whereabouts(&ask.app, caller, &ask.languages, nothing).await?;
-    let price = product.price_in(asked, place.country.as_deref()).clone();
+    let places = product.places_of(&asked);
+    let country = country_of(&places, &asked, chosen, place.country.clone());
+    // What an account said of its place holds for that place.
+    let place = match country == place.country {
+        true => place,
+        false => Wanted {
+            country: country.clone(),
+            ..Wanted::default()
+        },
+    };
+    let price = product.price_in(&asked, country.as_deref()).clone();
     let trial = price
         .trial
         .filter(|_| product.state == State::Published)
         .ok_or_else(missing)?;
-    let country = place.country.clone();
     let wanted = Wanted {
         items: vec![Item::new(price.id, 1)],
         ..place
@@ -160,6 +194,7 @@ async fn tryable(ask: &Ask, slug: &str, price: &str) -> Result<Tryable, Problem>
     Ok(Tryable {
         product,
         days: trial.days,
+        asked,
         price,
         country,
         quoted,
@@ -174,7 +209,7 @@ pub async fn show(
 ) -> Answer {
     ask.account()?;
     let Query(which) = which?;
-    let found = tryable(&ask, &slug, &which.price).await?;
+    let found = tryable(&ask, &slug, (&which.price, &which.country)).await?;
     let query = Tried {
         product: found.product.id,
         keys: ask.app.keys.clone(),
@@ -195,7 +230,10 @@ pub async fn begin(
 ) -> Answer {
     let CsrfForm(form) = form?;
     ask.account()?;
-    let found = tryable(&ask, &slug, &form.price).await?;
+    let found = tryable(&ask, &slug, (&form.price, &form.country)).await?;
+    if form.act == "apply" {
+        return html(&drawn(&ask, &found, &form, &Wrong::default()));
+    }
     let again = |status: u16, wrong: Wrong| refused(status, &drawn(&ask, &found, &form, &wrong));
     let texts = consent::texts(&found.quoted, ask.locale);
     if waiver_of(&texts).is_some() && form.waiver.is_empty() {
@@ -301,7 +339,8 @@ fn drawn(ask: &Ask, found: &Tryable, form: &TrialForm, wrong: &Wrong) -> TrialPa
             page.say_one("trial-buy", "price", price_text(&page, price)),
         ),
         post_to: format!("/p/{}/try", product.slug),
-        price: price.id.to_string(),
+        price: found.asked.id.to_string(),
+        country: country_field(&page, found),
         days: found.days,
         name: product.name.clone(),
         seller: page.say_one("product-by", "seller", product.seller.name.as_str()),
@@ -322,6 +361,30 @@ fn drawn(ask: &Ask, found: &Tryable, form: &TrialForm, wrong: &Wrong) -> TrialPa
         heading,
         page,
     }
+}
+
+/// Where the buyer is, where the price is for some countries or another stands in for it there.
+fn country_field(page: &Page, found: &Tryable) -> Option<Field> {
+    let places = found.product.places_of(&found.asked);
+    if places.is_empty() {
+        return None;
+    }
+    let choice = |code: String| Choice {
+        text: page.format.country(&code).to_owned(),
+        value: code,
+    };
+    let mut choices: Vec<_> = places.into_iter().map(choice).collect();
+    choices.sort_by_cached_key(|choice| fold(&choice.text));
+    if found.asked.bounds.countries.is_empty() {
+        let other = Choice {
+            value: String::new(),
+            text: page.say("checkout-elsewhere"),
+        };
+        choices.insert(0, other);
+    }
+    let field = Field::select("country", page.say("checkout-country"), choices);
+    let field = field.hint(page.say("checkout-country-hint"));
+    Some(field.value(found.country.clone().unwrap_or_default()))
 }
 
 /// What is charged when the trial ends: the methods that the sandbox keeps.
