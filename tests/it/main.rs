@@ -85,6 +85,7 @@ mod tidy;
 mod told;
 mod transparency;
 mod usage_disputes;
+mod trials;
 mod usage_invoices;
 mod web_batches;
 mod web_keys;

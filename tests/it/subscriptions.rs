@@ -47,6 +47,7 @@ pub async fn club(test: &TestApp) -> Club {
     let trial = SetTrial {
         price: found.prices[0].id,
         days: 14,
+        without_method: true,
     };
     let set = app.transact(&seller, trial, set_trial).await;
     set.expect("can be tried");
@@ -74,6 +75,9 @@ async fn try_it(
 ) -> Result<SubscriptionId, SubscriptionError> {
     let start = StartTrial {
         price: club.cheap,
+        seen: None,
+        country: None,
+        agreed: Vec::new(),
         zone: String::new(),
         provider: "sandbox".to_owned(),
         method: method.map(str::to_owned),

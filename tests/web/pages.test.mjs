@@ -35,6 +35,7 @@ const PAGES = {
     '/no-such-page',
   ],
   buyer: [
+    ['/p/webhook-relay', /\/try\?price=/],
     '/orders',
     '/orders?state=paid',
     ['/orders', /\/orders\/ord_\w+$/],
@@ -52,6 +53,7 @@ const PAGES = {
     ['/subscriptions', /\/subscriptions\/sub_\w+$/, /\/orders\/ord_\w+$/, /\/wishes$/],
   ],
   seller: [
+    ['/p/webhook-relay', /\/try\?price=/],
     '/sell',
     '/sell/products',
     '/sell/products/new',

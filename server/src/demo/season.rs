@@ -242,7 +242,11 @@ impl Season<'_> {
         }
         let seller = self.people.seller(TOMASZ)?;
         let price = self.first_price(&seller, "webhook-relay").await?;
-        let command = SetTrial { price, days: 14 };
+        let command = SetTrial {
+            price,
+            days: 14,
+            without_method: false,
+        };
         Ok(self.app.transact(&seller, command, set_trial).await?)
     }
 
@@ -428,6 +432,9 @@ impl Season<'_> {
         let caller = self.people.caller(who)?;
         let command = StartTrial {
             price: self.first_price(&caller, slug).await?,
+            seen: None,
+            country: None,
+            agreed: Vec::new(),
             zone: String::new(),
             provider: "sandbox".to_owned(),
             method: Some("sbm_pays".to_owned()),

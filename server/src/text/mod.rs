@@ -50,6 +50,7 @@ const ENGLISH: &[(&str, &str)] = &[
     ("risk", include_str!("../../locales/en/risk.ftl")),
     ("facts", include_str!("../../locales/en/facts.ftl")),
     ("sandbox", include_str!("../../locales/en/sandbox.ftl")),
+    ("trials", include_str!("../../locales/en/trials.ftl")),
     ("tax", include_str!("../../locales/en/tax.ftl")),
     ("papers", include_str!("../../locales/en/papers.ftl")),
     ("evidence", include_str!("../../locales/en/evidence.ftl")),

@@ -24,6 +24,7 @@ pub struct Methods {
     rows: Vec<Choice>,
     /// Where the page of a new method leads back to.
     back: String,
+    error: Option<String>,
 }
 
 struct Choice {
@@ -49,7 +50,23 @@ impl Methods {
             rows: own.iter().enumerate().map(row).collect(),
             page: page.clone(),
             back,
+            error: None,
         }
+    }
+
+    /// With the choice of none now, said so.
+    pub fn or_later(mut self, text: String) -> Self {
+        self.rows.push(Choice {
+            value: String::new(),
+            chosen: self.rows.is_empty(),
+            text,
+        });
+        self
+    }
+
+    /// With what is wrong about the choice.
+    pub fn error(self, error: Option<String>) -> Self {
+        Self { error, ..self }
     }
 
     /// Whether there is one to choose.

@@ -51,6 +51,7 @@ pub mod shelf;
 pub mod shop;
 pub mod subscriptions;
 mod tax;
+pub mod trial;
 pub mod upgrade;
 pub mod usage;
 pub mod verify;
@@ -85,6 +86,7 @@ fn shop_pages() -> Router<Arc<App>> {
         .route("/c/{*path}", get(shop::category))
         .route("/search", get(shop::search))
         .route("/p/{slug}", get(shop::product))
+        .route("/p/{slug}/try", get(trial::show).post(trial::begin))
         .route(
             "/checkout/{slug}",
             get(checkout::show).post(checkout::place),

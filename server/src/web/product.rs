@@ -48,6 +48,8 @@ struct PriceChoice {
     id: String,
     amount: String,
     meaning: String,
+    /// How it can be tried: in words, where, and the button's name.
+    trial: Option<[String; 3]>,
     /// What it grants, where that isn't what the product says.
     grants: Vec<String>,
 }
@@ -136,6 +138,7 @@ fn choice(page: &Page, product: &Product, price: &Price) -> PriceChoice {
     });
     PriceChoice {
         id: price.id.to_string(),
+        trial: super::trial::offer(page, &product.slug, price),
         amount: price_text(page, price),
         meaning: price_meaning(page, price),
         grants: own.map_or_else(Vec::new, |own| grants(page, &own)),

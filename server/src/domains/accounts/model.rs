@@ -122,6 +122,23 @@ impl Email {
     }
 }
 
+impl Email {
+    /// What one person's mailbox is, however they write it: lower case, without what follows a `+`,
+    /// and without the dots that Gmail doesn't see.
+    pub fn mailbox(&self) -> String {
+        let key = self.key();
+        let (local, host) = key.split_once('@').unwrap_or((&key, ""));
+        let local = match local.split_once('+') {
+            Some((before, _)) if !before.is_empty() => before,
+            _ => local,
+        };
+        match host {
+            "gmail.com" | "googlemail.com" => format!("{}@gmail.com", local.replace('.', "")),
+            _ => format!("{local}@{host}"),
+        }
+    }
+}
+
 impl TryFrom<String> for Email {
     type Error = AccountError;
     fn try_from(text: String) -> Result<Self, AccountError> {
@@ -220,6 +237,14 @@ mod tests {
         }
         let email = Email::parse("Ada@Example.org").unwrap();
         assert_eq!(email.key(), "ada@example.org");
+        for (written, mailbox) in [
+            ("Ada+one@Example.org", "ada@example.org"),
+            ("a.da@example.org", "a.da@example.org"),
+            ("A.d.a+x@GoogleMail.com", "ada@gmail.com"),
+            ("+x@example.org", "+x@example.org"),
+        ] {
+            assert_eq!(Email::parse(written).unwrap().mailbox(), mailbox);
+        }
         assert!(!format!("{email:?}").contains("Ada"));
     }
 

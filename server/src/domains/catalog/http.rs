@@ -4,7 +4,7 @@ mod prices;
 
 use super::model::{
     CategoryCount, Cycle, Facets, Kind, LicenseTerms, Listing, ListingPage, Price, PriceBand,
-    Product, ProductCard, ProductDraft, SearchQuery, Seller, Sort, draft_of,
+    Product, ProductCard, ProductDraft, SearchQuery, Seller, Sort, Trial, draft_of,
 };
 use super::ops::{
     ArchiveProduct, CatalogError, Categories, CreateProduct, OpenShop, ProductAt, PublishProduct,
@@ -85,6 +85,9 @@ pub struct PriceOut {
     /// What a license at this price grants; absent for what the product says.
     #[serde(skip_serializing_if = "Option::is_none")]
     terms: Option<LicenseTerms>,
+    /// How it can be tried before it is charged; absent when it can't.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trial: Option<Trial>,
 }
 
 /// A meter.
@@ -203,6 +206,7 @@ fn price_out(price: &Price) -> PriceOut {
         countries: price.bounds.countries.clone(),
         plan_id: price.plan.to_string(),
         terms: price.terms.clone(),
+        trial: price.trial,
     }
 }
 

@@ -95,6 +95,16 @@ pub fn price(
     sql::products::price(tx, tenant, id)
 }
 
+/// Says how every version of a plan can be tried, and what stands in for it in some countries.
+pub fn set_trial(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    plan: (ProductId, PriceId),
+    trial: Option<model::Trial>,
+) -> Result<(), StoreError> {
+    sql::products::set_trial(tx, tenant, plan, trial)
+}
+
 /// The shop of that account, if it has one.
 pub fn seller(
     tx: &mut dyn Tx,

@@ -54,6 +54,8 @@ impl From<SubscriptionError> for Problem {
             E::Disputed => Self::new(409, "subscription_disputed", detail),
             E::BillOpen => Self::new(409, "bill_open", detail),
             E::TrialUsed => Self::new(409, "trial_used", detail),
+            E::TrialChanged => Self::new(409, "trial_changed", detail),
+            E::TrialMethod => Self::new(409, "method_missing", detail).at("method"),
             E::TrialMissing => Self::new(422, "trial_missing", detail),
             E::Invalid { field, .. } => Self::new(422, "subscription_invalid", detail).at(field),
             E::Amount(error) => error.into(),
@@ -443,12 +445,21 @@ pub struct TrialIn {
     /// A saved method to charge when the trial ends.
     #[serde(default)]
     method: Option<String>,
+    /// For how many days it was shown to be free; refused when that has changed.
+    #[serde(default)]
+    days: Option<i64>,
+    /// What it was shown to cost then, in minor units.
+    #[serde(default)]
+    amount_minor: Option<i64>,
+    /// Where the buyer is (ISO 3166-1, two letters), for prices of some countries.
+    #[serde(default)]
+    country: Option<String>,
     /// Who found the buyer: `seller`, `marketplace`, or nothing.
     #[serde(default)]
     source: Option<String>,
 }
 
-/// Try a price that has a trial, once for each account and product.
+/// Try a price that has a trial, once for each person and product.
 #[utoipa::path(post, path = "/v1/trials", tag = "subscriptions", request_body = TrialIn,
     responses((status = 201, body = SubscriptionPageOut), (status = 409), (status = 410),
         (status = 422)))]
@@ -463,8 +474,12 @@ async fn post_trial(
         None => None,
     };
     let (provider, method) = chosen.map(|one| (one.provider, one.name)).unzip();
+    let price = PriceId::parse(&given.price_id)?;
     let command = StartTrial {
-        price: PriceId::parse(&given.price_id)?,
+        price,
+        seen: given.days.zip(given.amount_minor),
+        country: given.country,
+        agreed: Vec::new(),
         zone: given.zone,
         provider: provider.unwrap_or_default(),
         method,
@@ -482,6 +497,9 @@ async fn post_trial(
 pub struct TrialDaysIn {
     /// 0 to 90; 0 for no trial.
     days: i64,
+    /// Whether it begins without a payment method.
+    #[serde(default)]
+    without_method: bool,
 }
 
 /// Set how many days a price of one's own can be tried.
@@ -497,6 +515,7 @@ async fn put_trial(
     let command = SetTrial {
         price,
         days: body.value.days,
+        without_method: body.value.without_method,
     };
     app.transact(&visitor.caller, command, set_trial).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -16,11 +16,13 @@
 //! * Nothing that costs something now changes before it is paid.
 //! * Price, platform's share and payment tariff are those of the beginning, until the buyer
 //!   changes the plan, or a new price was announced 30 days before and they didn't refuse it.
+//! * Each person tries a product once, by account and by address; how long a price can be tried is the
+//!   price's own, and changes nothing for who has begun.
 //! * One license, one subscription, for as long as both live: coming back keeps the license.
 //!
 //! # Tables
 //! `subscription`, `subscription_bill`, `subscription_fees`, `subscription_trial`,
-//! `subscription_trial_terms`.
+//! `subscription_trial_address`, `subscription_consent`.
 //!
 //! Start reading at [`model`], then [`ops`].
 

@@ -1,6 +1,7 @@
 //! SQL of the subscriptions' tables.
 
 use super::model::{Bill, BillKind, Change, Cycle, Status, Subscription, Unit};
+use super::ops::Agreed;
 use crate::domains::catalog::model::LicenseTerms;
 use crate::domains::ledger::{PaymentTariff, Traffic};
 use crate::store::{Row, StoreError, Tx, Value};
@@ -84,17 +85,26 @@ const FEES: &str = "\
 SELECT platform_bps, payment_bps, payment_fixed_minor FROM subscription_fees
 WHERE tenant_id = :tenant AND order_id = :order";
 
-const SET_TRIAL: &str = "\
-INSERT INTO subscription_trial_terms (tenant_id, price_id, days) VALUES (:tenant, :price, :days)
-ON CONFLICT (tenant_id, price_id) DO UPDATE SET days = excluded.days";
-
-const TRIAL_DAYS: &str = "\
-SELECT days FROM subscription_trial_terms WHERE tenant_id = :tenant AND price_id = :price";
-
 const CLAIM_TRIAL: &str = "\
 INSERT INTO subscription_trial (tenant_id, account_id, product_id, subscription_id, begun_at)
 VALUES (:tenant, :account, :product, :subscription, :now)
 ON CONFLICT (tenant_id, account_id, product_id) DO NOTHING";
+
+const CLAIM_ADDRESS: &str = "\
+INSERT INTO subscription_trial_address (tenant_id, product_id, address_hash, subscription_id)
+VALUES (:tenant, :product, :address, :subscription)
+ON CONFLICT (tenant_id, product_id, address_hash) DO NOTHING";
+
+const TRIED: &str = "\
+SELECT product_id FROM subscription_trial
+WHERE tenant_id = :tenant AND account_id = :account AND product_id = :product
+UNION ALL
+SELECT product_id FROM subscription_trial_address
+WHERE tenant_id = :tenant AND product_id = :product AND address_hash = :address";
+
+const INSERT_CONSENT: &str = "\
+INSERT INTO subscription_consent (tenant_id, subscription_id, kind, version, text_hash, agreed_at)
+VALUES (:tenant, :subscription, :kind, :version, :hash, :now)";
 
 /// Every statement here, for the test that prepares them.
 pub const ALL: &[&str] = &[
@@ -111,9 +121,10 @@ pub const ALL: &[&str] = &[
     SETTLE_BILL,
     KEEP_FEES,
     FEES,
-    SET_TRIAL,
-    TRIAL_DAYS,
     CLAIM_TRIAL,
+    CLAIM_ADDRESS,
+    TRIED,
+    INSERT_CONSENT,
 ];
 
 type Params = Vec<(&'static str, Value)>;
@@ -498,35 +509,6 @@ pub(super) fn fees(
         .transpose()
 }
 
-/// Sets the days that a price can be tried.
-pub(super) fn set_trial(
-    tx: &mut dyn Tx,
-    tenant: TenantId,
-    price: PriceId,
-    days: i64,
-) -> Result<(), StoreError> {
-    let params = [
-        ("tenant", tenant.as_bytes().into()),
-        ("price", price.as_bytes().into()),
-        ("days", days.into()),
-    ];
-    tx.execute(SET_TRIAL, &params).map(drop)
-}
-
-/// How many days a price can be tried; 0 for none.
-pub(super) fn trial_days(
-    tx: &mut dyn Tx,
-    tenant: TenantId,
-    price: PriceId,
-) -> Result<i64, StoreError> {
-    let params = [
-        ("tenant", tenant.as_bytes().into()),
-        ("price", price.as_bytes().into()),
-    ];
-    let row = tx.query_one(TRIAL_DAYS, &params)?;
-    row.map_or(Ok(0), |row| row.int("days"))
-}
-
 /// Takes an account's one trial of a product; `false` when it was taken.
 pub(super) fn claim_trial(
     tx: &mut dyn Tx,
@@ -542,4 +524,53 @@ pub(super) fn claim_trial(
         ("now", now.into()),
     ];
     Ok(tx.execute(CLAIM_TRIAL, &params)? > 0)
+}
+
+/// Takes an address's one trial of a product; `false` when it was taken.
+pub(super) fn claim_address(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    of: (&[u8; 32], ProductId, SubscriptionId),
+) -> Result<bool, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("address", of.0.as_slice().into()),
+        ("product", of.1.as_bytes().into()),
+        ("subscription", of.2.as_bytes().into()),
+    ];
+    Ok(tx.execute(CLAIM_ADDRESS, &params)? > 0)
+}
+
+/// Whether an account, or who has its address, tried a product.
+pub(super) fn tried(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    of: (AccountId, ProductId),
+    address: Option<&[u8; 32]>,
+) -> Result<bool, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("account", of.0.as_bytes().into()),
+        ("product", of.1.as_bytes().into()),
+        ("address", address.map_or(&[][..], |hash| hash).into()),
+    ];
+    Ok(tx.query_one(TRIED, &params)?.is_some())
+}
+
+/// Keeps what was agreed to when a subscription began without an order.
+pub(super) fn insert_consent(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    (subscription, agreed): (SubscriptionId, &Agreed),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("subscription", subscription.as_bytes().into()),
+        ("kind", agreed.kind.into()),
+        ("version", agreed.version.as_str().into()),
+        ("hash", agreed.text_hash.as_slice().into()),
+        ("now", now.into()),
+    ];
+    tx.execute(INSERT_CONSENT, &params).map(drop)
 }

@@ -43,6 +43,8 @@ pub(super) struct CheckoutPage {
     /// The sentence to tick where something is supplied at once, and whether it was.
     waiver: Option<(String, bool)>,
     waiver_missing: bool,
+    /// How it could be tried first, and where; for one product's price.
+    trial: Option<[String; 3]>,
     signed_in: String,
     next_step: String,
     action: String,
@@ -159,6 +161,10 @@ impl CheckoutPage {
                 .error(wrong.code.clone()),
             email: name.is_none().then(|| email_field(&page, form, wrong)),
             gift: (!free).then(|| GiftPart::new(&page, &form.gift, &wrong.gift)),
+            trial: (basket.price.as_ref()).and_then(|price| {
+                let slug = basket.back.strip_prefix("/p/")?;
+                crate::web::trial::offer(&page, slug, price)
+            }),
             signed_in: page.say_one("checkout-signed-in", "name", name.unwrap_or_default()),
             next_step: page.say(match (free, form.gift.is_wished()) {
                 (true, _) => "checkout-next-free",

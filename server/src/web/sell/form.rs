@@ -356,6 +356,12 @@ impl ProductForm {
                     let kept = kept.filter(|kept| (kept.model, kept.period) == (model, period));
                     kept.and_then(|kept| kept.terms.clone())
                 }),
+                trial: before.and_then(|product| {
+                    let at = usize::from(input == "price2_amount");
+                    let kept = product.prices.get(at)?;
+                    kept.trial
+                        .filter(|_| (kept.model, kept.period) == (model, period))
+                }),
             });
         }
         let further = before
@@ -370,6 +376,7 @@ impl ProductForm {
             most: price.bounds.most,
             countries: price.bounds.countries.clone(),
             terms: price.terms.clone(),
+            trial: price.trial,
         }));
         prices
     }

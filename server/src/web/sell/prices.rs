@@ -7,11 +7,12 @@ use super::super::page::{Page, Section};
 use super::super::parts::currencies;
 use super::super::parts::{Choice, Crumbs, Field};
 use super::super::shelf::price_text;
+use super::super::trial::{example, trial_text};
 use super::form::{entitlement_lines, error_key, read_entitlements};
 use super::must_sell;
 use super::quotas::{quota_lines, read_quotas};
 use crate::domains::catalog::model::{
-    Cycle, FieldError, LicenseTerms, PriceBook, PriceDraft, Unit, Version,
+    Cycle, FieldError, LicenseTerms, PriceBook, PriceDraft, Trial, Unit, Version,
 };
 use crate::domains::catalog::ops::{
     AddPrice, CatalogError, ChangePrice, PriceVersions, SwitchPrice, add_price, change_price,
@@ -33,6 +34,8 @@ use serde::Deserialize;
 type Unread = Vec<(&'static str, &'static str)>;
 /// The name of a cycle of one's own in the list of ways to charge.
 const OTHER: &str = "other";
+/// What the form says where a trial begins without a payment method.
+const LATER: &str = "later";
 /// How many units the example is of, until another number is asked for.
 const UNITS: u64 = 1_000;
 /// Most units of an example.
@@ -53,6 +56,8 @@ struct PricesPage {
     action: String,
     units: Field,
     bills: Vec<MeterBill>,
+    /// When who begins today is charged, for each price that can be tried.
+    trials: Vec<String>,
     /// How to move subscribers; empty where nothing recurs.
     moving: Vec<Field>,
     told: Option<String>,
@@ -101,6 +106,10 @@ pub struct PriceForm {
     seats: String,
     entitlements: String,
     quotas: String,
+    /// Days; nothing for none.
+    trial: String,
+    /// `later` where no payment method is asked for first.
+    trial_method: String,
 }
 
 /// What the button of a row sends.
@@ -160,7 +169,28 @@ impl PriceForm {
             seats: terms.map_or(String::new(), |terms| terms.seats.to_string()),
             entitlements: terms.map_or(String::new(), entitlement_lines),
             quotas: terms.map_or(String::new(), quota_lines),
+            trial: (price.trial).map_or(String::new(), |trial| trial.days.to_string()),
+            trial_method: match price.trial {
+                Some(trial) if trial.without_method => LATER.to_owned(),
+                _ => String::new(),
+            },
         }
+    }
+
+    /// How it can be tried, as the form says.
+    fn trial(&self, wrong: &mut Vec<(&'static str, &'static str)>) -> Option<Trial> {
+        let days = self.trial.trim();
+        if days.is_empty() || days == "0" {
+            return None;
+        }
+        let days = days.parse().unwrap_or_else(|_| {
+            wrong.push(("trial", "field-number"));
+            1
+        });
+        Some(Trial {
+            days,
+            without_method: self.trial_method == LATER,
+        })
     }
 
     /// What the form says that a license grants; nothing where it says nothing.
@@ -236,6 +266,7 @@ impl PriceForm {
             },
         };
         let terms = self.terms(product, &mut wrong);
+        let trial = self.trial(&mut wrong);
         let places = self.countries.split([' ', ',', ';', '\n', '\r']);
         let draft = PriceDraft {
             model,
@@ -249,6 +280,7 @@ impl PriceForm {
                 .map(str::to_owned)
                 .collect(),
             terms,
+            trial,
         };
         match wrong.is_empty() {
             true => Ok(draft),
@@ -268,6 +300,7 @@ fn input_of(field: &str) -> &'static str {
         "region_of" => "region_of",
         "terms" => "entitlements",
         "period" => "cycle_count",
+        "trial" => "trial",
         _ => "model",
     }
 }
@@ -279,6 +312,7 @@ fn told(page: &Page, found: &[FieldError]) -> Vec<Mistake> {
             ("countries", "duplicate") => "prices-countries-twice",
             ("countries", "required") => "prices-countries-missing",
             ("prices", _) => "prices-last",
+            ("trial", "out_of_range") => "trial-days-wrong",
             (_, "fixed") => "prices-fixed",
             (_, code) => error_key(code),
         };
@@ -377,6 +411,16 @@ fn fields(page: &Page, product: &Product, form: &PriceForm, wrong: &[Mistake]) -
         ),
         area("quotas", "edit-quotas", "edit-quotas-hint", &form.quotas),
     ]);
+    let methods = vec![
+        choice("", page.say("trial-method-first")),
+        choice(LATER, page.say("trial-method-later")),
+    ];
+    fields.extend([
+        text("trial", "trial-days", "trial-days-hint", &form.trial)
+            .input_mode("numeric")
+            .max_length(2),
+        Field::select("trial_method", page.say("trial-method"), methods).value(&form.trial_method),
+    ]);
     if form.price.is_empty() && !product.prices.is_empty() {
         let mut of = vec![choice("", page.say("prices-by-itself"))];
         let plans = product.prices.iter();
@@ -468,7 +512,10 @@ fn row(page: &Page, version: &Version) -> Row {
     };
     Row {
         id: price.id.to_string(),
-        text: price_text(page, price),
+        text: match trial_text(page, price) {
+            Some(trial) => format!("{} · {trial}", price_text(page, price)),
+            None => price_text(page, price),
+        },
         places,
         since: page
             .format
@@ -517,6 +564,9 @@ fn drawn(ask: &Ask, shown: &Shown<'_>) -> PricesPage {
             .max_length(13)
             .value(shown.units.to_string()),
         bills: bills(&page, product, shown.units),
+        trials: (product.prices.iter().chain(&product.regional))
+            .filter_map(|price| example(&page, price, ask.app.now()))
+            .collect(),
         moving: moving(&page, shown.book, shown.moving, shown.wrong),
         told: shown
             .told

@@ -244,6 +244,7 @@ fn create(
             plan: id,
             regional: false,
             terms: None,
+            trial: wanted.trial,
             model: wanted.model,
             period: wanted.period,
             amount: wanted.amount,

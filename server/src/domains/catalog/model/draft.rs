@@ -2,7 +2,9 @@
 
 use super::cycle::Cycle;
 use super::prices::check_prices;
-use super::product::{Aggregation, Bounds, Kind, LicenseTerms, Meter, Price, PriceModel, Product};
+use super::product::{
+    Aggregation, Bounds, Kind, LicenseTerms, Meter, Price, PriceModel, Product, Trial,
+};
 use super::terms::check_terms;
 use mintreu::Money;
 use mintreu::price::Tariff;
@@ -42,6 +44,9 @@ pub struct PriceDraft {
     /// What a license at this price grants; what the product says when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<LicenseTerms>,
+    /// How a recurring price can be tried before it is charged; not at all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
 }
 
 impl PriceDraft {
@@ -56,6 +61,7 @@ impl PriceDraft {
             most: None,
             countries: Vec::new(),
             terms: None,
+            trial: None,
         }
     }
 }
@@ -131,6 +137,7 @@ pub fn draft_of(product: &Product) -> ProductDraft {
         most: price.bounds.most,
         countries: price.bounds.countries.clone(),
         terms: price.terms.clone(),
+        trial: price.trial,
     };
     let meter = |meter: &Meter| MeterDraft {
         name: meter.name.clone(),
@@ -178,6 +185,7 @@ pub struct CheckedPrice {
     pub(crate) amount: Money,
     pub(crate) bounds: Bounds,
     pub(crate) terms: Option<LicenseTerms>,
+    pub(crate) trial: Option<Trial>,
 }
 
 /// A checked meter; it has no id yet.

@@ -327,6 +327,7 @@ mod tests {
             plan: PriceId::from_bytes([0; 16]),
             regional: false,
             terms: None,
+            trial: None,
         }
     }
 

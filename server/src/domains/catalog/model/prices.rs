@@ -8,6 +8,8 @@ use mintreu::{Currency, Money, Timestamp};
 
 /// Largest price in minor units: ten thousand million of a currency with cents.
 const MAX_AMOUNT: i64 = 1_000_000_000_000;
+/// Most days of a trial.
+pub const MAX_TRIAL_DAYS: i64 = 90;
 /// Most countries and groups of one price.
 const MAX_PLACES: usize = 250;
 /// Most regional prices of one product.
@@ -102,6 +104,7 @@ fn checked(draft: &PriceDraft, currency: Currency) -> CheckedPrice {
         amount: Money::new(draft.amount_minor, currency),
         bounds: bounds_of(draft),
         terms: draft.terms.clone(),
+        trial: draft.trial,
     }
 }
 
@@ -157,6 +160,15 @@ fn mistakes(price: &CheckedPrice) -> Vec<At> {
         }
         (PriceModel::Free | PriceModel::Metered | PriceModel::OneTime, Some(_)) => {
             found.push(("period", "only a recurring price has a period"));
+        }
+        _ => {}
+    }
+    match price.trial {
+        Some(_) if price.model != PriceModel::Recurring => {
+            found.push(("trial", "only a recurring price can be tried"));
+        }
+        Some(trial) if !(1..=MAX_TRIAL_DAYS).contains(&trial.days) => {
+            found.push(("trial", "a trial lasts 1 to 90 days"));
         }
         _ => {}
     }

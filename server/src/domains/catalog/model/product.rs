@@ -346,6 +346,21 @@ pub struct Price {
     pub regional: bool,
     /// What a license at this price grants; `None` for what the product says.
     pub terms: Option<LicenseTerms>,
+    /// How its plan can be tried; no part of what is bought, so it changes in place.
+    pub trial: Option<Trial>,
+}
+
+/// How a recurring price can be used before it is charged for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PriceTrial)]
+#[serde(deny_unknown_fields)]
+pub struct Trial {
+    /// 1 to 90 days, each of 24 hours.
+    pub days: i64,
+    /// Whether it begins without a payment method; one is then added before it ends, or nothing is
+    /// charged.
+    #[serde(default)]
+    pub without_method: bool,
 }
 
 /// What a price is bound to; by itself, nothing.

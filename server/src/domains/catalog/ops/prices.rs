@@ -6,7 +6,7 @@ use super::products::{COUNTS, archive_plan, fact, is_complete, own, save};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
 use crate::domains::catalog::model::{
-    CheckedPrice, Price, PriceBook, PriceDraft, Product, State, check_among, check_price,
+    CheckedPrice, Price, PriceBook, PriceDraft, Product, State, Trial, check_among, check_price,
 };
 use crate::domains::catalog::sql::products;
 use mintreu::id::{PriceId, ProductId};
@@ -107,13 +107,25 @@ fn priced(id: PriceId, checked: CheckedPrice, (plan, regional): (PriceId, bool))
         plan,
         regional,
         terms: checked.terms,
+        trial: checked.trial,
+    }
+}
+
+/// What stands in for a plan's price in some countries is tried as that plan is.
+fn as_plan(plan: Option<Trial>, said: Option<Trial>) -> Result<Option<Trial>, CatalogError> {
+    match said {
+        Some(said) if plan != Some(said) => {
+            let detail = "it is tried as the price that it stands in for";
+            Err(CatalogError::field("trial", "fixed", detail))
+        }
+        _ => Ok(plan),
     }
 }
 
 /// See [`AddPrice`]: answers the product with the price, and the price's id.
 pub fn add_price(cx: &mut Cx<'_>, cmd: &AddPrice) -> Result<(Product, PriceId), CatalogError> {
     let mut product = own(cx, cmd.product)?;
-    let checked = check_price(&product, &cmd.draft).map_err(CatalogError::Invalid)?;
+    let mut checked = check_price(&product, &cmd.draft).map_err(CatalogError::Invalid)?;
     let id = cx.make_id(PriceId::from_bytes);
     let plan = match cmd.region_of {
         None => (id, false),
@@ -121,7 +133,9 @@ pub fn add_price(cx: &mut Cx<'_>, cmd: &AddPrice) -> Result<(Product, PriceId), 
             let usual = product.prices.iter().find(|price| price.id == of);
             let detail = "the price that this one stands in for is not for sale";
             let unknown = || CatalogError::field("region_of", "unknown", detail);
-            (usual.ok_or_else(unknown)?.plan, true)
+            let usual = usual.ok_or_else(unknown)?;
+            checked.trial = as_plan(usual.trial, checked.trial)?;
+            (usual.plan, true)
         }
     };
     let price = priced(id, checked, plan);
@@ -131,13 +145,14 @@ pub fn add_price(cx: &mut Cx<'_>, cmd: &AddPrice) -> Result<(Product, PriceId), 
     Ok((product, id))
 }
 
-/// See [`ChangePrice`]: answers the product and the version's id; the old id, when nothing differs.
+/// See [`ChangePrice`]: answers the product and the version's id; the old id, when nothing differs
+/// but how it can be tried.
 pub fn change_price(
     cx: &mut Cx<'_>,
     cmd: &ChangePrice,
 ) -> Result<(Product, PriceId), CatalogError> {
     let (mut product, before) = owned(cx, cmd.price)?;
-    let checked = check_price(&product, &cmd.draft).map_err(CatalogError::Invalid)?;
+    let mut checked = check_price(&product, &cmd.draft).map_err(CatalogError::Invalid)?;
     if product.price(before.id).is_none() {
         return Err(CatalogError::NotFound("price"));
     }
@@ -153,8 +168,19 @@ pub fn change_price(
         let detail = "this stays as it is; add another price instead";
         return Err(CatalogError::field(field, "fixed", detail));
     }
+    if before.regional {
+        checked.trial = as_plan(before.trial, checked.trial)?;
+    }
+    let tried_otherwise = checked.trial != before.trial;
+    if tried_otherwise {
+        let plan = (product.id, before.plan);
+        products::set_trial(cx.tx, cx.caller.tenant, plan, checked.trial)?;
+    }
     let says = (checked.amount, &checked.bounds, &checked.terms);
     if says == (before.amount, &before.bounds, &before.terms) {
+        if tried_otherwise {
+            finish(cx, &mut product)?;
+        }
         return Ok((product, before.id));
     }
     let id = cx.make_id(PriceId::from_bytes);

@@ -304,6 +304,9 @@ fn put_prices(
         if let Some(at) = old.iter().position(same) {
             let price = old.remove(at);
             products::move_price(cx.tx, tenant, price.id, position)?;
+            if price.trial != wanted.trial {
+                products::set_trial(cx.tx, tenant, (product.id, price.plan), wanted.trial)?;
+            }
             continue;
         }
         later.push((position, wanted));
@@ -318,6 +321,7 @@ fn put_prices(
             Some(at) => {
                 let before = old.remove(at);
                 products::archive_price(cx.tx, tenant, before.id, cx.now)?;
+                products::set_trial(cx.tx, tenant, (product.id, before.plan), wanted.trial)?;
                 before.plan
             }
             None => id,
@@ -331,6 +335,7 @@ fn put_prices(
             plan,
             regional: false,
             terms: wanted.terms.clone(),
+            trial: wanted.trial,
         };
         new.push((product.id, position, price));
     }

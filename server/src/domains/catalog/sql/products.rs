@@ -3,7 +3,7 @@
 use super::insert_rows;
 use crate::domains::catalog::model::{
     Aggregation, Bounds, CategoryRef, Kind, Meter, Price, PriceModel, Product, Seller, State,
-    Version,
+    Trial, Version,
 };
 use crate::store::rows::{self, CHUNK};
 use crate::store::{Row, StoreError, Tx, Value};
@@ -59,21 +59,25 @@ const OF_PRICE: &str = "SELECT product_id FROM price
     WHERE tenant_id = :tenant AND price_id = :price AND archived_at IS NULL";
 
 const PRICES: &str = "SELECT price_id, model, period, amount_minor, currency, minimum_minor, most,
-    countries, plan_id, regional, terms FROM price
+    countries, plan_id, regional, terms, trial_days,
+    trial_without_method FROM price
     WHERE tenant_id = :tenant AND product_id = :product AND archived_at IS NULL
     ORDER BY position, price_id";
 
 const PRICES_OF: &str = "SELECT product_id, price_id, model, period, amount_minor, currency,
-    minimum_minor, most, countries, plan_id, regional, terms FROM price
+    minimum_minor, most, countries, plan_id, regional, terms, trial_days,
+    trial_without_method FROM price
     WHERE tenant_id = :tenant AND product_id IN (:product) AND archived_at IS NULL
     ORDER BY position, price_id";
 
 const PRICE: &str = "SELECT price_id, product_id, model, period, amount_minor, currency,
-    minimum_minor, most, countries, plan_id, regional, terms FROM price
+    minimum_minor, most, countries, plan_id, regional, terms, trial_days,
+    trial_without_method FROM price
     WHERE tenant_id = :tenant AND price_id = :price";
 
 const VERSIONS: &str = "SELECT price_id, model, period, amount_minor, currency, minimum_minor,
-    most, countries, plan_id, regional, terms, created_at, archived_at FROM price
+    most, countries, plan_id, regional, terms, trial_days, trial_without_method, created_at,
+    archived_at FROM price
     WHERE tenant_id = :tenant AND product_id = :product
     ORDER BY created_at DESC, price_id DESC LIMIT 500";
 
@@ -82,7 +86,11 @@ const RESTORE_PRICE: &str = "UPDATE price SET archived_at = NULL, position = :po
 
 const INSERT_PRICES: &str = "INSERT INTO price (price_id, tenant_id, product_id, position, model,
     period, amount_minor, currency, created_at, minimum_minor, most, countries, plan_id, regional,
-    terms)";
+    terms, trial_days, trial_without_method)";
+
+const SET_TRIAL: &str = "UPDATE price SET trial_days = :days, trial_without_method = :open
+    WHERE tenant_id = :tenant AND product_id = :product
+    AND COALESCE(plan_id, price_id) = :plan";
 
 const MOVE_PRICE: &str = "UPDATE price SET position = :position
     WHERE tenant_id = :tenant AND price_id = :price";
@@ -162,6 +170,13 @@ fn price_from_row(row: &Row) -> Result<Price, StoreError> {
         regional: row.int("regional")? != 0,
         terms: match row.opt_text("terms")? {
             Some(text) => Some(serde_json::from_str(&text).map_err(|_| unknown("terms", &text))?),
+            None => None,
+        },
+        trial: match row.opt_int("trial_days")? {
+            Some(days) => Some(Trial {
+                days,
+                without_method: row.int("trial_without_method")? != 0,
+            }),
             None => None,
         },
         model: PriceModel::parse(&model).ok_or_else(|| unknown("model", &model))?,
@@ -499,10 +514,36 @@ pub(crate) fn insert_prices(
             price.plan.as_bytes().into(),
             Value::Int(i64::from(price.regional)),
             terms.into(),
+            price.trial.map(|trial| trial.days).into(),
+            Value::Int(
+                price
+                    .trial
+                    .map_or(0, |trial| i64::from(trial.without_method)),
+            ),
         ])
     };
     let rows = prices.iter().map(row).collect::<Result<_, StoreError>>()?;
     insert_rows(tx, INSERT_PRICES, rows)
+}
+
+/// Says how every version of a plan can be tried, and what stands in for it in some countries.
+pub(crate) fn set_trial(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    (product, plan): (ProductId, PriceId),
+    trial: Option<Trial>,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("product", product.as_bytes().into()),
+        ("plan", plan.as_bytes().into()),
+        ("days", trial.map(|trial| trial.days).into()),
+        (
+            "open",
+            Value::Int(trial.map_or(0, |trial| i64::from(trial.without_method))),
+        ),
+    ];
+    tx.execute(SET_TRIAL, &params).map(drop)
 }
 
 /// Moves a price to another place in the seller's order.

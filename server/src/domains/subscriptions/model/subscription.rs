@@ -275,9 +275,17 @@ pub enum SubscriptionError {
     /// A bill is on its way.
     #[error("a payment of this subscription is on its way; try again when it is settled")]
     BillOpen,
-    /// Each account tries a product once.
-    #[error("this account has tried this product before")]
+    /// Each person tries a product once.
+    #[error(
+        "you have tried this product before, with this account or this address; buy it instead"
+    )]
     TrialUsed,
+    /// It is tried for another time, or costs something else then, than was shown.
+    #[error("the trial, or what is charged after it, is not what was shown; look again")]
+    TrialChanged,
+    /// The seller asks for a method first.
+    #[error("this trial begins with a payment method, which is charged when it ends")]
+    TrialMethod,
     /// The price can't be tried.
     #[error("this price has no trial")]
     TrialMissing,

@@ -10,11 +10,12 @@ mod moves;
 mod money;
 mod renew;
 mod settle;
+mod trial;
 mod upgrade;
 mod worth;
 
 pub use act::{Act, Action, ChangeMethod, act, change_method};
-pub use begin::{Begin, SetTrial, StartTrial, begin, note_fees, set_trial, start_trial};
+pub use begin::{Begin, begin, note_fees};
 pub use change::{AskChange, ChangePlan, change_plan, quote_change};
 pub use charge::{CHARGE_JOB, charge};
 pub use guest::{EndByOrder, begun_by, end_by_order, give};
@@ -29,6 +30,7 @@ pub use renew::{
     retry_renewal, send_reminder,
 };
 pub use settle::{declined, is_bill, of_order, paid};
+pub use trial::{Agreed, SetTrial, StartTrial, Tried, set_trial, start_trial, tried};
 pub use upgrade::{Upgrade, UpgradeOffer, UpgradesOf, upgrade, upgrades_of};
 
 use super::model::{Bill, BillKind, Change, Cycle, Status, Subscription, SubscriptionError, Unit};
