@@ -5,7 +5,7 @@ use crate::shop::{choose, placed};
 use crate::subscriptions::travel;
 use crate::web_pages::{page, send, sign_in};
 use mintreu_server::demo;
-use mintreu_server::store::Tx;
+use mintreu_server::store::{Attempt, Tx};
 use mintreu_tests::{Browser, TestApp};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -188,6 +188,65 @@ async fn a_cycle_of_one_s_own_renews_where_the_calendar_says() {
         buy("10 days", 400).await;
         travel(test, "2027-09-25").await;
         assert_eq!(ends(test).await, ["2027-09-30", "2027-11-30"]);
+        server.stop().await;
+    })
+    .await;
+}
+
+/// The weeks in which nothing was paid, and the license rested at their end, are nobody's debt.
+#[tokio::test]
+async fn a_week_that_is_paid_late_counts_from_then() {
+    TestApp::both(async |test| {
+        demo::seed(&test.app).await.expect("the shop is filled");
+        let server = test.serve().await;
+        travel(test, "2027-03-01").await;
+        let (seller, guest) = (server.browser(), server.browser());
+        sign_in(&seller, SELLER).await;
+        let price = json!({"price": {
+            "model": "recurring", "period": "weekly", "amount_minor": 700, "currency": "EUR",
+        }});
+        let path = format!("/v1/products/{SLUG}/prices");
+        let (status, told) = seller.post_json(&path, &price).await;
+        assert_eq!(status, StatusCode::CREATED, "{told}");
+        let prices = recurring(&product(&seller).await);
+        let order = json!({
+            "price_id": prices[0].1, "amount_minor": 700, "currency": "EUR",
+            "email": "guest@example.org",
+        });
+        let bought = placed(&guest, &order).await;
+        choose(&guest, &bought, "succeed").await;
+        test.drain().await;
+        let charge = async |name: &'static str| {
+            let kept = move |tx: &mut dyn Tx| {
+                let sql = "UPDATE subscription SET method = :method";
+                Attempt::Commit(tx.execute(sql, &[("method", name.into())]))
+            };
+            let written = test.app.store.write(Vec::new(), kept).await;
+            written.expect("a commit").expect("a row");
+        };
+        charge("sbm_insufficient_funds").await;
+        for day in ["2027-03-09", "2027-03-11"] {
+            travel(test, day).await;
+        }
+        assert_eq!(
+            ends(test).await,
+            ["2027-03-15"],
+            "the second week, not paid"
+        );
+        charge("sbm_pays").await;
+        for day in ["2027-03-17", "2027-03-18"] {
+            travel(test, day).await;
+        }
+        assert_eq!(ends(test).await, ["2027-03-24"], "a week from the payment");
+        let bills = |tx: &mut dyn Tx| tx.query("SELECT order_id FROM subscription_bill", &[]);
+        let bills = test
+            .app
+            .store
+            .read(bills)
+            .await
+            .expect("reads")
+            .expect("rows");
+        assert_eq!(bills.len(), 1, "no week between is owed");
         server.stop().await;
     })
     .await;

@@ -87,7 +87,7 @@ price-none = No price yet
 meaning-free = No payment, no card.
 meaning-metered = Nothing now. You pay for what you use, at the end of each month.
 meaning-one-time = Paid once.
-meaning-recurring = Charged now and then as often again, until you end it. You can end it at any time, without an account too.
+meaning-recurring = It renews by itself until you end it. You can end it at any time, without an account too.
 
 product-by = by { $seller }
 product-own = This is your product.

@@ -39,7 +39,15 @@ pub fn paid(cx: &mut Cx<'_>, order: &Order, bill: &Bill) -> Done {
     let began = match (bill.kind, &bill.change) {
         (BillKind::Renewal, _) | (_, None) => {
             of.paid = worth::net(order)?;
-            before != Status::Active && of.until <= cx.now
+            if before == Status::PastDue && of.until <= cx.now {
+                // A short period was over before it was paid: it counts from now, and none between
+                // is charged, when the license rested.
+                of.anchor = cx.now;
+                of.from = cx.now;
+                of.until = of.cycle.end_after(cx.now, &of.zone(), cx.now);
+            }
+            before == Status::PastDue && of.from == cx.now
+                || before != Status::Active && of.until <= cx.now
         }
         (_, Some(change)) => {
             worth::change(&mut of, change)?;
