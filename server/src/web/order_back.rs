@@ -17,7 +17,8 @@ pub struct Happening {
 pub fn happenings(page: &Page, bought: &Bought) -> Vec<Happening> {
     let refunds = bought.back.refunds.iter().map(|one| refund(page, one));
     let disputes = bought.back.disputes.iter().filter(|one| happened(one));
-    let disputes = disputes.map(|one| dispute(page, (one, "back-bank")));
+    let disputes =
+        disputes.map(|one| dispute(page, one, &format!("back-bank-{}", one.state.code())));
     refunds.chain(disputes).collect()
 }
 
@@ -25,7 +26,7 @@ pub fn happenings(page: &Page, bought: &Bought) -> Vec<Happening> {
 pub fn disputed_usage(page: &Page, disputes: &[Dispute]) -> Vec<Happening> {
     let disputes = disputes.iter().filter(|one| happened(one));
     disputes
-        .map(|one| dispute(page, (one, "back-used")))
+        .map(|one| dispute(page, one, &format!("back-used-{}", one.state.code())))
         .collect()
 }
 
@@ -55,21 +56,20 @@ fn refund(page: &Page, refund: &Refund) -> Happening {
     }
 }
 
-/// Said with sentences of a kind: of what was bought, or of what was used.
-fn dispute(page: &Page, (dispute, kind): (&Dispute, &str)) -> Happening {
+/// Said with the sentence of `key`: of what was bought, or of what was used.
+fn dispute(page: &Page, dispute: &Dispute, key: &str) -> Happening {
     let at = dispute.closed_at.unwrap_or(dispute.opened_at);
     let values = [
         ("amount", page.format.money(dispute.amount).into()),
         ("when", page.format.instant(at).into()),
     ];
-    let key = format!("{kind}-{}", dispute.state.code());
     let tone = match dispute.state {
         DisputeState::Inquiry | DisputeState::Chargeback => Tone::Wait,
         _ => Tone::Info,
     };
     Happening {
         state: Badge::new(tone, page.say("back-bank")),
-        text: page.words.say_with(&key, values),
+        text: page.words.say_with(key, values),
         note: String::new(),
     }
 }
