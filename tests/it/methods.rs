@@ -133,6 +133,24 @@ async fn a_card_is_left_without_paying_refused_or_proved_and_forgotten() {
         );
         let shown = page(&desk.ada, "/payment-methods").await;
         assert!(shown.contains("Visa •••• 4242, until 2034-12"), "{shown}");
+        // By the page too, which leads back into the shop alone.
+        for (next, back) in [
+            ("/p/club-app", "/p/club-app"),
+            ("//evil.example", "/payment-methods"),
+        ] {
+            let add = "/payment-methods/add";
+            let (status, pay_url, text) =
+                send(&desk.ada, "/payment-methods", add, &[("next", next)]).await;
+            assert_eq!(status, StatusCode::SEE_OTHER, "{text}");
+            let begun = Bought {
+                order: String::new(),
+                token: String::new(),
+                pay_url,
+            };
+            let led = choose(&desk.ada, &begun, "decline").await;
+            assert!(led.ends_with(back) && !led.contains("evil"), "{led}");
+        }
+        test.drain().await;
         let (id, _) = desk.methods().await[1].clone();
         let remove = format!("/payment-methods/{id}/remove");
         let (status, _, text) = send(&desk.ada, "/payment-methods", &remove, &[]).await;

@@ -35,6 +35,16 @@ struct Choice {
 
 impl askama::filters::HtmlSafe for Methods {}
 
+/// See [`Methods::adding`].
+#[derive(Template)]
+#[template(path = "parts/add_method.html")]
+pub struct AddMethod {
+    csrf: String,
+    back: String,
+}
+
+impl askama::filters::HtmlSafe for AddMethod {}
+
 impl Methods {
     /// Of these methods, with the one that is `charged` now chosen, or else the newest.
     pub fn new(page: &Page, own: &[Method], charged: Option<&str>, back: String) -> Self {
@@ -67,6 +77,15 @@ impl Methods {
     /// With what is wrong about the choice.
     pub fn error(self, error: Option<String>) -> Self {
         Self { error, ..self }
+    }
+
+    /// The form of the button that adds one: apart, since the return key in the form around the choice
+    /// must send that one.
+    pub fn adding(&self) -> AddMethod {
+        AddMethod {
+            csrf: self.page.csrf.clone(),
+            back: self.back.clone(),
+        }
     }
 
     /// Whether there is one to choose.
