@@ -97,6 +97,49 @@ async fn a_bundle_stands_where_its_products_do_while_it_can_be_bought() {
     .await;
 }
 
+/// Programs find bundles by the same words, places and prices.
+#[tokio::test]
+async fn programs_find_bundles_by_words_too() {
+    TestApp::both(async |test| {
+        let (stall, server) = (stall(test).await, test.serve().await);
+        let guest = server.browser();
+        let found = async |query: &str| {
+            let (status, told) = guest.get_json(&format!("/v1/bundles?{query}")).await;
+            assert_eq!(status, 200, "{query}: {told}");
+            let all = told["bundles"].as_array().expect("a list").clone();
+            assert!(
+                all.iter()
+                    .all(|one| one["prices"][0]["amount_minor"] == 8_000),
+                "{told}"
+            );
+            all.len()
+        };
+        for query in [
+            "",
+            "q=draw",
+            "q=brushes+write",
+            "category=tools",
+            "price=under_200&q=draw",
+        ] {
+            assert_eq!(found(query).await, 1, "{query}");
+        }
+        for query in [
+            "q=paints",
+            "q=draw+nothing",
+            "price=under_10",
+            "category=games",
+        ] {
+            assert_eq!(found(query).await, 0, "{query}");
+        }
+        let (status, _) = guest.get_json("/v1/bundles?price=cheap").await;
+        assert!(status.is_client_error());
+        switched(test, &stall, false).await;
+        assert_eq!(found("q=draw").await, 0);
+        server.stop().await;
+    })
+    .await;
+}
+
 /// What the migration does about the bundles that were there before it.
 fn backfill() -> &'static str {
     let migration = include_str!("../../server/migrations/0054_bundle_shelves.sql");

@@ -1,10 +1,11 @@
 //! Routes of bundles: what is sold together, and a seller's own.
 
 use super::{
-    Bundle, BundleError, Draft, Gone, Listed, Offered, OwnBundles, SaveBundle, SwitchBundle,
-    listed, own_bundles, save_bundle, switch_bundle,
+    Bundle, BundleError, Draft, Gone, Listed, Offered, OwnBundles, SaveBundle, Shelf, SwitchBundle,
+    listed, on_shelf, own_bundles, page_size, save_bundle, switch_bundle,
 };
 use crate::app::App;
+use crate::domains::catalog::model::PriceBand;
 use crate::problem::Problem;
 use crate::wire::{JsonBody, PathParam, Query, Visitor};
 use axum::Json;
@@ -131,13 +132,19 @@ pub struct BundlesOut {
 #[derive(Default, Deserialize, IntoParams)]
 #[serde(default)]
 pub struct BundlesQuery {
+    /// Words that all must be found by, in its name, its sentence or the names of its products.
+    q: Option<String>,
+    /// Only of this category, by its path.
+    category: Option<String>,
+    /// Only in this price band.
+    price: Option<PriceBand>,
     /// The last bundle of the page before.
     before: Option<String>,
     /// 1 to 100; 20 when absent.
     limit: i64,
 }
 
-/// What is sold together, newest first.
+/// What is sold together, newest first; with `q`, `category` or `price`, what is found by them.
 #[utoipa::path(get, path = "/v1/bundles", tag = "bundles", params(BundlesQuery),
     responses((status = 200, body = BundlesOut)))]
 async fn list(
@@ -145,11 +152,25 @@ async fn list(
     visitor: Visitor,
     Query(query): Query<BundlesQuery>,
 ) -> Result<Json<BundlesOut>, Problem> {
-    let query = Listed {
-        before: query.before.as_deref().map(BundleId::parse).transpose()?,
-        limit: query.limit,
+    let before = query.before.as_deref().map(BundleId::parse).transpose()?;
+    let narrow = query.q.is_some() || query.category.is_some() || query.price.is_some();
+    let found = match narrow {
+        true => {
+            let shelf = Shelf {
+                words: query.q.unwrap_or_default(),
+                category: query.category.unwrap_or_default(),
+                band: query.price,
+                before,
+                limit: page_size(query.limit),
+            };
+            app.read(&visitor.caller, shelf, on_shelf).await?
+        }
+        false => {
+            let limit = query.limit;
+            let listed_ones = Listed { before, limit };
+            app.read(&visitor.caller, listed_ones, listed).await?
+        }
     };
-    let found = app.read(&visitor.caller, query, listed).await?;
     let bundles = found.iter().map(bundle_out).collect();
     Ok(Json(BundlesOut { bundles }))
 }

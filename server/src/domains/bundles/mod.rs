@@ -31,9 +31,9 @@ pub use model::{
 };
 pub use ops::{
     BundleAt, Listed, OwnBundles, SaveBundle, SwitchBundle, bundle_at, listed, offer, own_bundles,
-    product_page, save_bundle, switch_bundle,
+    page_size, product_page, save_bundle, switch_bundle,
 };
 pub use shelf::{
-    Card, FIRST, SHELVE_JOB, Shelf, ShelvePayload, category_page, front_page, on_fact, search_page,
-    shelve_all,
+    Card, FIRST, SHELVE_JOB, Shelf, ShelvePayload, category_page, front_page, on_fact, on_shelf,
+    search_page, shelve_all,
 };

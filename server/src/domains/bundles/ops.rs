@@ -280,16 +280,21 @@ pub struct Listed {
     pub limit: i64,
 }
 
+/// Bundles of one page: as wished, at most a hundred; 0 is twenty.
+pub fn page_size(wished: i64) -> i64 {
+    match wished {
+        0 => 20,
+        limit => limit.clamp(1, MAX_PAGE),
+    }
+}
+
 /// Bundles that can be bought in a currency at least, newest first.
 pub fn listed(
     cx: &mut ReadCx<'_>,
     query: &Listed,
 ) -> Result<Vec<(Bundle, Vec<Offered>)>, BundleError> {
     let before = query.before.map_or(NEWEST, |bundle| *bundle.as_bytes());
-    let limit = match query.limit {
-        0 => 20,
-        limit => limit.clamp(1, MAX_PAGE),
-    };
+    let limit = page_size(query.limit);
     let tenant = cx.caller.tenant;
     let bundles = sql::for_sale(cx.tx, tenant, &before, limit)?;
     let mut found = with_offers(cx.tx, tenant, bundles)?;

@@ -88,6 +88,26 @@ pub fn search_page(
     Ok((page, stands(cx, bundles)?))
 }
 
+/// What stands on a shelf, as it is sold, the newest first. A bundle that ended a moment ago, and still
+/// stands there, is left out.
+pub fn on_shelf(
+    cx: &mut ReadCx<'_>,
+    wanted: &Shelf,
+) -> Result<Vec<(Bundle, Vec<Offered>)>, StoreError> {
+    let tenant = cx.caller.tenant;
+    let mut found = Vec::new();
+    for card in stands(cx, wanted)? {
+        let Some(bundle) = sql::by_id(cx.tx, tenant, card.id)? else {
+            continue;
+        };
+        let offers = offers(cx.tx, tenant, &bundle)?;
+        if offers.iter().any(Offered::is_for_sale) {
+            found.push((bundle, offers));
+        }
+    }
+    Ok(found)
+}
+
 /// The bundles of a shelf, the newest first.
 fn stands(cx: &mut ReadCx<'_>, wanted: &Shelf) -> Result<Vec<Card>, StoreError> {
     let tenant = cx.caller.tenant;
