@@ -156,11 +156,7 @@ async fn what_pays_one_invoice_pays_the_later_ones_until_its_owner_ends_that() {
             "open",
             "the first isn't paid yet"
         );
-        let begun = Bought {
-            order: String::new(),
-            token: String::new(),
-            pay_url,
-        };
+        let begun = Bought::on_page(pay_url);
         let provider = ada.client.get(&begun.pay_url).send().await;
         let provider = provider.expect("an answer").text().await.expect("a page");
         assert!(
@@ -377,11 +373,7 @@ async fn who_pays_by_the_link_of_another_is_charged_once() {
             303,
             "nobody pays there any more"
         );
-        let page = |told: &Value| Bought {
-            order: String::new(),
-            token: String::new(),
-            pay_url: told["pay_url"].as_str().expect("a page").to_owned(),
-        };
+        let page = |told: &Value| Bought::on_page(told["pay_url"].as_str().expect("a page"));
         let (_, shared) = pay_page(&ada, &invoice, "").await;
         assert_eq!(shared, once, "one page for who pays once, whoever it is");
         choose(&friend, &page(&once), "succeed").await;
@@ -430,11 +422,7 @@ async fn a_page_that_was_paid_is_not_opened_again() {
         let mut customer = Customer::new(test, &ada, &account).await;
         let invoice = customer.billed().await;
         let (_, keeping) = pay_page(&ada, &invoice, "?later=true").await;
-        let page = Bought {
-            order: String::new(),
-            token: String::new(),
-            pay_url: keeping["pay_url"].as_str().expect("a page").to_owned(),
-        };
+        let page = Bought::on_page(keeping["pay_url"].as_str().expect("a page"));
         choose(&ada, &page, "lost").await;
         let (status, told) = pay_page(&ada, &invoice, "").await;
         assert_eq!(status, 200, "{told}");

@@ -89,11 +89,7 @@ async fn methods(browser: &Browser) -> Vec<(String, String)> {
 }
 
 fn at(told: &Value, name: &str) -> Bought {
-    Bought {
-        order: String::new(),
-        token: String::new(),
-        pay_url: told[name].as_str().expect("a page").to_owned(),
-    }
+    Bought::on_page(told[name].as_str().expect("a page"))
 }
 
 async fn state(browser: &Browser, subscription: &str) -> String {
@@ -142,11 +138,7 @@ async fn a_card_is_left_without_paying_refused_or_proved_and_forgotten() {
             let (status, pay_url, text) =
                 send(&desk.ada, "/payment-methods", add, &[("next", next)]).await;
             assert_eq!(status, StatusCode::SEE_OTHER, "{text}");
-            let begun = Bought {
-                order: String::new(),
-                token: String::new(),
-                pay_url,
-            };
+            let begun = Bought::on_page(pay_url);
             let led = choose(&desk.ada, &begun, "decline").await;
             assert!(led.ends_with(back) && !led.contains("evil"), "{led}");
         }

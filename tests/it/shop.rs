@@ -99,6 +99,15 @@ pub struct Bought {
 }
 
 impl Bought {
+    /// What is paid on a page, whatever it is of.
+    pub fn on_page(pay_url: impl Into<String>) -> Self {
+        Self {
+            order: String::new(),
+            token: String::new(),
+            pay_url: pay_url.into(),
+        }
+    }
+
     pub fn path(&self) -> String {
         format!("/v1/orders/{}?token={}", self.order, self.token)
     }

@@ -106,11 +106,7 @@ async fn press(browser: &Browser, address: &str) -> Bought {
 async fn press_with(browser: &Browser, address: &str, form: &[(&str, &str)]) -> Bought {
     let (status, to, text) = send(browser, address, &format!("{address}/pay"), form).await;
     assert_eq!(status, StatusCode::SEE_OTHER, "{text}");
-    Bought {
-        order: String::new(),
-        token: String::new(),
-        pay_url: to,
-    }
+    Bought::on_page(to)
 }
 
 #[tokio::test]
