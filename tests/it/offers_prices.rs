@@ -265,6 +265,8 @@ async fn regional_prices_that_make_no_sense_are_refused() {
                 usual,
                 ("countries", "out_of_range"),
             ),
+            // Two letters, and no country's.
+            (there(1800, &["XX"]), usual, ("countries", "out_of_range")),
             (other, usual, ("model", "fixed")),
             (
                 there(1800, &["NP"]),
@@ -329,9 +331,20 @@ async fn the_page_of_prices_adds_changes_archives_and_works_out_an_example() {
         for shown in ["id=\"amount-error\"", "id=\"most-error\"", "a lot"] {
             assert!(drawn.contains(shown), "{shown}: {drawn}");
         }
+        // A comma parts euros from cents; thousands, and both marks at once, are refused.
+        for amount in ["5,900", "5.900,00", "59,", "5,9,0"] {
+            let fields = [
+                ("model", "one_time"),
+                ("amount", amount),
+                ("currency", "USD"),
+            ];
+            let (status, _, drawn) = send(&seller, &base, &base, &fields).await;
+            assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{amount}");
+            assert!(drawn.contains("id=\"amount-error\""), "{amount}: {drawn}");
+        }
         let fields = [
             ("model", "one_time"),
-            ("amount", "59.00"),
+            ("amount", "59,00"),
             ("currency", "USD"),
         ];
         let (status, to, _) = send(&seller, &base, &base, &fields).await;
@@ -339,6 +352,8 @@ async fn the_page_of_prices_adds_changes_archives_and_works_out_an_example() {
             (status, to.as_str()),
             (StatusCode::SEE_OTHER, base.as_str())
         );
+        let drawn = page(&seller, &base).await;
+        assert!(drawn.contains("$59.00"), "{drawn}");
         let fields = [
             ("model", "one_time"),
             ("amount", "19"),

@@ -15,6 +15,7 @@ use mintreu_server::domains::subscriptions::{
     change_plan, keep_price, my_subscription, reprice, set_trial, start_trial,
 };
 use mintreu_server::store::{Row, StoreError, Tx};
+use mintreu_server::text::Locale;
 use mintreu_tests::TestApp;
 use serde_json::json;
 
@@ -77,7 +78,7 @@ async fn try_it(
         price: club.cheap,
         seen: None,
         country: None,
-        agreed: Vec::new(),
+        locale: Locale::English,
         zone: String::new(),
         provider: "sandbox".to_owned(),
         method: method.map(str::to_owned),

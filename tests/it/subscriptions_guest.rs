@@ -2,9 +2,11 @@
 
 use crate::shop::paid;
 use crate::subscriptions::{club, facts, travel};
+use crate::subscriptions_money::coupon;
 use crate::web_pages::{hidden, page};
 use crate::web_papers::account;
 use axum::http::Method;
+use mintreu::Clock;
 use mintreu_server::domains::taxes::{Place, Policy, SetPolicy, set_policy};
 use mintreu_tests::TestApp;
 use serde_json::json;
@@ -80,21 +82,25 @@ async fn who_puts_the_order_into_an_account_has_its_subscription_there() {
     .await;
 }
 
+async fn tax_on_top(test: &TestApp) {
+    let policy = Policy {
+        home: Some(Place::of("DE", None).expect("a place")),
+        inclusive: false,
+    };
+    let owner = test.system();
+    let set = test
+        .app
+        .transact(&owner, SetPolicy { policy }, set_policy)
+        .await;
+    set.expect("is set");
+}
+
 /// Where tax comes on top, what a page says is charged is what is charged.
 #[tokio::test]
 async fn amounts_are_told_with_the_tax_that_comes_on_top() {
     TestApp::both(async |test| {
         let (club, server) = (club(test).await, test.serve().await);
-        let policy = Policy {
-            home: Some(Place::of("DE", None).expect("a place")),
-            inclusive: false,
-        };
-        let owner = test.system();
-        let set = test
-            .app
-            .transact(&owner, SetPolicy { policy }, set_policy)
-            .await;
-        set.expect("is set");
+        tax_on_top(test).await;
         let ada = server.browser();
         account(&ada, "ada@buyer.example").await;
         let order = json!({
@@ -113,6 +119,47 @@ async fn amounts_are_told_with_the_tax_that_comes_on_top() {
         let (_, quote) = ada.get_json(&quote).await;
         assert_eq!(quote["due_minor"], 14_032);
         assert_eq!(quote["tax_on_top_minor"], 2_666);
+        server.stop().await;
+    })
+    .await;
+}
+
+/// Three quarters of 150.00 are 112.50, and 19 % on top make 133.88; the code lasts for two years.
+#[tokio::test]
+async fn pages_reminders_and_receipts_say_what_is_charged_with_code_and_tax() {
+    TestApp::both(async |test| {
+        let (club, server) = (club(test).await, test.serve().await);
+        tax_on_top(test).await;
+        let rule = json!({"percent_bps": 2500, "lasts": {"cycles": 2}});
+        coupon(test, &club, "TWICE", rule).await;
+        let ada = server.browser();
+        account(&ada, "ada@buyer.example").await;
+        let order = json!({
+            "price_id": club.yearly.to_string(), "amount_minor": 13388, "currency": "EUR",
+            "codes": ["TWICE"],
+        });
+        paid(test, &ada, &order).await;
+        let (_, mine) = ada.get_json("/v1/subscriptions").await;
+        let id = mine["subscriptions"][0]["subscription_id"].as_str();
+        let base = format!("/subscriptions/{}", id.expect("it is there"));
+        let shown = page(&ada, &base).await;
+        assert!(shown.contains("for €133.88"), "{shown}");
+        let begun = Clock::now(&*test.clock);
+        let mails = async |days: i64, subject: &str| {
+            test.clock.set(begun.plus_ms(days * 86_400_000));
+            test.drain().await;
+            let all = test.mails().into_iter();
+            let mails: Vec<_> = all.filter(|mail| mail.contains(subject)).collect();
+            mails.concat()
+        };
+        let reminder = mails(359, "renews soon").await;
+        assert!(reminder.contains("133.88"), "{reminder}");
+        assert!(!reminder.contains("150.00"), "{reminder}");
+        let receipt = mails(366, "Receipt for").await;
+        assert!(receipt.contains("133.88"), "{receipt}");
+        // The code is used up: what follows is charged in full.
+        let reminder = mails(725, "renews soon").await;
+        assert!(reminder.contains("178.50"), "{reminder}");
         server.stop().await;
     })
     .await;

@@ -180,7 +180,7 @@ async fn a_full_refund_ends_it_only_when_it_says_so() {
     .await;
 }
 
-async fn coupon(test: &TestApp, club: &Club, code: &str, rule: Value) {
+pub async fn coupon(test: &TestApp, club: &Club, code: &str, rule: Value) {
     let rule: Rule = serde_json::from_value(rule).expect("a rule");
     let code = code.to_owned();
     let command = CreateCoupon { code, rule };

@@ -10,7 +10,6 @@ use mintreu_server::demo;
 use mintreu_server::domains::catalog::Product;
 use mintreu_server::domains::catalog::model::{PriceDraft, Trial, draft_of};
 use mintreu_server::domains::catalog::ops::{AddPrice, ChangePrice, add_price, change_price};
-use mintreu_server::store::Tx;
 use mintreu_tests::{Browser, TestApp};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -50,7 +49,7 @@ async fn start(
     send(browser, &path, &format!("/p/{}/try", product.slug), &form).await
 }
 
-const PAYS: [(&str, &str); 2] = [("method", "sbm_pays"), ("waiver", "yes")];
+const PAYS: [(&str, &str); 1] = [("method", "sbm_pays")];
 
 /// Begins a trial in the shop; answers the path of its subscription in the API.
 async fn begun(browser: &Browser, product: &Product, fields: &[(&str, &str)]) -> String {
@@ -113,14 +112,13 @@ async fn a_trial_begins_in_the_shop_is_reminded_of_and_charged_at_its_end() {
         for told in [says, "Today", "€0.00", "First charge, on", "€29.00"] {
             assert!(shown.contains(told), "{told}: {shown}");
         }
-        let (status, _, text) = start(&ada, &product, &[("method", "sbm_pays")]).await;
-        assert_eq!(status, 422, "it is supplied at once: {text}");
-        let (status, _, text) = start(&ada, &product, &[("waiver", "yes")]).await;
+        assert!(!shown.contains("right to withdraw"), "{shown}");
+        let (status, _, text) = start(&ada, &product, &[]).await;
         assert_eq!(status, 422, "its seller asks for a method");
         assert!(text.contains("Choose what is charged"), "{text}");
         let path = begun(&ada, &product, &PAYS).await;
         assert_eq!(state(&ada, &path).await, ("trialing".to_owned(), 0));
-        assert_eq!(agreed(test).await, 2, "the waiver and the terms are kept");
+        agreed(&ada, &path).await;
 
         test.drain().await;
         let reminded = |test: &TestApp| {
@@ -146,17 +144,21 @@ async fn a_trial_begins_in_the_shop_is_reminded_of_and_charged_at_its_end() {
     .await;
 }
 
-async fn agreed(test: &TestApp) -> i64 {
-    let read = |tx: &mut dyn Tx| {
-        let row = tx.query_one("SELECT COUNT(*) AS kept FROM subscription_consent", &[])?;
-        row.map_or(Ok(0), |row| row.int("kept"))
-    };
-    test.app
-        .store
-        .read(read)
-        .await
-        .expect("reads")
-        .expect("reads")
+/// What its license grants was agreed to when it began; nothing was waived.
+async fn agreed(browser: &Browser, path: &str) {
+    let (_, found) = browser.get_json(path).await;
+    let consents = found["consents"].as_array().expect("consents");
+    let kinds: Vec<_> = consents.iter().map(|one| &one["kind"]).collect();
+    assert_eq!(kinds, ["license_terms"], "{found}");
+    assert_eq!(consents[0]["version"], "2026-11-en");
+    let hash = consents[0]["text_sha256"].as_str().expect("a hash");
+    assert_eq!(hash.len(), 64, "{hash}");
+    let shown = page(browser, path.trim_start_matches("/v1")).await;
+    assert!(
+        shown.contains("What you agreed to") && shown.contains("The terms of each license"),
+        "{shown}"
+    );
+    assert!(!shown.contains("right to withdraw"), "{shown}");
 }
 
 #[tokio::test]
@@ -280,6 +282,43 @@ async fn what_stands_in_for_a_price_is_tried_as_it_is_where_the_buyer_is() {
     .await;
 }
 
+/// Begun by a program it keeps the same, and each is told in writing what they began.
+#[tokio::test]
+async fn a_trial_keeps_what_was_agreed_to_and_a_mail_says_what_it_is() {
+    TestApp::both(async |test| {
+        let (product, _) = tryable(test, true).await;
+        let server = test.serve().await;
+        let (ada, bob) = (server.browser(), server.browser());
+        signed_in(test, &ada, "ada@example.org").await;
+        signed_in(test, &bob, "bob@example.org").await;
+        let (status, begun) = asked(&ada, &product, Some("sbm_pays")).await;
+        assert_eq!(status, 201, "{begun}");
+        let id = begun["subscription_id"].as_str().expect("an id");
+        agreed(&ada, &format!("/v1/subscriptions/{id}")).await;
+        let (status, begun) = asked(&bob, &product, None).await;
+        assert_eq!(status, 201, "{begun}");
+        go(test, 0).await;
+        let letter = |to: &str| {
+            let mut mails = test.mails();
+            mails.retain(|mail| mail.contains("Your trial of Relay has begun"));
+            mails.retain(|mail| mail.contains(to));
+            assert_eq!(mails.len(), 1, "to {to}: {mails:?}");
+            // Long lines are folded.
+            mails.concat().replace("=\r\n", "").replace("\r\n", " ")
+        };
+        let told = letter("ada@example.org");
+        for said in ["29.00 EUR", "2027-01-29", "end it before", id] {
+            assert!(told.contains(said), "{said}: {told}");
+        }
+        assert!(told.contains("to the method that you chose"), "{told}");
+        let told = letter("bob@example.org");
+        assert!(told.contains("unless you add a payment method"), "{told}");
+        drop((ada, bob));
+        server.stop().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_trial_that_is_canceled_or_has_no_method_charges_nothing() {
     TestApp::both(async |test| {
@@ -294,7 +333,7 @@ async fn a_trial_that_is_canceled_or_has_no_method_charges_nothing() {
         assert_eq!(canceled.0, 200, "{}", canceled.1);
         let shown = page(&bob, &address(&product)).await;
         assert!(shown.contains("No payment method now"), "{shown}");
-        let bobs = begun(&bob, &product, &[("waiver", "yes")]).await;
+        let bobs = begun(&bob, &product, &[]).await;
         // Who comes back within a fortnight stays signed in.
         go(test, 13).await;
         assert_eq!(state(&ada, &path).await, ("trialing".to_owned(), 0));

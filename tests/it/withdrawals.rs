@@ -6,7 +6,7 @@ use crate::subscriptions::{club, facts};
 use crate::web_pages::{hidden, page};
 use axum::http::Method;
 use mintreu::Timestamp;
-use mintreu::id::AccountId;
+use mintreu::id::{AccountId, PriceId};
 use mintreu_server::caller::{Caller, Role};
 use mintreu_server::domains::fulfilment::Item;
 use mintreu_server::domains::orders::access_token;
@@ -389,6 +389,49 @@ async fn of_withdrawals_and_refunds_at_once_the_money_goes_back_once() {
         desk.hand_over_all().await;
         assert_eq!(desk.sent_back(&paid).await, [4_900]);
         assert_eq!(desk.state(&paid).await, "refunded");
+    })
+    .await;
+}
+
+/// A subscription asks for no waiver, and its buyer withdraws from it; what is bought with it and
+/// supplied at once stays bought.
+#[tokio::test]
+async fn a_subscription_asks_for_no_waiver_and_can_be_withdrawn_from() {
+    TestApp::both(async |test| {
+        let (club, shop) = (club(test).await, shop(test).await);
+        let server = test.serve().await;
+        let guest = server.browser();
+        let quote = async |prices: &[PriceId]| {
+            let items = prices
+                .iter()
+                .map(|price| json!({"price_id": price.to_string()}));
+            let body = json!({"items": items.collect::<Vec<_>>()});
+            let (_, quoted) = guest.post_json("/v1/quotes", &body).await;
+            let texts = quoted["consents"].as_array().expect("texts").clone();
+            let asked = texts.iter().any(|text| text["kind"] == "withdrawal_waiver");
+            (quoted["quote"].clone(), asked)
+        };
+        let (_, asked) = quote(&[club.cheap, shop.price]).await;
+        assert!(asked, "one of both is supplied at once");
+        let (quoted, asked) = quote(&[club.cheap]).await;
+        assert!(!asked, "it is supplied bit by bit");
+        let shown = page(&guest, "/checkout/club-app").await;
+        assert!(!shown.contains("name=\"waiver\""), "{shown}");
+        let body = json!({"quote": quoted, "email": "ada@example.org"});
+        let (status, started) = guest.post_json("/v1/quotes/confirmations", &body).await;
+        assert_eq!(status.as_u16(), 201, "{started}");
+        let order = crate::shop::bought(&started);
+        choose(&guest, &order, "succeed").await;
+        test.drain().await;
+        let path = format!(
+            "/v1/orders/{}/withdrawal?token={}",
+            order.order, order.token
+        );
+        let (_, found) = guest.get_json(&path).await;
+        assert_eq!(found["lines"][0]["standing"], "open", "{found}");
+        let (status, found) = said(&guest, &path).await;
+        assert_eq!(status, 200, "{found}");
+        server.stop().await;
     })
     .await;
 }

@@ -18,6 +18,12 @@ fact-open-payouts = Look at your payouts
 
 fact-renews-subject = { $product } renews soon
 fact-renews-intro = Your subscription goes on by itself, and the amount below is charged then. To end it, take it back before.
+fact-tried-subject = Your trial of { $product } has begun
+fact-tried-intro = Your license works from now on, and nothing is charged until the trial ends.
+fact-tried-charged = When the trial ends, the first period is charged to the method that you chose, and so on until you end it. To pay nothing, end it before, on the page of the subscription.
+fact-tried-later = When the trial ends, nothing is charged and the license stops, unless you add a payment method. You can end it before, on the page of the subscription.
+fact-trial-ends = Trial ends on (UTC)
+fact-first-period = First period
 fact-trial-subject = Your trial of { $product } ends soon
 fact-trial-intro = The trial is free until its end. If a payment method is saved, the first period is charged then; without one, nothing is.
 fact-receipt-subject = Receipt for { $product }

@@ -26,6 +26,7 @@ use crate::domains::tenants;
 use crate::domains::wishes::{OpenWish, OwnOrder, ViewWithdrawal, open_wish, view_withdrawal};
 use crate::gateways::sandbox::model::Choice;
 use crate::gateways::sandbox::ops::{Choose, choose};
+use crate::text::Locale;
 use mintreu::id::{OrderId, PriceId};
 use mintreu::{Currency, Timestamp};
 use std::sync::Arc;
@@ -434,7 +435,7 @@ impl Season<'_> {
             price: self.first_price(&caller, slug).await?,
             seen: None,
             country: None,
-            agreed: Vec::new(),
+            locale: Locale::English,
             zone: String::new(),
             provider: "sandbox".to_owned(),
             method: Some("sbm_pays".to_owned()),

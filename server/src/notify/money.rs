@@ -37,6 +37,7 @@ pub(super) const OF_SUBSCRIPTIONS: &[&str] = &[
     "subscription.renews_soon",
     "subscription.resubscribed",
     "subscription.resumed",
+    "subscription.trial_begun",
     "subscription.trial_ends_soon",
     "subscription.undisputed",
 ];
@@ -83,6 +84,7 @@ fn keys(event: &Event) -> Option<(&'static str, &'static str)> {
     Some(match event.kind.as_str() {
         "subscription.renews_soon" => ("fact-renews-subject", "fact-renews-intro"),
         "subscription.trial_ends_soon" => ("fact-trial-subject", "fact-trial-intro"),
+        "subscription.trial_begun" => ("fact-tried-subject", "fact-tried-intro"),
         "subscription.payment_declined" => match event.data["next_attempt_at"].as_i64() {
             Some(_) => ("fact-declined-subject", "fact-declined-again"),
             None => ("fact-declined-subject", "fact-declined-last"),
@@ -128,7 +130,8 @@ fn subscription(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, N
     let words = letter.words();
     letter.intro.push(words.say(intro));
     letter.fact(words.say("fact-product"), &product);
-    figures(&mut letter, event, &of);
+    let amount = amount_told(cx, event, &of)?;
+    figures(&mut letter, event, (&of, amount));
     // Who has no account ends it where its order is.
     let page = match (of.account, of.order) {
         (None, Some(order)) => order_page(cx, order, base),
@@ -138,13 +141,37 @@ fn subscription(cx: &mut Cx<'_>, event: &Event, base: &str) -> Result<Written, N
     Ok(Some((to, letter)))
 }
 
+/// What is charged, or will be, all in all; else what the fact says that a period costs.
+fn amount_told(
+    cx: &mut Cx<'_>,
+    event: &Event,
+    of: &Subscription,
+) -> Result<Option<Money>, NotifyError> {
+    let tenant = cx.caller.tenant;
+    let minor = event.data["amount_minor"].as_i64();
+    let period = minor.map(|minor| Money::new(minor, of.currency()));
+    Ok(match event.kind.as_str() {
+        "subscription.renews_soon"
+        | "subscription.trial_begun"
+        | "subscription.trial_ends_soon" => {
+            Some(subscriptions::due_of(cx.tx, (tenant, cx.now), of)?.next)
+        }
+        "subscription.completed"
+        | "subscription.payment_declined"
+        | "subscription.payment_failed"
+        | "subscription.recovered"
+        | "subscription.renewed"
+        | "subscription.resubscribed"
+        | "subscription.resumed" => subscriptions::billed(cx.tx, tenant, of)?.or(period),
+        _ => period,
+    })
+}
+
 /// As they were when it happened, where the fact says so.
-fn figures(letter: &mut Letter, event: &Event, of: &Subscription) {
+fn figures(letter: &mut Letter, event: &Event, (of, amount): (&Subscription, Option<Money>)) {
     let words = letter.words();
     let at = |field: &str| event.data[field].as_i64().map(Timestamp::from_ms);
     let until = at("until").unwrap_or(of.until);
-    let amount = event.data["amount_minor"].as_i64();
-    let amount = amount.map(|minor| Money::new(minor, of.currency()));
     match event.kind.as_str() {
         "subscription.price_announced" | "subscription.price_will_change" => {
             if let Some((unit, from)) = of.notice {
@@ -157,6 +184,18 @@ fn figures(letter: &mut Letter, event: &Event, of: &Subscription) {
                 }
                 letter.fact(words.say("fact-from"), day(from));
             }
+            return;
+        }
+        "subscription.trial_begun" => {
+            letter.fact(words.say("fact-trial-ends"), day(until));
+            if let Some(first) = amount {
+                letter.fact(words.say("fact-first-period"), first);
+            }
+            let then = match of.method {
+                Some(_) => "fact-tried-charged",
+                None => "fact-tried-later",
+            };
+            letter.outro.push(words.say(then));
             return;
         }
         "subscription.renews_soon" | "subscription.trial_ends_soon" => {

@@ -12,9 +12,8 @@ use crate::domains::fulfilment::{self, ClaimOrder, OrderPage as Bought, RevealCo
 use crate::domains::licensing::{self, License, TrustText};
 use crate::domains::orders::{Line, OrderState};
 use crate::domains::subscriptions::{
-    Action, EndByOrder, Step, Subscription, end_by_order, next_status,
+    Action, EndByOrder, Step, Subscription, WillCharge, end_by_order, next_status,
 };
-use crate::domains::taxes::Tax;
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Query};
 use askama::Template;
@@ -298,7 +297,7 @@ impl OrderPage {
 }
 
 fn renewals(page: &Page, bought: &Bought, token: &Token) -> Vec<Renewal> {
-    let renewal = |(of, tax): &(Subscription, Tax)| {
+    let renewal = |(of, due): &(Subscription, WillCharge)| {
         let lines = bought.order.lines.iter();
         let mut line = lines.filter(|line| line.product == of.product);
         Renewal {
@@ -306,7 +305,7 @@ fn renewals(page: &Page, bought: &Bought, token: &Token) -> Vec<Renewal> {
                 .next()
                 .map_or_else(String::new, |line| line.title.clone()),
             state: subscriptions::state(page, of),
-            next: subscriptions::next(page, of, tax),
+            next: subscriptions::next(page, of, due),
             address: match (&token.t, of.account) {
                 (None, Some(_)) => Some(format!("/subscriptions/{}", of.id)),
                 _ => None,
@@ -314,7 +313,7 @@ fn renewals(page: &Page, bought: &Bought, token: &Token) -> Vec<Renewal> {
             wish: token
                 .t
                 .as_ref()
-                .and_then(|_| end_wish(page, (of, tax), token)),
+                .and_then(|_| end_wish(page, (of, due), token)),
         }
     };
     let begun = bought.subscriptions.iter();
@@ -322,14 +321,18 @@ fn renewals(page: &Page, bought: &Bought, token: &Token) -> Vec<Renewal> {
 }
 
 /// What its order's link can do to a subscription; nothing where it is over.
-fn end_wish(page: &Page, (of, tax): (&Subscription, &Tax), token: &Token) -> Option<EndWish> {
+fn end_wish(
+    page: &Page,
+    (of, due): (&Subscription, &WillCharge),
+    token: &Token,
+) -> Option<EndWish> {
     let can = |action: Action| {
         let step = next_status(of.status, of.flags(), action.event());
         matches!(step, Step::Do | Step::Move(_))
     };
     let action = [Action::Cancel, Action::Uncancel];
     let action = action.into_iter().find(|action| can(*action))?;
-    let (button, text) = subscriptions::action_words(page, (of, tax), action);
+    let (button, text) = subscriptions::action_words(page, (of, due), action);
     Some(EndWish {
         action: format!("/orders/{}/subscription{}", of.order?, token.suffix()),
         subscription: of.id.to_string(),

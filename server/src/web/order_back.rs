@@ -2,7 +2,8 @@
 
 use super::page::Page;
 use super::parts::{Badge, Tone};
-use crate::domains::fulfilment::{Consent, OrderPage as Bought};
+use crate::domains::fulfilment::OrderPage as Bought;
+use crate::domains::orders::Consent;
 use crate::domains::refunds::{Dispute, DisputeState, Refund, RefundState};
 
 /// Something that happened to an order's money.

@@ -4,6 +4,7 @@
 use super::ask::{Answer, Ask, go_to, html};
 use super::cycle::price_each;
 use super::methods::{self, Methods};
+use super::order_back::agreements;
 use super::page::{Page, Section};
 use super::shelf::price_text;
 use crate::app::ReadCx;
@@ -13,7 +14,7 @@ use crate::domains::methods::{Method, MyMethods, my_methods};
 use crate::domains::subscriptions::{
     self as subs, Act, Action, AskChange, ChangeMethod, ChangePlan, ChangeQuote, KeepPrice, Mine,
     MySubscription, OfProduct, Status, Step, Subscription, SubscriptionError, SubscriptionPage,
-    next_status,
+    WillCharge, next_status,
 };
 use crate::domains::taxes::Tax;
 use crate::problem::Problem;
@@ -60,6 +61,8 @@ struct OnePage {
     quote: Option<QuoteView>,
     methods: Methods,
     bills: Vec<(String, String, String)>,
+    /// What was agreed to when a trial began.
+    agreed: Vec<String>,
 }
 
 struct ActionView {
@@ -120,20 +123,21 @@ fn after(which: &Which) -> Result<Option<SubscriptionId>, Problem> {
     which.after.as_deref().map(id_of).transpose()
 }
 
-/// Each with its product's name, and what a bill of it would bear.
-type Named = Vec<(Subscription, String, Tax)>;
+/// Each with its product's name, and what it will charge.
+type Named = Vec<(Subscription, String, WillCharge)>;
 
 fn named(cx: &mut ReadCx<'_>, found: Vec<Subscription>) -> Result<Named, SubscriptionError> {
     let mut rows = Vec::with_capacity(found.len());
     for one in found {
         let product = catalog::product(cx.tx, cx.caller.tenant, one.product)?;
         let name = product.map(|product| product.name).unwrap_or_default();
-        let tax = match one.account == cx.caller.account {
-            true => subs::tax_of(cx.tx, (cx.caller.tenant, cx.now), &one)?,
+        let tenant = cx.caller.tenant;
+        let due = match one.account == cx.caller.account {
+            true => subs::due_of(cx.tx, (tenant, cx.now), &one)?,
             // What a buyer's country adds isn't the seller's.
-            false => Tax::zero(""),
+            false => subs::due_with(cx.tx, tenant, &one, Tax::zero(""))?,
         };
-        rows.push((one, name, tax));
+        rows.push((one, name, due));
     }
     Ok(rows)
 }
@@ -200,7 +204,7 @@ fn drawn_list(
     base: &str,
     mine: bool,
 ) -> ListPage {
-    let row = |(of, name, tax): &(Subscription, String, Tax)| SubscriptionRow {
+    let row = |(of, name, due): &(Subscription, String, WillCharge)| SubscriptionRow {
         address: mine.then(|| format!("/subscriptions/{}", of.id)),
         name: if mine {
             name.clone()
@@ -209,7 +213,7 @@ fn drawn_list(
         },
         state: state(&page, of),
         price: amount_text(&page, of),
-        next: next(&page, of, tax),
+        next: next(&page, of, due),
     };
     let full = i64::try_from(found.len()).is_ok_and(|rows| rows == PAGE);
     let last = found.last().filter(|_| full);
@@ -261,19 +265,8 @@ fn sentence(page: &Page, key: &str, of: &Subscription, amount: Money) -> String 
     page.words.say_with(key, values)
 }
 
-/// What the next period will cost, by what waits for it.
-fn coming(of: &Subscription) -> Money {
-    let announced = of.notice.filter(|notice| notice.1 <= of.until);
-    let unit = announced.map_or(of.unit.minor(), |notice| notice.0);
-    let (unit, seats) = match &of.pending {
-        Some(change) => (change.unit_minor, change.seats),
-        None => (unit, of.seats),
-    };
-    Money::new(unit.saturating_mul(seats), of.currency())
-}
-
 /// What happens next.
-pub(super) fn next(page: &Page, of: &Subscription, tax: &Tax) -> String {
+pub(super) fn next(page: &Page, of: &Subscription, due: &WillCharge) -> String {
     let key = match of.status {
         Status::Trialing | Status::Active if of.cancel_wished_at.is_some() => "subs-next-ends",
         Status::Active if of.pause_wished_at.is_some() => "subs-next-pauses",
@@ -288,7 +281,11 @@ pub(super) fn next(page: &Page, of: &Subscription, tax: &Tax) -> String {
         Status::Paused => "subs-next-paused",
         Status::Canceled => "subs-next-canceled",
     };
-    sentence(page, key, of, taxed(tax, coming(of)))
+    let amount = match of.status {
+        Status::Incomplete | Status::Paused | Status::Canceled => due.now,
+        _ => due.next,
+    };
+    sentence(page, key, of, amount)
 }
 
 /// `GET /subscriptions/{id}`; with a price or seats, what the change would cost.
@@ -377,7 +374,7 @@ fn drawn(
         name: found.product.name.clone(),
         base: format!("/subscriptions/{}", of.id),
         state: state(&page, of),
-        next: next(&page, of, &found.tax),
+        next: next(&page, of, &found.due),
         facts: vec![
             (page.say("subs-price"), amount_text(&page, of)),
             (page.say("subs-period"), period),
@@ -388,7 +385,7 @@ fn drawn(
         actions: Action::ALL
             .iter()
             .filter(|action| offered(action))
-            .map(|action| action_view(&page, (of, &found.tax), *action))
+            .map(|action| action_view(&page, (of, &found.due), *action))
             .collect(),
         plans,
         seats: quoted.map_or(of.seats, |quoted| quoted.change.seats),
@@ -404,6 +401,7 @@ fn drawn(
             .iter()
             .map(|bill| bill_row(&page, bill))
             .collect(),
+        agreed: agreements(&page, &found.consents),
         page,
     }
 }
@@ -441,9 +439,9 @@ fn bill_row(page: &Page, bill: &subs::Bill) -> (String, String, String) {
     (format!("/orders/{}", bill.order), what, period)
 }
 
-fn action_view(page: &Page, (of, tax): (&Subscription, &Tax), action: Action) -> ActionView {
-    let amount = action_amount(of, action);
-    let (button, text) = action_words(page, (of, tax), action);
+fn action_view(page: &Page, (of, due): (&Subscription, &WillCharge), action: Action) -> ActionView {
+    let amount = period_amount(of);
+    let (button, text) = action_words(page, (of, due), action);
     ActionView {
         code: action.code(),
         button,
@@ -453,17 +451,10 @@ fn action_view(page: &Page, (of, tax): (&Subscription, &Tax), action: Action) ->
     }
 }
 
-fn action_amount(of: &Subscription, action: Action) -> Money {
-    match action {
-        Action::Uncancel | Action::Unpause => coming(of),
-        _ => period_amount(of),
-    }
-}
-
 /// The button of an action, and what it does in words.
 pub(super) fn action_words(
     page: &Page,
-    (of, tax): (&Subscription, &Tax),
+    (of, due): (&Subscription, &WillCharge),
     action: Action,
 ) -> (String, String) {
     let (button, text) = match action {
@@ -475,7 +466,10 @@ pub(super) fn action_words(
         Action::Resume => ("subs-do-resume", "subs-do-resume-text"),
         Action::Resubscribe => ("subs-do-resubscribe", "subs-do-resubscribe-text"),
     };
-    let amount = taxed(tax, action_amount(of, action));
+    let amount = match action {
+        Action::Uncancel | Action::Unpause => due.next,
+        _ => due.now,
+    };
     (page.say(button), sentence(page, text, of, amount))
 }
 

@@ -10,15 +10,12 @@ use crate::domains::catalog::ops::{ProductAt, product_at};
 use crate::domains::catalog::tokens::fold;
 use crate::domains::catalog::{Price, Product, State};
 use crate::domains::fees::http as fees;
-use crate::domains::fulfilment::consent::{self, ConsentKind, ConsentText};
 use crate::domains::fulfilment::{Item, Quoted, Wanted, flow};
 use crate::domains::ledger::Traffic;
 use crate::domains::methods::http::chosen;
 use crate::domains::methods::{Method, MethodError, MyMethods, my_methods};
 use crate::domains::orders::OrderError;
-use crate::domains::subscriptions::{
-    Agreed, StartTrial, SubscriptionError, Tried, start_trial, tried,
-};
+use crate::domains::subscriptions::{StartTrial, SubscriptionError, Tried, start_trial, tried};
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Query};
 use askama::Template;
@@ -93,9 +90,6 @@ struct TrialPage {
     methods: Methods,
     /// Whether it may begin without a method.
     later: bool,
-    waiver: Option<String>,
-    waived: bool,
-    waiver_missing: bool,
     cancel: String,
 }
 
@@ -119,14 +113,12 @@ pub struct TrialForm {
     days: i64,
     first: i64,
     method: String,
-    waiver: String,
 }
 
 /// What is wrong with what was typed.
 #[derive(Debug, Clone, Default)]
 struct Wrong {
     method: bool,
-    waiver: bool,
     used: bool,
     over: Option<&'static str>,
 }
@@ -223,7 +215,7 @@ pub async fn show(
         used,
         ..Wrong::default()
     };
-    html(&drawn(&ask, &found, &TrialForm::default(), &wrong))
+    html(&drawn(&ask, &found, &wrong))
 }
 
 /// `POST /p/{slug}/try`: begins the trial, or draws the page again with what is wrong.
@@ -236,21 +228,13 @@ pub async fn begin(
     ask.account()?;
     let found = tryable(&ask, &slug, (&form.price, &form.country)).await?;
     if form.act == "apply" {
-        return html(&drawn(&ask, &found, &form, &Wrong::default()));
+        return html(&drawn(&ask, &found, &Wrong::default()));
     }
-    let again = |status: u16, wrong: Wrong| refused(status, &drawn(&ask, &found, &form, &wrong));
-    let texts = consent::texts(&found.quoted, ask.locale);
-    if waiver_of(&texts).is_some() && form.waiver.is_empty() {
-        let wrong = Wrong {
-            waiver: true,
-            ..Wrong::default()
-        };
-        return again(422, wrong);
-    }
+    let again = |status: u16, wrong: Wrong| refused(status, &drawn(&ask, &found, &wrong));
     if form.first != found.quoted.total.minor() {
         return again(409, over("trial-changed"));
     }
-    let command = match command(&ask, &found, (&form, &texts)).await {
+    let command = match command(&ask, &found, &form).await {
         Ok(command) => command,
         Err(MethodError::NotFound) => return again(422, method_wrong()),
         Err(error) => return Err(Problem::from(error).into()),
@@ -289,22 +273,13 @@ fn method_wrong() -> Wrong {
     }
 }
 
-async fn command(
-    ask: &Ask,
-    found: &Tryable,
-    (form, texts): (&TrialForm, &[ConsentText]),
-) -> Result<StartTrial, MethodError> {
+async fn command(ask: &Ask, found: &Tryable, form: &TrialForm) -> Result<StartTrial, MethodError> {
     let (provider, method) = match form.method.as_str() {
         "" => None,
         method => Some(chosen(&ask.app, &ask.visitor.caller, method).await?),
     }
     .map(|one| (one.provider, one.name))
     .unzip();
-    let agreed = |text: &ConsentText| Agreed {
-        kind: text.kind.name(),
-        version: text.version.clone(),
-        text_hash: text.hash(),
-    };
     Ok(StartTrial {
         price: found.price.id,
         seen: Some((form.days, found.price.amount.minor())),
@@ -315,17 +290,11 @@ async fn command(
         traffic: Traffic::Marketplace,
         fees: fees::settings(&ask.app),
         tariff: fees::tariff(&ask.app),
-        agreed: texts.iter().map(agreed).collect(),
+        locale: ask.locale,
     })
 }
 
-fn waiver_of(texts: &[ConsentText]) -> Option<String> {
-    let mut all = texts.iter();
-    let waiver = all.find(|text| text.kind == ConsentKind::Waiver);
-    waiver.map(|waiver| waiver.text.clone())
-}
-
-fn drawn(ask: &Ask, found: &Tryable, form: &TrialForm, wrong: &Wrong) -> TrialPage {
+fn drawn(ask: &Ask, found: &Tryable, wrong: &Wrong) -> TrialPage {
     let mut page = ask.section_page("trial-title", Section::Shop);
     if let Some(key) = wrong.over {
         page.notice = Some(Notice::new(Tone::Bad, page.say(key)));
@@ -362,9 +331,6 @@ fn drawn(ask: &Ask, found: &Tryable, form: &TrialForm, wrong: &Wrong) -> TrialPa
         tax: quote_text(&page, &found.quoted),
         methods: methods(&page, found, later, wrong),
         later,
-        waiver: waiver_of(&consent::texts(&found.quoted, ask.locale)),
-        waived: !form.waiver.is_empty(),
-        waiver_missing: wrong.waiver,
         cancel: page.say_one("trial-cancel", "date", ends.as_str()),
         heading,
         page,

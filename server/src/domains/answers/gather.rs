@@ -6,7 +6,7 @@ use crate::app::ReadCx;
 use crate::domains::fulfilment;
 use crate::domains::invoicing::{self, Invoice};
 use crate::domains::licensing::{self, LicenseView};
-use crate::domains::orders::{Line, Order};
+use crate::domains::orders::{Consent, Line, Order};
 use crate::domains::refunds::{self, RefundState};
 use mintreu::Timestamp;
 use mintreu::id::OrderId;
@@ -122,7 +122,7 @@ fn papers(cx: &mut ReadCx<'_>, order: &Order) -> Result<Vec<String>, AnswerError
 
 fn agreed(cx: &mut ReadCx<'_>, order: OrderId) -> Result<Vec<String>, AnswerError> {
     let consents = fulfilment::consents_of(cx.tx, cx.caller.tenant, order)?;
-    let line = |one: &fulfilment::Consent| {
+    let line = |one: &Consent| {
         let what = match one.kind.as_str() {
             "withdrawal_waiver" => "supply at once, which ends the right of withdrawal",
             _ => "the terms of the license",

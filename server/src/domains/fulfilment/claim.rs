@@ -1,12 +1,12 @@
 //! A guest's order comes into an account: with its token, which only its buyer was sent, and by who
 //! has the address that it was placed with.
 
-use super::consent::{Consent, ConsentKind};
 use super::model::FulfilmentError;
 use super::sql;
 use crate::app::{Command, Cx};
 use crate::caller::{Capability, Denied};
 use crate::domains::orders;
+use crate::domains::orders::{Consent, ConsentKind};
 use crate::domains::{accounts, billing, gifts, invoicing, licensing, subscriptions};
 use crate::store::{StoreError, Tx};
 use mintreu::id::{AccountId, OrderId, TenantId};

@@ -1,7 +1,6 @@
 //! Confirming a quote: exactly what was shown is charged, once, or nothing is.
 
 use super::checkout::{CheckoutPlaced, Place, place_priced};
-use super::consent::{self, ConsentKind};
 use super::model::{FulfilmentError, Network};
 use super::promise::Promise;
 use super::quote::{Basis, givable, known_buyer, price};
@@ -12,6 +11,7 @@ use crate::caller::Capability;
 use crate::domains::carts::{self, Owner};
 use crate::domains::gifts::NewGift;
 use crate::domains::orders;
+use crate::domains::orders::ConsentKind;
 use crate::domains::payments::{self, Payable};
 use crate::domains::promotions;
 use crate::domains::taxes::Evidence;
@@ -72,7 +72,7 @@ pub fn confirm(cx: &mut Cx<'_>, cmd: &Confirm) -> Result<CheckoutPlaced, Fulfilm
     if cmd.gift.is_some() {
         givable(&quoted)?;
     }
-    let texts = consent::texts(&quoted, cmd.promise.locale());
+    let texts = quoted.consents(cmd.promise.locale());
     let asked = texts.iter().any(|text| text.kind == ConsentKind::Waiver);
     if asked && !cmd.waived {
         return Err(FulfilmentError::ConsentMissing);

@@ -9,13 +9,13 @@ mod reviews;
 
 use self::gifts::{GiftIn, GiftOut, gift_out};
 use super::{
-    ClaimOrder, Consent, FulfilmentError, Item, Network, OrderPage, PayUsage, Purchase, Started,
-    ViewOrder, Wanted, claim, limit_confirms, order_page, pay_again, pay_usage, start, whereabouts,
+    ClaimOrder, FulfilmentError, Item, Network, OrderPage, PayUsage, Purchase, Started, ViewOrder,
+    Wanted, claim, limit_confirms, order_page, pay_again, pay_usage, start, whereabouts,
 };
 use crate::app::App;
 use crate::domains::ledger::Traffic;
 use crate::domains::licensing::http::{LicenseOut, license_out};
-use crate::domains::orders::http::{OrderOut, QuoteOut};
+use crate::domains::orders::http::{ConsentOut, OrderOut, QuoteOut};
 use crate::domains::orders::{self, History, OrderError, OrderState};
 use crate::domains::refunds::http::{RefundOut, refund_out};
 use crate::problem::Problem;
@@ -264,29 +264,6 @@ pub struct OrderPageOut {
     gift: Option<GiftOut>,
 }
 
-/// A text that a buyer agreed to.
-#[derive(Serialize, ToSchema)]
-pub struct ConsentOut {
-    /// `withdrawal_waiver` or `license_terms`.
-    kind: String,
-    /// `2026-11-en`
-    version: String,
-    /// SHA-256 of the text as it was shown, in hexadecimal.
-    text_sha256: String,
-    /// Milliseconds since 1970 (UTC).
-    agreed_at: i64,
-}
-
-fn consent_out(consent: &Consent) -> ConsentOut {
-    let digits = consent.text_hash.iter().map(|byte| format!("{byte:02x}"));
-    ConsentOut {
-        kind: consent.kind.clone(),
-        version: consent.version.clone(),
-        text_sha256: digits.collect(),
-        agreed_at: consent.agreed_at.ms(),
-    }
-}
-
 fn page_out(page: &OrderPage, now: Timestamp) -> OrderPageOut {
     let waiting = page.order.state == OrderState::AwaitingPayment;
     let payment = page.payment.as_ref();
@@ -302,7 +279,7 @@ fn page_out(page: &OrderPage, now: Timestamp) -> OrderPageOut {
             .iter()
             .map(|one| license_out(one, now))
             .collect(),
-        consents: page.consents.iter().map(consent_out).collect(),
+        consents: page.consents.iter().map(ConsentOut::from).collect(),
         gift: page.gift.as_ref().map(gift_out),
         refunds: page
             .back

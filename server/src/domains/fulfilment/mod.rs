@@ -23,7 +23,6 @@ pub mod bought;
 pub mod checkout;
 pub mod claim;
 pub mod confirm;
-pub mod consent;
 pub mod example;
 pub mod flow;
 pub mod gifts;
@@ -52,7 +51,6 @@ pub use checkout::{
 };
 pub use claim::{ClaimOrder, claim, consents_of, waiver_of};
 pub use confirm::{Confirm, confirm};
-pub use consent::{Consent, ConsentKind, ConsentText};
 pub use flow::{
     Bid, PayUsage, Purchase, Started, confirm_quote, limit_confirms, order_path, pay_again,
     pay_usage, promise_of, quote_of, start, whereabouts,

@@ -3,7 +3,6 @@
 //! A guest shows an order's token; the same token opens the licenses that came of the order. What was
 //! given is its recipient's: the buyer's token and account open none of its licenses.
 
-use super::consent::Consent;
 use super::gifts::{GiftView, view_of};
 use super::model::FulfilmentError;
 use super::sql;
@@ -12,11 +11,11 @@ use crate::caller::Capability;
 use crate::domains::gifts;
 use crate::domains::invoicing;
 use crate::domains::licensing::{self, Code, License, LicenseView, LicensingError};
+use crate::domains::orders::Consent;
 use crate::domains::orders::{self, Order, OrderError};
 use crate::domains::payments::{self, Payable, Payment};
 use crate::domains::refunds::{self, OfOrder};
-use crate::domains::subscriptions::{self, Subscription};
-use crate::domains::taxes::Tax;
+use crate::domains::subscriptions::{self, Subscription, WillCharge};
 use mintreu::id::{LicenseId, OrderId, OrderLineId};
 
 /// Asks for an order.
@@ -45,8 +44,8 @@ pub struct OrderPage {
     pub invoiced: bool,
     /// Whom it was given to, if it was.
     pub gift: Option<GiftView>,
-    /// What renews by itself since, and what a bill of it would bear.
-    pub subscriptions: Vec<(Subscription, Tax)>,
+    /// What renews by itself since, and what it will charge.
+    pub subscriptions: Vec<(Subscription, WillCharge)>,
 }
 
 /// The order, if the caller owns it or holds its token.
@@ -62,8 +61,8 @@ pub fn order_page(cx: &mut ReadCx<'_>, query: &ViewOrder) -> Result<OrderPage, F
     let back = refunds::of_order(cx, order.id)?;
     let mut begun = Vec::new();
     for one in subscriptions::begun_by(cx.tx, tenant, order.id)? {
-        let tax = subscriptions::tax_of(cx.tx, (tenant, cx.now), &one)?;
-        begun.push((one, tax));
+        let due = subscriptions::due_of(cx.tx, (tenant, cx.now), &one)?;
+        begun.push((one, due));
     }
     let invoiced = !invoicing::of_order(cx, order.id)?.is_empty();
     Ok(OrderPage {

@@ -3,7 +3,6 @@
 //! Quotes aren't stored until one is confirmed: the text that the buyer sends back carries what
 //! was shown and a keyed hash of it. Each is good for one order and for a day.
 
-use super::consent;
 use super::model::FulfilmentError;
 use super::quote::{Item, Quoted, Wanted};
 use crate::custody::Custody;
@@ -139,7 +138,7 @@ fn shown_tax(quoted: &Quoted) -> (String, u32, String) {
 
 /// What is agreed to, as it is compared.
 fn sealed_texts(quoted: &Quoted, locale: Locale) -> Vec<(String, String)> {
-    let texts = consent::texts(quoted, locale).into_iter();
+    let texts = quoted.consents(locale).into_iter();
     texts
         .map(|text| (text.version.clone(), URL_SAFE_NO_PAD.encode(text.hash())))
         .collect()

@@ -12,12 +12,14 @@ use crate::domains::catalog::{self, Offer, Price, PriceModel};
 use crate::domains::fees::{Agreed, Resolver};
 use crate::domains::gifts::{GiftError, NewGift};
 use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
+use crate::domains::orders::consent::{self, ConsentText};
 use crate::domains::orders::{
     self, InBundle, MAX_LINES, MAX_QUANTITY, NewLine, OrderError, SplitAmounts,
 };
 use crate::domains::promotions::{self, Asked, Buyer, Candidate, Discount, Refusal};
 use crate::domains::taxes::{self, Tax};
 use crate::store::{StoreError, Tx};
+use crate::text::Locale;
 use mintreu::id::{PriceId, TenantId};
 use mintreu::{Money, Timestamp};
 use std::sync::Arc;
@@ -101,6 +103,14 @@ pub struct Quoted {
     pub refused: Vec<(String, Refusal)>,
     /// What the buyer pays.
     pub total: Money,
+}
+
+impl Quoted {
+    /// What its buyer agrees to.
+    pub fn consents(&self, locale: Locale) -> Vec<ConsentText> {
+        let offers: Vec<_> = self.lines.iter().map(|line| &line.offer).collect();
+        consent::texts(&offers, self.total, locale)
+    }
 }
 
 /// Prices what is wanted. A code that does nothing is told in [`Quoted::refused`].

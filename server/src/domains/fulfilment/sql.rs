@@ -1,7 +1,7 @@
 //! SQL of quotes that were confirmed, and of what buyers and owners of licenses agreed to.
 
 use super::automatic::AutomaticPayment;
-use super::consent::{Consent, ConsentText};
+use crate::domains::orders::{Consent, ConsentText};
 use crate::store::{Row, StoreError, Tx};
 use mintreu::Timestamp;
 use mintreu::id::{AccountId, LicenseId, OrderId, TenantId};

@@ -1,6 +1,7 @@
 //! What orders and sales look like as JSON. The routes to an order are in `fulfilment`, which
 //! knows its payment and licenses; the seller's own are here.
 
+use super::consent::Consent;
 use super::{Line, Order, OrderError, Quote, Sale, SalesQuery, model::SplitAmounts, sales};
 use crate::app::App;
 use crate::problem::Problem;
@@ -275,4 +276,29 @@ async fn list_sales(
         sales: page.sales.iter().map(sale_out).collect(),
         next: page.next.map(|line| line.to_string()),
     }))
+}
+
+/// A text that a buyer agreed to.
+#[derive(Serialize, ToSchema)]
+pub struct ConsentOut {
+    /// `withdrawal_waiver` or `license_terms`.
+    kind: String,
+    /// `2026-11-en`
+    version: String,
+    /// SHA-256 of the text as it was shown, in hexadecimal.
+    text_sha256: String,
+    /// Milliseconds since 1970 (UTC).
+    agreed_at: i64,
+}
+
+impl From<&Consent> for ConsentOut {
+    fn from(consent: &Consent) -> Self {
+        let digits = consent.text_hash.iter().map(|byte| format!("{byte:02x}"));
+        Self {
+            kind: consent.kind.clone(),
+            version: consent.version.clone(),
+            text_sha256: digits.collect(),
+            agreed_at: consent.agreed_at.ms(),
+        }
+    }
 }

@@ -18,6 +18,7 @@
 //! Start reading at [`model`], then [`ops`].
 
 pub mod bills;
+pub mod consent;
 pub mod http;
 pub mod invoices;
 pub mod model;
@@ -25,6 +26,7 @@ pub mod ops;
 pub mod sql;
 
 pub use bills::{PlaceBill, place_bill};
+pub use consent::{Consent, ConsentKind, ConsentText, is_at_once};
 pub use invoices::{Invoiced, invoice_order};
 pub use model::{
     AccessToken, InBundle, Line, Order, OrderError, OrderEvent, OrderState, Quote, SplitAmounts,

@@ -12,7 +12,9 @@ use crate::app::App;
 use crate::domains::fees::http as fees;
 use crate::domains::ledger::Traffic;
 use crate::domains::methods::http as methods;
+use crate::domains::orders::http::ConsentOut;
 use crate::problem::Problem;
+use crate::text::Locale;
 use crate::wire::{JsonBody, PathParam, Query, Visitor};
 use axum::Json;
 use axum::extract::State;
@@ -185,6 +187,8 @@ pub struct SubscriptionPageOut {
     subscription: SubscriptionOut,
     /// Newest first, at most a hundred.
     bills: Vec<BillOut>,
+    /// What was agreed to when a trial began; what was bought has it with its order.
+    consents: Vec<ConsentOut>,
 }
 
 impl From<SubscriptionPage> for SubscriptionPageOut {
@@ -192,6 +196,7 @@ impl From<SubscriptionPage> for SubscriptionPageOut {
         Self {
             subscription: (&page.subscription).into(),
             bills: page.bills.iter().map(BillOut::from).collect(),
+            consents: page.consents.iter().map(ConsentOut::from).collect(),
         }
     }
 }
@@ -479,7 +484,7 @@ async fn post_trial(
         price,
         seen: given.days.zip(given.amount_minor),
         country: given.country,
-        agreed: Vec::new(),
+        locale: Locale::default(),
         zone: given.zone,
         provider: provider.unwrap_or_default(),
         method,

@@ -1,9 +1,10 @@
 //! SQL of the subscriptions' tables.
 
 use super::model::{Bill, BillKind, Change, Cycle, Status, Subscription, Unit};
-use super::ops::Agreed;
+
 use crate::domains::catalog::model::LicenseTerms;
 use crate::domains::ledger::{PaymentTariff, Traffic};
+use crate::domains::orders::{Consent, ConsentText};
 use crate::store::{Row, StoreError, Tx, Value};
 use mintreu::id::{
     AccountId, InvoiceId, LicenseId, OrderId, PriceId, ProductId, SubscriptionId, TenantId,
@@ -106,6 +107,10 @@ const INSERT_CONSENT: &str = "\
 INSERT INTO subscription_consent (tenant_id, subscription_id, kind, version, text_hash, agreed_at)
 VALUES (:tenant, :subscription, :kind, :version, :hash, :now)";
 
+const CONSENTS: &str = "\
+SELECT kind, version, text_hash, agreed_at FROM subscription_consent
+WHERE tenant_id = :tenant AND subscription_id = :subscription ORDER BY kind";
+
 /// Every statement here, for the test that prepares them.
 pub const ALL: &[&str] = &[
     INSERT,
@@ -125,6 +130,7 @@ pub const ALL: &[&str] = &[
     CLAIM_ADDRESS,
     TRIED,
     INSERT_CONSENT,
+    CONSENTS,
 ];
 
 type Params = Vec<(&'static str, Value)>;
@@ -561,16 +567,37 @@ pub(super) fn tried(
 pub(super) fn insert_consent(
     tx: &mut dyn Tx,
     tenant: TenantId,
-    (subscription, agreed): (SubscriptionId, &Agreed),
+    (subscription, text): (SubscriptionId, &ConsentText),
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let params = [
         ("tenant", tenant.as_bytes().into()),
         ("subscription", subscription.as_bytes().into()),
-        ("kind", agreed.kind.into()),
-        ("version", agreed.version.as_str().into()),
-        ("hash", agreed.text_hash.as_slice().into()),
+        ("kind", text.kind.name().into()),
+        ("version", text.version.as_str().into()),
+        ("hash", text.hash().as_slice().into()),
         ("now", now.into()),
     ];
     tx.execute(INSERT_CONSENT, &params).map(drop)
+}
+
+/// What was agreed to when a subscription began without an order.
+pub(super) fn consents(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    subscription: SubscriptionId,
+) -> Result<Vec<Consent>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("subscription", subscription.as_bytes().into()),
+    ];
+    let consent = |row: &Row| {
+        Ok(Consent {
+            kind: row.text("kind")?,
+            version: row.text("version")?,
+            text_hash: row.blob("text_hash")?,
+            agreed_at: row.at("agreed_at")?,
+        })
+    };
+    tx.query(CONSENTS, &params)?.iter().map(consent).collect()
 }

@@ -1,8 +1,7 @@
 //! Who may withdraw from what, until when. Pure.
 
 use crate::caller::Denied;
-use crate::domains::catalog::{Kind, PriceModel};
-use crate::domains::orders::{Line, OrderError, OrderState};
+use crate::domains::orders::{Line, OrderError, OrderState, is_at_once};
 use crate::domains::refunds::{RefundError, RefundState};
 use crate::domains::subscriptions::SubscriptionError;
 use crate::store::StoreError;
@@ -91,9 +90,7 @@ pub struct Facts {
 impl Facts {
     /// Where a line stands, of which so much is left, and which was `withdrawn` from or wasn't.
     pub fn judge(&self, line: &Line, (left, withdrawn): (Money, bool)) -> Standing {
-        // A subscription is supplied bit by bit, so its buyer can't waive all of it on its first day;
-        // an appointment isn't supplied at once.
-        let at_once = line.model != PriceModel::Recurring && line.kind != Kind::Consultation;
+        let at_once = is_at_once(line.model, line.kind);
         match self.until {
             _ if withdrawn => Standing::Withdrawn,
             None => Standing::Unpaid,

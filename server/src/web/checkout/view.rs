@@ -3,7 +3,8 @@
 use super::{Basket, BuyForm, Wrong};
 use crate::domains::catalog::tokens::fold;
 use crate::domains::catalog::{Place, Price};
-use crate::domains::fulfilment::{ConsentKind, Quoted, consent};
+use crate::domains::fulfilment::Quoted;
+use crate::domains::orders::ConsentKind;
 use crate::domains::orders::NewLine;
 use crate::domains::promotions::{Discount, Refusal};
 use crate::web::ask::Ask;
@@ -135,7 +136,7 @@ impl CheckoutPage {
         }
         let given = quoted.lines.iter().zip(&quoted.given);
         let country = basket.country(form);
-        let mut texts = consent::texts(quoted, ask.locale).into_iter();
+        let mut texts = quoted.consents(ask.locale).into_iter();
         let waiver = texts.find(|text| text.kind == ConsentKind::Waiver);
         Self {
             waiver: waiver.map(|waiver| (waiver.text, !form.waiver.is_empty())),

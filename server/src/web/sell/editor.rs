@@ -9,7 +9,7 @@ use super::super::markdown;
 use super::super::page::{Page, Section};
 use super::super::parts::{Badge, Cover, Crumbs, Notice, Tone};
 use super::super::shelf::kind_badge;
-use super::form::{Mistake, ProductForm, mistakes};
+use super::form::{Mistake, ProductForm, mistakes, read_amount};
 use super::{must_sell, state_badge};
 use crate::domains::catalog::model::CategoryCount;
 use crate::domains::catalog::ops::{
@@ -122,7 +122,7 @@ async fn bills(ask: &Ask, form: &ProductForm, product: Option<&Product>) -> Vec<
     let model = read_model(&form.price1_model).map(|(model, _)| model);
     let charged = matches!(model, Some(PriceModel::OneTime | PriceModel::Recurring));
     let amount = Currency::parse(&form.price1_currency).and_then(|currency| {
-        let minor = mintreu::price::parse_amount(form.price1_amount.trim(), currency)?;
+        let minor = read_amount(&form.price1_amount, currency)?;
         Ok(Money::new(minor, currency))
     });
     let Some(amount) = amount.ok().filter(|amount| charged && amount.minor() > 0) else {
@@ -159,7 +159,7 @@ fn bill(page: &Page, key: &str, split: &Split) -> Bill {
 
 fn preview_price(page: &Page, form: &ProductForm) -> String {
     let amount = Currency::parse(&form.price1_currency).and_then(|currency| {
-        let minor = mintreu::price::parse_amount(form.price1_amount.trim(), currency)?;
+        let minor = read_amount(&form.price1_amount, currency)?;
         Ok(page.format.money(Money::new(minor, currency)))
     });
     match (read_model(&form.price1_model), amount) {

@@ -329,12 +329,10 @@ impl ProductForm {
             };
             let charged = matches!(model, PriceModel::OneTime | PriceModel::Recurring);
             let amount_minor = match Currency::parse(currency) {
-                Ok(currency) if charged => {
-                    parse_amount(amount.trim(), currency).unwrap_or_else(|_| {
-                        wrong.push((input, "field-amount"));
-                        0
-                    })
-                }
+                Ok(currency) if charged => read_amount(amount, currency).unwrap_or_else(|_| {
+                    wrong.push((input, "field-amount"));
+                    0
+                }),
                 _ => 0,
             };
             prices.push(PriceDraft {
@@ -412,6 +410,19 @@ fn optional(number: Option<i64>) -> String {
     number.map(|number| number.to_string()).unwrap_or_default()
 }
 
+/// An amount as somebody typed it. One comma is a decimal mark where it can't part thousands:
+/// `9,50` is nine and a half, `1,234` is refused.
+pub fn read_amount(text: &str, currency: Currency) -> Result<i64, mintreu::Error> {
+    let text = text.trim();
+    let digits = usize::from(currency.exponent()).min(2);
+    match text.split_once(',') {
+        Some((whole, part)) if (1..=digits).contains(&part.len()) && !text.contains('.') => {
+            parse_amount(&format!("{whole}.{part}"), currency)
+        }
+        _ => parse_amount(text, currency),
+    }
+}
+
 /// The least that a buyer may name; empty for a fixed price.
 fn read_minimum(
     (input, text): (&'static str, &String),
@@ -422,7 +433,7 @@ fn read_minimum(
     if text.is_empty() {
         return None;
     }
-    let read = Currency::parse(currency).and_then(|currency| parse_amount(text, currency));
+    let read = Currency::parse(currency).and_then(|currency| read_amount(text, currency));
     if read.is_err() {
         wrong.push((input, "field-amount"));
     }

@@ -8,7 +8,7 @@ use super::super::parts::currencies;
 use super::super::parts::{Choice, Crumbs, Field};
 use super::super::shelf::price_text;
 use super::super::trial::{example, trial_text};
-use super::form::{entitlement_lines, error_key, read_entitlements};
+use super::form::{entitlement_lines, error_key, read_amount, read_entitlements};
 use super::must_sell;
 use super::quotas::{quota_lines, read_quotas};
 use crate::domains::catalog::model::{
@@ -27,7 +27,7 @@ use askama::Template;
 use axum::extract::Path;
 use mintreu::Currency;
 use mintreu::id::{PriceId, ProductId};
-use mintreu::price::{parse_amount, rate};
+use mintreu::price::rate;
 use serde::Deserialize;
 
 /// Inputs that can't be read, and the keys of why.
@@ -238,7 +238,7 @@ impl PriceForm {
             let read = currency
                 .as_ref()
                 .ok()
-                .map(|currency| parse_amount(text, *currency));
+                .map(|currency| read_amount(text, *currency));
             match read {
                 Some(Ok(minor)) => Some(minor),
                 _ if text.is_empty() => None,

@@ -4,6 +4,7 @@ use super::draft::{CheckedPrice, FieldError, MAX_PARTS, MeterDraft, Mistakes, Pr
 use super::product::{Bounds, Price, PriceModel, Product};
 use super::regions;
 use super::terms::check_terms;
+use crate::domains::taxes::places;
 use mintreu::{Currency, Money, Timestamp};
 
 /// Largest price in minor units: ten thousand million of a currency with cents.
@@ -124,10 +125,9 @@ fn bounds_of(draft: &PriceDraft) -> Bounds {
     }
 }
 
-/// A country, or a group of them.
+/// A country that there is, or a group of them.
 fn is_place(text: &str) -> bool {
-    let is_country = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
-    is_country || !regions::members(text).is_empty()
+    places::name(text).is_some() || !regions::members(text).is_empty()
 }
 
 type At = (&'static str, &'static str);
@@ -184,7 +184,7 @@ fn mistakes(price: &CheckedPrice) -> Vec<At> {
         found.push(("most", "1 to 100 fit into one order"));
     }
     if bounds.countries.len() > MAX_PLACES || !bounds.countries.iter().all(|text| is_place(text)) {
-        let detail = "a country is two letters, such as DE; a group is EU, for one";
+        let detail = "a country is two letters of ISO 3166-1, such as DE; a group is EU, for one";
         found.push(("countries", detail));
     }
     found

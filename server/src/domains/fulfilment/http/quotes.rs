@@ -8,10 +8,11 @@ use crate::domains::affiliates::http::clicks_of;
 use crate::domains::carts::http::owner_of;
 use crate::domains::catalog::{Place, Price};
 use crate::domains::fulfilment::{
-    Bid, ConsentKind, FulfilmentError, Item, Promise, Quoted, Wanted, confirm_quote, consent,
-    limit_confirms, promise_of, quote_of, whereabouts,
+    Bid, FulfilmentError, Item, Promise, Quoted, Wanted, confirm_quote, limit_confirms, promise_of,
+    quote_of, whereabouts,
 };
 use crate::domains::ledger::Traffic;
+use crate::domains::orders::ConsentKind;
 use crate::problem::Problem;
 use crate::text::Locale;
 use crate::wire::{JsonBody, Visitor};
@@ -211,7 +212,7 @@ fn quoted_out(promise: &Promise, text: String, quoted: &Quoted) -> SealedQuoteOu
         reason: refusal.code(),
         detail: refusal.to_string(),
     });
-    let texts = consent::texts(quoted, promise.locale()).into_iter();
+    let texts = quoted.consents(promise.locale()).into_iter();
     let consents = texts.map(|text| TextOut {
         kind: text.kind.name(),
         must_accept: text.kind == ConsentKind::Waiver,

@@ -3,13 +3,13 @@
 use super::super::model::{Bill, Subscription, SubscriptionError};
 use super::super::sql;
 use super::Done;
+use super::due::{WillCharge, due_of};
 use crate::app::ReadCx;
 use crate::domains::catalog::{self, Product};
 use crate::domains::methods;
-use crate::domains::taxes::{self, Tax};
+use crate::domains::orders::Consent;
 use crate::gateways::KeptMethod;
 use crate::store::{StoreError, Tx};
-use mintreu::Timestamp;
 use mintreu::id::{AccountId, ProductId, SubscriptionId, TenantId};
 
 /// Later than every id.
@@ -74,8 +74,10 @@ pub struct SubscriptionPage {
     pub product: Product,
     /// What is charged, as its owner knows it; `None` without one, and for one that nobody told of.
     pub kept: Option<KeptMethod>,
-    /// What a bill of it would bear now.
-    pub tax: Tax,
+    /// What it will charge.
+    pub due: WillCharge,
+    /// What was agreed to when a trial began.
+    pub consents: Vec<Consent>,
 }
 
 /// A subscription, for who pays.
@@ -90,7 +92,8 @@ pub fn my_subscription(cx: &mut ReadCx<'_>, query: &MySubscription) -> Done<Subs
     Ok(SubscriptionPage {
         kept: kept_of(cx, &subscription)?,
         bills: sql::bills(cx.tx, tenant, subscription.id)?,
-        tax: tax_of(cx.tx, (tenant, cx.now), &subscription)?,
+        due: due_of(cx.tx, (tenant, cx.now), &subscription)?,
+        consents: sql::consents(cx.tx, tenant, subscription.id)?,
         product: product.ok_or(SubscriptionError::NotFound)?,
         subscription,
     })
@@ -126,14 +129,4 @@ pub fn of_product(cx: &mut ReadCx<'_>, query: &OfProduct) -> Done<Vec<Subscripti
         limit: limit(query.limit),
     };
     Ok(sql::of_product(cx.tx, &page, query.product)?)
-}
-
-/// What a bill of a subscription would bear now, where its buyer is.
-pub fn tax_of(
-    tx: &mut dyn Tx,
-    (tenant, now): (TenantId, Timestamp),
-    of: &Subscription,
-) -> Result<Tax, StoreError> {
-    let buyer = taxes::buyer_again(tx, tenant, (of.account, of.order))?;
-    taxes::tax_for(tx, tenant, now, &buyer)
 }

@@ -4,6 +4,7 @@ mod act;
 mod begin;
 mod change;
 pub mod charge;
+mod due;
 mod guest;
 mod look;
 mod moves;
@@ -18,10 +19,11 @@ pub use act::{Act, Action, ChangeMethod, act, change_method};
 pub use begin::{Begin, begin, note_fees};
 pub use change::{AskChange, ChangePlan, change_plan, quote_change};
 pub use charge::{CHARGE_JOB, charge};
+pub use due::{WillCharge, billed, due_of, due_with, tax_of};
 pub use guest::{EndByOrder, begun_by, end_by_order, give};
 pub use look::{
     Mine, MySubscription, OfProduct, SubscriptionPage, charged_to, mine, my_subscription,
-    of_product, tax_of,
+    of_product,
 };
 pub use money::{follow_dispute, on_fact, withdrawn};
 pub use moves::{KeepPrice, Reprice, keep_price, reprice};
@@ -30,7 +32,7 @@ pub use renew::{
     retry_renewal, send_reminder,
 };
 pub use settle::{declined, is_bill, of_order, paid};
-pub use trial::{Agreed, SetTrial, StartTrial, Tried, set_trial, start_trial, tried};
+pub use trial::{SetTrial, StartTrial, Tried, set_trial, start_trial, tried};
 pub use upgrade::{Upgrade, UpgradeOffer, UpgradesOf, upgrade, upgrades_of};
 
 use super::model::{Bill, BillKind, Change, Cycle, Status, Subscription, SubscriptionError, Unit};

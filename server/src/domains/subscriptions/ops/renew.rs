@@ -4,11 +4,12 @@ use super::super::model::{
     BillKind, Change, DAY_MS, Event, Status, Step, Subscription, SubscriptionError, next_status,
 };
 use super::super::sql;
-use super::{Done, NewBill, bill, bill_usage, end, expect, keep, known, take_over, tell, upgrade};
+use super::{
+    Done, NewBill, bill, bill_usage, due, end, expect, keep, known, take_over, tell, upgrade,
+};
 use crate::app::Cx;
-use crate::domains::licensing::{self, Suspended};
+use crate::domains::licensing::Suspended;
 use crate::domains::orders::{self, OrderEvent, OrderState};
-use crate::domains::promotions;
 use crate::queue;
 use mintreu::id::SubscriptionId;
 use mintreu::{Money, Timestamp};
@@ -140,8 +141,8 @@ fn wait_for_method(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
     tell(cx, "subscription.method_missing", of)
 }
 
-/// The cycle advances first; then its bill is placed and charged.
-fn cycle(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
+/// Makes of it what its next period is: an announced price and a planned change hold from then on.
+pub(super) fn advance(of: &mut Subscription) -> Done {
     let from = of.until;
     if let Some((unit, since)) = of.notice
         && since <= from
@@ -164,6 +165,12 @@ fn cycle(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
     of.period += 1;
     of.from = from;
     of.until = of.cycle.end_after(of.anchor, &of.zone(), from);
+    Ok(())
+}
+
+/// The cycle advances first; then its bill is placed and charged.
+fn cycle(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
+    advance(of)?;
     keep(cx, of)?;
     plan(cx, of)?;
     tell(cx, "subscription.cycled", of)?;
@@ -171,36 +178,11 @@ fn cycle(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
         kind: BillKind::Renewal,
         unit: of.unit,
         quantity: of.seats,
-        discount: lasting(cx, of)?,
+        discount: due::lasting(cx.tx, cx.caller.tenant, of)?,
         period: (of.from, of.until),
         change: None,
     };
     bill(cx, of, new).map(drop)
-}
-
-/// What the code of the first sale takes off this period: the same part of its price, for as many
-/// payments as it lasts.
-fn lasting(cx: &mut Cx<'_>, of: &Subscription) -> Done<Money> {
-    let none = Money::zero(of.currency());
-    let Some(order) = of.order else {
-        return Ok(none);
-    };
-    let first = orders::by_id(cx, order)?;
-    let license = licensing::by_id(cx.tx, cx.caller.tenant, of.license)?;
-    let source = license.map(|license| license.source);
-    let line = first.lines.iter();
-    let mut line = line.filter(|line| Some(line.id.to_string()) == source);
-    let Some(line) = line.next().filter(|line| line.split.gross.minor() > 0) else {
-        return Ok(none);
-    };
-    let lasts = promotions::lasting_of(cx.tx, cx.caller.tenant, line.id)?;
-    if !lasts.is_some_and(|lasts| lasts.covers(of.period + 1)) {
-        return Ok(none);
-    }
-    let (off, gross) = (line.split.discount, line.split.gross);
-    let weights = [off.minor(), gross.minor() - off.minor()].map(i64::unsigned_abs);
-    let parts = of.amount()?.split(&weights)?;
-    Ok(parts.first().copied().unwrap_or(none))
 }
 
 /// Begins a new period from now on, at its full price, once it is paid: after a pause, after the

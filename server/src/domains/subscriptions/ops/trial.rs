@@ -18,8 +18,9 @@ use crate::domains::catalog::{self, PriceModel};
 use crate::domains::fees::Resolver;
 use crate::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use crate::domains::licensing::{self, Grant};
-use crate::domains::orders::OrderError;
+use crate::domains::orders::{OrderError, consent};
 use crate::store::{StoreError, Tx};
+use crate::text::Locale;
 use mintreu::Timestamp;
 use mintreu::id::{AccountId, LicenseId, PriceId, ProductId, SubscriptionId, TenantId};
 use std::sync::Arc;
@@ -69,17 +70,6 @@ pub fn set_trial(cx: &mut Cx<'_>, cmd: &SetTrial) -> Done {
     Ok(catalog::set_trial(cx.tx, tenant, plan, trial)?)
 }
 
-/// A text that was agreed to when a trial began.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Agreed {
-    /// `withdrawal_waiver` or `license_terms`.
-    pub kind: &'static str,
-    /// The version of the text.
-    pub version: String,
-    /// SHA-256 of the text as it was shown.
-    pub text_hash: [u8; 32],
-}
-
 /// Tries a price, once for each person and product.
 #[derive(Debug, Clone)]
 pub struct StartTrial {
@@ -102,8 +92,8 @@ pub struct StartTrial {
     pub fees: FeePolicy,
     /// What a payment costs.
     pub tariff: PaymentTariff,
-    /// What was agreed to.
-    pub agreed: Vec<Agreed>,
+    /// In which language the texts that are agreed to were shown.
+    pub locale: Locale,
 }
 
 impl Command for StartTrial {
@@ -135,8 +125,8 @@ pub fn start_trial(cx: &mut Cx<'_>, cmd: &StartTrial) -> Done<SubscriptionId> {
         ..trialing(&offer, cmd, (id, account, license), until)
     };
     sql::insert(cx.tx, tenant, &begun, cx.now)?;
-    for agreed in &cmd.agreed {
-        sql::insert_consent(cx.tx, tenant, (id, agreed), cx.now)?;
+    for text in consent::texts(&[&offer], offer.price.amount, cmd.locale) {
+        sql::insert_consent(cx.tx, tenant, (id, &text), cx.now)?;
     }
     renew::plan(cx, &begun)?;
     tell(cx, "subscription.trial_begun", &begun)?;

@@ -1,10 +1,11 @@
 //! What a buyer is shown and agrees to: the waiver of withdrawal for what is supplied at once, and
-//! what each license grants. The order keeps the version, the hash of the text, and the instant.
+//! what each license grants. An order or a trial keeps the version, the hash of the text, and the
+//! instant.
 
-use super::quote::Quoted;
-use crate::domains::catalog::Kind;
+use crate::domains::catalog::model::Offer;
+use crate::domains::catalog::{Kind, PriceModel};
 use crate::text::{Locale, Translator};
-use mintreu::Timestamp;
+use mintreu::{Money, Timestamp};
 use sha2::{Digest, Sha256};
 
 /// The version of both sentences; another wording is another version.
@@ -47,7 +48,7 @@ impl ConsentText {
     }
 }
 
-/// What somebody agreed to, as an order keeps it.
+/// What somebody agreed to, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consent {
     /// `withdrawal_waiver` or `license_terms`.
@@ -60,14 +61,22 @@ pub struct Consent {
     pub agreed_at: Timestamp,
 }
 
-/// What the buyer of `quoted` agrees to. Only what is paid and supplied at once needs the waiver.
-pub fn texts(quoted: &Quoted, locale: Locale) -> Vec<ConsentText> {
+/// Whether it is supplied at once, so that its buyer can waive the right to withdraw. A subscription
+/// is supplied bit by bit, so nobody can waive all of it on its first day; an appointment isn't
+/// supplied at once.
+pub fn is_at_once(model: PriceModel, kind: Kind) -> bool {
+    model != PriceModel::Recurring && kind != Kind::Consultation
+}
+
+/// What the buyer of offers agrees to who pays `total` for them. Only what is paid and supplied at once
+/// needs the waiver.
+pub fn texts(offers: &[&Offer], total: Money, locale: Locale) -> Vec<ConsentText> {
     let words = Translator::of(locale);
     let version = format!("{VERSION}-{}", locale.tag());
-    let at_once =
-        |line: &crate::domains::orders::NewLine| line.offer.product.kind != Kind::Consultation;
+    let mut all = offers.iter();
+    let at_once = all.any(|offer| is_at_once(offer.price.model, offer.product.kind));
     let mut texts = Vec::new();
-    if quoted.total.minor() > 0 && quoted.lines.iter().any(at_once) {
+    if total.minor() > 0 && at_once {
         texts.push(ConsentText {
             kind: ConsentKind::Waiver,
             version: version.clone(),
@@ -75,10 +84,10 @@ pub fn texts(quoted: &Quoted, locale: Locale) -> Vec<ConsentText> {
         });
     }
     let mut text = words.say("consent-terms");
-    for line in &quoted.lines {
-        let product = &line.offer.product;
+    for offer in offers {
+        let product = &offer.product;
         // Terms are plain data of our own; what can't be written is told by its absence.
-        let terms = serde_json::to_string(line.offer.terms()).unwrap_or_default();
+        let terms = serde_json::to_string(offer.terms()).unwrap_or_default();
         text.push_str(&format!("\n{} ({}): {terms}", product.name, product.code));
     }
     texts.push(ConsentText {
