@@ -1,5 +1,6 @@
 //! Money by chance: payments, renewals, invoices of usage, refunds, disputes and payouts in random
-//! order, with webhooks that are late, doubled and shuffled, jobs that die halfway, and commits that are lost.
+//! order, with tax in every price, webhooks that are late, doubled and shuffled, jobs that die
+//! halfway, and commits that are lost.
 //!
 //! A batch of steps is one commit, so that many fit into a test; each use case runs in a savepoint
 //! of its own, as it would in its own transaction. After every step what is new in the books is

@@ -10,6 +10,7 @@ use crate::money_back::axum_headers::signed;
 use crate::payouts::{owner, settle_in};
 use crate::shop::{SELLER, person, shop};
 use crate::subscriptions::{BUYER, club};
+use crate::taxes::register;
 use mintreu::id::{OrderId, OrderLineId, PaymentId, PriceId, SubscriptionId};
 use mintreu::{Currency, Money, Timestamp};
 use mintreu_server::app::{App, Cx};
@@ -121,7 +122,7 @@ impl Mistake {
     const fn sql(self) -> Option<&'static str> {
         Some(match self {
             Self::None => return None,
-            // Platform fee 7.35 and payment fee 1.72 of 49.00.
+            // The platform's fee is 15 % of what isn't tax.
             Self::NaiveRounding => {
                 "UPDATE line_reversal SET
                     platform_fee_minor = ((platform_fee_minor + payment_fee_minor + seller_minor)
@@ -238,6 +239,7 @@ impl Sim {
         let club = club(test).await;
         settle_in(test, SELLER, "acct_ok").await;
         let code = affiliates::recommended(test).await;
+        register(test, true).await;
         let usage = Usage::open(test).await;
         test.drain().await;
         let people = People {

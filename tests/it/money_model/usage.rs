@@ -8,6 +8,7 @@ use crate::metered::{Device, sold_to};
 use crate::payouts::settle_in;
 use mintreu::id::{AccountId, InvoiceId, LicenseId, TenantId};
 use mintreu::meter::{CellKey, TimeQuality, Total};
+use mintreu::{Currency, Money};
 use mintreu_server::app::Cx;
 use mintreu_server::caller::Caller;
 use mintreu_server::domains::billing::{
@@ -25,6 +26,7 @@ use mintreu_server::domains::payments::Payable;
 use mintreu_server::domains::refunds::{
     AskInvoiceRefund, Reason, RefundError, RefundInvoice, RefundUsage, refund_invoice, refund_usage,
 };
+use mintreu_server::domains::taxes::{Buyer, SetOwnPlace, set_own_place};
 use mintreu_server::gateways::SessionRequest;
 use mintreu_server::gateways::sandbox::model::Choice;
 use mintreu_server::gateways::sandbox::objects::ObjectState;
@@ -120,6 +122,10 @@ pub struct Usage {
 impl Usage {
     pub async fn open(test: &TestApp) -> Self {
         let sold = sold_to(test, TARIFFS, CUSTOMER).await;
+        let buyer = Buyer::declared(Some("DE"), None, None).expect("a buyer");
+        let place = SetOwnPlace { buyer };
+        let set = test.app.transact(&sold.customer, place, set_own_place);
+        set.await.expect("is set");
         settle_in(test, SELLER, "acct_ok").await;
         Self {
             device: Device::activated(test, 1, sold.license).await,
@@ -229,7 +235,7 @@ impl Sim {
                 strong: false,
                 tenant: cx.caller.tenant,
                 payment,
-                amount: mintreu::Money::new(used.total, mintreu::Currency::EUR),
+                amount: Money::new(used.total, Currency::EUR),
                 description: String::new(),
                 return_url: String::new(),
             },
