@@ -1,5 +1,6 @@
-//! Money by chance: payments, renewals, refunds, disputes and payouts in random order, with
-//! webhooks that are late, doubled and shuffled, jobs that die halfway, and commits that are lost.
+//! Money by chance: payments, renewals, invoices of usage, refunds, disputes and payouts in random
+//! order, with tax in every price, webhooks that are late, doubled and shuffled, jobs that die
+//! halfway, and commits that are lost.
 //!
 //! A batch of steps is one commit, so that many fit into a test; each use case runs in a savepoint
 //! of its own, as it would in its own transaction. After every step what is new in the books is
@@ -14,6 +15,7 @@ mod books;
 pub mod dice;
 mod jobs;
 mod sim;
+mod usage;
 
 use mintreu_server::app::{Command, Cx};
 use mintreu_server::caller::Capability;
@@ -174,6 +176,10 @@ async fn mistakes_made_on_purpose_are_found() {
         (Mistake::FalseEntry, "is off by 1"),
         (Mistake::RenewedForNothing, "is posted"),
         (Mistake::ForgottenSubscription, "a bank has it"),
+        (Mistake::TakenTwice, "than it got"),
+        (Mistake::WrongShare, "more platform_fee than it got"),
+        (Mistake::PaidForNothing, "(paid) is posted"),
+        (Mistake::ForgottenCharge, "(open) is posted"),
     ] {
         let test = TestApp::seeded(Engine::Sqlite, 3).await.expect("SQLite");
         let (wrong, _) = run(&test, 3, 1_000, mistake).await;

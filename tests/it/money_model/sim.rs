@@ -4,11 +4,13 @@ use super::Stop;
 use super::books::{Books, Window, state_of};
 use super::dice::Dice;
 use super::jobs::attempt;
+use super::usage::{self, Usage, away};
 use crate::affiliates;
 use crate::money_back::axum_headers::signed;
 use crate::payouts::{owner, settle_in};
 use crate::shop::{SELLER, person, shop};
 use crate::subscriptions::{BUYER, club};
+use crate::taxes::register;
 use mintreu::id::{OrderId, OrderLineId, PaymentId, PriceId, SubscriptionId};
 use mintreu::{Currency, Money, Timestamp};
 use mintreu_server::app::{App, Cx};
@@ -79,9 +81,14 @@ const TAKEN: &str = "SELECT (SELECT CAST(COALESCE(SUM(amount_minor), 0) AS BIGIN
                 OR (kind = 'dispute' AND state IN ('opened', 'lost')))) AS back,
         (SELECT CAST(COALESCE(SUM(cost_minor), 0) AS BIGINT) FROM line_reversal
             WHERE tenant_id = :tenant) AS costs,
-        (SELECT CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) FROM payment_event
-            WHERE tenant_id = :tenant AND kind = 'succeeded'
-                AND outcome IN ('order_not_payable', 'order_paid_before')) AS unwanted";
+        (SELECT CAST(COALESCE(SUM(cost_minor), 0) AS BIGINT) FROM invoice_reversal
+            WHERE tenant_id = :tenant) AS costs_of_usage";
+/// Payments of what was paid or called off before: nothing of them is in the books.
+const UNWANTED: &str = "SELECT s.session, s.amount_minor FROM payment_event e
+    JOIN sandbox_session s
+        ON s.tenant_id = e.tenant_id AND s.idempotency_key = e.payment_reference
+    WHERE e.tenant_id = :tenant AND e.kind = 'succeeded'
+        AND e.outcome IN ('order_not_payable', 'order_paid_before', 'invoice_paid_before')";
 
 /// Which mistake is made on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,13 +108,21 @@ pub enum Mistake {
     RenewedForNothing,
     /// A subscription goes on although a bank has its money.
     ForgottenSubscription,
+    /// What a bank takes of an invoice of usage is written twice.
+    TakenTwice,
+    /// A refund of usage takes the seller's part out of the platform's fee.
+    WrongShare,
+    /// An invoice of usage that was called off counts as paid.
+    PaidForNothing,
+    /// An invoice of usage that paid itself stays open.
+    ForgottenCharge,
 }
 
 impl Mistake {
     const fn sql(self) -> Option<&'static str> {
         Some(match self {
             Self::None => return None,
-            // Platform fee 7.35 and payment fee 1.72 of 49.00.
+            // The platform's fee is 15 % of what isn't tax.
             Self::NaiveRounding => {
                 "UPDATE line_reversal SET
                     platform_fee_minor = ((platform_fee_minor + payment_fee_minor + seller_minor)
@@ -133,6 +148,22 @@ impl Mistake {
             }
             Self::ForgottenSubscription => {
                 "UPDATE subscription SET status = 'active' WHERE disputed IS NOT NULL"
+            }
+            Self::TakenTwice => {
+                "INSERT INTO invoice_reversal SELECT tenant_id, cause || ':again', invoice_id,
+                    currency, tax_minor, platform_fee_minor, payment_fee_minor, seller_minor,
+                    fee_returned, from_held_minor, cost_minor, state
+                FROM invoice_reversal WHERE state = 'taken'"
+            }
+            Self::WrongShare => {
+                "UPDATE invoice_refund SET seller_minor = 0,
+                    platform_fee_minor = platform_fee_minor + seller_minor
+                WHERE state = 'succeeded'"
+            }
+            Self::PaidForNothing => "UPDATE invoice SET state = 'paid' WHERE state = 'void'",
+            Self::ForgottenCharge => {
+                "UPDATE invoice SET state = 'open' WHERE state = 'paid' AND payment_id IN
+                    (SELECT payment_id FROM payment WHERE method_use = 'saved')"
             }
             Self::RenewedForNothing => {
                 "UPDATE customer_order SET state = 'paid', paid_at = placed_at
@@ -161,14 +192,20 @@ struct Sold {
     once: bool,
 }
 
+impl Sold {
+    fn payable(&self) -> Payable {
+        Payable::new(self.order)
+    }
+}
+
 /// Who acts; they live as long as the tests.
 #[derive(Debug)]
 pub struct People {
     pub house: &'static Caller,
-    guest: &'static Caller,
+    pub guest: &'static Caller,
     seller: &'static Caller,
     buyer: &'static Caller,
-    owner: &'static Caller,
+    pub owner: &'static Caller,
 }
 
 #[derive(Clone)]
@@ -178,6 +215,7 @@ pub struct Sim {
     pub people: Arc<People>,
     pub table: Arc<Table>,
     pub bag: Vec<Told>,
+    pub usage: Usage,
     app: Arc<App>,
     once: PriceId,
     monthly: PriceId,
@@ -201,6 +239,8 @@ impl Sim {
         let club = club(test).await;
         settle_in(test, SELLER, "acct_ok").await;
         let code = affiliates::recommended(test).await;
+        register(test, true).await;
+        let usage = Usage::open(test).await;
         test.drain().await;
         let people = People {
             house: leak(test.system()),
@@ -215,6 +255,7 @@ impl Sim {
             people: Arc::new(people),
             table: Arc::new(worker::table()),
             bag: Vec::new(),
+            usage,
             app: test.app.clone(),
             once: shop.price,
             monthly: club.cheap,
@@ -269,22 +310,23 @@ impl Sim {
             return self.buy(cx);
         }
         let sold = self.dice.pick(&self.sold).clone();
-        match self.dice.below(20) {
+        match self.dice.below(28) {
             0..=3 => self.refund(cx, &sold),
-            4 => self.refund_at_provider(cx, &sold),
+            4 => self.refund_at_provider(cx, (&sold.payable(), sold.total)),
             5 => self.fail_a_refund(cx),
             6 | 7 => {
                 let state = *self.dice.pick(&[Warned, Inquired, Opened]);
-                self.raise(cx, &sold, state)
+                self.raise(cx, &sold.payable(), state)
             }
             8 | 9 => {
                 let state = *self.dice.pick(&[Opened, Won, Won, Lost]);
-                self.decide(cx, &sold, state)
+                self.decide(cx, &sold.payable(), state)
             }
             10 => self.wait(cx),
             11 | 12 => self.subscriber_acts(cx),
             13 => self.seller_moves_account(cx),
             14 => self.pay_out(cx),
+            20.. => self.usage_happens(cx),
             _ => self.tell_some(cx),
         }
     }
@@ -372,16 +414,16 @@ impl Sim {
                 once: line.model == PriceModel::OneTime,
             }));
         }
-        Ok(())
+        self.track_invoices(cx)
     }
 
-    /// The page that a paid order was paid on.
-    fn session(&self, cx: &mut Cx<'_>, order: OrderId) -> Result<Option<String>, Stop> {
+    /// The page that what is paid was paid on.
+    pub fn session(&self, cx: &mut Cx<'_>, payable: &Payable) -> Result<Option<String>, Stop> {
         let tenant = cx.caller.tenant;
-        let payment = payments::paid_by(cx.tx, tenant, &Payable::new(order))?;
+        let payment = payments::paid_by(cx.tx, tenant, payable)?;
         let payment = match payment {
             Some(payment) => Some(payment),
-            None => payments::latest(cx.tx, tenant, &Payable::new(order))?,
+            None => payments::latest(cx.tx, tenant, payable)?,
         };
         let Some(payment) = payment else {
             return Ok(None);
@@ -394,12 +436,12 @@ impl Sim {
         Ok(row.map(|row| row.text("session")).transpose()?)
     }
 
-    fn amount(&mut self, total: i64) -> Result<Option<i64>, Stop> {
+    pub fn amount(&mut self, total: i64) -> Result<Option<i64>, Stop> {
         let most = usize::try_from(total)?;
         let minor = match self.dice.below(4) {
             0 => return Ok(None),
             1 => 1 + self.dice.below(9),
-            2 => 1 + self.dice.below(most / 3),
+            2 => 1 + self.dice.below((most / 3).max(1)),
             _ => 1 + self.dice.below(most),
         };
         Ok(Some(i64::try_from(minor)?))
@@ -439,9 +481,13 @@ impl Sim {
         }
     }
 
-    fn refund_at_provider(&mut self, cx: &mut Cx<'_>, sold: &Sold) -> Result<&'static str, Stop> {
-        let amount_minor = self.amount(sold.total)?;
-        if let Some(session) = self.session(cx, sold.order)? {
+    pub fn refund_at_provider(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (payable, total): (&Payable, i64),
+    ) -> Result<&'static str, Stop> {
+        let amount_minor = self.amount(total)?;
+        if let Some(session) = self.session(cx, payable)? {
             let here = RefundHere {
                 session,
                 amount_minor,
@@ -466,26 +512,26 @@ impl Sim {
         Ok("a refund comes back")
     }
 
-    fn raise(
+    pub fn raise(
         &mut self,
         cx: &mut Cx<'_>,
-        sold: &Sold,
+        payable: &Payable,
         state: ObjectState,
     ) -> Result<&'static str, Stop> {
-        if let Some(session) = self.session(cx, sold.order)? {
+        if let Some(session) = self.session(cx, payable)? {
             let raise = Raise { session, state };
             let _ = attempt(cx, |cx| raise_dispute(cx, &raise))?;
         }
         Ok("a bank asks")
     }
 
-    fn decide(
+    pub fn decide(
         &mut self,
         cx: &mut Cx<'_>,
-        sold: &Sold,
+        payable: &Payable,
         state: ObjectState,
     ) -> Result<&'static str, Stop> {
-        let Some(session) = self.session(cx, sold.order)? else {
+        let Some(session) = self.session(cx, payable)? else {
             return Ok("a bank thinks");
         };
         let params = [
@@ -666,11 +712,13 @@ impl Sim {
         };
         let window = Window {
             tenant: cx.caller.tenant,
-            seller: SELLER,
+            sellers: [SELLER, usage::SELLER],
             oldest: oldest.order,
             since: oldest.placed_at,
         };
-        self.books.look(cx, &window)
+        let mut wrong = self.books.look(cx, &window)?;
+        wrong.extend(self.usage.look(cx)?);
+        Ok(wrong)
     }
 
     /// What the provider says, when everything has been told.
@@ -682,6 +730,7 @@ impl Sim {
         for sold in self.sold.clone() {
             self.compare_order(cx, &sold, &mut wrong)?;
         }
+        self.compare_usage(cx, &mut wrong)?;
         self.compare_money(cx, &mut wrong)?;
         if self.mistake != Mistake::None || self.steps.is_multiple_of(LOOK_AT_ALL) {
             wrong.extend(self.books.look_at_all(cx)?);
@@ -703,7 +752,7 @@ impl Sim {
             // A bill that was declined, or called off.
             return Ok(());
         };
-        let session = self.session(cx, sold.order)?.unwrap_or_default();
+        let session = self.session(cx, &sold.payable())?.unwrap_or_default();
         let (refunded, taken) = back(cx, &session)?;
         let state = state_of(refunded, sold.total);
         if order.state.code() != state {
@@ -730,8 +779,14 @@ impl Sim {
         let sums = cx.tx.query_one(TAKEN, &tenant)?;
         let sums = sums.ok_or_else(|| Stop::Wrong(vec!["no sums".to_owned()]))?;
         let out: i64 = self.paid_out.values().sum();
-        let unwanted = sums.int("unwanted")?;
-        let there = sums.int("paid")? - sums.int("back")? - sums.int("costs")? - unwanted - out;
+        let mut unwanted = 0;
+        for row in cx.tx.query(UNWANTED, &tenant)? {
+            unwanted += row.int("amount_minor")? - away(cx, &row.text("session")?)?;
+        }
+        let costs = sums.int("costs")? + sums.int("costs_of_usage")?;
+        // What the provider took of each payment beside its tariff.
+        let more = self.books.of_kind("processing_variance");
+        let there = sums.int("paid")? - sums.int("back")? - costs - more - unwanted - out;
         let books = self.books.of_kind("psp_clearing");
         if books != there {
             wrong.push(format!(
