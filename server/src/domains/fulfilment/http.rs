@@ -412,7 +412,8 @@ pub struct PayOut {
 /// way, a new one after a failure, or when another page was opened by somebody else or without `later`.
 #[utoipa::path(post, path = "/v1/invoices/{id}/payments", tag = "invoices",
     params(("id" = String, Path, description = "inv_…"), PayParams),
-    responses((status = 200, body = PayOut), (status = 404), (status = 409), (status = 502)))]
+    responses((status = 200, body = PayOut), (status = 403), (status = 404), (status = 409),
+        (status = 502)))]
 async fn post_invoice_payment(
     State(app): State<Arc<App>>,
     visitor: Visitor,
