@@ -44,6 +44,7 @@ pub struct PriceForm {
     trial_method: String,
 }
 
+/// A mistake at an input: its name and the sentence.
 pub(super) type Mistake = (&'static str, String);
 
 /// An amount without its currency, as it is typed.
