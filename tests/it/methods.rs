@@ -1,9 +1,14 @@
 //! Payment methods: left at the provider, listed, chosen, charged, refused to others, and forgotten.
 
-use crate::shop::{Bought, choose, placed};
+use crate::shop::{Bought, choose, listed, placed};
 use crate::subscriptions::{Club, club};
 use crate::web_pages::{page, send};
 use crate::web_usage::{sign_in, signed_in};
+use mintreu::id::PaymentId;
+use mintreu::{Currency, Money};
+use mintreu_server::gateways::sandbox::Sandbox;
+use mintreu_server::gateways::{Charged, Gateway, SavedCharge};
+use mintreu_server::store::{Row, Tx};
 use mintreu_tests::{Browser, TestApp, TestServer};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -281,6 +286,69 @@ async fn too_many_setups_are_told_to_wait() {
             assert!(begun <= 10, "more than ten at once");
         }
         assert_eq!(begun, 10);
+        server.stop().await;
+    })
+    .await;
+}
+
+/// What a charge of that method comes to at the provider.
+async fn charged(test: &TestApp, nth: u8, method: &str) -> Charged {
+    let charge = SavedCharge {
+        tenant: test.tenant(),
+        payment: PaymentId::from_bytes([nth; 16]),
+        method: method.to_owned(),
+        amount: Money::new(500, Currency::EUR),
+        description: "A charge".to_owned(),
+    };
+    let charged = Sandbox.charge_saved(&test.app, &charge).await;
+    charged.expect("the provider answers")
+}
+
+/// The names that the provider knows what was left by, of setups or of payments.
+async fn names(test: &TestApp, prefix: &'static str) -> Vec<String> {
+    let read = |tx: &mut dyn Tx| tx.query("SELECT reference FROM sandbox_session", &[]);
+    let rows = test.app.store.read(read).await;
+    let rows = rows.expect("reads").expect("rows");
+    let text = |row: &Row| row.text("reference").expect("a name");
+    rows.iter()
+        .map(text)
+        .filter(|name| name.starts_with(prefix))
+        .collect()
+}
+
+/// The provider itself charges only what its page said that it keeps, as long as it keeps it.
+#[tokio::test]
+async fn what_is_not_kept_is_not_charged() {
+    TestApp::both(async |test| {
+        let server = test.serve().await;
+        let desk = Desk::open(test, &server).await;
+        let once = listed(
+            test,
+            &desk.club.seller,
+            json!({
+                "code": "club.badge", "kind": "download", "name": "Badge", "summary": "Shines.",
+                "categories": ["tools"],
+                "prices": [{"model": "one_time", "amount_minor": 500, "currency": "EUR"}],
+            }),
+        )
+        .await;
+        let order = json!({
+            "price_id": once.prices[0].id.to_string(), "amount_minor": 500, "currency": "EUR",
+        });
+        let bought = placed(&desk.ada, &order).await;
+        choose(&desk.ada, &bought, "succeed").await;
+        test.drain().await;
+        let paid = names(test, "pay_").await;
+        let unknown = Charged::Refused("method_unknown");
+        assert_eq!(charged(test, 1, &paid[0]).await, unknown, "it paid once");
+        assert_eq!(desk.methods().await, [], "and is in no list");
+        desk.leave("succeed").await;
+        let left = names(test, "pms_").await;
+        let done = charged(test, 2, &left[0]).await;
+        assert!(matches!(done, Charged::Succeeded { .. }), "{done:?}");
+        let (id, _) = desk.methods().await[0].clone();
+        assert_eq!(desk.remove(&id).await, StatusCode::NO_CONTENT);
+        assert_eq!(charged(test, 3, &left[0]).await, unknown, "it is forgotten");
         server.stop().await;
     })
     .await;
