@@ -122,6 +122,7 @@ pub struct IssuedOut {
     params(("slug" = String, Path), ("Idempotency-Key" = String, Header)), request_body = IssueIn,
     responses((status = 201, content((IssuedOut = "application/json"), (String = "text/csv"))),
         (status = 202, body = IssuedOut), (status = 400), (status = 403), (status = 404),
+        (status = 409),
         (status = 422)))]
 async fn issue_licenses(
     State(app): State<Arc<App>>,
@@ -286,7 +287,8 @@ fn import_out(report: ImportReport) -> ImportOut {
 #[utoipa::path(post, path = "/v1/products/{slug}/licenses/import", tag = "licenses",
     params(("slug" = String, Path), ImportQuery),
     request_body(content = String, content_type = "text/csv"),
-    responses((status = 200, body = ImportOut), (status = 403), (status = 404), (status = 413),
+    responses((status = 200, body = ImportOut), (status = 403), (status = 404), (status = 409),
+        (status = 413),
         (status = 415), (status = 422)))]
 async fn import_licenses(
     State(app): State<Arc<App>>,
