@@ -75,6 +75,7 @@ mod reviews;
 mod store_jobs;
 mod subscriptions;
 mod subscriptions_guest;
+mod subscriptions_matrix;
 mod subscriptions_money;
 mod subscriptions_year;
 mod store_schema;

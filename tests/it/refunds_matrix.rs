@@ -16,7 +16,7 @@ use mintreu_tests::TestApp;
 
 /// What there is of a column. A cell of something that isn't built yet says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cell {
+pub enum Cell {
     Is(&'static str),
     NotHereYet,
 }
@@ -24,8 +24,8 @@ use Cell::{Is, NotHereYet};
 
 /// One row: the event, then order, license, seller's money (held, releasable), facts, and what
 /// has no place to be looked up yet.
-struct Effects {
-    event: &'static str,
+pub struct Effects {
+    pub event: &'static str,
     order: &'static str,
     /// Why the license doesn't work; empty when it does.
     license: &'static str,
@@ -62,7 +62,7 @@ const fn row(
 
 /// A sale of 49.00 EUR: platform 7.35, payment fee 1.72, seller 39.93. When all of it goes back,
 /// the seller has lost both fees (9.07); when it was a fraud, only the payment fee.
-const TABLE: &[Effects] = &[
+pub const TABLE: &[Effects] = &[
     row(
         "full refund",
         ("refunded", "refund"),
@@ -211,7 +211,7 @@ async fn disputed(desk: &Desk<'_>, paid: &Paid, states: &[ObjectState]) {
     desk.hand_over_all().await;
 }
 
-async fn cause(desk: &Desk<'_>, paid: &Paid, event: &str) {
+pub async fn cause(desk: &Desk<'_>, paid: &Paid, event: &str) {
     use ObjectState::{Inquired, Lost, Opened, Warned, Won};
     match event {
         "full refund" => ask(desk, Desk::wish(paid, None)).await,

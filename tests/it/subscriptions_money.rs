@@ -18,9 +18,9 @@ use mintreu_tests::TestApp;
 use serde_json::{Value, json};
 
 /// Which, where it stands, why it ended, and in which period.
-type Stands = (SubscriptionId, String, Option<String>, i64);
+pub type Stands = (SubscriptionId, String, Option<String>, i64);
 
-async fn stands(desk: &Desk<'_>) -> Stands {
+pub async fn stands(desk: &Desk<'_>) -> Stands {
     let rows = desk
         .rows("SELECT subscription_id, status, end_reason, period FROM subscription")
         .await;
@@ -41,7 +41,7 @@ async fn subscribed(desk: &Desk<'_>, club: &Club) -> (SubscriptionId, Paid) {
 }
 
 /// The totals of the bills, the oldest first.
-async fn bills(desk: &Desk<'_>) -> Vec<i64> {
+pub async fn bills(desk: &Desk<'_>) -> Vec<i64> {
     let rows = desk
         .rows(
             "SELECT o.total_minor FROM subscription_bill b JOIN customer_order o
@@ -53,7 +53,7 @@ async fn bills(desk: &Desk<'_>) -> Vec<i64> {
 }
 
 /// The newest bill, as what was paid.
-async fn newest_bill(desk: &Desk<'_>, first: &Paid) -> Paid {
+pub async fn newest_bill(desk: &Desk<'_>, first: &Paid) -> Paid {
     let orders = desk
         .rows("SELECT order_id FROM subscription_bill ORDER BY placed_at DESC")
         .await;

@@ -2,7 +2,8 @@
 
 use super::effect::Book;
 use super::model::{
-    Dispute, DisputeState, LineReversal, Refund, RefundError, RefundState, ReversalState, Taken,
+    Dispute, DisputeState, LineReversal, Reason, Refund, RefundError, RefundState, ReversalState,
+    Taken,
 };
 use super::{ops, sql};
 use crate::app::ReadCx;
@@ -71,15 +72,17 @@ pub fn taken_by_bank(
     )
 }
 
-/// Whether a refund of the order that succeeded ends the subscription that the order pays for.
+/// Whether a refund of the order that succeeded ends the subscription that the order pays for: one
+/// that says so, and one for fraud, since the card isn't who subscribed's.
 pub fn ends_subscription(
     tx: &mut dyn Tx,
     tenant: TenantId,
     order: OrderId,
 ) -> Result<bool, StoreError> {
     let refunds = sql::refunds_of(tx, tenant, order)?;
-    let ends = |refund: &Refund| refund.state == RefundState::Succeeded && refund.ends_subscription;
-    Ok(refunds.iter().any(ends))
+    let succeeded = |refund: &&Refund| refund.state == RefundState::Succeeded;
+    let ends = |refund: &Refund| refund.ends_subscription || refund.reason == Reason::Fraud;
+    Ok(refunds.iter().filter(succeeded).any(ends))
 }
 
 /// What a refund or a dispute takes, or took, of each line of an order.
