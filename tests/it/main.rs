@@ -71,6 +71,7 @@ mod quotas;
 mod quotas_units;
 mod refunds;
 mod refunds_matrix;
+mod renewals_matrix;
 mod reviews;
 mod store_jobs;
 mod subscriptions;

@@ -72,7 +72,7 @@ const OF_SUBSCRIPTIONS: &[(&str, Stands)] = &[
 ];
 
 /// A price of 49.00 EUR a month beside what the shop sells.
-async fn monthly(desk: &Desk<'_>) -> PriceId {
+pub async fn monthly(desk: &Desk<'_>) -> PriceId {
     let products = desk.rows("SELECT product_id FROM product").await;
     let product = products[0].id("product_id", ProductId::from_bytes);
     let draft = json!({"model": "recurring", "period": "monthly", "amount_minor": 4_900,
