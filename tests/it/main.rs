@@ -27,6 +27,7 @@ mod cycles;
 mod demo;
 mod dispute_decisions;
 mod facts;
+mod instalments;
 mod ledger_explorer;
 mod embed;
 mod fees;

@@ -111,6 +111,7 @@ fn ended(event: &Event) -> &'static str {
         Some("trial_over") => "fact-ended-trial",
         Some("chargeback") => "fact-ended-chargeback",
         Some("refunded") => "fact-ended-refunded",
+        Some("completed") => "fact-ended-completed",
         _ => "fact-ended-canceled",
     }
 }

@@ -51,6 +51,7 @@ const ENGLISH: &[(&str, &str)] = &[
     ("facts", include_str!("../../locales/en/facts.ftl")),
     ("sandbox", include_str!("../../locales/en/sandbox.ftl")),
     ("trials", include_str!("../../locales/en/trials.ftl")),
+    ("renewing", include_str!("../../locales/en/renewing.ftl")),
     ("tax", include_str!("../../locales/en/tax.ftl")),
     ("papers", include_str!("../../locales/en/papers.ftl")),
     ("evidence", include_str!("../../locales/en/evidence.ftl")),

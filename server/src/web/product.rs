@@ -149,16 +149,28 @@ fn choice(page: &Page, product: &Product, price: &Price) -> PriceChoice {
 pub fn grants(page: &Page, product: &Product) -> Vec<String> {
     let terms = &product.terms;
     let mut lines = vec![page.say_one("grant-devices", "count", terms.seats)];
-    let by_period = |price: &Price| price.model == PriceModel::Recurring;
     lines.push(match terms.validity_days {
         Some(days) => page.say_one("grant-days", "count", days),
-        None if product.prices.iter().any(by_period) => page.say("grant-while-paid"),
-        None => page.say("grant-for-ever"),
+        None => how_long(page, product),
     });
     lines.extend(entitlements(page, terms));
     lines.extend(quotas(page, product));
     lines.push(page.say("grant-offline"));
     lines
+}
+
+/// For how long a license works whose product doesn't limit it: as the first price that recurs says.
+fn how_long(page: &Page, product: &Product) -> String {
+    let by_period = |price: &&Price| price.model == PriceModel::Recurring;
+    let Some(price) = product.prices.iter().find(by_period) else {
+        return page.say("grant-for-ever");
+    };
+    let renewing = price.bounds.renewing;
+    match renewing.grace_days {
+        _ if renewing.keeps_license => page.say("grant-instalments"),
+        Some(days) => page.say_one("grant-while-paid-days", "count", days),
+        None => page.say("grant-while-paid"),
+    }
 }
 
 fn entitlements(page: &Page, terms: &LicenseTerms) -> Vec<String> {

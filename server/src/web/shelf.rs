@@ -85,12 +85,30 @@ pub fn price_text(page: &Page, price: &Price) -> String {
         (PriceModel::Free, _) => page.say("price-free"),
         (PriceModel::Metered, _) => page.say("price-metered"),
         (PriceModel::OneTime, _) => amount,
-        (PriceModel::Recurring, cycle) => price_each(page, amount, cycle.unwrap_or(Cycle::MONTHLY)),
+        (PriceModel::Recurring, cycle) => {
+            let each = price_each(page, amount, cycle.unwrap_or(Cycle::MONTHLY));
+            let payments = price.bounds.renewing.payments;
+            payments.map_or(each.clone(), |count| so_often(page, each, count))
+        }
     }
+}
+
+/// `€49.00 a month, 3 payments`.
+fn so_often(page: &Page, price: String, count: i64) -> String {
+    let values = [("price", price.into()), ("count", count.into())];
+    page.words.say_with("renewing-price", values)
 }
 
 /// What paying it means, in a sentence.
 pub fn price_meaning(page: &Page, price: &Price) -> String {
+    let renewing = price.bounds.renewing;
+    if let Some(count) = renewing.payments {
+        let key = match renewing.keeps_license {
+            true => "meaning-instalments",
+            false => "meaning-fixed",
+        };
+        return page.say_one(key, "count", count);
+    }
     page.say(match price.model {
         _ if price.minimum().is_some() => "meaning-named",
         PriceModel::Free => "meaning-free",

@@ -8,7 +8,7 @@ use super::order_back::agreements;
 use super::page::{Page, Section};
 use super::shelf::price_text;
 use crate::app::ReadCx;
-use crate::domains::catalog::{self, PriceModel};
+use crate::domains::catalog::{self, Price, PriceModel};
 use crate::domains::methods::http::chosen;
 use crate::domains::methods::{Method, MyMethods, my_methods};
 use crate::domains::subscriptions::{
@@ -272,6 +272,8 @@ pub(super) fn next(page: &Page, of: &Subscription, due: &WillCharge) -> String {
         Status::Active if of.pause_wished_at.is_some() => "subs-next-pauses",
         Status::Trialing if of.method.is_none() => "subs-next-no-method",
         Status::Trialing => "subs-next-trial",
+        Status::Active if of.is_last() => "subs-next-last",
+        Status::Active if of.last_period.is_some() => return left(page, of, due),
         Status::Active => "subs-next-renews",
         Status::PastDue => match of.next_attempt_at {
             Some(at) => return page.say_one("subs-next-retry", "date", page.format.date(at)),
@@ -279,6 +281,8 @@ pub(super) fn next(page: &Page, of: &Subscription, due: &WillCharge) -> String {
         },
         Status::Incomplete => "subs-next-incomplete",
         Status::Paused => "subs-next-paused",
+        Status::Canceled if of.is_paid_off() => "subs-next-paid-off",
+        Status::Canceled if of.is_completed() => "subs-next-completed",
         Status::Canceled => "subs-next-canceled",
     };
     let amount = match of.status {
@@ -286,6 +290,16 @@ pub(super) fn next(page: &Page, of: &Subscription, due: &WillCharge) -> String {
         _ => due.next,
     };
     sentence(page, key, of, amount)
+}
+
+/// How many payments are left, and when the next is due.
+fn left(page: &Page, of: &Subscription, due: &WillCharge) -> String {
+    let values = [
+        ("count", of.payments_left().unwrap_or(0).into()),
+        ("date", page.format.date(of.until).into()),
+        ("amount", page.format.money(due.next).into()),
+    ];
+    page.words.say_with("subs-next-fixed", values)
 }
 
 /// `GET /subscriptions/{id}`; with a price or seats, what the change would cost.
@@ -349,14 +363,17 @@ fn drawn(
     page.title = found.product.name.clone();
     let offered = |action: &Action| {
         let step = next_status(of.status, of.flags(), action.event());
-        matches!(step, Step::Do | Step::Move(_))
+        let over = *action == Action::Resubscribe && of.is_completed();
+        !over && matches!(step, Step::Do | Step::Move(_))
     };
-    let changes = next_status(of.status, of.flags(), subs::Event::Change) == Step::Do;
+    let changes = next_status(of.status, of.flags(), subs::Event::Change) == Step::Do
+        && !(of.last_period.is_some() && of.keeps_license);
     let recurring = found.product.prices.iter().filter(|price| {
         changes
             && price.model == PriceModel::Recurring
             && price.amount.currency() == of.currency()
             && price.serves(None)
+            && fits(of, price)
     });
     let chosen = quoted.map_or(of.price.to_string(), |quoted| quoted.change.price.clone());
     let plans = recurring.map(|price| Choice {
@@ -403,6 +420,14 @@ fn drawn(
             .collect(),
         agreed: agreements(&page, &found.consents),
         page,
+    }
+}
+
+/// Whether a change could lead to a price: what is of a fixed number of payments stays as it is.
+fn fits(of: &Subscription, price: &Price) -> bool {
+    match of.last_period {
+        Some(_) => price.id == of.price,
+        None => price.bounds.renewing.payments.is_none(),
     }
 }
 

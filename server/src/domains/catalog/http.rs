@@ -4,7 +4,7 @@ mod prices;
 
 use super::model::{
     CategoryCount, Cycle, Facets, Kind, LicenseTerms, Listing, ListingPage, Price, PriceBand,
-    Product, ProductCard, ProductDraft, SearchQuery, Seller, Sort, Trial, draft_of,
+    Product, ProductCard, ProductDraft, Renewing, SearchQuery, Seller, Sort, Trial, draft_of,
 };
 use super::ops::{
     ArchiveProduct, CatalogError, Categories, CreateProduct, OpenShop, ProductAt, PublishProduct,
@@ -88,6 +88,10 @@ pub struct PriceOut {
     /// How it can be tried before it is charged; absent when it can't.
     #[serde(skip_serializing_if = "Option::is_none")]
     trial: Option<Trial>,
+    /// After how many payments it ends, and how long a license works unpaid; absent for as long as nobody
+    /// ends it, and 7 days.
+    #[serde(skip_serializing_if = "Renewing::is_usual")]
+    renewing: Renewing,
 }
 
 /// A meter.
@@ -207,6 +211,7 @@ fn price_out(price: &Price) -> PriceOut {
         plan_id: price.plan.to_string(),
         terms: price.terms.clone(),
         trial: price.trial,
+        renewing: price.bounds.renewing,
     }
 }
 

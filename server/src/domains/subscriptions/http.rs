@@ -55,6 +55,8 @@ impl From<SubscriptionError> for Problem {
             E::MethodMissing => Self::new(409, "method_missing", detail),
             E::Disputed => Self::new(409, "subscription_disputed", detail),
             E::BillOpen => Self::new(409, "bill_open", detail),
+            E::FixedLength => Self::new(409, "subscription_fixed_length", detail),
+            E::Completed => Self::new(409, "subscription_completed", detail),
             E::TrialUsed => Self::new(409, "trial_used", detail),
             E::TrialChanged => Self::new(409, "trial_changed", detail),
             E::TrialMethod => Self::new(409, "method_missing", detail).at("method"),
@@ -109,6 +111,12 @@ pub struct SubscriptionOut {
     has_method: bool,
     next_attempt_at: Option<i64>,
     past_due_at: Option<i64>,
+    /// For how many days the license works after a renewal was declined.
+    grace_days: i64,
+    /// How many payments are still to come; null where it goes on until somebody ends it.
+    payments_left: Option<i64>,
+    /// Whether the license is its buyer's for good when all of them are made.
+    keeps_license: bool,
     ended_at: Option<i64>,
     end_reason: Option<String>,
 }
@@ -149,6 +157,9 @@ impl From<&Subscription> for SubscriptionOut {
             has_method: of.method.is_some(),
             next_attempt_at: of.next_attempt_at.map(Timestamp::ms),
             past_due_at: of.past_due_at.map(Timestamp::ms),
+            grace_days: of.grace_days,
+            payments_left: of.payments_left(),
+            keeps_license: of.keeps_license,
             ended_at: of.ended_at.map(Timestamp::ms),
             end_reason: of.end_reason.clone(),
         }

@@ -16,11 +16,12 @@ INSERT INTO subscription (tenant_id, subscription_id, account_id, order_id, lice
     product_id, price_id, status, currency, unit_minor, seats, cycle_unit, cycle_count, zone,
     anchor_at, period, period_start, period_end, traffic, platform_bps, payment_bps,
     payment_fixed_minor, provider, method, failures, grace_days, created_at, updated_at,
-    granted_price_id, free_terms, ended_at, end_reason, paid_minor)
+    granted_price_id, free_terms, ended_at, end_reason, paid_minor, last_period, keeps_license)
 VALUES (:tenant, :subscription, :account, :order, :license, :seller, :product, :price, :status,
     :currency, :unit, :seats, :cycle_unit, :cycle_count, :zone, :anchor, :period, :from, :until,
     :traffic, :platform_bps, :payment_bps, :payment_fixed, :provider, :method, 0, :grace, :now,
-    :now, :granted, :free, :ended, :reason, :paid)";
+    :now, :granted, :free, :ended, :reason, :paid, :last,
+    :keeps)";
 
 const UPDATE: &str = "\
 UPDATE subscription SET account_id = :account, price_id = :price, status = :status,
@@ -31,6 +32,7 @@ UPDATE subscription SET account_id = :account, price_id = :price, status = :stat
     notice_price_id = :notice_price,
     granted_price_id = :granted, provider = :provider,
     method = :method, failures = :failures, next_attempt_at = :next, past_due_at = :past_due,
+    last_period = :last, keeps_license = :keeps, grace_days = :grace,
     ended_at = :ended, end_reason = :reason, disputed = :disputed, updated_at = :now
 WHERE tenant_id = :tenant AND subscription_id = :subscription";
 
@@ -220,6 +222,8 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
         next_attempt_at: row.opt_at("next_attempt_at")?,
         past_due_at: row.opt_at("past_due_at")?,
         grace_days: row.int("grace_days")?,
+        last_period: row.opt_int("last_period")?,
+        keeps_license: row.int("keeps_license")? != 0,
         ended_at: row.opt_at("ended_at")?,
         end_reason: row.opt_text("end_reason")?,
         disputed: row.opt_text("disputed")?.as_deref().and_then(Status::parse),
@@ -251,6 +255,9 @@ fn movable(of: &Subscription) -> Result<Params, StoreError> {
         ("granted", of.granted.as_ref().map(PriceId::as_bytes).into()),
         ("ended", of.ended_at.into()),
         ("reason", of.end_reason.as_deref().into()),
+        ("last", of.last_period.into()),
+        ("keeps", i64::from(of.keeps_license).into()),
+        ("grace", of.grace_days.into()),
     ])
 }
 
@@ -273,7 +280,6 @@ pub(super) fn insert(
         ("platform_bps", i64::from(new.platform_bps).into()),
         ("payment_bps", i64::from(new.tariff.bps).into()),
         ("payment_fixed", new.tariff.fixed_minor.into()),
-        ("grace", new.grace_days.into()),
         ("free", free_text(new.free_terms.as_ref())?.into()),
         ("now", now.into()),
     ]);

@@ -4,7 +4,7 @@ use super::super::cycle::{model_name, read_model};
 use super::quotas::{quota_lines, read_quotas};
 use crate::domains::catalog::model::{
     Entitlement, EntitlementValue, FieldError, Floating, Freshness, LicenseTerms, Matching,
-    MeterDraft, PriceDraft, ProductDraft, StaleAction,
+    MeterDraft, PriceDraft, ProductDraft, Renewing, StaleAction,
 };
 use crate::domains::catalog::{Kind, Price, PriceModel, Product};
 use mintreu::Currency;
@@ -335,6 +335,10 @@ impl ProductForm {
                 }),
                 _ => 0,
             };
+            // The form has no inputs for what else a price says; the page of prices has.
+            let at = usize::from(input == "price2_amount");
+            let kept = before.and_then(|product| product.prices.get(at));
+            let kept = kept.filter(|kept| (kept.model, kept.period) == (model, period));
             prices.push(PriceDraft {
                 model,
                 period,
@@ -347,19 +351,9 @@ impl ProductForm {
                     .filter(|code| !code.is_empty())
                     .map(str::to_owned)
                     .collect(),
-                // The form has no inputs for them; the page of prices has.
-                terms: before.and_then(|product| {
-                    let at = usize::from(input == "price2_amount");
-                    let kept = product.prices.get(at);
-                    let kept = kept.filter(|kept| (kept.model, kept.period) == (model, period));
-                    kept.and_then(|kept| kept.terms.clone())
-                }),
-                trial: before.and_then(|product| {
-                    let at = usize::from(input == "price2_amount");
-                    let kept = product.prices.get(at)?;
-                    kept.trial
-                        .filter(|_| (kept.model, kept.period) == (model, period))
-                }),
+                terms: kept.and_then(|kept| kept.terms.clone()),
+                trial: kept.and_then(|kept| kept.trial),
+                renewing: kept.map_or_else(Renewing::default, |kept| kept.bounds.renewing),
             });
         }
         let further = before
@@ -375,6 +369,7 @@ impl ProductForm {
             countries: price.bounds.countries.clone(),
             terms: price.terms.clone(),
             trial: price.trial,
+            renewing: price.bounds.renewing,
         }));
         prices
     }

@@ -3,7 +3,7 @@
 use super::cycle::Cycle;
 use super::prices::check_prices;
 use super::product::{
-    Aggregation, Bounds, Kind, LicenseTerms, Meter, Price, PriceModel, Product, Trial,
+    Aggregation, Bounds, Kind, LicenseTerms, Meter, Price, PriceModel, Product, Renewing, Trial,
 };
 use super::terms::check_terms;
 use mintreu::Money;
@@ -47,6 +47,10 @@ pub struct PriceDraft {
     /// How a recurring price can be tried before it is charged; not at all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<Trial>,
+    /// After how many payments a recurring price ends, and how long a license works unpaid; for as long as
+    /// nobody ends it, and 7 days, when absent.
+    #[serde(default, skip_serializing_if = "Renewing::is_usual")]
+    pub renewing: Renewing,
 }
 
 impl PriceDraft {
@@ -62,6 +66,7 @@ impl PriceDraft {
             countries: Vec::new(),
             terms: None,
             trial: None,
+            renewing: Renewing::default(),
         }
     }
 }
@@ -138,6 +143,7 @@ pub fn draft_of(product: &Product) -> ProductDraft {
         countries: price.bounds.countries.clone(),
         terms: price.terms.clone(),
         trial: price.trial,
+        renewing: price.bounds.renewing,
     };
     let meter = |meter: &Meter| MeterDraft {
         name: meter.name.clone(),

@@ -19,9 +19,11 @@ pub use listing::{
     CategoryCount, CategoryView, Facets, KindCount, Listing, ListingPage, PriceBand,
     PriceBandCount, ProductCard, SearchPage, SearchQuery, Shelves, Sort,
 };
-pub use prices::{MAX_TRIAL_DAYS, PriceBook, Version, check_among, check_price};
+pub use prices::{
+    GRACES, MAX_TRIAL_DAYS, PAYMENTS, PriceBook, USUAL_GRACE, Version, check_among, check_price,
+};
 pub use product::{
     Aggregation, Bounds, CategoryRef, Entitlement, EntitlementValue, Floating, Freshness, Kind,
     LicenseTerms, Matching, Meter, Offer, Place, Price, PriceModel, Product, Quota, QuotaRollover,
-    Seller, StaleAction, State, Trial, Window,
+    Renewing, Seller, StaleAction, State, Trial, Window,
 };

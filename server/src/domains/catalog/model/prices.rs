@@ -1,7 +1,7 @@
 //! Prices as written, checked: by themselves, and among the others of their product.
 
 use super::draft::{CheckedPrice, FieldError, MAX_PARTS, MeterDraft, Mistakes, PriceDraft};
-use super::product::{Bounds, Price, PriceModel, Product};
+use super::product::{Bounds, Price, PriceModel, Product, Renewing};
 use super::regions;
 use super::terms::check_terms;
 use crate::domains::taxes::places;
@@ -11,6 +11,12 @@ use mintreu::{Currency, Money, Timestamp};
 const MAX_AMOUNT: i64 = 1_000_000_000_000;
 /// Most days of a trial.
 pub const MAX_TRIAL_DAYS: i64 = 90;
+/// How many payments a price of a fixed number of them can have.
+pub const PAYMENTS: std::ops::RangeInclusive<i64> = 2..=120;
+/// For how many days a license can work after a renewal was declined, as with Polar.
+pub const GRACES: [i64; 5] = [0, 2, 7, 14, 21];
+/// The usual one of these, in days.
+pub const USUAL_GRACE: i64 = 7;
 /// Most countries and groups of one price.
 const MAX_PLACES: usize = 250;
 /// Most regional prices of one product.
@@ -122,6 +128,10 @@ fn bounds_of(draft: &PriceDraft) -> Bounds {
         minimum_minor: draft.minimum_minor,
         most: draft.most,
         countries,
+        renewing: Renewing {
+            grace_days: (draft.renewing.grace_days).filter(|days| *days != USUAL_GRACE),
+            ..draft.renewing
+        },
     }
 }
 
@@ -172,6 +182,9 @@ fn mistakes(price: &CheckedPrice) -> Vec<At> {
         }
         _ => {}
     }
+    if let Some(detail) = renewing(price) {
+        found.push(("renewing", detail));
+    }
     if let Some(minimum) = bounds.minimum_minor {
         if price.model != PriceModel::OneTime {
             let detail = "the buyer can name a price only if it is charged once";
@@ -188,6 +201,26 @@ fn mistakes(price: &CheckedPrice) -> Vec<At> {
         found.push(("countries", detail));
     }
     found
+}
+
+fn renewing(price: &CheckedPrice) -> Option<&'static str> {
+    let says = price.bounds.renewing;
+    if price.model != PriceModel::Recurring {
+        let detail = "only a recurring price has a number of payments or a grace";
+        return (!says.is_usual()).then_some(detail);
+    }
+    match (says.payments, says.grace_days) {
+        (Some(payments), _) if !PAYMENTS.contains(&payments) => {
+            Some("a price ends after 2 to 120 payments, or not by itself")
+        }
+        (None, _) if says.keeps_license => {
+            Some("only after a number of payments is a license its buyer's for good")
+        }
+        (_, Some(days)) if !GRACES.contains(&days) => {
+            Some("a license works for 0, 2, 7, 14 or 21 days after a renewal was declined")
+        }
+        _ => None,
+    }
 }
 
 /// Whether a price fits among the others of its product; `replaced` is the one it comes after.
@@ -246,6 +279,10 @@ fn regional(found: &mut Mistakes, product: &Product, price: &Price, others: &[Pr
     if (of.model, of.period) != (price.model, price.period) {
         let detail = "it is charged as the price that it stands in for";
         found.add("model", "fixed", detail);
+    }
+    if of.bounds.renewing != price.bounds.renewing {
+        let detail = "it goes on as the price that it stands in for";
+        found.add("renewing", "fixed", detail);
     }
     if price.bounds.countries.is_empty() {
         found.add("countries", "required", "name the countries that it is for");

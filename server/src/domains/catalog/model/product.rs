@@ -363,6 +363,30 @@ pub struct Trial {
     pub without_method: bool,
 }
 
+/// How a recurring price goes on: by itself for as long as nobody ends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Renewing {
+    /// It ends by itself after so many payments: 2 to 120.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payments: Option<i64>,
+    /// Whether the license is its buyer's for good as soon as all of them are paid: what is paid in
+    /// instalments. Without it the license ends with the last period.
+    #[serde(default)]
+    pub keeps_license: bool,
+    /// For how many days a license works after a renewal was declined: 0, 2, 7, 14 or 21, as with Polar; 7
+    /// when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_days: Option<i64>,
+}
+
+impl Renewing {
+    /// Whether it says nothing but what goes without saying.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What a price is bound to; by itself, nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Bounds {
@@ -373,6 +397,8 @@ pub struct Bounds {
     /// For buyers in these countries (ISO 3166-1, two capitals) or groups of them only; empty for
     /// everywhere.
     pub countries: Vec<String>,
+    /// How it goes on, when it recurs.
+    pub renewing: Renewing,
 }
 
 impl Price {

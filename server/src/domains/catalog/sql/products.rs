@@ -2,8 +2,8 @@
 
 use super::insert_rows;
 use crate::domains::catalog::model::{
-    Aggregation, Bounds, CategoryRef, Kind, Meter, Price, PriceModel, Product, Seller, State,
-    Trial, Version,
+    Aggregation, Bounds, CategoryRef, Kind, Meter, Price, PriceModel, Product, Renewing, Seller,
+    State, Trial, Version,
 };
 use crate::store::rows::{self, CHUNK};
 use crate::store::{Row, StoreError, Tx, Value};
@@ -59,25 +59,24 @@ const OF_PRICE: &str = "SELECT product_id FROM price
     WHERE tenant_id = :tenant AND price_id = :price AND archived_at IS NULL";
 
 const PRICES: &str = "SELECT price_id, model, period, amount_minor, currency, minimum_minor, most,
-    countries, plan_id, regional, terms, trial_days,
-    trial_without_method FROM price
+    countries, plan_id, regional, terms, trial_days, trial_without_method, renewing FROM price
     WHERE tenant_id = :tenant AND product_id = :product AND archived_at IS NULL
     ORDER BY position, price_id";
 
 const PRICES_OF: &str = "SELECT product_id, price_id, model, period, amount_minor, currency,
-    minimum_minor, most, countries, plan_id, regional, terms, trial_days,
-    trial_without_method FROM price
+    minimum_minor, most, countries, plan_id, regional, terms, trial_days, trial_without_method,
+    renewing FROM price
     WHERE tenant_id = :tenant AND product_id IN (:product) AND archived_at IS NULL
     ORDER BY position, price_id";
 
 const PRICE: &str = "SELECT price_id, product_id, model, period, amount_minor, currency,
-    minimum_minor, most, countries, plan_id, regional, terms, trial_days,
-    trial_without_method FROM price
+    minimum_minor, most, countries, plan_id, regional, terms, trial_days, trial_without_method,
+    renewing FROM price
     WHERE tenant_id = :tenant AND price_id = :price";
 
 const VERSIONS: &str = "SELECT price_id, model, period, amount_minor, currency, minimum_minor,
-    most, countries, plan_id, regional, terms, trial_days, trial_without_method, created_at,
-    archived_at FROM price
+    most, countries, plan_id, regional, terms, trial_days, trial_without_method, renewing,
+    created_at, archived_at FROM price
     WHERE tenant_id = :tenant AND product_id = :product
     ORDER BY created_at DESC, price_id DESC LIMIT 500";
 
@@ -86,7 +85,7 @@ const RESTORE_PRICE: &str = "UPDATE price SET archived_at = NULL, position = :po
 
 const INSERT_PRICES: &str = "INSERT INTO price (price_id, tenant_id, product_id, position, model,
     period, amount_minor, currency, created_at, minimum_minor, most, countries, plan_id, regional,
-    terms, trial_days, trial_without_method)";
+    terms, trial_days, trial_without_method, renewing)";
 
 const SET_TRIAL: &str = "UPDATE price SET trial_days = :days, trial_without_method = :open
     WHERE tenant_id = :tenant AND product_id = :product
@@ -191,6 +190,12 @@ fn price_from_row(row: &Row) -> Result<Price, StoreError> {
             countries: row.opt_text("countries")?.map_or(Vec::new(), |text| {
                 text.split(',').map(str::to_owned).collect()
             }),
+            renewing: match row.opt_text("renewing")? {
+                Some(text) => {
+                    serde_json::from_str(&text).map_err(|_| unknown("renewing", &text))?
+                }
+                None => Renewing::default(),
+            },
         },
     })
 }
@@ -488,6 +493,15 @@ fn countries(bounds: &Bounds) -> Option<String> {
     (!bounds.countries.is_empty()).then(|| bounds.countries.join(","))
 }
 
+fn renewing_text(bounds: &Bounds) -> Result<Option<String>, StoreError> {
+    if bounds.renewing.is_usual() {
+        return Ok(None);
+    }
+    let text = serde_json::to_string(&bounds.renewing);
+    text.map(Some)
+        .map_err(|error| StoreError::shape(error.to_string()))
+}
+
 /// Inserts prices of products, at places in their sellers' orders.
 pub(crate) fn insert_prices(
     tx: &mut dyn Tx,
@@ -520,6 +534,7 @@ pub(crate) fn insert_prices(
                     .trial
                     .map_or(0, |trial| i64::from(trial.without_method)),
             ),
+            renewing_text(&price.bounds)?.into(),
         ])
     };
     let rows = prices.iter().map(row).collect::<Result<_, StoreError>>()?;

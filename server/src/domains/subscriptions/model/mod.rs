@@ -9,6 +9,6 @@ pub use crate::domains::catalog::model::{Cycle, Unit, days_between, end_of_day, 
 pub use proration::{Paid, Quote, prorate, restart};
 pub use state::{Event, Flags, Status, Step, next_status};
 pub use subscription::{
-    Bill, BillKind, Change, ChangeQuote, DAY_MS, GRACE_DAYS, NOTICE_DAYS, RETRY_DAYS, Subscription,
-    SubscriptionError,
+    Bill, BillKind, COMPLETED, Change, ChangeQuote, DAY_MS, GRACE_DAYS, NOTICE_DAYS, RETRY_DAYS,
+    Subscription, SubscriptionError,
 };

@@ -4,7 +4,7 @@ use super::{Cycle, Flags, Paid, Quote, Status, zone_named};
 use crate::caller::Denied;
 use crate::domains::affiliates::AffiliateError;
 use crate::domains::billing::BillingError;
-use crate::domains::catalog::model::LicenseTerms;
+use crate::domains::catalog::model::{LicenseTerms, Renewing, USUAL_GRACE};
 use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::{PaymentTariff, Traffic};
 use crate::domains::licensing::LicensingError;
@@ -23,7 +23,9 @@ use serde::{Deserialize, Serialize};
 /// each of the others so long after the one before it.
 pub const RETRY_DAYS: [i64; 4] = [2, 5, 7, 7];
 /// How long a license works that isn't paid for.
-pub const GRACE_DAYS: i64 = 7;
+pub const GRACE_DAYS: i64 = USUAL_GRACE;
+/// Why a subscription ended whose payments were all made.
+pub const COMPLETED: &str = "completed";
 /// How long before it holds a new price is told.
 pub const NOTICE_DAYS: i64 = 30;
 /// A day.
@@ -115,9 +117,13 @@ pub struct Subscription {
     pub past_due_at: Option<Timestamp>,
     /// How long the license works after that.
     pub grace_days: i64,
+    /// The last period that is paid for; `None` where it goes on until somebody ends it.
+    pub last_period: Option<i64>,
+    /// Whether the license is its buyer's for good when that one is paid.
+    pub keeps_license: bool,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Why: `canceled`, `unpaid`, `trial_over`, `chargeback`, `refunded`; `not_begun` until a free
+    /// Why: `canceled`, `unpaid`, `trial_over`, `chargeback`, `refunded`, [`COMPLETED`]; `not_begun` until a free
     /// license's upgrade is paid.
     pub end_reason: Option<String>,
     /// Where it stood when a bank took money of one of its payments; `None` while no bank has any.
@@ -133,6 +139,33 @@ impl Subscription {
             chargeable: self.method.is_some(),
             disputed: self.disputed.is_some(),
         }
+    }
+
+    /// Whether the running period is the last.
+    pub fn is_last(&self) -> bool {
+        self.last_period.is_some_and(|last| self.period >= last)
+    }
+
+    /// How many payments are still to come; `None` where nobody knows.
+    pub fn payments_left(&self) -> Option<i64> {
+        self.last_period.map(|last| (last - self.period).max(0))
+    }
+
+    /// Whether all of its payments were made.
+    pub fn is_completed(&self) -> bool {
+        self.end_reason.as_deref() == Some(COMPLETED)
+    }
+
+    /// Whether it was paid off: its license is its buyer's for good.
+    pub fn is_paid_off(&self) -> bool {
+        self.keeps_license && self.is_completed()
+    }
+
+    /// Goes on as a price says, when the period numbered `first` is the first that is paid for.
+    pub fn go_on_as(&mut self, says: Renewing, first: i64) {
+        self.last_period = says.payments.map(|payments| first + payments - 1);
+        self.keeps_license = says.keeps_license;
+        self.grace_days = says.grace_days.unwrap_or(GRACE_DAYS);
     }
 
     /// What a period costs.
@@ -272,6 +305,12 @@ pub enum SubscriptionError {
         "a bank asks about a payment of this subscription; nothing is charged until it decides"
     )]
     Disputed,
+    /// A fixed number of payments was agreed to.
+    #[error("this subscription is of a fixed number of payments and stays as it was bought")]
+    FixedLength,
+    /// All of its payments were made.
+    #[error("all payments of this subscription were made; buy it again instead")]
+    Completed,
     /// A bill is on its way.
     #[error("a payment of this subscription is on its way; try again when it is settled")]
     BillOpen,

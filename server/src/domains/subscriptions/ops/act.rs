@@ -102,6 +102,9 @@ pub fn act(cx: &mut Cx<'_>, cmd: &Act) -> Done {
 }
 
 pub(super) fn perform(cx: &mut Cx<'_>, mut of: Subscription, cmd: &Act) -> Done {
+    if cmd.action == Action::Resubscribe && of.is_completed() {
+        return Err(SubscriptionError::Completed);
+    }
     match next_status(of.status, of.flags(), cmd.action.event()) {
         Step::Refuse if of.disputed.is_some() => return Err(SubscriptionError::Disputed),
         Step::Refuse => return Err(SubscriptionError::WrongStatus(of.status)),

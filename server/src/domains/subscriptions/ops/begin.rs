@@ -4,6 +4,7 @@ use super::super::model::{Cycle, GRACE_DAYS, Status, Subscription};
 use super::super::sql;
 use super::{Done, renew, tell};
 use crate::app::Cx;
+use crate::domains::catalog;
 use crate::domains::fees;
 use crate::domains::ledger::{FeePolicy, PaymentTariff};
 use crate::domains::orders::{Line, Order};
@@ -56,7 +57,7 @@ pub fn begin(cx: &mut Cx<'_>, new: &Begin<'_>) -> Done {
     let platform_bps = agreed.map_or(noted_bps, |agreed| agreed.platform_bps);
     let cycle = cycle_of(line.period);
     let (provider, method) = new.method.clone().unzip();
-    let begun = Subscription {
+    let mut begun = Subscription {
         id: cx.make_id(SubscriptionId::from_bytes),
         account: order.account,
         order: Some(order.id),
@@ -90,10 +91,15 @@ pub fn begin(cx: &mut Cx<'_>, new: &Begin<'_>) -> Done {
         next_attempt_at: None,
         past_due_at: None,
         grace_days: GRACE_DAYS,
+        last_period: None,
+        keeps_license: false,
         ended_at: None,
         end_reason: None,
         disputed: None,
     };
+    if let Some((_, price)) = catalog::price(cx.tx, tenant, line.price)? {
+        begun.go_on_as(price.bounds.renewing, 0);
+    }
     sql::insert(cx.tx, tenant, &begun, cx.now)?;
     renew::plan(cx, &begun)?;
     tell(cx, "subscription.begun", &begun)

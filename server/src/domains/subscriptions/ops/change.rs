@@ -66,6 +66,10 @@ fn quote(
         return Err(SubscriptionError::WrongStatus(of.status));
     }
     let seats = ask.seats.unwrap_or(of.seats);
+    let other = ask.price.is_some_and(|price| price != of.price);
+    if of.last_period.is_some() && (other || of.keeps_license) {
+        return Err(SubscriptionError::FixedLength);
+    }
     if !(1..=MAX_QUANTITY).contains(&seats) {
         return Err(invalid("seats", format!("1 to {MAX_QUANTITY} seats")));
     }
@@ -104,9 +108,12 @@ fn wanted(tx: &mut dyn Tx, tenant: TenantId, of: &Subscription, price: PriceId) 
         price.model == PriceModel::Recurring
             && price.amount.currency() == of.currency()
             && price.serves(None)
+            && price.bounds.renewing.payments.is_none()
     };
     let offer = offer.filter(|offer| offer.product.id == of.product && fits(&offer.price));
-    let detail = "a recurring price of the same product and currency".to_owned();
+    let detail =
+        "a recurring price of the same product and currency, of no fixed number of payments";
+    let detail = detail.to_owned();
     Ok(offer.ok_or_else(|| invalid("price_id", detail))?.price)
 }
 

@@ -35,7 +35,9 @@ pub use settle::{declined, is_bill, of_order, paid};
 pub use trial::{SetTrial, StartTrial, Tried, set_trial, start_trial, tried};
 pub use upgrade::{Upgrade, UpgradeOffer, UpgradesOf, upgrade, upgrades_of};
 
-use super::model::{Bill, BillKind, Change, Cycle, Status, Subscription, SubscriptionError, Unit};
+use super::model::{
+    Bill, BillKind, Change, Cycle, DAY_MS, Status, Subscription, SubscriptionError, Unit,
+};
 use super::sql;
 use crate::app::Cx;
 use crate::domains::affiliates;
@@ -105,6 +107,7 @@ fn tell(cx: &mut Cx<'_>, kind: &'static str, of: &Subscription) -> Done {
         "failures": of.failures,
         "next_attempt_at": of.next_attempt_at.map(Timestamp::ms),
         "end_reason": of.end_reason,
+        "payments_left": of.payments_left(),
         "new_price": of.notice.map(|(unit, from)| (unit, from.ms())),
     });
     crate::events::record(cx, kind, &of.id.to_string(), &about)?;
@@ -300,8 +303,27 @@ fn end(cx: &mut Cx<'_>, of: &mut Subscription, reason: &str) -> Done {
     (of.pending, of.next_attempt_at, of.past_due_at) = (None, None, None);
     of.failures = 0;
     keep(cx, of)?;
-    upgrade::stop(cx, of, licensing::Suspended::Ended)?;
+    match of.is_paid_off() {
+        true => hand_over(cx, of)?,
+        false => upgrade::stop(cx, of, licensing::Suspended::Ended)?,
+    }
     tell(cx, "subscription.ended", of)
+}
+
+/// The license is its buyer's for good: signed anew without an end but its product's.
+fn hand_over(cx: &mut Cx<'_>, of: &Subscription) -> Done {
+    let license = licensing::by_id(cx.tx, cx.caller.tenant, of.license)?;
+    let license = license.ok_or(SubscriptionError::NotFound)?;
+    let days = license.terms.validity_days;
+    let revision = licensing::Revision {
+        license: of.license,
+        seats: license.seats,
+        expires_at: days.map(|days| license.issued_at.plus_ms(days.saturating_mul(DAY_MS))),
+        grace_secs: 0,
+        terms: license.terms,
+    };
+    licensing::revise(cx, revision)?;
+    Ok(licensing::restore(cx, of.license)?)
 }
 
 /// The open bill is called off. Its payment may still be on its way: if it comes, a person sees it.

@@ -2,7 +2,9 @@
 //! payments nothing is charged; what the bank gives back goes on, and what it keeps ends it. A
 //! refund ends it when who refunds says so.
 
-use super::super::model::{Event, Status, Step, Subscription, SubscriptionError, next_status};
+use super::super::model::{
+    COMPLETED, Event, Status, Step, Subscription, SubscriptionError, next_status,
+};
 use super::super::sql;
 use super::{Done, end, keep, known, renew, tell};
 use crate::app::Cx;
@@ -68,7 +70,7 @@ fn opened(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
 fn lost(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
     of.disputed = of.disputed.or(Some(of.status));
     match of.status {
-        Status::Canceled => keep(cx, of),
+        Status::Canceled if !of.is_paid_off() => keep(cx, of),
         _ => end(cx, of, "chargeback"),
     }
 }
@@ -80,6 +82,10 @@ fn won(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
     let stopped = matches!(before, Status::Active | Status::PastDue);
     match (of.status, stopped) {
         (Status::Paused, true) => go_on(cx, of)?,
+        (Status::Canceled, _) if of.is_paid_off() => {
+            keep(cx, of)?;
+            licensing::restore(cx, of.license)?;
+        }
         (Status::Canceled, _) => {
             keep(cx, of)?;
             // Its money is there again, and the subscription isn't.
@@ -104,6 +110,9 @@ fn go_on(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
         Some(bill) => Some(orders::by_id(cx, bill.order)?.state),
         None => None,
     };
+    if open.is_none() && of.is_last() && (of.keeps_license || of.until <= cx.now) {
+        return end(cx, of, COMPLETED);
+    }
     if open.is_none() && of.until <= cx.now {
         keep(cx, of)?;
         return match of.method.is_some() {
@@ -137,11 +146,16 @@ fn refunded(cx: &mut Cx<'_>, order: OrderId) -> Result<(), SubscriptionError> {
         return Ok(());
     }
     for mut of in hanging(cx, order)? {
-        if of.status != Status::Canceled {
+        if runs(&of) {
             end(cx, &mut of, "refunded")?;
         }
     }
     Ok(())
+}
+
+/// Whether there is something to take back: it isn't over, or its license is its buyer's for good.
+fn runs(of: &Subscription) -> bool {
+    of.status != Status::Canceled || of.is_paid_off()
 }
 
 /// The buyer withdrew from lines of an order: the subscriptions that those began end at once, whatever
@@ -150,7 +164,7 @@ pub fn withdrawn(cx: &mut Cx<'_>, order: OrderId, lines: &[OrderLineId]) -> Done
     for mut of in sql::of_order(cx.tx, cx.caller.tenant, order)? {
         let license = licensing::by_id(cx.tx, cx.caller.tenant, of.license)?;
         let began = license.and_then(|license| OrderLineId::parse(&license.source).ok());
-        if began.is_some_and(|line| lines.contains(&line)) && of.status != Status::Canceled {
+        if began.is_some_and(|line| lines.contains(&line)) && runs(&of) {
             end(cx, &mut of, "refunded")?;
         }
     }

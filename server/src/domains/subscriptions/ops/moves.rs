@@ -55,8 +55,10 @@ pub fn reprice(cx: &mut Cx<'_>, cmd: &Reprice) -> Done<i64> {
         product.seller.account == seller
             && product.id == cmd.product
             && price.model == PriceModel::Recurring
+            && price.bounds.renewing.payments.is_none()
     });
-    let detail = || "a recurring price of the product that is for sale".to_owned();
+    let detail =
+        || "a recurring price of the product for sale, of no fixed number of payments".to_owned();
     let to = offer.ok_or_else(|| invalid("to_price_id", detail()))?.price;
     let before = catalog::price(cx.tx, tenant, cmd.price)?;
     let alike = |price: &Price| {
@@ -85,7 +87,8 @@ fn tell_all(cx: &mut Cx<'_>, cmd: &Reprice, to: &Price) -> Done<i64> {
         };
         page.before = last.id;
         for mut of in found {
-            if of.status == Status::Canceled || of.price != cmd.price {
+            let fixed = of.last_period.is_some();
+            if of.status == Status::Canceled || of.price != cmd.price || fixed {
                 continue;
             }
             // Who changed the length of the period themselves isn't under the price as it was.

@@ -1,7 +1,8 @@
 //! What happens by itself: the next period, reminders before it, retries, and the end of grace.
 
 use super::super::model::{
-    BillKind, Change, DAY_MS, Event, Status, Step, Subscription, SubscriptionError, next_status,
+    BillKind, COMPLETED, Change, DAY_MS, Event, Status, Step, Subscription, SubscriptionError,
+    next_status,
 };
 use super::super::sql;
 use super::{
@@ -93,7 +94,7 @@ pub fn send_reminder(cx: &mut Cx<'_>, job: &PeriodJob) -> Done {
         return Ok(());
     };
     let nears = matches!(of.status, Status::Active | Status::Trialing) && cx.now < of.until;
-    let wished = of.cancel_wished_at.is_some() || of.pause_wished_at.is_some();
+    let wished = of.cancel_wished_at.is_some() || of.pause_wished_at.is_some() || of.is_last();
     match (nears && !wished, of.status) {
         (true, Status::Trialing) => tell(cx, "subscription.trial_ends_soon", &of),
         (true, _) => tell(cx, "subscription.renews_soon", &of),
@@ -110,6 +111,9 @@ pub fn process_renewal(cx: &mut Cx<'_>, job: &PeriodJob) -> Done {
     if of.until > cx.now {
         // The period grew since this was planned.
         return plan(cx, &of);
+    }
+    if of.status == Status::Active && of.is_last() {
+        return end(cx, &mut of, COMPLETED);
     }
     let Step::Move(next) = next_status(of.status, of.flags(), Event::PeriodEnded) else {
         return Ok(());

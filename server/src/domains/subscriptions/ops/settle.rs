@@ -1,7 +1,7 @@
 //! What a bill's payment, or its failure, makes of the subscription: in the commit that settles it.
 
 use super::super::model::{
-    Bill, BillKind, Event, RETRY_DAYS, Status, Step, Subscription, next_status,
+    Bill, BillKind, COMPLETED, Event, RETRY_DAYS, Status, Step, Subscription, next_status,
 };
 use super::super::sql;
 use super::{Done, end, extend, give_up_bill, keep, known, renew, take_over, tell, upgrade, worth};
@@ -68,8 +68,13 @@ pub fn paid(cx: &mut Cx<'_>, order: &Order, bill: &Bill) -> Done {
     let invoice = invoice(cx, &of, order, bill)?;
     sql::settle_bill(cx.tx, (cx.caller.tenant, order.id), invoice, cx.now)?;
     match first {
-        true => tell(cx, "subscription.upgraded", &of),
-        false => tell(cx, fact(before, bill.kind), &of),
+        true => tell(cx, "subscription.upgraded", &of)?,
+        false => tell(cx, fact(before, bill.kind), &of)?,
+    }
+    match of.is_last() && of.keeps_license && of.disputed.is_none() {
+        // Paid off: nothing is left to wait for.
+        true => end(cx, &mut of, COMPLETED),
+        false => Ok(()),
     }
 }
 

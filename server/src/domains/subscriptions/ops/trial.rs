@@ -225,7 +225,7 @@ fn trialing(
     until: Timestamp,
 ) -> Subscription {
     let (product, price) = (&offer.product, &offer.price);
-    Subscription {
+    let mut begun = Subscription {
         id,
         account: Some(account),
         order: None,
@@ -259,10 +259,15 @@ fn trialing(
         next_attempt_at: None,
         past_due_at: None,
         grace_days: GRACE_DAYS,
+        last_period: None,
+        keeps_license: false,
         ended_at: None,
         end_reason: None,
         disputed: None,
-    }
+    };
+    // The period after the trial is the first that is paid for.
+    begun.go_on_as(price.bounds.renewing, 1);
+    begun
 }
 
 /// Asks whether the caller tried a product before, by account or address.

@@ -2,7 +2,9 @@
 
 use super::super::form::{entitlement_lines, error_key, read_amount, read_entitlements};
 use super::super::quotas::{quota_lines, read_quotas};
-use crate::domains::catalog::model::{Cycle, FieldError, LicenseTerms, PriceDraft, Trial, Unit};
+use crate::domains::catalog::model::{
+    Cycle, FieldError, GRACES, LicenseTerms, PriceDraft, Renewing, Trial, USUAL_GRACE, Unit,
+};
 use crate::domains::catalog::{Price, PriceModel, Product};
 use crate::web::cycle::{self, read_model};
 use crate::web::page::Page;
@@ -19,6 +21,9 @@ const OTHER: &str = "other";
 
 /// What the form says where a trial begins without a payment method.
 const LATER: &str = "later";
+
+/// What the form says where a license is kept after the last payment.
+const KEEPS: &str = "keeps";
 
 /// What the form of a price sends.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -42,6 +47,12 @@ pub struct PriceForm {
     trial: String,
     /// `later` where no payment method is asked for first.
     trial_method: String,
+    /// After how many payments it ends; nothing for never by itself.
+    payments: String,
+    /// `keeps` where the license is the buyer's then.
+    then: String,
+    /// Days that a license works after a declined payment; nothing for the usual.
+    grace: String,
 }
 
 /// A mistake at an input: its name and the sentence.
@@ -51,6 +62,10 @@ pub(super) type Mistake = (&'static str, String);
 fn digits(minor: i64, currency: Currency) -> String {
     let text = mintreu::Money::new(minor, currency).to_string();
     text.split(' ').next().unwrap_or_default().to_owned()
+}
+
+fn typed(number: Option<i64>) -> String {
+    number.map_or(String::new(), |number| number.to_string())
 }
 
 impl PriceForm {
@@ -85,6 +100,31 @@ impl PriceForm {
                 Some(trial) if trial.without_method => LATER.to_owned(),
                 _ => String::new(),
             },
+            payments: typed(price.bounds.renewing.payments),
+            then: match price.bounds.renewing.keeps_license {
+                true => KEEPS.to_owned(),
+                false => String::new(),
+            },
+            grace: typed(price.bounds.renewing.grace_days),
+        }
+    }
+
+    /// How it goes on, as the form says; what only a recurring price has is left out of any other.
+    fn renewing(&self, model: PriceModel, wrong: &mut Unread) -> Renewing {
+        let mut number = |text: &str| match text.trim() {
+            "" => None,
+            text => text.parse().map_or_else(
+                |_| {
+                    wrong.push(("payments", "field-number"));
+                    None
+                },
+                Some,
+            ),
+        };
+        Renewing {
+            payments: number(&self.payments),
+            keeps_license: self.then == KEEPS,
+            grace_days: number(&self.grace).filter(|_| model == PriceModel::Recurring),
         }
     }
 
@@ -178,6 +218,7 @@ impl PriceForm {
         };
         let terms = self.terms(product, &mut wrong);
         let trial = self.trial(&mut wrong);
+        let renewing = self.renewing(model, &mut wrong);
         let places = self.countries.split([' ', ',', ';', '\n', '\r']);
         let draft = PriceDraft {
             model,
@@ -192,6 +233,7 @@ impl PriceForm {
                 .collect(),
             terms,
             trial,
+            renewing,
         };
         match wrong.is_empty() {
             true => Ok(draft),
@@ -212,6 +254,7 @@ fn input_of(field: &str) -> &'static str {
         "terms" => "entitlements",
         "period" => "cycle_count",
         "trial" => "trial",
+        "renewing" => "payments",
         _ => "model",
     }
 }
@@ -224,6 +267,7 @@ pub(super) fn told(page: &Page, found: &[FieldError]) -> Vec<Mistake> {
             ("countries", "required") => "prices-countries-missing",
             ("prices", _) => "prices-last",
             ("trial", "out_of_range") => "trial-days-wrong",
+            ("renewing", "out_of_range") => "renewing-wrong",
             (_, "fixed") => "prices-fixed",
             (_, code) => error_key(code),
         };
@@ -257,6 +301,32 @@ pub(super) fn full_text(page: &Page, price: &Price) -> String {
             page.format.places(places)
         ),
     }
+}
+
+/// After how many payments it ends, what then becomes of the license, and the grace.
+fn renewing_fields(page: &Page, form: &PriceForm, error: Option<String>) -> [Field; 3] {
+    let then = vec![
+        choice("", page.say("renewing-then-ends")),
+        choice(KEEPS, page.say("renewing-then-keeps")),
+    ];
+    let grace = match form.grace.as_str() {
+        "" => USUAL_GRACE.to_string(),
+        days => days.to_owned(),
+    };
+    let days = GRACES.iter().map(|days| {
+        let text = page.say_one("renewing-grace-days", "count", *days);
+        choice(days.to_string(), text)
+    });
+    [
+        Field::text("payments", page.say("renewing-payments"))
+            .hint(page.say("renewing-payments-hint"))
+            .input_mode("numeric")
+            .max_length(3)
+            .value(&form.payments)
+            .error(error),
+        Field::select("then", page.say("renewing-then"), then).value(&form.then),
+        Field::select("grace", page.say("renewing-grace"), days.collect()).value(&grace),
+    ]
 }
 
 pub(super) fn fields(
@@ -337,6 +407,7 @@ pub(super) fn fields(
             .max_length(2),
         Field::select("trial_method", page.say("trial-method"), methods).value(&form.trial_method),
     ]);
+    fields.extend(renewing_fields(page, form, error("payments")));
     if form.price.is_empty() && !product.prices.is_empty() {
         let mut of = vec![choice("", page.say("prices-by-itself"))];
         let plans = product.prices.iter();
