@@ -13,8 +13,8 @@ renewing-grace-days = { $count ->
    *[other] { $count } days
 }
 renewing-price = { $price }, { $count } payments
-meaning-instalments = Paid in { $count } payments; then it is yours to keep. If you end it before, it stops with what is paid.
-meaning-fixed = It ends by itself after { $count } payments. You can end it before, at any time, without an account too.
+meaning-instalments = Paid in { $count } payments, { $total } in all; then it is yours to keep. If you end it before, it stops, and nothing comes back.
+meaning-fixed = It ends by itself after { $count } payments, { $total } in all. You can end it before, at any time, without an account too.
 grant-while-paid-days = { $count ->
     [0] Works for as long as it is paid
     [one] Works for as long as it is paid, and a day of grace

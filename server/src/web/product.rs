@@ -167,10 +167,17 @@ fn how_long(page: &Page, product: &Product) -> String {
     };
     let renewing = price.bounds.renewing;
     match renewing.grace_days {
+        // What can be paid at once too is said of each price.
+        _ if renewing.keeps_license && has_once(product) => page.say("grant-for-ever"),
         _ if renewing.keeps_license => page.say("grant-instalments"),
         Some(days) => page.say_one("grant-while-paid-days", "count", days),
         None => page.say("grant-while-paid"),
     }
+}
+
+fn has_once(product: &Product) -> bool {
+    let mut prices = product.prices.iter();
+    prices.any(|price| price.model == PriceModel::OneTime)
 }
 
 fn entitlements(page: &Page, terms: &LicenseTerms) -> Vec<String> {

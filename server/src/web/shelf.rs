@@ -107,7 +107,12 @@ pub fn price_meaning(page: &Page, price: &Price) -> String {
             true => "meaning-instalments",
             false => "meaning-fixed",
         };
-        return page.say_one(key, "count", count);
+        let total = price.amount.checked_mul(count).unwrap_or(price.amount);
+        let values = [
+            ("count", count.into()),
+            ("total", page.format.money(total).into()),
+        ];
+        return page.words.say_with(key, values);
     }
     page.say(match price.model {
         _ if price.minimum().is_some() => "meaning-named",

@@ -119,8 +119,10 @@ fn bills(page: &Page, product: &Product, units: u64) -> Vec<MeterBill> {
     product.meters.iter().filter_map(bill).collect()
 }
 
+/// What goes on until somebody ends it: only from there and to there subscribers are moved.
 fn recurring(version: &&Version) -> bool {
-    version.price.model == PriceModel::Recurring
+    let price = &version.price;
+    price.model == PriceModel::Recurring && price.bounds.renewing.payments.is_none()
 }
 
 fn moving(page: &Page, book: &PriceBook, form: &MoveForm, wrong: &[Mistake]) -> Vec<Field> {
