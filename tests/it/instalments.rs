@@ -228,6 +228,34 @@ async fn late_and_left_off_instalments() {
     .await;
 }
 
+/// The last payment is declined until it ends: taken up again, it is still owed, and is the last.
+#[tokio::test]
+async fn an_instalment_that_was_never_paid_is_owed() {
+    TestApp::both(async |test| {
+        let (desk, sold) = opened(test, json!({"payments": 2, "keeps_license": true})).await;
+        let first = buys(&desk, &sold).await;
+        let id = stands(&desk).await.0;
+        pay_with(test, id, "sbm_insufficient_funds").await;
+        for day in [16, 18, 23] {
+            travel(test, &format!("2027-02-{day}")).await;
+        }
+        for day in ["2027-03-02", "2027-03-09"] {
+            travel(test, day).await;
+        }
+        assert_eq!(state(&desk).await, over("canceled", "unpaid"));
+        assert!(desk.license(&first).await.is_some(), "it isn't paid off");
+        pay_with(test, id, "sbm_pays").await;
+        let again = do_it(test, id, Action::Resubscribe, Some(1_000)).await;
+        again.expect("is taken up");
+        assert_eq!(state(&desk).await, over("canceled", "completed"));
+        assert_eq!(
+            (license_end(&desk).await, desk.license(&first).await),
+            (None, None)
+        );
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_trial_comes_before_the_payments() {
     TestApp::both(async |test| {

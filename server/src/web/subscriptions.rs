@@ -282,7 +282,7 @@ pub(super) fn next(page: &Page, of: &Subscription, due: &WillCharge) -> String {
         Status::Incomplete => "subs-next-incomplete",
         Status::Paused => "subs-next-paused",
         Status::Canceled if of.is_paid_off() => "subs-next-paid-off",
-        Status::Canceled if of.is_completed() => "subs-next-completed",
+        Status::Canceled if of.is_last() => "subs-next-completed",
         Status::Canceled => "subs-next-canceled",
     };
     let amount = match of.status {
@@ -363,7 +363,7 @@ fn drawn(
     page.title = found.product.name.clone();
     let offered = |action: &Action| {
         let step = next_status(of.status, of.flags(), action.event());
-        let over = *action == Action::Resubscribe && of.is_completed();
+        let over = *action == Action::Resubscribe && of.is_last();
         !over && matches!(step, Step::Do | Step::Move(_))
     };
     let changes = next_status(of.status, of.flags(), subs::Event::Change) == Step::Do

@@ -13,6 +13,7 @@
 
 mod books;
 pub mod dice;
+mod instalments;
 mod jobs;
 mod sim;
 mod usage;
@@ -180,6 +181,7 @@ async fn mistakes_made_on_purpose_are_found() {
         (Mistake::WrongShare, "more platform_fee than it got"),
         (Mistake::PaidForNothing, "(paid) is posted"),
         (Mistake::ForgottenCharge, "(open) is posted"),
+        (Mistake::OneInstalmentMore, "an instalment too many"),
     ] {
         let test = TestApp::seeded(Engine::Sqlite, 3).await.expect("SQLite");
         let (wrong, _) = run(&test, 3, 1_000, mistake).await;

@@ -3,6 +3,7 @@
 use super::Stop;
 use super::books::{Books, Window, state_of};
 use super::dice::Dice;
+use super::instalments;
 use super::jobs::attempt;
 use super::usage::{self, Usage, away};
 use crate::affiliates;
@@ -116,6 +117,8 @@ pub enum Mistake {
     PaidForNothing,
     /// An invoice of usage that paid itself stays open.
     ForgottenCharge,
+    /// What is paid in three instalments is paid four times.
+    OneInstalmentMore,
 }
 
 impl Mistake {
@@ -159,6 +162,9 @@ impl Mistake {
                 "UPDATE invoice_refund SET seller_minor = 0,
                     platform_fee_minor = platform_fee_minor + seller_minor
                 WHERE state = 'succeeded'"
+            }
+            Self::OneInstalmentMore => {
+                "UPDATE subscription SET last_period = 3 WHERE last_period = 2"
             }
             Self::PaidForNothing => "UPDATE invoice SET state = 'paid' WHERE state = 'void'",
             Self::ForgottenCharge => {
@@ -219,6 +225,8 @@ pub struct Sim {
     app: Arc<App>,
     once: PriceId,
     monthly: PriceId,
+    /// The same, three times.
+    instalments: PriceId,
     /// What the links of somebody who brings every other buyer carry.
     code: String,
     sold: Vec<Sold>,
@@ -237,6 +245,7 @@ impl Sim {
     pub async fn open(test: &TestApp, seed: u64, mistake: Mistake) -> Self {
         let shop = shop(test).await;
         let club = club(test).await;
+        let instalments = instalments::price(test, &club).await;
         settle_in(test, SELLER, "acct_ok").await;
         let code = affiliates::recommended(test).await;
         register(test, true).await;
@@ -259,6 +268,7 @@ impl Sim {
             app: test.app.clone(),
             once: shop.price,
             monthly: club.cheap,
+            instalments,
             code,
             sold: Vec::new(),
             newest: OrderId::from_bytes([0; 16]),
@@ -335,7 +345,10 @@ impl Sim {
         let often = self.dice.below(3) == 0;
         let quantity = 1 + i64::try_from(self.dice.below(3))?;
         let (price, each, email) = match often {
-            true => (self.monthly, 1_000, None),
+            true => {
+                let price = *self.dice.pick(&[self.monthly, self.instalments]);
+                (price, 1_000, None)
+            }
             false => (self.once, 4_900, Some("guest@example.org".to_owned())),
         };
         cx.caller = if often {
@@ -732,6 +745,7 @@ impl Sim {
         }
         self.compare_usage(cx, &mut wrong)?;
         self.compare_money(cx, &mut wrong)?;
+        instalments::look(cx, &mut wrong)?;
         if self.mistake != Mistake::None || self.steps.is_multiple_of(LOOK_AT_ALL) {
             wrong.extend(self.books.look_at_all(cx)?);
         }

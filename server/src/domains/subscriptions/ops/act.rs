@@ -102,7 +102,7 @@ pub fn act(cx: &mut Cx<'_>, cmd: &Act) -> Done {
 }
 
 pub(super) fn perform(cx: &mut Cx<'_>, mut of: Subscription, cmd: &Act) -> Done {
-    if cmd.action == Action::Resubscribe && of.is_completed() {
+    if cmd.action == Action::Resubscribe && of.is_last() {
         return Err(SubscriptionError::Completed);
     }
     match next_status(of.status, of.flags(), cmd.action.event()) {

@@ -297,6 +297,10 @@ fn bill_usage(cx: &mut Cx<'_>, of: &Subscription) -> Done {
 fn end(cx: &mut Cx<'_>, of: &mut Subscription, reason: &str) -> Done {
     bill_usage(cx, of)?;
     give_up_bill(cx, of)?;
+    if of.status == Status::PastDue {
+        // What wasn't paid isn't among the payments that were made.
+        of.last_period = of.last_period.map(|last| last + 1);
+    }
     of.status = Status::Canceled;
     (of.ended_at, of.end_reason) = (Some(cx.now), Some(reason.to_owned()));
     (of.cancel_wished_at, of.pause_wished_at) = (None, None);
