@@ -18,6 +18,7 @@ mod bundles;
 mod carts;
 mod catalog_import;
 mod catalog_search;
+mod charges_lost;
 mod commerce_buy;
 mod commerce_control;
 mod commerce_licenses;

@@ -18,7 +18,7 @@ mod worth;
 pub use act::{Act, Action, ChangeMethod, act, change_method};
 pub use begin::{Begin, begin, note_fees};
 pub use change::{AskChange, ChangePlan, change_plan, quote_change};
-pub use charge::{CHARGE_JOB, charge};
+pub use charge::{CHARGE_JOB, END_JOB, charge, end_charge};
 pub use due::{WillCharge, billed, due_of, due_with, tax_of};
 pub use guest::{EndByOrder, begun_by, end_by_order, give};
 pub use look::{
