@@ -55,6 +55,7 @@ subs-quote-now = { $due } are charged now: { $charge } less { $credit } for what
 subs-quote-taxed = { $due } are charged now: { $charge } less { $credit } for what is left of the running period, and { $tax } of tax. It holds as soon as that is paid; then { $amount } are due on { $next }, tax included. This amount holds until midnight.
 subs-quote-later = Nothing is charged now. From { $from } on it costs { $amount } a period.
 subs-quote-free = Nothing is charged now, and it holds at once. From { $next } on it costs { $amount } a period.
+subs-quote-code = With the code that it was bought with, { $amount } are charged on { $next }.
 subs-quote-action = Change it
 subs-method = Payment method
 subs-method-text = What is past due is tried with the new method at once.

@@ -322,8 +322,10 @@ pub struct QuoteOut {
     due_minor: i64,
     /// Tax that is charged on top of it; zero where prices contain theirs.
     tax_on_top_minor: i64,
-    /// What a period costs from then on.
+    /// What a period costs from then on, without a code and without tax on top.
     amount_minor: i64,
+    /// What the next period charges, all in all: less what a code that still lasts takes off.
+    next_charge_minor: i64,
     currency: String,
     /// When the next period begins.
     next_period: i64,
@@ -345,6 +347,7 @@ impl From<ChangeQuote> for QuoteOut {
             due_minor: quoted.quote.due.minor(),
             tax_on_top_minor: on_top(&quoted),
             amount_minor: quoted.amount.minor(),
+            next_charge_minor: quoted.next_charge.minor(),
             currency: quoted.amount.currency().code().to_owned(),
             next_period: quoted.next.ms(),
         }

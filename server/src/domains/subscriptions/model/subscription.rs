@@ -236,8 +236,10 @@ pub struct ChangeQuote {
     pub from: Timestamp,
     /// Whether that is now.
     pub now: bool,
-    /// What a period costs from then on.
+    /// What a period costs from then on, without a code and without tax on top.
     pub amount: Money,
+    /// What the next period charges, all in all: less what a code that still lasts takes off.
+    pub next_charge: Money,
     /// When the next period begins.
     pub next: Timestamp,
     /// What is paid now bears.
