@@ -19,7 +19,7 @@ use crate::domains::orders::http::{ConsentOut, OrderOut, QuoteOut};
 use crate::domains::orders::{self, History, OrderError, OrderState};
 use crate::domains::refunds::http::{RefundOut, refund_out};
 use crate::problem::Problem;
-use crate::wire::{IdempotencyKey, JsonBody, PathParam, Query, Visitor};
+use crate::wire::{IdempotencyKey, JsonBody, PathParam, Query, Visitor, languages};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -204,7 +204,7 @@ async fn post_checkout(
         gift: given.gift.map(GiftIn::into),
         referred: quotes::referred(&app, &visitor, &headers, given.via),
     };
-    let languages = quotes::languages(&headers);
+    let languages = languages(&headers);
     let wanted = whereabouts(&app, &visitor.caller, languages, wanted).await?;
     let currency = Currency::parse(&given.currency)?;
     let purchase = Purchase {

@@ -15,10 +15,10 @@ use crate::domains::methods::http as methods;
 use crate::domains::orders::http::ConsentOut;
 use crate::problem::Problem;
 use crate::text::Locale;
-use crate::wire::{JsonBody, PathParam, Query, Visitor};
+use crate::wire::{JsonBody, PathParam, Query, Visitor, languages};
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use mintreu::id::{PriceId, ProductId, SubscriptionId};
 use mintreu::{Currency, Money, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -467,13 +467,15 @@ pub struct TrialIn {
     source: Option<String>,
 }
 
-/// Try a price that has a trial, once for each person and product.
+/// Try a price that has a trial, once for each person and product. What is agreed to is kept in the
+/// language that `Accept-Language` asks for.
 #[utoipa::path(post, path = "/v1/trials", tag = "subscriptions", request_body = TrialIn,
     responses((status = 201, body = SubscriptionPageOut), (status = 409), (status = 410),
         (status = 422)))]
 async fn post_trial(
     State(app): State<Arc<App>>,
     visitor: Visitor,
+    headers: HeaderMap,
     body: JsonBody<TrialIn>,
 ) -> Result<(StatusCode, Json<SubscriptionPageOut>), Problem> {
     let given = body.value;
@@ -487,7 +489,7 @@ async fn post_trial(
         price,
         seen: given.days.zip(given.amount_minor),
         country: given.country,
-        locale: Locale::default(),
+        locale: Locale::negotiate(languages(&headers)),
         zone: given.zone,
         provider: provider.unwrap_or_default(),
         method,
