@@ -76,6 +76,7 @@ mod reviews;
 mod store_jobs;
 mod subscriptions;
 mod subscriptions_guest;
+mod subscriptions_guest_api;
 mod subscriptions_money;
 mod subscriptions_year;
 mod store_schema;

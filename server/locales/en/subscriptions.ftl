@@ -20,6 +20,8 @@ subs-amount = { $seats ->
    *[other] { $price }, for { $seats } seats
 }
 subs-guest-title = Renews by itself
+subs-guest-method = Pay with another method
+subs-guest-method-text = You leave it on the payment provider's page, and it is charged for this alone. What is past due is tried with it at once.
 subs-guest-manage = Change, pause or end it
 subs-next-ends = It ends on { $date }. Nothing more is charged.
 subs-next-pauses = It pauses on { $date }. Nothing is charged until you go on.

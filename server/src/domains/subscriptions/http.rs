@@ -1,5 +1,6 @@
 //! Routes of subscriptions: for who pays, and for who sells.
 
+pub mod by_order;
 pub mod upgrades;
 
 use super::model::{Bill, ChangeQuote, Subscription, SubscriptionError};
@@ -41,6 +42,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(list_subscribers))
         .routes(routes!(post_price))
         .routes(routes!(delete_price_move))
+        .merge(by_order::routes())
         .merge(upgrades::routes())
 }
 
@@ -54,6 +56,7 @@ impl From<SubscriptionError> for Problem {
             E::AmountChanged(_) => Self::new(409, "amount_changed", detail),
             E::MethodMissing => Self::new(409, "method_missing", detail),
             E::Disputed => Self::new(409, "subscription_disputed", detail),
+            E::OfAccount => Self::new(409, "subscription_of_account", detail),
             E::BillOpen => Self::new(409, "bill_open", detail),
             E::TrialUsed => Self::new(409, "trial_used", detail),
             E::TrialChanged => Self::new(409, "trial_changed", detail),

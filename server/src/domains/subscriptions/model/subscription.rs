@@ -252,6 +252,9 @@ pub enum SubscriptionError {
     /// No such subscription, or not for this caller.
     #[error("no such subscription")]
     NotFound,
+    /// It is in an account, whose methods are charged.
+    #[error("the subscription is in an account; its payment method is chosen there")]
+    OfAccount,
     /// It can't happen to the subscription as it stands.
     #[error("the subscription is {}", .0.code())]
     WrongStatus(Status),
