@@ -27,6 +27,7 @@ mod consents;
 mod cycles;
 mod demo;
 mod dispute_decisions;
+mod disputed_lists;
 mod facts;
 mod ledger_explorer;
 mod embed;
