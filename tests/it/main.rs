@@ -49,6 +49,7 @@ mod metered_events;
 mod metered_rollups;
 mod metering_evidence;
 mod metering_segments;
+mod migrated_disputes;
 mod shop;
 mod risk;
 mod secrets;
