@@ -67,7 +67,7 @@ async fn what_a_bank_asks_about_is_listed_until_it_decides() {
         test.drain().await;
 
         let own = listed(&ada, "/v1/orders?disputed=true", "orders").await;
-        assert_eq!(own, [asked.order.clone()]);
+        assert_eq!(own, std::slice::from_ref(&asked.order));
         let all = listed(&ada, "/v1/orders", "orders").await;
         assert_eq!(all, [asked.order.clone(), kept.order.clone()]);
         let shown = page(&ada, "/orders?disputed=true").await;
