@@ -23,16 +23,16 @@ const DAY: u32 = 86_400_000;
 const TARIFFS: [&str; 2] = ["EUR per_unit 0.01; free 0", "EUR per_unit 0.00"];
 
 /// Somebody whose use is billed now and then.
-struct Customer<'a> {
+pub struct Customer<'a> {
     test: &'a TestApp,
     browser: &'a Browser,
-    sold: Sold,
+    pub sold: Sold,
     device: Device,
     calls: u64,
 }
 
 impl<'a> Customer<'a> {
-    async fn new(test: &'a TestApp, browser: &'a Browser, account: &str) -> Self {
+    pub async fn new(test: &'a TestApp, browser: &'a Browser, account: &str) -> Self {
         let sold = sold_to(test, TARIFFS, account.parse().expect("an id")).await;
         let device = Device::activated(test, 1, sold.license).await;
         Self {
@@ -45,12 +45,12 @@ impl<'a> Customer<'a> {
     }
 
     /// Five hundred more calls, billed now: five euros.
-    async fn billed(&mut self) -> Invoice {
+    pub async fn billed(&mut self) -> Invoice {
         self.billed_by(Arc::new(worker::table())).await
     }
 
     /// As [`Customer::billed`], with other workers.
-    async fn billed_by(&mut self, workers: Arc<Table>) -> Invoice {
+    pub async fn billed_by(&mut self, workers: Arc<Table>) -> Invoice {
         self.calls += 500;
         let segment = self.device.seal(self.test, self.calls, 0);
         report(self.test, &segment).await.expect("is taken");
@@ -67,7 +67,7 @@ impl<'a> Customer<'a> {
         *invoice
     }
 
-    async fn state(&self, invoice: &Invoice) -> String {
+    pub async fn state(&self, invoice: &Invoice) -> String {
         let (status, told) = self
             .browser
             .get_json(&format!("/v1/invoices/{}", invoice.id))
@@ -76,15 +76,15 @@ impl<'a> Customer<'a> {
         told["state"].as_str().expect("a state").to_owned()
     }
 
-    fn path(&self) -> String {
+    pub fn path(&self) -> String {
         format!("/v1/licenses/{}/automatic-payment", self.sold.license)
     }
 
-    async fn agree(&self, with: Value) -> (StatusCode, Value) {
+    pub async fn agree(&self, with: Value) -> (StatusCode, Value) {
         put(self.browser, &self.path(), &with).await
     }
 
-    async fn usage(&self) -> String {
+    pub async fn usage(&self) -> String {
         page(
             self.browser,
             &format!("/usage?license={}", self.sold.license),
@@ -105,7 +105,7 @@ async fn put(browser: &Browser, path: &str, body: &Value) -> (StatusCode, Value)
 }
 
 /// How many payments of any state there are.
-async fn attempts(test: &TestApp, state: &str) -> usize {
+pub async fn attempts(test: &TestApp, state: &str) -> usize {
     let read = move |tx: &mut dyn Tx| tx.query("SELECT state FROM payment", &[]);
     let rows = test
         .app
@@ -118,7 +118,7 @@ async fn attempts(test: &TestApp, state: &str) -> usize {
     states.filter(|one| one == state).count()
 }
 
-fn mails(test: &TestApp, sentence: &str) -> usize {
+pub fn mails(test: &TestApp, sentence: &str) -> usize {
     // Letters wrap and encode: words of a line are enough.
     let all = test.mails();
     all.iter().filter(|mail| mail.contains(sentence)).count()
@@ -307,7 +307,7 @@ async fn only_its_owner_agrees_and_only_to_what_there_is() {
 }
 
 /// Opens the page where an invoice is paid, as the API does it.
-async fn pay_page(browser: &Browser, invoice: &Invoice, query: &str) -> (StatusCode, Value) {
+pub async fn pay_page(browser: &Browser, invoice: &Invoice, query: &str) -> (StatusCode, Value) {
     let path = format!("/v1/invoices/{}/payments{query}", invoice.id);
     browser.post_json(&path, &Value::Null).await
 }
@@ -442,7 +442,7 @@ async fn a_page_that_was_paid_is_not_opened_again() {
 }
 
 /// The provider charged, and the process died before it could say so.
-async fn die_after_charging(
+pub async fn die_after_charging(
     app: Arc<App>,
     caller: Caller,
     payload: ChargePayload,

@@ -51,8 +51,29 @@ pub async fn sold(test: &TestApp, tariffs: [&str; 2]) -> Sold {
 
 /// As [`sold`], to this account.
 pub async fn sold_to(test: &TestApp, tariffs: [&str; 2], customer: AccountId) -> Sold {
+    let deal = Deal {
+        tariffs,
+        customer,
+        seller: SELLER,
+        currency: "EUR",
+    };
+    sold_as(test, deal).await
+}
+
+/// What is sold by whom to whom.
+#[derive(Clone, Copy)]
+pub struct Deal<'a> {
+    pub tariffs: [&'a str; 2],
+    pub customer: AccountId,
+    pub seller: AccountId,
+    pub currency: &'a str,
+}
+
+/// As [`sold`], on these terms.
+pub async fn sold_as(test: &TestApp, deal: Deal<'_>) -> Sold {
     let app = &test.app;
-    let seller = person(test, SELLER, Role::Developer);
+    let (tariffs, customer) = (deal.tariffs, deal.customer);
+    let seller = person(test, deal.seller, Role::Developer);
     let shop: OpenShop = serde_json::from_str(r#"{"name":"Acme"}"#).expect("a shop");
     app.transact(&seller, shop, open_shop).await.expect("opens");
     let tools = r#"{"path":"tools","name":"Tools"}"#;
@@ -63,7 +84,7 @@ pub async fn sold_to(test: &TestApp, tariffs: [&str; 2], customer: AccountId) ->
     let draft = serde_json::json!({
         "code": "acme.api", "kind": "api", "name": "Acme API", "summary": "Renders.",
         "categories": ["tools"],
-        "prices": [{"model": "metered", "currency": "EUR"}],
+        "prices": [{"model": "metered", "currency": deal.currency}],
         "meters": [
             {"name": "calls", "unit": "call", "tariff": tariffs[0]},
             {"name": "renders", "unit": "render", "tariff": tariffs[1]},
@@ -82,6 +103,7 @@ pub async fn sold_to(test: &TestApp, tariffs: [&str; 2], customer: AccountId) ->
             &test.system(),
             Sell {
                 product,
+                seller: deal.seller,
                 customer,
                 source: "orl_test",
                 quotas: Vec::new(),
@@ -108,6 +130,7 @@ pub async fn sell_again(test: &TestApp, product: ProductId, customer: AccountId)
     let source = "orl_again";
     let sell = Sell {
         product,
+        seller: SELLER,
         customer,
         source,
         quotas: Vec::new(),
@@ -120,6 +143,7 @@ pub async fn sell_again(test: &TestApp, product: ProductId, customer: AccountId)
 pub async fn sell_with(test: &TestApp, sold: &Sold, quotas: Vec<Quota>) -> LicenseId {
     let sell = Sell {
         product: sold.product,
+        seller: SELLER,
         customer: sold.customer.account.expect("an account"),
         source: "orl_quotas",
         quotas,
@@ -130,6 +154,7 @@ pub async fn sell_with(test: &TestApp, sold: &Sold, quotas: Vec<Quota>) -> Licen
 
 struct Sell {
     product: ProductId,
+    seller: AccountId,
     customer: AccountId,
     source: &'static str,
     quotas: Vec<Quota>,
@@ -145,7 +170,7 @@ fn sell(cx: &mut Cx<'_>, sell: &Sell) -> Result<LicenseId, SaleError> {
         source: sell.source.to_owned(),
         product: sell.product,
         product_code: "acme.api".to_owned(),
-        seller: SELLER,
+        seller: sell.seller,
         owner: Some(sell.customer),
         terms: LicenseTerms {
             quotas: sell.quotas.clone(),

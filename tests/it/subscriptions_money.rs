@@ -326,3 +326,57 @@ async fn nobody_changes_to_the_price_of_another_country() {
     })
     .await;
 }
+
+/// What the next period charges after a change is what it then charges: a code that still lasts counts.
+#[tokio::test]
+async fn a_change_names_what_the_next_period_charges_with_a_code() {
+    TestApp::both(async |test| {
+        let (desk, club) = (Desk::open(test).await, club(test).await);
+        let rule = json!({"percent_bps": 2500, "lasts": {"cycles": 3}});
+        coupon(test, &club, "THRICE", rule).await;
+        let item = Item::new(club.dear, 1);
+        desk.buy_as(&club.buyer, item, 1_500, &["THRICE"]).await;
+        let id = stands(&desk).await.0;
+        let ask = |price, seats| AskChange {
+            subscription: id,
+            price,
+            seats,
+        };
+        let quoted = async |asked| {
+            let quoted = test.app.read(&club.buyer, asked, quote_change).await;
+            let quoted = quoted.expect("is quoted");
+            (
+                quoted.now,
+                quoted.amount.minor(),
+                quoted.next_charge.minor(),
+            )
+        };
+        // The cheaper plan waits for the second payment, more seats count at once.
+        assert_eq!(
+            quoted(ask(Some(club.cheap), None)).await,
+            (false, 1_000, 750)
+        );
+        assert_eq!(quoted(ask(None, Some(2))).await, (true, 4_000, 3_000));
+        // A year begins now: that is the second payment, and the next is the third.
+        assert_eq!(
+            quoted(ask(Some(club.yearly), None)).await,
+            (true, 15_000, 11_250)
+        );
+        let planned = ChangePlan {
+            ask: ask(Some(club.cheap), None),
+            seen: Money::zero(Currency::EUR),
+        };
+        let planned = test.app.transact(&club.buyer, planned, change_plan).await;
+        planned.expect("is planned");
+        for day in ["2027-02-16", "2027-03-16", "2027-04-16"] {
+            travel(test, day).await;
+        }
+        assert_eq!(bills(&desk).await, [750, 750, 1_000]);
+        assert_eq!(
+            quoted(ask(None, Some(3))).await,
+            (true, 3_000, 3_000),
+            "it is over"
+        );
+    })
+    .await;
+}

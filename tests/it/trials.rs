@@ -472,3 +472,29 @@ async fn a_seller_offers_changes_and_ends_a_trial_by_the_form_of_a_price() {
     server.stop().await;
     test.finish().await;
 }
+
+/// What a program's buyer read in another language is kept in that one.
+#[tokio::test]
+async fn a_program_s_trial_keeps_the_text_in_the_language_that_was_asked_for() {
+    TestApp::both(async |test| {
+        let (product, _) = tryable(test, true).await;
+        let server = test.serve().await;
+        let mut hashes = Vec::new();
+        for (language, kept) in [("de, en;q=0.5", "en"), ("qps-plocm", "qps-plocm")] {
+            let buyer = server.browser();
+            signed_in(test, &buyer, &format!("{kept}@example.org")).await;
+            let asked = buyer
+                .request(reqwest::Method::POST, "/v1/trials")
+                .header("accept-language", language)
+                .json(&json!({"price_id": product.prices[0].id.to_string()}));
+            let begun = asked.send().await.expect("an answer");
+            let begun: Value = begun.json().await.expect("json");
+            let consent = &begun["consents"][0];
+            assert_eq!(consent["version"], format!("2026-11-{kept}"), "{begun}");
+            hashes.push(consent["text_sha256"].to_string());
+        }
+        assert_ne!(hashes[0], hashes[1], "another text was read");
+        server.stop().await;
+    })
+    .await;
+}

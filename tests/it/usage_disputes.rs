@@ -4,16 +4,20 @@
 //! rest, 0.63 is the platform's (15 %), 0.44 the provider's (2.9 % of 5.00 and 0.30), 3.13 the seller's.
 
 use crate::dispute_decisions::owner as owner_at;
+use crate::metered::{Deal, SELLER};
 use crate::money_back::{Desk, Paid};
-use crate::usage_invoices::{balance, paid, paid_with, refund, texts, wish};
-use crate::web_pages::page;
+use crate::payouts::{earn, pay, settle_in};
+use crate::usage_invoices::{balance, paid, paid_as, paid_with, refund, texts, wish};
+use crate::web_pages::{page, send};
 use crate::web_usage::signed_in;
+use mintreu::id::AccountId;
+use mintreu::{Currency, Money};
 use mintreu_server::domains::invoicing::Invoice;
 use mintreu_server::domains::refunds::{Reason, RefundError};
 use mintreu_server::gateways::sandbox::objects::ObjectState::{
     self, Inquired, Lost, Opened, Warned, Won,
 };
-use mintreu_tests::TestApp;
+use mintreu_tests::{Browser, TestApp};
 use serde_json::json;
 
 /// What the accounts hold: the provider's, tax, the platform's fee, the provider's fee, and what is
@@ -43,6 +47,16 @@ const TAKEN: [i64; 7] = [-1_500, 0, -63, -44, 0, 1_607, 0];
 const BACK: [i64; 7] = [-1_000, -80, -63, -44, -313, 0, 1_500];
 /// It stays away, and the platform's fee goes back to the seller.
 const GONE: [i64; 7] = [-1_500, 0, 0, -44, 0, 1_544, 0];
+
+/// The same of five hundred minor units in another currency, when the provider takes `fee` for a
+/// dispute: what a bank took, what it left with the buyer, and what came back in the end.
+const fn elsewhere(fee: i64) -> [[i64; 7]; 3] {
+    [
+        [-fee, 0, -63, -44, 0, fee + 107, 0],
+        [-fee, 0, 0, -44, 0, fee + 44, 0],
+        [500 - fee, -80, -63, -44, -313, 0, fee],
+    ]
+}
 
 async fn credited(test: &TestApp) -> Vec<String> {
     texts(
@@ -272,7 +286,7 @@ async fn a_partial_dispute_takes_its_part() {
     .await;
 }
 
-async fn dispute_of(invoice: &Invoice, owner: &mintreu_tests::Browser) -> String {
+async fn dispute_of(invoice: &Invoice, owner: &Browser) -> String {
     let (status, told) = owner.get_json("/v1/disputes?which=all").await;
     assert_eq!(status, 200, "{told}");
     assert_eq!(told["disputes"][0]["invoice_id"], invoice.id.to_string());
@@ -346,6 +360,163 @@ async fn its_seller_answers_the_bank_and_nobody_else() {
         desk.settle().await;
         let states = texts(test, "SELECT state AS text FROM dispute_answer").await;
         assert_eq!(states, ["sent"]);
+        server.stop().await;
+    })
+    .await;
+}
+
+/// Currencies without minor units, with two and with three digits of them.
+#[tokio::test]
+async fn it_is_as_exact_in_other_currencies() {
+    assert_eq!(elsewhere(1_500), [TAKEN, GONE, BACK], "as in euros");
+    for (currency, tariff, fee, said) in [
+        ("JPY", "JPY per_unit 1; free 0", 2_000, "¥500"),
+        ("KWD", "KWD per_unit 0.001; free 0", 5_000, "0.500"),
+        ("USD", "USD per_unit 0.01; free 0", 1_500, "$5.00"),
+    ] {
+        TestApp::both(async |test| {
+            let server = test.serve().await;
+            let (ada, account) = signed_in(&server, "ada@buyer.example").await;
+            let nothing = format!("{currency} per_unit 0");
+            let deal = Deal {
+                tariffs: [tariff, &nothing],
+                customer: account.parse().expect("an id"),
+                seller: SELLER,
+                currency,
+            };
+            let (_, invoice, desk, paid) = paid_as(test, deal, (&ada, &[])).await;
+            assert_eq!(books(test).await, PAID, "{currency}");
+            let [taken, gone, back] = elsewhere(fee);
+            raised(&desk, &paid, Opened).await;
+            assert_eq!(books(test).await, taken, "{currency}");
+            let shown = page(&ada, &format!("/invoices/{}", invoice.id)).await;
+            assert!(
+                shown.contains("hasn’t decided") && shown.contains(said),
+                "{shown}"
+            );
+            decided(&desk, &paid, Lost).await;
+            assert_eq!(books(test).await, gone, "{currency}");
+            assert_eq!(credited(test).await, ["CN chargeback"]);
+            think_again(&desk).await;
+            assert_eq!(books(test).await, back, "{currency}");
+            server.stop().await;
+        })
+        .await;
+    }
+}
+
+/// The statement of what is paid out next names each movement of a lost dispute.
+async fn stated(test: &TestApp, sam: &Browser, seller: AccountId) {
+    settle_in(test, seller, "acct_ok").await;
+    earn(test, "a sale", seller, Money::new(10_000, Currency::EUR)).await;
+    let paid = pay(test).await.payouts.remove(0);
+    assert_eq!(paid.amount.minor(), 10_000 - GONE[5]);
+    let statement = page(sam, &format!("/sell/payouts/{}", paid.id)).await;
+    for said in [
+        "A buyer’s bank took a payment back",
+        "Fee of a dispute",
+        "The platform gave its fee back",
+    ] {
+        assert!(statement.contains(said), "{said}: {statement}");
+    }
+}
+
+/// Somebody who sells, signed in, and an invoice of theirs that a bank took.
+#[tokio::test]
+async fn its_seller_hands_in_by_program_and_by_page() {
+    for by_page in [false, true] {
+        TestApp::both(async |test| {
+            let server = test.serve().await;
+            let (ada, account) = signed_in(&server, "ada@buyer.example").await;
+            let (sam, seller) = signed_in(&server, "sam@seller.example").await;
+            let became = sam.post_json("/v1/me/developer", &json!({})).await;
+            assert_eq!(became.0, 204, "{}", became.1);
+            let deal = Deal {
+                tariffs: ["EUR per_unit 0.01; free 0", "EUR per_unit 0.00"],
+                customer: account.parse().expect("an id"),
+                seller: seller.parse().expect("an id"),
+                currency: "EUR",
+            };
+            let (_, invoice, desk, paid) = paid_as(test, deal, (&ada, &[])).await;
+            raised(&desk, &paid, Opened).await;
+            let paper = page(&sam, &format!("/invoices/{}", invoice.id)).await;
+            let at = paper.find("/sell/disputes/").expect("the way to answer");
+            let at = &paper[at..];
+            let path = &at[..at.find('"').expect("its end")];
+            let id = path.rsplit('/').next().expect("an id");
+            let answer = format!("/v1/disputes/{id}/answer");
+            assert_eq!(ada.get_json(&answer).await.0, 404, "no buyer answers");
+            let asked = page(&sam, path).await;
+            assert!(asked.contains(&invoice.number_text()), "{asked}");
+            if by_page {
+                let form = [
+                    ("seen", "chargeback"),
+                    ("statement", "It was used."),
+                    ("step", "submit"),
+                ];
+                let (status, _, text) = send(&sam, path, path, &form).await;
+                assert_eq!(status, 303, "{text}");
+            } else {
+                let written = sam.request(reqwest::Method::PUT, &answer);
+                let written = written.json(&json!({"statement": "It was used."})).send();
+                assert_eq!(written.await.expect("an answer").status(), 204);
+                let (status, told) = sam.post_json(&format!("{answer}/submit"), &json!({})).await;
+                assert_eq!(status, 202, "{told}");
+            }
+            desk.settle().await;
+            let given = "SELECT state || ' ' || statement AS text FROM dispute_answer";
+            assert_eq!(texts(test, given).await, ["sent It was used."]);
+            let kept = "SELECT object AS text FROM sandbox_evidence";
+            assert_eq!(texts(test, kept).await.len(), 1, "the bank has it once");
+            if by_page {
+                decided(&desk, &paid, Lost).await;
+                stated(test, &sam, seller.parse().expect("an id")).await;
+            }
+            server.stop().await;
+        })
+        .await;
+    }
+}
+
+/// The page of usage says what a bank does, and that nothing is charged by itself any more; the books
+/// and the seller's statement name each movement.
+#[tokio::test]
+async fn everybody_who_looks_is_told() {
+    TestApp::both(async |test| {
+        let server = test.serve().await;
+        let (ada, account) = signed_in(&server, "ada@buyer.example").await;
+        let form = [("later", "on")];
+        let (sold, invoice, desk, paid) = paid_with(test, &account, (&ada, &form)).await;
+        let usage = format!("/usage?license={}", sold.license);
+        let before = page(&ada, &usage).await;
+        assert!(before.contains("Paid by themselves since"), "{before}");
+        raised(&desk, &paid, Warned).await;
+        let warned = page(&ada, &usage).await;
+        assert!(
+            !warned.contains("bank"),
+            "a suspicion is nobody's to read: {warned}"
+        );
+        decided(&desk, &paid, Opened).await;
+        let taken = page(&ada, &usage).await;
+        for said in ["The bank took it back", "that ended what you had agreed to"] {
+            assert!(taken.contains(said), "{said}: {taken}");
+        }
+        decided(&desk, &paid, Lost).await;
+        assert!(page(&ada, &usage).await.contains("Charged back"));
+        let owner = owner_at(test, &server).await;
+        let entries = format!("/owner/ledger/entries?of={}", invoice.id);
+        let entries = page(&owner, &entries).await;
+        for said in [
+            "Invoice paid",
+            "Chargeback",
+            "Fee of a dispute",
+            "fee given back",
+        ] {
+            assert!(entries.contains(said), "{said}: {entries}");
+        }
+        think_again(&desk).await;
+        let usage = page(&ada, &usage).await;
+        assert!(usage.contains("waits for you to pay it"), "{usage}");
         server.stop().await;
     })
     .await;

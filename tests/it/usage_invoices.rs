@@ -1,7 +1,7 @@
 //! Usage invoices as people meet them: with their tax on the paper, paid, reminded of, called off and
 //! refunded; and plans that end with the money of their order.
 
-use crate::metered::{Device, Sold, report, sold_to};
+use crate::metered::{Deal, Device, SELLER, Sold, report, sold_as};
 use crate::money_back::{Desk, Paid};
 use crate::payouts::owner;
 use crate::shop::{Bought, Shop, choose, listed, stall};
@@ -30,7 +30,21 @@ const TARIFFS: [&str; 2] = ["EUR per_unit 0.01; free 0", "EUR per_unit 0.00"];
 
 /// Five hundred calls of somebody in Germany, billed now.
 async fn billed(test: &TestApp, account: &str) -> (Sold, Invoice) {
-    let sold = sold_to(test, TARIFFS, account.parse().expect("an id")).await;
+    billed_as(test, usual(account)).await
+}
+
+/// In euros, of the usual seller.
+fn usual(account: &str) -> Deal<'static> {
+    Deal {
+        tariffs: TARIFFS,
+        customer: account.parse().expect("an id"),
+        seller: SELLER,
+        currency: "EUR",
+    }
+}
+
+async fn billed_as(test: &TestApp, deal: Deal<'_>) -> (Sold, Invoice) {
+    let sold = sold_as(test, deal).await;
     let buyer = Buyer::declared(Some("DE"), None, None).expect("a buyer");
     let place = SetOwnPlace { buyer };
     let set = test.app.transact(&sold.customer, place, set_own_place);
@@ -233,10 +247,19 @@ pub async fn paid<'a>(
 pub async fn paid_with<'a>(
     test: &'a TestApp,
     account: &str,
+    by: (&Browser, &[(&str, &str)]),
+) -> (Sold, Invoice, Desk<'a>, Paid) {
+    paid_as(test, usual(account), by).await
+}
+
+/// The same, on these terms.
+pub async fn paid_as<'a>(
+    test: &'a TestApp,
+    deal: Deal<'_>,
     (ada, form): (&Browser, &[(&str, &str)]),
 ) -> (Sold, Invoice, Desk<'a>, Paid) {
     register(test, true).await;
-    let (sold, invoice) = billed(test, account).await;
+    let (sold, invoice) = billed_as(test, deal).await;
     let page = press_with(ada, &format!("/invoices/{}", invoice.id), form).await;
     choose(ada, &page, "succeed").await;
     test.drain().await;

@@ -75,6 +75,30 @@ impl TestApp {
         }
     }
 
+    /// Fills a database of when the last migration was `until`, brings it up to now and tells its
+    /// `story`, on each engine. What was filled in need not be whole, so nothing is audited.
+    pub async fn migrated<T>(
+        until: i64,
+        fill: impl AsyncFn(&Store) -> T,
+        story: impl AsyncFn(&TestApp, T),
+    ) {
+        let mut databases = vec![sqlite_in(tempfile::tempdir().expect("a temporary folder"))];
+        match new_schema().await {
+            Some((url, schema)) => databases.push(postgres_at(url, schema)),
+            None => println!("PostgreSQL skipped: {POSTGRES_VARIABLE} is not set"),
+        }
+        for (options, database) in databases {
+            let mut old = options.clone();
+            old.until = Some(until);
+            let store = Store::open(old).await.expect("the store opens");
+            let filled = fill(&store).await;
+            drop(store);
+            let app = Self::open(options, database).await;
+            story(&app, filled).await;
+            app.finish_whatever().await;
+        }
+    }
+
     /// An app on a SQLite file of its own.
     pub async fn sqlite() -> Self {
         Self::sqlite_with(|_| {}).await

@@ -5,6 +5,9 @@ sales-filter = Sales by state
 sales-all = All
 sales-none-title = No sale in this state
 sales-none-text = Choose another state above, or look at all of them.
+sales-undisputed-title = No bank asks about a sale
+sales-undisputed-text = When a buyer’s bank asks about a payment or takes it back, the sale is here until it decides.
+sales-disputed = Disputed
 sales-bank = The bank asks
 
 # ---- One sale ----

@@ -89,10 +89,10 @@ ledger-why-payout = A payout took its amount out of the seller’s balance befor
 ledger-why-payout_paid = The provider confirmed a payout: the money left.
 ledger-why-payout_back = A payout did not arrive: the money is the seller’s again.
 ledger-why-write_off = The platform bears a seller’s debt.
-ledger-why-refund = Money went back to a buyer, out of the parts that the sale was divided into.
-ledger-why-chargeback = A buyer’s bank took the money of a sale.
+ledger-why-refund = Money went back to a buyer, out of the parts that the sale or the invoice was divided into.
+ledger-why-chargeback = A buyer’s bank took the money of a sale, or of an invoice of usage.
 ledger-why-dispute_fee = The provider took its fee for a dispute, or somebody else bears it now.
-ledger-why-fee_return = The bank kept the money of a sale, so the platform gave its fee back to the seller.
+ledger-why-fee_return = The bank kept the money of a sale or of an invoice, so the platform gave its fee back to the seller.
 ledger-why-variance = The provider took another fee for a payment than the tariff of the sale said. The platform bears the difference.
 ledger-why-reversal = An earlier transaction was undone by its opposite.
 

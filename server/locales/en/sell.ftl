@@ -425,6 +425,10 @@ statement-kind-payout = This payout
 statement-kind-payout_back = A payout came back
 statement-kind-write_off = Written off by the platform
 statement-kind-reversal = Reversal
+statement-kind-refund = Money went back to a buyer
+statement-kind-chargeback = A buyer’s bank took a payment back
+statement-kind-dispute_fee = Fee of a dispute
+statement-kind-fee_return = The platform gave its fee back
 statement-kind-other = Other movement
 statement-truncated = The page shows the first { $count } movements; the file has them all.
 

@@ -20,6 +20,8 @@ subs-amount = { $seats ->
    *[other] { $price }, for { $seats } seats
 }
 subs-guest-title = Renews by itself
+subs-guest-method = Pay with another method
+subs-guest-method-text = You leave it on the payment provider's page, and it is charged for this alone. What is past due is tried with it at once.
 subs-guest-manage = Change, pause or end it
 subs-next-ends = It ends on { $date }. Nothing more is charged.
 subs-next-pauses = It pauses on { $date }. Nothing is charged until you go on.
@@ -55,6 +57,7 @@ subs-quote-now = { $due } are charged now: { $charge } less { $credit } for what
 subs-quote-taxed = { $due } are charged now: { $charge } less { $credit } for what is left of the running period, and { $tax } of tax. It holds as soon as that is paid; then { $amount } are due on { $next }, tax included. This amount holds until midnight.
 subs-quote-later = Nothing is charged now. From { $from } on it costs { $amount } a period.
 subs-quote-free = Nothing is charged now, and it holds at once. From { $next } on it costs { $amount } a period.
+subs-quote-code = With the code that it was bought with, { $amount } are charged on { $next }.
 subs-quote-action = Change it
 subs-method = Payment method
 subs-method-text = What is past due is tried with the new method at once.

@@ -10,9 +10,9 @@ use crate::text::Locale;
 use crate::web::page::Page;
 use crate::web::papers::files::printed;
 use crate::web::papers::sheets::{credit_sheet, invoice_sheet};
-use crate::wire::{PathParam, Query, Visitor};
+use crate::wire::{PathParam, Query, Visitor, languages};
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use mintreu::id::{CreditNoteId, InvoiceId};
 use std::sync::Arc;
@@ -28,9 +28,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 
 /// A sheet's frame in the language that `Accept-Language` asks for.
 fn frame(headers: &HeaderMap) -> Page {
-    let wished = headers.get(header::ACCEPT_LANGUAGE);
-    let wished = wished.and_then(|value| value.to_str().ok());
-    Page::new(Locale::negotiate(wished.unwrap_or_default()), "invoice")
+    Page::new(Locale::negotiate(languages(headers)), "invoice")
 }
 
 /// An invoice as PDF, in the language of `Accept-Language`. A seller's names the own lines and no

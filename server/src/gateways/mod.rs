@@ -60,6 +60,9 @@ pub struct Session {
 /// The reason of an attempt that ended because its page was closed.
 pub const PAGE_CLOSED: &str = "page_closed";
 
+/// The reason of a charge that its provider ended before it took any money.
+pub const CHARGE_ENDED: &str = "charge_ended";
+
 /// What became of a page that was to be closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closing {
@@ -269,6 +272,13 @@ pub trait Gateway: Send + Sync {
         _app: &App,
         _charge: &SavedCharge,
     ) -> Result<Charged, GatewayError> {
+        let detail = format!("{} keeps no payment methods", self.name());
+        Err(GatewayError::Refused(detail))
+    }
+
+    /// Ends the charge of a saved method and says what came of it: one that isn't paid by then takes no
+    /// money any more, even if it is asked for again. A provider that can't refuses.
+    async fn end_charge(&self, _app: &App, _charge: &SavedCharge) -> Result<Charged, GatewayError> {
         let detail = format!("{} keeps no payment methods", self.name());
         Err(GatewayError::Refused(detail))
     }

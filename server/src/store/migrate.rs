@@ -77,8 +77,8 @@ pub fn pending_of(engine: Engine) -> Result<Vec<&'static str>, OpenError> {
     Ok(files(engine)?.iter().map(|file| file.name).collect())
 }
 
-/// What is still to run, after what was run was found unchanged.
-fn pending(tx: &mut dyn Tx) -> Result<Vec<Migration>, OpenError> {
+/// What is still to run up to a number, after what was run was found unchanged.
+fn pending(tx: &mut dyn Tx, until: Option<i64>) -> Result<Vec<Migration>, OpenError> {
     let rows = tx.query(APPLIED, &[]).map_err(failed)?;
     let mut known = files(tx.engine())?;
     for row in rows {
@@ -94,6 +94,7 @@ fn pending(tx: &mut dyn Tx) -> Result<Vec<Migration>, OpenError> {
             return Err(OpenError::new("database_changed", detail));
         }
     }
+    known.retain(|file| until.is_none_or(|last| file.version <= last));
     Ok(known)
 }
 
@@ -110,13 +111,16 @@ fn record(tx: &mut dyn Tx, file: &Migration) -> Result<(), OpenError> {
     tx.execute(RECORD, &params).map(drop).map_err(failed)
 }
 
-pub(super) fn sqlite(connection: &rusqlite::Connection) -> Result<(), OpenError> {
+pub(super) fn sqlite(
+    connection: &rusqlite::Connection,
+    until: Option<i64>,
+) -> Result<(), OpenError> {
     let run = |sql: &str| {
         let done = connection.execute_batch(sql);
         done.map_err(|error| broken(format!("{error} in: {sql}")))
     };
     run(&for_sqlite(CREATE))?;
-    let todo = pending(&mut super::sqlite::tx_on(connection))?;
+    let todo = pending(&mut super::sqlite::tx_on(connection), until)?;
     let changes = !todo.is_empty();
     // A table can only be rebuilt while nobody checks who points at it; the check follows.
     run("PRAGMA foreign_keys = OFF")?;
@@ -183,18 +187,18 @@ fn no_dangling_keys(connection: &rusqlite::Connection, name: &str) -> Result<(),
     Ok(())
 }
 
-pub(super) fn postgres(tx: &mut PgTx<'_>) -> Result<(), OpenError> {
+pub(super) fn postgres(tx: &mut PgTx<'_>, until: Option<i64>) -> Result<(), OpenError> {
     // Two servers may start at once; the second waits and then finds nothing to do.
     tx.batch("SELECT pg_advisory_lock(hashtextextended(current_schema() || '/migrate', 0))")
         .map_err(failed)?;
-    let outcome = postgres_locked(tx);
+    let outcome = postgres_locked(tx, until);
     let unlocked = tx.batch("SELECT pg_advisory_unlock_all()").map_err(failed);
     outcome.and(unlocked)
 }
 
-fn postgres_locked(tx: &mut PgTx<'_>) -> Result<(), OpenError> {
+fn postgres_locked(tx: &mut PgTx<'_>, until: Option<i64>) -> Result<(), OpenError> {
     tx.batch(&for_postgres(CREATE)).map_err(failed)?;
-    for file in pending(tx)? {
+    for file in pending(tx, until)? {
         tracing::info!(migration = file.name, "migrating");
         tx.batch("BEGIN").map_err(failed)?;
         let done = tx

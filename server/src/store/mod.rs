@@ -44,6 +44,8 @@ pub struct StoreOptions {
     pub patience: Duration,
     /// Run this share of commits (in per cent) twice, throwing the first away: for tests.
     pub forced_retries: u8,
+    /// The last migration to run; `None` for all. For tests of those after it.
+    pub until: Option<i64>,
     /// Say who holds the lock file: `mintreu serve`.
     pub holder: String,
 }
@@ -57,6 +59,7 @@ impl StoreOptions {
             waiting: 1024,
             patience: Duration::from_secs(5),
             forced_retries: 0,
+            until: None,
             holder: "mintreu".to_owned(),
         }
     }
@@ -110,12 +113,13 @@ pub struct Store {
 impl Store {
     /// Opens the database and brings its schema up to date.
     pub async fn open(options: StoreOptions) -> Result<Store, OpenError> {
+        let until = options.until;
         let store = Self::connect(options).await?;
         let backend = store.backend.clone();
         store
             .blocking(move |handle| match &*backend {
-                Backend::Sqlite(sqlite) => sqlite.migrate(),
-                Backend::Postgres(postgres) => postgres.migrate(handle),
+                Backend::Sqlite(sqlite) => sqlite.migrate(until),
+                Backend::Postgres(postgres) => postgres.migrate(handle, until),
             })
             .await
             .map_err(|error| OpenError::new("database_failed", error.to_string()))??;

@@ -46,13 +46,13 @@ impl Postgres {
         Ok(Self { pool })
     }
 
-    pub fn migrate(&self, handle: &Handle) -> Result<(), OpenError> {
+    pub fn migrate(&self, handle: &Handle, until: Option<i64>) -> Result<(), OpenError> {
         let client = wait(handle, self.pool.get()).map_err(|error| {
             let detail = format!("PostgreSQL can't be reached: {}", innermost(&error));
             OpenError::new("database_unreachable", detail)
         })?;
         let mut tx = PgTx::new(handle, &client);
-        migrate::postgres(&mut tx)
+        migrate::postgres(&mut tx, until)
     }
 
     /// Runs `work` to its end and answers it.

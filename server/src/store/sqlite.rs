@@ -58,10 +58,10 @@ impl Sqlite {
         })
     }
 
-    pub fn migrate(&self) -> Result<(), OpenError> {
+    pub fn migrate(&self, until: Option<i64>) -> Result<(), OpenError> {
         let connection = connect(&self.path, OpenFlags::default())
             .map_err(|error| OpenError::new("database_failed", error.to_string()))?;
-        migrate::sqlite(&connection)
+        migrate::sqlite(&connection, until)
     }
 
     pub fn submit(&self, work: Box<dyn Work>) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ use crate::domains::carts::http::owner_of;
 use crate::domains::carts::{Owner, count_cart};
 use crate::problem::{PageProblem, Problem};
 use crate::text::Locale;
-use crate::wire::Visitor;
+use crate::wire::{Visitor, languages};
 use askama::Template;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
@@ -58,12 +58,6 @@ impl FromRequestParts<Arc<App>> for Ask {
             locale: parts.extensions.get().copied().unwrap_or_default(),
         })
     }
-}
-
-fn languages(headers: &HeaderMap) -> &str {
-    let wished = headers.get(header::ACCEPT_LANGUAGE);
-    let wished = wished.and_then(|value| value.to_str().ok());
-    wished.unwrap_or_default()
 }
 
 /// What the header says of the cart. Only pages that are looked at ask; a figure beside a link isn't

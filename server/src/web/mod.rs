@@ -120,6 +120,7 @@ fn own_pages() -> Router<Arc<App>> {
         .route("/orders/{id}/invoice", get(papers::of_order))
         .route("/orders/{id}/claim", post(order::claim))
         .route("/orders/{id}/subscription", post(order::end))
+        .route("/orders/{id}/subscription/method", post(order::leave))
         .route("/orders/{id}/gift", post(gift::send))
         .route(
             "/orders/{id}/wishes",

@@ -11,8 +11,10 @@ use super::subscriptions;
 use crate::domains::fulfilment::{self, ClaimOrder, OrderPage as Bought, RevealCode, ViewOrder};
 use crate::domains::licensing::{self, License, TrustText};
 use crate::domains::orders::{Line, OrderState};
+use crate::domains::subscriptions::http::by_order::leave_method;
 use crate::domains::subscriptions::{
-    Action, EndByOrder, Step, Subscription, WillCharge, end_by_order, next_status,
+    Action, BeginMethod, EndByOrder, Status, Step, Subscription, WillCharge, end_by_order,
+    next_status,
 };
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Query};
@@ -68,6 +70,13 @@ struct Renewal {
     address: Option<String>,
     /// How who has the order's link ends it, or takes that back.
     wish: Option<EndWish>,
+    /// How they leave another method, while it is in nobody's account.
+    method: Option<MethodWish>,
+}
+
+struct MethodWish {
+    action: String,
+    subscription: String,
 }
 
 struct EndWish {
@@ -314,6 +323,7 @@ fn renewals(page: &Page, bought: &Bought, token: &Token) -> Vec<Renewal> {
                 .t
                 .as_ref()
                 .and_then(|_| end_wish(page, (of, due), token)),
+            method: method_wish(of, token),
         }
     };
     let begun = bought.subscriptions.iter();
@@ -346,6 +356,17 @@ fn end_wish(
     })
 }
 
+/// Where another method is left; nowhere once it is in an account, or over.
+fn method_wish(of: &Subscription, token: &Token) -> Option<MethodWish> {
+    token.t.as_ref()?;
+    let open = of.account.is_none() && of.status != Status::Canceled;
+    let order = of.order.filter(|_| open)?;
+    Some(MethodWish {
+        action: format!("/orders/{order}/subscription/method{}", token.suffix()),
+        subscription: of.id.to_string(),
+    })
+}
+
 /// What the form of a subscription sends.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -373,6 +394,23 @@ pub async fn end(
     let caller = &ask.visitor.caller;
     ask.app.transact(caller, command, end_by_order).await?;
     go_to(&format!("/orders/{order}{}", token.suffix()))
+}
+
+/// `POST /orders/{id}/subscription/method?t=…`: leads to the provider's page.
+pub async fn leave(
+    ask: Ask,
+    Path(id): Path<String>,
+    token: Result<Query<Token>, Problem>,
+    form: Result<CsrfForm<Ending>, Problem>,
+) -> Answer {
+    let (CsrfForm(form), Query(token)) = (form?, token?);
+    let missing = || Problem::not_found("There is no such order.");
+    let command = BeginMethod {
+        order: OrderId::parse(&id).map_err(|_| missing())?,
+        token: token.t,
+        subscription: SubscriptionId::parse(&form.subscription).map_err(|_| missing())?,
+    };
+    go_to(&leave_method(&ask.app, &ask.visitor.caller, command).await?)
 }
 
 /// Tone, state, heading and lead of an order.

@@ -31,6 +31,8 @@ struct OrdersPage {
     filters: Vec<Filter>,
     /// Whether the newest of every state are shown: nothing then means that nothing was bought.
     all: bool,
+    /// What is said when there is none of those that were chosen.
+    none: [&'static str; 2],
     rows: Vec<Row>,
     next: Option<String>,
 }
@@ -61,6 +63,7 @@ struct Row {
 pub struct Which {
     after: Option<String>,
     state: Option<String>,
+    disputed: bool,
 }
 
 /// `GET /orders?state=…&after=…`.
@@ -70,19 +73,28 @@ pub async fn list(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
     let before = which.after.as_deref().map(OrderId::parse).transpose();
     let before = before.map_err(|_| Problem::not_found("There is no such order."))?;
     let state = which.state.as_deref().and_then(OrderState::parse);
-    let state = state.filter(|state| STATES.contains(state));
+    let state = state.filter(|state| STATES.contains(state) && !which.disputed);
     let query = History {
         before,
         limit: 20,
         state,
+        disputed: which.disputed,
     };
     let found = ask.app.read(&ask.visitor.caller, query, bought).await?;
     let page = ask.section_page("orders-title", Section::Licenses);
-    let chosen = state.map(|state| format!("&state={}", state.code()));
-    let chosen = chosen.unwrap_or_default();
+    let chosen = match (which.disputed, state) {
+        (true, _) => "&disputed=true".to_owned(),
+        (false, state) => {
+            state.map_or_else(String::new, |state| format!("&state={}", state.code()))
+        }
+    };
     html(&OrdersPage {
-        filters: filters(&page, state),
-        all: state.is_none() && before.is_none(),
+        filters: filters(&page, state, which.disputed),
+        all: state.is_none() && before.is_none() && !which.disputed,
+        none: match which.disputed {
+            true => ["orders-undisputed-title", "orders-undisputed-text"],
+            false => ["orders-none-title", "orders-none-text"],
+        },
         rows: found.orders.iter().map(|one| row(&page, one)).collect(),
         next: found
             .next
@@ -91,20 +103,24 @@ pub async fn list(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
     })
 }
 
-fn filters(page: &Page, chosen: Option<OrderState>) -> Vec<Filter> {
+fn filters(page: &Page, chosen: Option<OrderState>, disputed: bool) -> Vec<Filter> {
     let all = Filter {
         name: page.say("orders-all"),
         address: "/orders".to_owned(),
-        chosen: chosen.is_none(),
+        chosen: chosen.is_none() && !disputed,
     };
     let of = |state: OrderState| Filter {
         name: page.say(order::words(state).1),
         address: format!("/orders?state={}", state.code()),
-        chosen: chosen == Some(state),
+        chosen: chosen == Some(state) && !disputed,
     };
-    std::iter::once(all)
-        .chain(STATES.into_iter().map(of))
-        .collect()
+    let asked = Filter {
+        name: page.say("orders-disputed-filter"),
+        address: "/orders?disputed=true".to_owned(),
+        chosen: disputed,
+    };
+    let states = STATES.into_iter().map(of);
+    std::iter::once(all).chain(states).chain([asked]).collect()
 }
 
 fn row(page: &Page, bought: &Bought) -> Row {

@@ -81,6 +81,8 @@ struct Choice {
 
 struct QuoteView {
     text: String,
+    /// What the next period charges with a code; empty without one.
+    code: String,
     button: String,
     price: String,
     seats: i64,
@@ -508,20 +510,30 @@ fn quote_view(page: &Page, of: &Subscription, quoted: &ChangeQuote) -> QuoteView
         (true, _, _) => "subs-quote-taxed",
         (false, _, _) => "subs-quote-later",
     };
+    let price = taxed(tax, quoted.amount);
+    let amount = match quoted.now && due.minor() > 0 {
+        true => quoted.next_charge,
+        false => price,
+    };
     let values = [
         ("due", page.format.money(charged).into()),
         ("tax", page.format.money(on_top).into()),
         ("charge", page.format.money(quoted.quote.charge).into()),
         ("credit", page.format.money(quoted.quote.credit).into()),
-        (
-            "amount",
-            page.format.money(taxed(tax, quoted.amount)).into(),
-        ),
+        ("amount", page.format.money(amount).into()),
         ("from", page.format.date(quoted.from).into()),
+        ("next", page.format.date(quoted.next).into()),
+    ];
+    let with_code = [
+        ("amount", page.format.money(quoted.next_charge).into()),
         ("next", page.format.date(quoted.next).into()),
     ];
     QuoteView {
         text: page.words.say_with(key, values),
+        code: match amount == quoted.next_charge {
+            true => String::new(),
+            false => page.words.say_with("subs-quote-code", with_code),
+        },
         button: page.say("subs-quote-action"),
         price: quoted.change.price.clone(),
         seats: quoted.change.seats,

@@ -7,7 +7,7 @@ use super::ask::{Answer, Ask, go_to, html};
 use super::order::Nothing;
 use super::page::{Page, Section};
 use super::papers;
-use super::parts::{Badge, Bar, Chart, ChartWords, Figure, Point};
+use super::parts::{Badge, Bar, Chart, ChartWords, Figure, Point, Tone};
 use super::product::{quota_text, tariff_text};
 use crate::app::ReadCx;
 use crate::domains::billing::{
@@ -20,6 +20,7 @@ use crate::domains::fulfilment::{
 };
 use crate::domains::invoicing::Invoice;
 use crate::domains::metering::Day;
+use crate::domains::refunds::{Dispute, DisputeState, PaidFor, disputes_of_invoices};
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Query};
 use askama::Template;
@@ -85,10 +86,18 @@ struct Paying {
 }
 
 impl Paying {
-    fn of(page: &Page, license: LicenseId, agreed: Option<&AutomaticPayment>) -> Self {
+    fn of(
+        page: &Page,
+        license: LicenseId,
+        (agreed, disputes): (Option<&AutomaticPayment>, &[Dispute]),
+    ) -> Self {
+        let disputed = disputes.iter().any(|one| bank_badge(page, one).is_some());
         match agreed {
             None => Self {
-                text: page.say("usage-paying-by-you"),
+                text: page.say(match disputed {
+                    true => "usage-paying-disputed",
+                    false => "usage-paying-by-you",
+                }),
                 end: String::new(),
             },
             Some(agreed) => Self {
@@ -120,6 +129,8 @@ struct InvoiceRow {
     number: String,
     date: String,
     state: Badge,
+    /// What a bank does with its payment.
+    bank: Option<Badge>,
     total: String,
 }
 
@@ -213,9 +224,18 @@ pub async fn show(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
             let query = UsageOfLicense::of_days(license, now, DAYS);
             let usage = ask.app.read(caller, query, billing::license_usage).await?;
             let agreed = ask.app.read(caller, license, automatic_payment).await?;
-            let paying = Paying::of(&page, license, agreed.as_ref());
+            let invoices = usage.invoices.iter().map(|invoice| invoice.id).collect();
+            let disputes = ask.app.read(caller, invoices, disputes_of_invoices).await;
+            let disputes = disputes.map_err(Problem::from)?;
+            let paying = Paying::of(&page, license, (agreed.as_ref(), &disputes));
             let by = which.by.as_deref();
-            (Some(plan_view(&page, (&usage, paying), by, now)), None)
+            let rows = usage.invoices.iter();
+            let rows = rows.map(|invoice| invoice_row(&page, invoice, &disputes));
+            let rows = rows.collect();
+            (
+                Some(plan_view(&page, &usage, (rows, paying), (by, now))),
+                None,
+            )
         }
         (None, _) => (None, None),
     };
@@ -233,9 +253,9 @@ pub async fn show(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
 
 fn plan_view(
     page: &Page,
-    (usage, paying): (&LicenseUsage, Paying),
-    by: Option<&str>,
-    now: Timestamp,
+    usage: &LicenseUsage,
+    (invoices, paying): (Vec<InvoiceRow>, Paying),
+    (by, now): (Option<&str>, Timestamp),
 ) -> PlanView {
     let money = |amount| page.format.money(amount);
     let (from, until) = usage.plan.bounds;
@@ -298,11 +318,7 @@ fn plan_view(
                 ..meter_view(page, meter, now.since_ms(from) >= EARLY_MS)
             })
             .collect(),
-        invoices: usage
-            .invoices
-            .iter()
-            .map(|invoice| invoice_row(page, invoice))
-            .collect(),
+        invoices,
         paying,
     }
 }
@@ -331,6 +347,18 @@ fn rated_words(page: &Page, line: &RatedLine) -> String {
         None if line.kind == "commitment" => page.say("line-commitment"),
         None => line.explanation.clone(),
     }
+}
+
+/// What a bank does with an invoice's payment; of a suspicion nothing has come yet, and what is
+/// decided for the seller is as if nothing had been.
+fn bank_badge(page: &Page, dispute: &Dispute) -> Option<Badge> {
+    let (tone, key) = match dispute.state {
+        DisputeState::Inquiry => (Tone::Wait, "usage-bank-asks"),
+        DisputeState::Chargeback => (Tone::Wait, "usage-bank-took"),
+        DisputeState::Lost => (Tone::Info, "usage-bank-keeps"),
+        DisputeState::Warning | DisputeState::Won | DisputeState::Prevented => return None,
+    };
+    Some(Badge::new(tone, page.say(key)))
 }
 
 fn credit_row(page: &Page, credit: &HeldCredit) -> (String, String) {
@@ -426,8 +454,12 @@ pub fn days_chart(page: &Page, meter: &str, days: &[Day], limit: Option<(u64, St
     Chart::bars(words, days.iter().map(point).collect(), limit)
 }
 
-fn invoice_row(page: &Page, invoice: &Invoice) -> InvoiceRow {
+fn invoice_row(page: &Page, invoice: &Invoice, disputes: &[Dispute]) -> InvoiceRow {
+    let newest = disputes
+        .iter()
+        .rfind(|one| one.of == PaidFor::Invoice(invoice.id));
     InvoiceRow {
+        bank: newest.and_then(|dispute| bank_badge(page, dispute)),
         address: format!("/invoices/{}", invoice.id),
         number: invoice.number_text(),
         date: page.format.date(invoice.finalized_at),

@@ -25,12 +25,20 @@ pub use stream::{Pieces, pieces};
 pub use visitor::{Csrf, Visitor};
 
 use crate::problem::Problem;
+use axum::http::{HeaderMap, header};
 
 /// Whether an address leads to this shop: `/licenses`, never `//elsewhere` or `https://elsewhere`.
 pub fn is_local(address: &str) -> bool {
     // Browsers read a backslash as a slash and skip tabs and line breaks.
     let odd = |c: char| c == '\\' || c.is_control();
     address.starts_with('/') && !address.starts_with("//") && !address.contains(odd)
+}
+
+/// What the caller's `Accept-Language` says.
+pub fn languages(headers: &HeaderMap) -> &str {
+    let wished = headers.get(header::ACCEPT_LANGUAGE);
+    let wished = wished.and_then(|value| value.to_str().ok());
+    wished.unwrap_or_default()
 }
 
 /// A request from another site's page that carries a visitor's cookie.

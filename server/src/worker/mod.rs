@@ -93,6 +93,7 @@ pub fn table() -> Table {
         .job(subscriptions::CHECK_JOB, subscriptions::check_expired)
         .job(subscriptions::REMIND_JOB, subscriptions::send_reminder)
         .network(subscriptions::CHARGE_JOB, subscriptions::charge)
+        .network(subscriptions::END_JOB, subscriptions::end_charge)
         .job(risk::FORGET_JOB, risk::forget)
         .network(refunds::SEND_JOB, refunds::send_refund)
         .network(notify::MAIL_JOB, notify::send_mail)

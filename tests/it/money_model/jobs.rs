@@ -142,6 +142,7 @@ impl Sim {
             deliver::DELIVER_JOB => self.post(cx, job),
             refunds::SEND_JOB => send_refund(cx, job, dies),
             subscriptions::CHARGE_JOB => charge(cx, job, dies),
+            subscriptions::END_JOB => end_charge(cx, job, dies),
             payouts::SEND_JOB => send_payout(cx, job, dies),
             other => Err(JobError::fail(format!("nobody runs {other}"))),
         }
@@ -200,6 +201,9 @@ fn charge(cx: &mut Cx<'_>, job: &Job, dies: bool) -> Result<(), JobError> {
     let id = PaymentId::parse(&payload.payment).map_err(JobError::fail)?;
     let payment = payments::by_id(cx.tx, cx.caller.tenant, id)?;
     let payment = payment.ok_or_else(|| JobError::fail("no such payment"))?;
+    if !payment.is_open() {
+        return Ok(());
+    }
     let charge = saved::ChargeSaved {
         charge: charge_flow::request(cx.caller.tenant, &payment, payload),
     };
@@ -207,6 +211,24 @@ fn charge(cx: &mut Cx<'_>, job: &Job, dies: bool) -> Result<(), JobError> {
     died(dies)?;
     let charged = charged.map_err(sandbox::refused);
     let receive = charge_flow::told("sandbox", &payment, charged, cx.now)?;
+    let told = attempt(cx, |cx| payments::receive_event(cx, &receive))?;
+    told.map(drop).map_err(JobError::retry)
+}
+
+fn end_charge(cx: &mut Cx<'_>, job: &Job, dies: bool) -> Result<(), JobError> {
+    let payload: charge_flow::EndPayload = read(job)?;
+    let id = PaymentId::parse(&payload.charge.payment).map_err(JobError::fail)?;
+    let payment = payments::by_id(cx.tx, cx.caller.tenant, id)?;
+    let payment = payment.ok_or_else(|| JobError::fail("no such payment"))?;
+    if !payment.is_open() {
+        return Ok(());
+    }
+    let end = saved::EndCharge {
+        charge: charge_flow::request(cx.caller.tenant, &payment, payload.charge),
+    };
+    let ended = attempt(cx, |cx| saved::end_charge(cx, &end))?;
+    died(dies)?;
+    let receive = charge_flow::told("sandbox", &payment, ended.map_err(sandbox::refused), cx.now)?;
     let told = attempt(cx, |cx| payments::receive_event(cx, &receive))?;
     told.map(drop).map_err(JobError::retry)
 }

@@ -16,7 +16,7 @@ use crate::domains::payments::{
     self, EventKind, MethodUse, NewPayment, Payable, Payment, PaymentEvent, PaymentState,
 };
 use crate::domains::subscriptions::RETRY_DAYS;
-use crate::domains::subscriptions::charge::{CHARGE_JOB, ChargePayload};
+use crate::domains::subscriptions::charge::{self, ChargePayload};
 use crate::events::{self, Event};
 use crate::gateways;
 use crate::queue::{self, JobError};
@@ -201,7 +201,7 @@ pub fn on_fact(cx: &mut Cx<'_>, event: &Event) -> Result<(), JobError> {
         return Ok(());
     }
     let invoice = InvoiceId::parse(&event.subject).map_err(JobError::fail)?;
-    charge(cx, invoice).map_err(JobError::retry)
+    begin(cx, invoice).map_err(JobError::retry)
 }
 
 /// The payload of [`CHARGE_AGAIN_JOB`].
@@ -214,12 +214,12 @@ pub struct ChargeAgain {
 /// The job: charges an invoice again that was declined.
 pub fn charge_again(cx: &mut Cx<'_>, payload: &ChargeAgain) -> Result<(), JobError> {
     let invoice = InvoiceId::parse(&payload.invoice).map_err(JobError::fail)?;
-    charge(cx, invoice).map_err(JobError::retry)
+    begin(cx, invoice).map_err(JobError::retry)
 }
 
 /// Begins an attempt and queues its charge; not for an invoice that is paid or called off, whose
 /// owner agreed to nothing, or where an attempt is on its way.
-fn charge(cx: &mut Cx<'_>, invoice: InvoiceId) -> Result<(), FulfilmentError> {
+fn begin(cx: &mut Cx<'_>, invoice: InvoiceId) -> Result<(), FulfilmentError> {
     let Some((invoice, agreed)) = agreed_for(cx, invoice)? else {
         return Ok(());
     };
@@ -243,8 +243,7 @@ fn charge(cx: &mut Cx<'_>, invoice: InvoiceId) -> Result<(), FulfilmentError> {
         subscription: invoice.id.to_string(),
         title: title(cx, &invoice)?,
     };
-    queue::enqueue(cx, CHARGE_JOB, &payload, cx.now)?;
-    Ok(())
+    Ok(charge::plan(cx, &payload)?)
 }
 
 /// `INV-000042, Atlas Geocoder`: what the payment says of itself.

@@ -15,11 +15,11 @@ use super::{
 use crate::app::App;
 use crate::domains::ledger::Traffic;
 use crate::domains::licensing::http::{LicenseOut, license_out};
-use crate::domains::orders::http::{ConsentOut, OrderOut, QuoteOut};
+use crate::domains::orders::http::{ConsentOut, OrderOut, QuoteOut, state_of};
 use crate::domains::orders::{self, History, OrderError, OrderState};
 use crate::domains::refunds::http::{RefundOut, refund_out};
 use crate::problem::Problem;
-use crate::wire::{IdempotencyKey, JsonBody, PathParam, Query, Visitor};
+use crate::wire::{IdempotencyKey, JsonBody, PathParam, Query, Visitor, languages};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -204,7 +204,7 @@ async fn post_checkout(
         gift: given.gift.map(GiftIn::into),
         referred: quotes::referred(&app, &visitor, &headers, given.via),
     };
-    let languages = quotes::languages(&headers);
+    let languages = languages(&headers);
     let wanted = whereabouts(&app, &visitor.caller, languages, wanted).await?;
     let currency = Currency::parse(&given.currency)?;
     let purchase = Purchase {
@@ -358,6 +358,8 @@ pub struct OrdersQuery {
     limit: i64,
     /// Orders in this state; all when absent.
     state: Option<String>,
+    /// `true` for orders that a bank asks about and hasn't decided.
+    disputed: bool,
 }
 
 /// A page of orders.
@@ -375,15 +377,11 @@ async fn list_orders(
     Query(query): Query<OrdersQuery>,
 ) -> Result<Json<OrdersOut>, Problem> {
     let before = query.before.as_deref().map(OrderId::parse).transpose()?;
-    let state = query.state.as_deref().map(|code| {
-        let unknown =
-            || Problem::new(422, "order_state_unknown", "no such state of an order").at("state");
-        OrderState::parse(code).ok_or_else(unknown)
-    });
     let query = History {
         before,
         limit: query.limit,
-        state: state.transpose()?,
+        state: state_of(query.state.as_deref())?,
+        disputed: query.disputed,
     };
     let found = app.read(&visitor.caller, query, orders::history).await?;
     let orders = found.iter().map(OrderOut::from).collect();

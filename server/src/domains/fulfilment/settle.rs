@@ -69,7 +69,10 @@ fn decide(cx: &mut Cx<'_>, event: &PaymentEvent) -> Result<&'static str, Fulfilm
         };
     }
     if let Ok(setup) = MethodSetupId::parse(&event.reference) {
-        return Ok(methods::settle_setup(cx, setup, event)?);
+        return match subscriptions::settle_method(cx, setup, event)? {
+            Some(told) => Ok(told),
+            None => Ok(methods::settle_setup(cx, setup, event)?),
+        };
     }
     let Some((payment, settled)) = payments::settle(cx, event)? else {
         return refuse(cx, event, "payment_unknown");

@@ -13,6 +13,7 @@ use crate::wire::{JsonBody, Visitor};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use mintreu::id::{MethodSetupId, TenantId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -82,9 +83,20 @@ pub async fn setup_page(app: &App, caller: &Caller, back: &str) -> Result<String
         provider: gateway.name().to_owned(),
     };
     let setup = app.transact(caller, command, begin_setup).await?;
+    leave_at(app, caller.tenant, setup, back).await
+}
+
+/// The provider's page of a setup.
+pub async fn leave_at(
+    app: &App,
+    tenant: TenantId,
+    setup: MethodSetupId,
+    back: &str,
+) -> Result<String, MethodError> {
+    let gateway = gateways::find(app, PROVIDER).ok_or(MethodError::ProviderUnavailable)?;
     let base = app.config.server.base_url.trim_end_matches('/');
     let request = SetupRequest {
-        tenant: caller.tenant,
+        tenant,
         setup,
         return_url: format!("{base}{back}"),
     };

@@ -2,7 +2,9 @@
 //! knows its payment and licenses; the seller's own are here.
 
 use super::consent::Consent;
-use super::{Line, Order, OrderError, Quote, Sale, SalesQuery, model::SplitAmounts, sales};
+use super::{
+    Line, Order, OrderError, OrderState, Quote, Sale, SalesQuery, model::SplitAmounts, sales,
+};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::wire::{Query, Visitor};
@@ -164,6 +166,10 @@ pub struct SalesParams {
     before: Option<String>,
     /// 1 to 100; 20 when absent.
     limit: i64,
+    /// Of orders in this state: `paid`, `partially_refunded`, `refunded`; all when absent.
+    state: Option<String>,
+    /// `true` for orders that a bank asks about and hasn't decided.
+    disputed: bool,
 }
 
 impl Default for SalesParams {
@@ -171,6 +177,8 @@ impl Default for SalesParams {
         Self {
             before: None,
             limit: 20,
+            state: None,
+            disputed: false,
         }
     }
 }
@@ -244,9 +252,17 @@ fn sale_out(sale: &Sale) -> SaleOut {
     }
 }
 
+/// The state that a list is filtered by.
+pub(crate) fn state_of(code: Option<&str>) -> Result<Option<OrderState>, Problem> {
+    let unknown =
+        || Problem::new(422, "order_state_unknown", "no such state of an order").at("state");
+    let read = |code| OrderState::parse(code).ok_or_else(unknown);
+    code.map(read).transpose()
+}
+
 /// One's own sales, newest first.
 #[utoipa::path(get, path = "/v1/sales", tag = "sales", params(SalesParams),
-    responses((status = 200, body = SalesOut), (status = 401), (status = 403)))]
+    responses((status = 200, body = SalesOut), (status = 401), (status = 403), (status = 422)))]
 async fn list_sales(
     State(app): State<Arc<App>>,
     visitor: Visitor,
@@ -260,7 +276,8 @@ async fn list_sales(
     let query = SalesQuery {
         before,
         limit: params.limit,
-        state: None,
+        state: state_of(params.state.as_deref())?,
+        disputed: params.disputed,
     };
     let page = app.read(&visitor.caller, query, sales).await?;
     let totals = page.totals.iter().map(|total| SalesTotalOut {

@@ -372,6 +372,11 @@ fn visible(
     }
 }
 
+/// Keeps whether a bank asks about an order, undecided; lists are filtered by it.
+pub fn mark_disputed(cx: &mut Cx<'_>, order: OrderId, disputed: bool) -> Result<(), StoreError> {
+    sql::mark_disputed(cx.tx, cx.caller.tenant, order, disputed)
+}
+
 /// Which page of the caller's own orders.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct History {
@@ -381,6 +386,8 @@ pub struct History {
     pub limit: i64,
     /// Orders in this state; `None` for all.
     pub state: Option<OrderState>,
+    /// Only orders that a bank asks about, undecided.
+    pub disputed: bool,
 }
 
 fn page_size(limit: i64) -> i64 {
@@ -408,8 +415,10 @@ pub fn history(cx: &mut ReadCx<'_>, query: &History) -> Result<Vec<Order>, Order
         owner,
         before: query.before.map_or(NEWEST, |order| *order.as_bytes()),
         limit: query.size(),
+        state: query.state,
+        disputed: query.disputed,
     };
-    Ok(sql::history(cx.tx, &page, query.state)?)
+    Ok(sql::history(cx.tx, &page)?)
 }
 
 /// Which order a line belongs to.
@@ -468,6 +477,8 @@ pub struct SalesQuery {
     pub limit: i64,
     /// Lines of orders in this state; `None` for all.
     pub state: Option<OrderState>,
+    /// Only lines of orders that a bank asks about, undecided.
+    pub disputed: bool,
 }
 
 /// A page of sales, with totals over all of them.
@@ -495,8 +506,10 @@ pub fn sales(cx: &mut ReadCx<'_>, query: &SalesQuery) -> Result<SalesPage, Order
         owner,
         before: query.before.map_or(NEWEST, |line| *line.as_bytes()),
         limit: page_size(query.limit),
+        state: query.state,
+        disputed: query.disputed,
     };
-    let sales = sql::sales(cx.tx, &page, query.state)?;
+    let sales = sql::sales(cx.tx, &page)?;
     let full = i64::try_from(sales.len()) == Ok(page.limit);
     let next = sales.last().map(|sale| sale.line).filter(|_| full);
     let totals = sql::sales_totals(cx.tx, page.tenant, owner)?;

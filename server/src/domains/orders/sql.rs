@@ -47,6 +47,10 @@ const MOVE_ORDER: &str = "\
 UPDATE customer_order SET state = :state, paid_at = :paid, updated_at = :now
 WHERE tenant_id = :tenant AND order_id = :order";
 
+const MARK_DISPUTED: &str = "\
+UPDATE customer_order SET is_disputed = :disputed
+WHERE tenant_id = :tenant AND order_id = :order AND is_disputed <> :disputed";
+
 const GIVE: &str = "\
 UPDATE customer_order SET account_id = :account, updated_at = :now
 WHERE tenant_id = :tenant AND order_id = :order AND account_id IS NULL";
@@ -59,7 +63,7 @@ SELECT order_id, account_id, state, currency, total_minor, traffic, access_hash,
     placed_at, expires_at, paid_at
 FROM customer_order
 WHERE tenant_id = :tenant AND account_id = :account AND order_id < :before
-    AND (CAST(:state AS TEXT) = '' OR state = :state)
+    AND (CAST(:state AS TEXT) = '' OR state = :state) AND is_disputed >= :disputed
 ORDER BY order_id DESC LIMIT :limit";
 
 const ORDER_OF_LINE: &str = "\
@@ -78,6 +82,7 @@ FROM order_line l
 JOIN customer_order o ON o.tenant_id = l.tenant_id AND o.order_id = l.order_id
 WHERE l.tenant_id = :tenant AND l.seller_id = :seller AND l.order_line_id < :before
     AND o.paid_at IS NOT NULL AND (CAST(:state AS TEXT) = '' OR o.state = :state)
+    AND o.is_disputed >= :disputed
 ORDER BY l.order_line_id DESC LIMIT :limit";
 
 const SALES_TOTALS: &str = "\
@@ -101,6 +106,7 @@ pub const ALL: &[&str] = &[
     MOVE_ORDER,
     GIVE,
     CONTACT,
+    MARK_DISPUTED,
     HISTORY,
     ORDER_OF_LINE,
     RECORDS,
@@ -384,25 +390,41 @@ pub(super) fn contact(
     row.map(|row| row.text("email")).transpose()
 }
 
+/// Keeps whether a bank asks about an order, undecided.
+pub(super) fn mark_disputed(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: OrderId,
+    disputed: bool,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("order", order.as_bytes().into()),
+        ("disputed", i64::from(disputed).into()),
+    ];
+    tx.execute(MARK_DISPUTED, &params).map(drop)
+}
+
 /// One page, newest first, of what is older than `before`.
 pub(super) struct Page {
     pub tenant: TenantId,
     pub owner: AccountId,
     pub before: [u8; 16],
     pub limit: i64,
+    /// Of orders in this state; `None` for all.
+    pub state: Option<OrderState>,
+    /// Only of orders that a bank asks about.
+    pub disputed: bool,
 }
 
-pub(super) fn history(
-    tx: &mut dyn Tx,
-    page: &Page,
-    state: Option<OrderState>,
-) -> Result<Vec<Order>, StoreError> {
+pub(super) fn history(tx: &mut dyn Tx, page: &Page) -> Result<Vec<Order>, StoreError> {
     let params = [
         ("tenant", page.tenant.as_bytes().into()),
         ("account", page.owner.as_bytes().into()),
         ("before", (&page.before).into()),
         ("limit", page.limit.into()),
-        ("state", state.map_or("", OrderState::code).into()),
+        ("state", page.state.map_or("", OrderState::code).into()),
+        ("disputed", i64::from(page.disputed).into()),
     ];
     let rows = tx.query(HISTORY, &params)?;
     let mut orders = Vec::with_capacity(rows.len());
@@ -445,17 +467,14 @@ pub(super) fn records(
     tx.query(RECORDS, &params)?.iter().map(record).collect()
 }
 
-pub(super) fn sales(
-    tx: &mut dyn Tx,
-    page: &Page,
-    state: Option<OrderState>,
-) -> Result<Vec<Sale>, StoreError> {
+pub(super) fn sales(tx: &mut dyn Tx, page: &Page) -> Result<Vec<Sale>, StoreError> {
     let params = [
         ("tenant", page.tenant.as_bytes().into()),
         ("seller", page.owner.as_bytes().into()),
         ("before", (&page.before).into()),
         ("limit", page.limit.into()),
-        ("state", state.map_or("", OrderState::code).into()),
+        ("state", page.state.map_or("", OrderState::code).into()),
+        ("disputed", i64::from(page.disputed).into()),
     ];
     let sale = |row: &Row| {
         Ok(Sale {

@@ -7,6 +7,7 @@ use super::usage::UsageBook;
 use super::{papers, sql};
 use crate::app::Cx;
 use crate::domains::ledger::Part;
+use crate::domains::orders;
 use crate::domains::payments::Payment;
 use mintreu::Money;
 use mintreu::id::AccountId;
@@ -160,6 +161,7 @@ impl Disputed for Book {
     }
 
     fn follow(&mut self, cx: &mut Cx<'_>) -> Result<(), RefundError> {
+        orders::mark_disputed(cx, self.order.id, self.is_disputed())?;
         effect::follow(cx, self)
     }
 }

@@ -64,5 +64,6 @@ pub use usage::{
     AskInvoiceRefund, InvoiceRefund, RefundInvoice, RefundUsage, refund_invoice, refund_usage,
 };
 pub use usage_pages::{
-    OfInvoice, disputes_of_invoice, of_invoice, refunds_of_invoice, taken_of_invoice,
+    OfInvoice, disputes_of_invoice, disputes_of_invoices, of_invoice, refunds_of_invoice,
+    taken_of_invoice,
 };

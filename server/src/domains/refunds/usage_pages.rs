@@ -61,6 +61,18 @@ pub fn disputes_of_invoice(
     Ok(invoices::disputes_of(cx.tx, (cx.caller.tenant, *id))?)
 }
 
+/// What banks ask, or asked, about the payments of some invoices, as for [`disputes_of_invoice`].
+pub fn disputes_of_invoices(
+    cx: &mut ReadCx<'_>,
+    ids: &Vec<InvoiceId>,
+) -> Result<Vec<Dispute>, RefundError> {
+    let mut found = Vec::new();
+    for id in ids {
+        found.extend(disputes_of_invoice(cx, id)?);
+    }
+    Ok(found)
+}
+
 /// Refunds of an invoice, the oldest first, whoever asks, as for [`disputes_of_invoice`].
 pub fn refunds_of_invoice(
     cx: &mut ReadCx<'_>,

@@ -1,5 +1,6 @@
 //! Routes of subscriptions: for who pays, and for who sells.
 
+pub mod by_order;
 pub mod upgrades;
 
 use super::model::{Bill, ChangeQuote, Subscription, SubscriptionError};
@@ -15,10 +16,10 @@ use crate::domains::methods::http as methods;
 use crate::domains::orders::http::ConsentOut;
 use crate::problem::Problem;
 use crate::text::Locale;
-use crate::wire::{JsonBody, PathParam, Query, Visitor};
+use crate::wire::{JsonBody, PathParam, Query, Visitor, languages};
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use mintreu::id::{PriceId, ProductId, SubscriptionId};
 use mintreu::{Currency, Money, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(list_subscribers))
         .routes(routes!(post_price))
         .routes(routes!(delete_price_move))
+        .merge(by_order::routes())
         .merge(upgrades::routes())
 }
 
@@ -54,6 +56,7 @@ impl From<SubscriptionError> for Problem {
             E::AmountChanged(_) => Self::new(409, "amount_changed", detail),
             E::MethodMissing => Self::new(409, "method_missing", detail),
             E::Disputed => Self::new(409, "subscription_disputed", detail),
+            E::OfAccount => Self::new(409, "subscription_of_account", detail),
             E::BillOpen => Self::new(409, "bill_open", detail),
             E::FixedLength => Self::new(409, "subscription_fixed_length", detail),
             E::Completed => Self::new(409, "subscription_completed", detail),
@@ -333,8 +336,10 @@ pub struct QuoteOut {
     due_minor: i64,
     /// Tax that is charged on top of it; zero where prices contain theirs.
     tax_on_top_minor: i64,
-    /// What a period costs from then on.
+    /// What a period costs from then on, without a code and without tax on top.
     amount_minor: i64,
+    /// What the next period charges, all in all: less what a code that still lasts takes off.
+    next_charge_minor: i64,
     currency: String,
     /// When the next period begins.
     next_period: i64,
@@ -356,6 +361,7 @@ impl From<ChangeQuote> for QuoteOut {
             due_minor: quoted.quote.due.minor(),
             tax_on_top_minor: on_top(&quoted),
             amount_minor: quoted.amount.minor(),
+            next_charge_minor: quoted.next_charge.minor(),
             currency: quoted.amount.currency().code().to_owned(),
             next_period: quoted.next.ms(),
         }
@@ -475,13 +481,15 @@ pub struct TrialIn {
     source: Option<String>,
 }
 
-/// Try a price that has a trial, once for each person and product.
+/// Try a price that has a trial, once for each person and product. What is agreed to is kept in the
+/// language that `Accept-Language` asks for.
 #[utoipa::path(post, path = "/v1/trials", tag = "subscriptions", request_body = TrialIn,
     responses((status = 201, body = SubscriptionPageOut), (status = 409), (status = 410),
         (status = 422)))]
 async fn post_trial(
     State(app): State<Arc<App>>,
     visitor: Visitor,
+    headers: HeaderMap,
     body: JsonBody<TrialIn>,
 ) -> Result<(StatusCode, Json<SubscriptionPageOut>), Problem> {
     let given = body.value;
@@ -495,7 +503,7 @@ async fn post_trial(
         price,
         seen: given.days.zip(given.amount_minor),
         country: given.country,
-        locale: Locale::default(),
+        locale: Locale::negotiate(languages(&headers)),
         zone: given.zone,
         provider: provider.unwrap_or_default(),
         method,

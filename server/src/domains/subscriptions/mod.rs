@@ -22,7 +22,7 @@
 //!
 //! # Tables
 //! `subscription`, `subscription_bill`, `subscription_fees`, `subscription_trial`,
-//! `subscription_trial_address`, `subscription_consent`.
+//! `subscription_trial_address`, `subscription_consent`, `subscription_method_setup`.
 //!
 //! Start reading at [`model`], then [`ops`].
 

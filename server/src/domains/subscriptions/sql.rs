@@ -1,5 +1,7 @@
 //! SQL of the subscriptions' tables.
 
+pub mod setups;
+
 use super::model::{Bill, BillKind, Change, Cycle, Status, Subscription, Unit};
 
 use crate::domains::catalog::model::LicenseTerms;

@@ -119,6 +119,15 @@ impl Gateway for Sandbox {
         charged.map_err(|error| GatewayError::Unavailable(Box::new(error)))
     }
 
+    async fn end_charge(&self, app: &App, charge: &SavedCharge) -> Result<Charged, GatewayError> {
+        let caller = Caller::system(charge.tenant);
+        let command = saved::EndCharge {
+            charge: charge.clone(),
+        };
+        let ended = app.transact(&caller, command, saved::end_charge).await;
+        ended.map_err(|error| GatewayError::Unavailable(Box::new(error)))
+    }
+
     async fn create_setup(
         &self,
         app: &App,

@@ -9,7 +9,7 @@ use super::ops::SandboxError;
 use super::sql::{self, StoredSession};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
-use crate::gateways::{Charged, SavedCharge};
+use crate::gateways::{CHARGE_ENDED, Charged, SavedCharge};
 use mintreu::Money;
 
 /// The methods that can be saved, and why a charge of each fails; `None` for the one that pays.
@@ -38,34 +38,74 @@ impl Command for ChargeSaved {
 
 /// Charges once: the same payment again answers what came of it.
 pub fn charge_saved(cx: &mut Cx<'_>, cmd: &ChargeSaved) -> Result<Charged, SandboxError> {
-    let (tenant, key) = (cx.caller.tenant, cmd.charge.payment.to_string());
-    let failure = failure(cx, &cmd.charge.method)?;
-    if let Some(known) = session_of(cx, &key)? {
-        return Ok(match (known.state, failure) {
-            (SessionState::Succeeded, _) => succeeded(known.amount),
-            (_, Some(code)) => declined(code),
-            (_, None) => Charged::Declined("card_declined"),
-        });
+    if let Some(known) = session_of(cx, &cmd.charge.payment.to_string())? {
+        return came_of(cx, &known);
     }
-    let mut session = StoredSession {
+    let failure = failure(cx, &cmd.charge.method)?;
+    let state = match failure {
+        None => SessionState::Succeeded,
+        Some(_) => SessionState::Failed,
+    };
+    over(cx, &cmd.charge, (state, &cmd.charge.method))?;
+    Ok(failure.map_or_else(|| succeeded(cmd.charge.amount), declined))
+}
+
+/// A session that is over as it begins.
+fn over(
+    cx: &mut Cx<'_>,
+    charge: &SavedCharge,
+    (state, card): (SessionState, &str),
+) -> Result<(), SandboxError> {
+    let tenant = cx.caller.tenant;
+    let session = StoredSession {
         session: format!("sbx_{}", mintreu::id::encode(&cx.random())),
-        reference: key,
-        description: cmd.charge.description.clone(),
-        amount: cmd.charge.amount,
+        reference: charge.payment.to_string(),
+        description: charge.description.clone(),
+        amount: charge.amount,
         return_url: String::new(),
-        state: SessionState::Open,
-        card: cmd.charge.method.clone(),
+        state,
+        card: card.to_owned(),
         card_country: String::new(),
         strong: false,
         kept: false,
     };
     sql::insert_session(cx.tx, tenant, &session, cx.now)?;
-    session.state = match failure {
-        None => SessionState::Succeeded,
-        Some(_) => SessionState::Failed,
-    };
-    sql::move_session(cx.tx, tenant, &session, cx.now)?;
-    Ok(failure.map_or_else(|| succeeded(session.amount), declined))
+    Ok(sql::move_session(cx.tx, tenant, &session, cx.now)?)
+}
+
+/// Ends a charge.
+#[derive(Debug, Clone)]
+pub struct EndCharge {
+    /// What the shop had asked for.
+    pub charge: SavedCharge,
+}
+
+impl Command for EndCharge {
+    const NAME: &'static str = "sandbox.end_charge";
+    const CAPABILITY: Capability = Capability::Operate;
+
+    fn subject(&self) -> Option<String> {
+        Some(self.charge.payment.to_string())
+    }
+}
+
+/// What came of a charge. One that was never asked for is written down as over, so that it takes
+/// nothing when it is asked for after all.
+pub fn end_charge(cx: &mut Cx<'_>, cmd: &EndCharge) -> Result<Charged, SandboxError> {
+    if let Some(known) = session_of(cx, &cmd.charge.payment.to_string())? {
+        return came_of(cx, &known);
+    }
+    over(cx, &cmd.charge, (SessionState::Failed, CHARGE_ENDED))?;
+    Ok(declined(CHARGE_ENDED))
+}
+
+/// What came of a charge that is over.
+fn came_of(cx: &mut Cx<'_>, known: &StoredSession) -> Result<Charged, SandboxError> {
+    Ok(match known.state {
+        SessionState::Succeeded => succeeded(known.amount),
+        _ if known.card == CHARGE_ENDED => declined(CHARGE_ENDED),
+        _ => failure(cx, &known.card)?.map_or(Charged::Declined("card_declined"), declined),
+    })
 }
 
 fn succeeded(amount: Money) -> Charged {

@@ -1,24 +1,26 @@
 //! Risk: what waits for a look, the rules, the lists, and the log of what was decided.
 
 mod form;
+mod rows;
 
 use self::form::{Mistake, RuleForm, rule_fields, terms_of};
+use self::rows::{
+    DecisionRow, EntryRow, ReviewRow, RuleRow, decision_row, entry_row, review_row, rule_row,
+};
 use super::super::ask::{Answer, Ask, go_to, html, refused};
 use super::super::page::{Page, Section};
-use super::super::parts::{Badge, Choice, Field, Notice, Tone};
+use super::super::parts::{Choice, Field, Notice, Tone};
 use super::super::sell::Tab;
 use super::{At, must_own, tabs};
 use crate::domains::fulfilment::{DecideReview, FulfilmentError, decide_review};
 use crate::domains::risk::{
-    AddEntry, ChangeRule, CreateRule, Decision, Decisions, DeleteRule, Entries, Entry, EntryKind,
-    Known, LiftEntry, Mode, Outcome, Preview, Review, Reviews, RiskError, Rule, Side, Terms,
-    add_entry, change_rule, create_rule, decisions, delete_rule, entries, lift_entry, preview,
-    reviews, rules,
+    AddEntry, ChangeRule, CreateRule, Decisions, DeleteRule, Entries, EntryKind, Known, LiftEntry,
+    Outcome, Preview, Reviews, RiskError, Side, Terms, add_entry, change_rule, create_rule,
+    decisions, delete_rule, entries, lift_entry, preview, reviews, rules,
 };
 use crate::problem::{PageProblem, Problem};
 use crate::wire::{CsrfForm, PathParam, Query};
 use askama::Template;
-use mintreu::Timestamp;
 use mintreu::id::{OrderId, RiskDecisionId, RiskEntryId, RiskRuleId};
 use serde::Deserialize;
 
@@ -44,45 +46,10 @@ struct RiskPage {
     next: Option<String>,
 }
 
-struct ReviewRow {
-    order: String,
-    why: String,
-    paid: String,
-}
-
-struct RuleRow {
-    id: String,
-    name: String,
-    says: String,
-    does: String,
-    mode: Badge,
-}
-
 struct Trial {
     text: String,
     action: String,
     hidden: Vec<(&'static str, String)>,
-}
-
-struct EntryRow {
-    id: String,
-    what: String,
-    label: String,
-    reason: String,
-    until: String,
-    state: Badge,
-    active: bool,
-}
-
-struct DecisionRow {
-    id: String,
-    when: String,
-    outcome: Badge,
-    shadow: Option<String>,
-    order: Option<String>,
-    who: String,
-    amount: String,
-    why: String,
 }
 
 /// What of the page is asked for, and what was just done.
@@ -169,64 +136,6 @@ async fn draw(ask: &Ask, which: &Which, shown: Shown) -> Result<RiskPage, PagePr
     })
 }
 
-fn review_row(page: &Page, review: &Review) -> ReviewRow {
-    ReviewRow {
-        order: review.order.to_string(),
-        why: review.why.clone(),
-        paid: page.format.instant(review.paid_at),
-    }
-}
-
-/// What a rule is called: what the house ships is in the reader's language.
-fn name_of(page: &Page, rule: &Rule) -> String {
-    match rule.built_in {
-        Some(code) if rule.changed_at.is_none() => page.say(&format!("risk-rule-{code}")),
-        _ => rule.terms.name.clone(),
-    }
-}
-
-fn rule_row(page: &Page, rule: &Rule) -> RuleRow {
-    let terms = &rule.terms;
-    let tone = match terms.mode {
-        Mode::Live => Tone::Good,
-        Mode::Shadow => Tone::Wait,
-        Mode::Off => Tone::Plain,
-    };
-    RuleRow {
-        id: rule.id.to_string(),
-        name: name_of(page, rule),
-        says: says(page, terms),
-        does: page.say(&format!("risk-action-{}", terms.action.code())),
-        mode: Badge::new(tone, page.say(&format!("risk-mode-{}", terms.mode.code()))),
-    }
-}
-
-/// `From 10 on: declined payments, by buyer, in 1 hours`.
-fn says(page: &Page, terms: &Terms) -> String {
-    let count = match terms.currency {
-        Some(currency) => page
-            .format
-            .money(mintreu::Money::new(terms.threshold, currency)),
-        None => page.format.signed(terms.threshold),
-    };
-    let (length, unit) = form::span_of(terms.window_ms);
-    let unit = page.say_one(&format!("risk-span-{unit}"), "count", length);
-    let values = [
-        ("count", count.into()),
-        (
-            "counts",
-            page.say(&format!("risk-counts-{}", terms.counts.code()))
-                .into(),
-        ),
-        (
-            "by",
-            page.say(&format!("risk-by-{}", terms.by.code())).into(),
-        ),
-        ("span", unit.into()),
-    ];
-    page.words.say_with("risk-says", values)
-}
-
 fn trial(page: &Page, preview: Option<Preview>, form: &RuleForm) -> Trial {
     let text = match preview {
         None => page.say("risk-trial-unknown"),
@@ -239,32 +148,6 @@ fn trial(page: &Page, preview: Option<Preview>, form: &RuleForm) -> Trial {
         text,
         action: form.action.clone(),
         hidden: form.hidden(),
-    }
-}
-
-fn entry_row(page: &Page, entry: &Entry, now: Timestamp) -> EntryRow {
-    let state = entry.state(now);
-    let active = state == "active";
-    let tone = match (active, entry.side) {
-        (false, _) => Tone::Plain,
-        (true, Side::Allow) => Tone::Good,
-        (true, Side::Block) => Tone::Bad,
-    };
-    let state = match active {
-        true => page.say(&format!("risk-side-{}", entry.side.code())),
-        false => page.say(&format!("risk-entry-{state}")),
-    };
-    let never = || page.say("risk-entry-never");
-    EntryRow {
-        id: entry.id.to_string(),
-        what: page.say(&format!("risk-kind-{}", entry.kind.code())),
-        label: entry.label.clone(),
-        reason: entry.reason.clone(),
-        until: entry
-            .ends_at
-            .map_or_else(never, |end| page.format.instant(end)),
-        state: Badge::new(tone, state),
-        active,
     }
 }
 
@@ -281,44 +164,6 @@ fn filters(page: &Page, chosen: &str) -> Vec<Tab> {
         chosen: code == chosen,
     };
     all.map(tab).collect()
-}
-
-fn decision_row(page: &Page, decision: &Decision) -> DecisionRow {
-    let tone = match decision.outcome {
-        Outcome::Allow => Tone::Good,
-        Outcome::Review | Outcome::Challenge => Tone::Wait,
-        Outcome::Refuse => Tone::Bad,
-    };
-    let outcome = page.say(&format!("risk-outcome-{}", decision.outcome.code()));
-    let fired = decision.looked.iter().filter(|one| one.fired());
-    let mut why: Vec<_> = fired
-        .map(|one| format!("{} ({}/{})", one.name, one.count, one.threshold))
-        .collect();
-    if decision.entry.is_some() {
-        why.push(page.say("risk-log-listed"));
-    }
-    let short = |hash: &Option<Vec<u8>>| hash.as_deref().map(crate::domains::risk::short);
-    let who = [
-        ("risk-kind-mail", &decision.buyer),
-        ("risk-kind-network", &decision.network),
-    ];
-    let who = who
-        .into_iter()
-        .filter_map(|(key, hash)| Some(format!("{} {}", page.say(key), short(hash)?)));
-    let would = |action: crate::domains::risk::Action| {
-        let action = page.say(&format!("risk-action-{}", action.code()));
-        page.say_one("risk-log-would", "action", action)
-    };
-    DecisionRow {
-        id: decision.id.to_string(),
-        when: page.format.instant(decision.at),
-        outcome: Badge::new(tone, outcome),
-        shadow: decision.shadow.map(would),
-        order: decision.order.map(|order| order.to_string()),
-        who: who.collect::<Vec<_>>().join(" · "),
-        amount: page.format.money(decision.total),
-        why: why.join(", "),
-    }
 }
 
 fn entry_fields(page: &Page, form: &EntryForm, mistake: Option<&Mistake>) -> Vec<Field> {
@@ -545,7 +390,7 @@ pub async fn decide(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domains::risk::{Action, By, Counts, Step};
+    use crate::domains::risk::{Action, By, Counts, Mode, Step};
     use crate::text::{Locale, Translator};
 
     #[test]

@@ -404,6 +404,10 @@ pub(super) fn kind_text(page: &Page, kind: &str) -> String {
         "payout_back" => "statement-kind-payout_back",
         "write_off" => "statement-kind-write_off",
         "reversal" => "statement-kind-reversal",
+        "refund" => "statement-kind-refund",
+        "chargeback" => "statement-kind-chargeback",
+        "dispute_fee" => "statement-kind-dispute_fee",
+        "fee_return" => "statement-kind-fee_return",
         _ => "statement-kind-other",
     };
     page.say(key)

@@ -27,6 +27,8 @@ struct SalesPage {
     filters: Vec<Tab>,
     /// Whether there is any sale, whatever is chosen.
     any: bool,
+    /// What is said when there is none of those that were chosen.
+    none: [&'static str; 2],
     figures: Vec<Figure>,
     rows: Vec<Row>,
     next: Option<String>,
@@ -50,6 +52,7 @@ struct Row {
 pub struct Which {
     after: Option<String>,
     state: Option<String>,
+    disputed: bool,
 }
 
 /// The states that one can look for.
@@ -67,11 +70,12 @@ pub async fn list(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
     let before = which.after.as_deref().map(OrderLineId::parse).transpose();
     let before = before.map_err(|_| Problem::not_found("There is no such sale."))?;
     let state = which.state.as_deref().and_then(OrderState::parse);
-    let state = state.filter(|state| STATES.contains(state));
+    let state = state.filter(|state| STATES.contains(state) && !which.disputed);
     let query = SalesQuery {
         before,
         limit: 50,
         state,
+        disputed: which.disputed,
     };
     let found = ask
         .app
@@ -83,11 +87,19 @@ pub async fn list(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
     let asked = asked.map_err(Problem::from)?;
     let page = ask.section_page("sell-sales", Section::Sell);
     let rows = found.sales.iter().map(|sale| row(&page, sale, &asked));
-    let chosen = state.map(|state| format!("&state={}", state.code()));
-    let chosen = chosen.unwrap_or_default();
+    let chosen = match (which.disputed, state) {
+        (true, _) => "&disputed=true".to_owned(),
+        (false, state) => {
+            state.map_or_else(String::new, |state| format!("&state={}", state.code()))
+        }
+    };
     html(&SalesPage {
         tabs: tabs(&page, At::Sales),
-        filters: filters(&page, state),
+        filters: filters(&page, state, which.disputed),
+        none: match which.disputed {
+            true => ["sales-undisputed-title", "sales-undisputed-text"],
+            false => ["sales-none-title", "sales-none-text"],
+        },
         any: !found.totals.is_empty(),
         figures: money_figures(&page, &found.totals),
         rows: rows.collect(),
@@ -98,20 +110,24 @@ pub async fn list(ask: Ask, which: Result<Query<Which>, Problem>) -> Answer {
     })
 }
 
-fn filters(page: &Page, chosen: Option<OrderState>) -> Vec<Tab> {
+fn filters(page: &Page, chosen: Option<OrderState>, disputed: bool) -> Vec<Tab> {
     let all = Tab {
         name: page.say("sales-all"),
         address: "/sell/sales".to_owned(),
-        chosen: chosen.is_none(),
+        chosen: chosen.is_none() && !disputed,
     };
     let of = |state: OrderState| Tab {
         name: page.say(state_words(state).1),
         address: format!("/sell/sales?state={}", state.code()),
-        chosen: chosen == Some(state),
+        chosen: chosen == Some(state) && !disputed,
     };
-    std::iter::once(all)
-        .chain(STATES.into_iter().map(of))
-        .collect()
+    let asked = Tab {
+        name: page.say("sales-disputed"),
+        address: "/sell/sales?disputed=true".to_owned(),
+        chosen: disputed,
+    };
+    let states = STATES.into_iter().map(of);
+    std::iter::once(all).chain(states).chain([asked]).collect()
 }
 
 const fn state_words(state: OrderState) -> (Tone, &'static str) {

@@ -15,10 +15,10 @@ use crate::domains::ledger::Traffic;
 use crate::domains::orders::ConsentKind;
 use crate::problem::Problem;
 use crate::text::Locale;
-use crate::wire::{JsonBody, Visitor};
+use crate::wire::{JsonBody, Visitor, languages};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use mintreu::id::PriceId;
 use serde::{Deserialize, Serialize};
@@ -38,13 +38,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 pub(super) fn identity(visitor: &Visitor) -> String {
     let account = visitor.caller.account;
     account.map_or_else(|| visitor.client_key(), |account| account.to_string())
-}
-
-/// What the caller's `Accept-Language` says.
-pub(super) fn languages(headers: &HeaderMap) -> &str {
-    let wished = headers.get(header::ACCEPT_LANGUAGE);
-    let wished = wished.and_then(|value| value.to_str().ok());
-    wished.unwrap_or_default()
 }
 
 fn one() -> i64 {

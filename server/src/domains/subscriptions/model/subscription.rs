@@ -269,8 +269,10 @@ pub struct ChangeQuote {
     pub from: Timestamp,
     /// Whether that is now.
     pub now: bool,
-    /// What a period costs from then on.
+    /// What a period costs from then on, without a code and without tax on top.
     pub amount: Money,
+    /// What the next period charges, all in all: less what a code that still lasts takes off.
+    pub next_charge: Money,
     /// When the next period begins.
     pub next: Timestamp,
     /// What is paid now bears.
@@ -283,6 +285,9 @@ pub enum SubscriptionError {
     /// No such subscription, or not for this caller.
     #[error("no such subscription")]
     NotFound,
+    /// It is in an account, whose methods are charged.
+    #[error("the subscription is in an account; its payment method is chosen there")]
+    OfAccount,
     /// It can't happen to the subscription as it stands.
     #[error("the subscription is {}", .0.code())]
     WrongStatus(Status),

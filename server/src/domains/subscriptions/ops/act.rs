@@ -169,14 +169,22 @@ impl Command for ChangeMethod {
 /// begins.
 pub fn change_method(cx: &mut Cx<'_>, cmd: &ChangeMethod) -> Done {
     let mut of = own(cx, cmd.subscription)?;
-    of.provider = cmd.provider.clone();
-    of.method = Some(cmd.method.clone());
-    keep(cx, &of)?;
-    tell(cx, "subscription.method_changed", &of)?;
+    charge_from_now_on(cx, &mut of, (&cmd.provider, &cmd.method))
+}
+
+pub(super) fn charge_from_now_on(
+    cx: &mut Cx<'_>,
+    of: &mut Subscription,
+    (provider, method): (&str, &str),
+) -> Done {
+    provider.clone_into(&mut of.provider);
+    of.method = Some(method.to_owned());
+    keep(cx, of)?;
+    tell(cx, "subscription.method_changed", of)?;
     match of.status {
-        Status::PastDue => renew::retry_now(cx, &mut of),
+        Status::PastDue => renew::retry_now(cx, of),
         Status::Incomplete if of.disputed.is_some() => Ok(()),
-        Status::Incomplete if super::open_bill(cx, &of)?.is_none() => renew::come_back(cx, &of),
+        Status::Incomplete if super::open_bill(cx, of)?.is_none() => renew::come_back(cx, of),
         _ => Ok(()),
     }
 }

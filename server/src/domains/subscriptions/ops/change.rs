@@ -93,7 +93,28 @@ fn quote(
     }
     let worth = super::worth::worth(tx, tenant, of)?;
     let tax = super::tax_of(tx, (tenant, now), of)?;
-    decide(of, change, (worth, tax, now))
+    let quoted = decide(of, change, (worth, tax, now))?;
+    let then = super::due::due_with(tx, tenant, &after(of, &quoted, now)?, quoted.tax.clone())?;
+    Ok(ChangeQuote {
+        next_charge: then.next,
+        ..quoted
+    })
+}
+
+/// The subscription when it has changed: as its next period finds it.
+fn after(of: &Subscription, quoted: &ChangeQuote, now: Timestamp) -> Done<Subscription> {
+    let mut then = of.clone();
+    if !quoted.now {
+        then.pending = Some(quoted.change.clone());
+        return Ok(then);
+    }
+    take_over(&mut then, &quoted.change, now)?;
+    then.pending = None;
+    if quoted.change.restart {
+        then.period += 1;
+        (then.from, then.until) = (now, quoted.next);
+    }
+    Ok(then)
 }
 
 pub(super) fn invalid(field: &'static str, detail: String) -> SubscriptionError {
@@ -154,6 +175,7 @@ fn decide(
         from: if now_paid || at_once { now } else { of.until },
         now: now_paid || at_once,
         amount: price,
+        next_charge: tax.on(price)?.charged,
         change,
         next,
         tax,

@@ -6,6 +6,7 @@ mod change;
 pub mod charge;
 mod due;
 mod guest;
+mod guest_method;
 mod look;
 mod moves;
 mod money;
@@ -18,9 +19,10 @@ mod worth;
 pub use act::{Act, Action, ChangeMethod, act, change_method};
 pub use begin::{Begin, begin, note_fees};
 pub use change::{AskChange, ChangePlan, change_plan, quote_change};
-pub use charge::{CHARGE_JOB, charge};
+pub use charge::{CHARGE_JOB, END_JOB, charge, end_charge};
 pub use due::{WillCharge, billed, due_of, due_with, tax_of};
 pub use guest::{EndByOrder, begun_by, end_by_order, give};
+pub use guest_method::{BeginMethod, OfOrder, begin_method, of_order_s_link, settle_method};
 pub use look::{
     Mine, MySubscription, OfProduct, SubscriptionPage, charged_to, mine, my_subscription,
     of_product,

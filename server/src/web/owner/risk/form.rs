@@ -79,7 +79,7 @@ impl RuleForm {
         Self {
             act: String::new(),
             rule: rule.id.to_string(),
-            name: super::name_of(page, rule),
+            name: super::rows::name_of(page, rule),
             counts: terms.counts.code().to_owned(),
             by: terms.by.code().to_owned(),
             window: window.to_string(),
