@@ -23,5 +23,5 @@ pub use prices::{MAX_TRIAL_DAYS, PriceBook, Version, check_among, check_price};
 pub use product::{
     Aggregation, Bounds, CategoryRef, Entitlement, EntitlementValue, Floating, Freshness, Kind,
     LicenseTerms, Matching, Meter, Offer, Place, Price, PriceModel, Product, Quota, QuotaRollover,
-    Seller, StaleAction, State, Trial, Window,
+    Seller, StaleAction, Standing, State, Trial, Window,
 };

@@ -4,7 +4,7 @@ use super::{Cycle, Flags, Paid, Quote, Status, zone_named};
 use crate::caller::Denied;
 use crate::domains::affiliates::AffiliateError;
 use crate::domains::billing::BillingError;
-use crate::domains::catalog::model::LicenseTerms;
+use crate::domains::catalog::model::{LicenseTerms, Standing};
 use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::{PaymentTariff, Traffic};
 use crate::domains::licensing::LicensingError;
@@ -122,6 +122,8 @@ pub struct Subscription {
     pub end_reason: Option<String>,
     /// Where it stood when a bank took money of one of its payments; `None` while no bank has any.
     pub disputed: Option<Status>,
+    /// Since when its buyer knows that nothing is charged, while its seller is suspended.
+    pub rests_since: Option<Timestamp>,
 }
 
 impl Subscription {
@@ -264,6 +266,9 @@ pub enum SubscriptionError {
         /// What would be right.
         detail: String,
     },
+    /// Its seller doesn't sell, for now or for good: nothing is charged.
+    #[error("the seller's account is {}; nothing is charged", .0.name())]
+    SellerStopped(Standing),
     /// There is nothing to charge.
     #[error("the subscription has no payment method")]
     MethodMissing,

@@ -93,6 +93,7 @@ pub fn begin(cx: &mut Cx<'_>, new: &Begin<'_>) -> Done {
         ended_at: None,
         end_reason: None,
         disputed: None,
+        rests_since: None,
     };
     sql::insert(cx.tx, tenant, &begun, cx.now)?;
     renew::plan(cx, &begun)?;

@@ -10,6 +10,7 @@ mod look;
 mod moves;
 mod money;
 mod renew;
+mod rest;
 mod settle;
 mod trial;
 mod upgrade;
@@ -30,6 +31,10 @@ pub use moves::{KeepPrice, Reprice, keep_price, reprice};
 pub use renew::{
     CHECK_JOB, PeriodJob, REMIND_JOB, RENEW_JOB, RETRY_JOB, check_expired, process_renewal,
     retry_renewal, send_reminder,
+};
+pub use rest::{
+    BRIDGE_JOB, BridgePayload, GOES_ON_FACT, RESTS_FACT, SELLER_CLOSED, SELLER_CLOSED_FACT, bridge,
+    follow_seller,
 };
 pub use settle::{declined, is_bill, of_order, paid};
 pub use trial::{SetTrial, StartTrial, Tried, set_trial, start_trial, tried};

@@ -4,8 +4,9 @@
 
 use super::super::model::{Event, Status, Step, Subscription, SubscriptionError, next_status};
 use super::super::sql;
-use super::{Done, end, keep, known, renew, tell};
+use super::{Done, end, keep, known, renew, rest, tell};
 use crate::app::Cx;
+use crate::domains::catalog::Standing;
 use crate::domains::licensing::{self, Suspended};
 use crate::domains::orders::{self, OrderState};
 use crate::domains::refunds::{self, Taken};
@@ -105,10 +106,21 @@ fn go_on(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
         None => None,
     };
     if open.is_none() && of.until <= cx.now {
-        keep(cx, of)?;
-        return match of.method.is_some() {
-            true => renew::come_back(cx, of),
-            false => Ok(()),
+        return match (rest::standing(cx, of)?, of.method.is_some()) {
+            (Standing::Closed, _) => end(cx, of, rest::SELLER_CLOSED),
+            // It goes on from here when its seller does.
+            (Standing::Suspended, _) => {
+                of.status = Status::Active;
+                keep(cx, of)?;
+                licensing::restore(cx, of.license)?;
+                rest::hold(cx, of)
+            }
+
+            (Standing::Active, true) => {
+                keep(cx, of)?;
+                renew::come_back(cx, of)
+            }
+            (Standing::Active, false) => keep(cx, of),
         };
     }
     of.status = match open {

@@ -262,6 +262,7 @@ fn trialing(
         ended_at: None,
         end_reason: None,
         disputed: None,
+        rests_since: None,
     }
 }
 
