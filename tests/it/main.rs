@@ -49,6 +49,7 @@ mod metering_evidence;
 mod metering_segments;
 mod shop;
 mod risk;
+mod sellers;
 mod secrets;
 mod secrets_kept;
 mod serve_loop;

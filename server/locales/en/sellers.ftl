@@ -81,7 +81,6 @@ seller-mail-open = Look at your shop
 
 fact-rests-subject = Your subscription to { $product } is not charged for now
 fact-rests-intro = Its seller can’t sell at the moment. Your license goes on working, and nothing is charged until they sell again. If the period ends meanwhile, the next one begins on the day they do.
-fact-goes-on-subject = Your subscription to { $product } goes on
 fact-goes-on-intro = Its seller sells again. If its period ended meanwhile, a new one begins today and is charged as usual; you were charged nothing for the time between. Otherwise it is charged at the end of the period, as before.
 fact-seller-closed-subject = Your subscription to { $product } ends with its period
 fact-seller-closed-intro = Its seller gave up selling. What you paid for works until its end; nothing more is charged.

@@ -95,7 +95,7 @@ fn keys(event: &Event) -> Option<(&'static str, &'static str)> {
         "subscription.payment_failed" => ("fact-declined-subject", "fact-change-declined"),
         "subscription.ended" => ("fact-ended-subject", ended(event)),
         subscriptions::RESTS_FACT => ("fact-rests-subject", "fact-rests-intro"),
-        subscriptions::GOES_ON_FACT => ("fact-goes-on-subject", "fact-goes-on-intro"),
+        subscriptions::GOES_ON_FACT => ("fact-resumed-subject", "fact-goes-on-intro"),
         subscriptions::SELLER_CLOSED_FACT => {
             ("fact-seller-closed-subject", "fact-seller-closed-intro")
         }
