@@ -4,12 +4,10 @@
 use crate::affiliates::{HELPER, buys, follows, has, recommended};
 use crate::facts::sign_up;
 use crate::money_back::{Desk, Paid};
-use crate::payouts::{DAY, balance, caller, earn, owner, pay, payouts_of, settle_in};
+use crate::payouts::{DAY, balance, earn, owner, pay, payouts_of, settle_in};
 use crate::races::at_once;
-use crate::shop::{Bought, SELLER, listed, order_of, person, placed};
-use crate::subscriptions::{
-    BUYER, Club, club, do_it, facts, pay_with, status, travel, tried,
-};
+use crate::shop::{Bought, SELLER, order_of, person, placed};
+use crate::subscriptions::{BUYER, club, do_it, facts, pay_with, status, travel, tried};
 use crate::web_pages::{page, send};
 use crate::webhook_receiver::Receiver;
 use mintreu::id::{AccountId, SubscriptionId};
@@ -73,7 +71,9 @@ async fn subscribed(test: &TestApp, id: SubscriptionId) -> Subscription {
 
 /// Where the license of an order's line, or a subscription's, stands.
 async fn license(desk: &Desk<'_>, line: &str) -> String {
-    let rows = desk.rows("SELECT source, revoked_at, expires_at FROM license").await;
+    let rows = desk
+        .rows("SELECT source, revoked_at, expires_at FROM license")
+        .await;
     let of = rows
         .iter()
         .find(|row| row.text("source").expect("a source") == line);
@@ -93,7 +93,6 @@ async fn license(desk: &Desk<'_>, line: &str) -> String {
 /// subscription, an order that waits for its money, a bundle's worth of listings.
 struct Before<'a> {
     desk: Desk<'a>,
-    club: Club,
     sale: Paid,
     first: Paid,
     subscription: SubscriptionId,
@@ -122,7 +121,6 @@ async fn before(test: &TestApp) -> Before<'_> {
     Before {
         subscription: id.expect("an id"),
         desk,
-        club,
         sale,
         first,
         waits,
@@ -175,7 +173,7 @@ const TABLE: [Row; 3] = [
         event: "nothing",
         standing: Standing::Active,
         sold: (200, 2),
-        bought: ((201, ""), (200, "")),
+        bought: ((201, ""), (201, "")),
         order: "paid",
         licenses: ("works", "works"),
         subscription: ("active", 1),
@@ -242,7 +240,12 @@ async fn a_suspension_and_a_closing_have_their_effects_and_no_others() {
                 travel(test, day).await;
             }
             let of = subscribed(test, at.subscription).await;
-            assert_eq!(of.status.code(), "active", "{}: as long as it is paid", row.event);
+            assert_eq!(
+                of.status.code(),
+                "active",
+                "{}: as long as it is paid",
+                row.event
+            );
             for day in ["2027-02-16", "2027-02-20"] {
                 travel(test, day).await;
             }
@@ -292,7 +295,10 @@ async fn after_a_month(test: &TestApp, at: &Before<'_>, row: &Row) {
     let event = row.event;
     assert_eq!(at.desk.state(&at.sale).await, row.order, "{event}");
     let of = [&at.sale, &at.first].map(|paid| paid.line.to_string());
-    let works = (license(&at.desk, &of[0]).await, license(&at.desk, &of[1]).await);
+    let works = (
+        license(&at.desk, &of[0]).await,
+        license(&at.desk, &of[1]).await,
+    );
     assert_eq!(
         (works.0.as_str(), works.1.as_str()),
         row.licenses,
@@ -334,7 +340,9 @@ async fn told(test: &TestApp, at: &Before<'_>, row: &Row) {
     let about = |subject: &str| {
         let line = format!("Subject: {subject}");
         let to = "To: buyer@example.org";
-        let found = mails.iter().filter(|mail| mail.contains(&line) && mail.contains(to));
+        let found = mails
+            .iter()
+            .filter(|mail| mail.contains(&line) && mail.contains(to));
         found.count()
     };
     for other in TABLE.iter().filter_map(|row| row.mail) {
@@ -350,30 +358,46 @@ async fn told(test: &TestApp, at: &Before<'_>, row: &Row) {
 async fn after_a_suspension_what_waited_goes_on_from_that_day() {
     TestApp::both(async |test| {
         let at = before(test).await;
-        becomes(test, SELLER, Standing::Suspended).await.expect("is");
+        becomes(test, SELLER, Standing::Suspended)
+            .await
+            .expect("is");
         for day in ["2027-01-30", "2027-02-16", "2027-03-10", "2027-04-08"] {
             travel(test, day).await;
             let line = at.first.line.to_string();
             assert_eq!(license(&at.desk, &line).await, "works", "on {day}");
         }
         let rests = subscribed(test, at.subscription).await;
-        assert_eq!((rests.period, rests.status.code()), (1, "active"));
+        assert_eq!((rests.period, rests.status.code()), (0, "active"));
         assert!(rests.rests_since.is_some());
         travel(test, "2027-04-10").await;
+        let (waited, _) = balance(test, SELLER).await;
+        assert!(waited > 0 && payouts_of(test, SELLER).await.is_empty());
         becomes(test, SELLER, Standing::Active).await.expect("is");
         let of = subscribed(test, at.subscription).await;
-        assert_eq!((of.period, of.rests_since), (2, None));
-        assert_eq!((day(of.from), day(of.until)), ("2027-04-10".into(), "2027-05-10".into()));
-        assert_eq!(facts(test, "subscription.renewed").await, 1, "one period, one charge");
+        assert_eq!((of.period, of.rests_since), (1, None));
+        assert_eq!(
+            (day(of.from), day(of.until)),
+            ("2027-04-10".into(), "2027-05-10".into())
+        );
+        assert_eq!(
+            facts(test, "subscription.renewed").await,
+            1,
+            "one period, one charge"
+        );
         // On sale again, in lists and by its page.
         let guest = at.server.browser();
         let (_, listed) = guest.get_json("/v1/products").await;
         assert_eq!(listed["total"], json!(2), "{listed}");
         assert_eq!(guest.get("/p/acme-editor").await.status(), StatusCode::OK);
         // What waited is paid: the sale's part and the first period's, nothing lost.
-        travel(test, "2027-04-24").await;
-        assert_eq!(balance(test, SELLER).await, (0, 0));
-        assert!(!payouts_of(test, SELLER).await.is_empty());
+        for day in ["2027-04-12", "2027-04-24"] {
+            travel(test, day).await;
+        }
+        // The new period's part came after the Friday.
+        assert_eq!(balance(test, SELLER).await, (791, 0));
+        let sent = payouts_of(test, SELLER).await;
+        let sent: i64 = sent.iter().map(|payout| payout.amount.minor()).sum();
+        assert_eq!(sent, waited, "what waited, to the cent");
         assert_eq!(payouts_of(test, HELPER).await.len(), 1);
         assert_eq!(has(test, HELPER).await, (0, 0));
         travel(test, "2027-05-11").await;
@@ -397,14 +421,20 @@ async fn nothing_is_charged_by_any_door_while_the_seller_is_suspended() {
         let id = tried(test, &club, Some("sbm_insufficient_funds")).await;
         travel(test, "2027-01-30").await;
         assert_eq!(status(test, id).await, "past_due");
-        becomes(test, SELLER, Standing::Suspended).await.expect("is");
+        becomes(test, SELLER, Standing::Suspended)
+            .await
+            .expect("is");
         pay_with(test, id, "sbm_pays").await;
         for day in ["2027-02-01", "2027-02-07", "2027-02-20"] {
             travel(test, day).await;
             assert_eq!(status(test, id).await, "past_due", "on {day}");
         }
         assert_eq!(facts(test, "subscription.recovered").await, 0);
-        assert_eq!(facts(test, "subscription.lapsed").await, 0, "its grace waits");
+        assert_eq!(
+            facts(test, "subscription.lapsed").await,
+            0,
+            "its grace waits"
+        );
         becomes(test, SELLER, Standing::Active).await.expect("is");
         assert_eq!(status(test, id).await, "active");
         assert_eq!(facts(test, "subscription.recovered").await, 1);
@@ -412,11 +442,15 @@ async fn nothing_is_charged_by_any_door_while_the_seller_is_suspended() {
         do_it(test, id, Action::Pause, None).await.expect("pauses");
         travel(test, "2027-03-25").await;
         assert_eq!(status(test, id).await, "paused");
-        becomes(test, SELLER, Standing::Suspended).await.expect("is");
+        becomes(test, SELLER, Standing::Suspended)
+            .await
+            .expect("is");
         let resumed = do_it(test, id, Action::Resume, Some(1_000)).await;
-        let stopped = Err(SubscriptionError::SellerStopped(Standing::Suspended));
+        let stopped: Result<(), _> = Err(SubscriptionError::SellerStopped(Standing::Suspended));
         assert_eq!(said(resumed), said(stopped));
-        do_it(test, id, Action::CancelNow, None).await.expect("ends");
+        do_it(test, id, Action::CancelNow, None)
+            .await
+            .expect("ends");
         assert_eq!(status(test, id).await, "canceled");
     })
     .await;
@@ -431,7 +465,9 @@ async fn what_is_wished_while_it_rests_is_done_at_once() {
     TestApp::both(async |test| {
         let club = club(test).await;
         let id = tried(test, &club, Some("sbm_pays")).await;
-        becomes(test, SELLER, Standing::Suspended).await.expect("is");
+        becomes(test, SELLER, Standing::Suspended)
+            .await
+            .expect("is");
         travel(test, "2027-02-10").await;
         assert_eq!(status(test, id).await, "trialing", "the trial is longer");
         do_it(test, id, Action::Cancel, None).await.expect("ends");
@@ -447,8 +483,13 @@ async fn what_is_wished_while_it_rests_is_done_at_once() {
 async fn what_a_closed_account_earned_is_sent_after_120_days() {
     TestApp::both(async |test| {
         let at = before(test).await;
-        travel(test, "2027-01-30").await;
-        let (sent, before) = (payouts_of(test, SELLER).await.len(), balance(test, SELLER).await);
+        for day in ["2027-01-30", "2027-02-06"] {
+            travel(test, day).await;
+        }
+        let (sent, before) = (
+            payouts_of(test, SELLER).await.len(),
+            balance(test, SELLER).await,
+        );
         assert!(sent > 0, "the control: as long as they sell they are paid");
         // Less than the smallest payout, which is sent all the same at the end.
         let five = Money::new(500, Currency::EUR);
@@ -467,12 +508,19 @@ async fn what_a_closed_account_earned_is_sent_after_120_days() {
         test.clock.advance(DAY);
         pay(test).await;
         assert_eq!(payouts_of(test, SELLER).await.len(), sent + 1);
-        assert_eq!(balance(test, SELLER).await, (0, 0), "of {before:?} and 5.00");
+        assert_eq!(
+            balance(test, SELLER).await,
+            (0, 0),
+            "of {before:?} and 5.00"
+        );
         // Below zero nothing is sent, and it can't be opened again any more.
         earn(test, "taken", SELLER, Money::new(-500, Currency::EUR)).await;
         let run = pay(test).await;
         let why = run.skips.iter().find(|skip| skip.seller == SELLER);
-        assert_eq!(why.map(|skip| skip.reason), Some(SkipReason::NegativeBalance));
+        assert_eq!(
+            why.map(|skip| skip.reason),
+            Some(SkipReason::NegativeBalance)
+        );
         let late = becomes(test, SELLER, Standing::Active).await;
         assert!(matches!(late, Err(SellerError::TooLate)));
         at.server.stop().await;
@@ -506,7 +554,11 @@ async fn the_owner_opens_a_closed_account_in_time_and_its_seller_never_does() {
         let draft = serde_json::from_value(draft).expect("a draft");
         let made = mintreu_server::domains::catalog::ops::CreateProduct { draft };
         let create = mintreu_server::domains::catalog::ops::create_product;
-        let made = test.app.transact(&seller, made, create).await.expect("a draft");
+        let made = test
+            .app
+            .transact(&seller, made, create)
+            .await
+            .expect("a draft");
         let later = PublishProduct { product: made.id };
         let done = test.app.transact(&seller, later, publish_product).await;
         assert!(matches!(done, Err(CatalogError::Stopped(Standing::Closed))));
@@ -515,7 +567,9 @@ async fn the_owner_opens_a_closed_account_in_time_and_its_seller_never_does() {
         let suspended = becomes(test, SELLER, Standing::Suspended).await;
         assert!(matches!(suspended, Err(SellerError::Closed)));
         // The owner opens it; who wished meanwhile to stay may say so.
-        becomes(test, SELLER, Standing::Active).await.expect("opens");
+        becomes(test, SELLER, Standing::Active)
+            .await
+            .expect("opens");
         let of = subscribed(test, at.subscription).await;
         assert!(of.cancel_wished_at.is_some());
         do_it(test, at.subscription, Action::Uncancel, None)
@@ -558,7 +612,9 @@ async fn only_the_owner_changes_anothers_standing_and_twice_is_once() {
         let nobody = becomes(test, other, Standing::Suspended).await;
         assert!(matches!(nobody, Err(SellerError::NotFound)));
         for _ in 0..2 {
-            becomes(test, SELLER, Standing::Suspended).await.expect("is");
+            becomes(test, SELLER, Standing::Suspended)
+                .await
+                .expect("is");
         }
         assert_eq!(facts(test, "seller.suspended").await, 1);
         assert_eq!(facts(test, "subscription.rests").await, 1);
@@ -633,10 +689,17 @@ async fn a_suspension_and_a_renewal_at_once_charge_once_or_not_at_all() {
                 1 => charged += 1,
                 other => panic!("{month}: {other} periods at once"),
             }
-            assert_eq!(bills, charged + rested - i64::from(now.period == before.period));
+            assert_eq!(
+                bills,
+                charged + rested - i64::from(now.period == before.period)
+            );
             becomes(test, SELLER, Standing::Active).await.expect("is");
             let after = subscribed(test, id).await;
-            assert_eq!(after.period, before.period + 1, "{month}: one period, whoever won");
+            assert_eq!(
+                after.period,
+                before.period + 1,
+                "{month}: one period, whoever won"
+            );
         }
         // The first is the trial's end; each period was paid once.
         assert_eq!(facts(test, "subscription.cycled").await, 4);
@@ -664,7 +727,10 @@ async fn the_owner_and_the_seller_see_what_happens_in_words() {
             assert_eq!(seller.get(hidden).await.status(), StatusCode::NOT_FOUND);
         }
         let list = page(&boss, "/owner/sellers?search=Ada%20T").await;
-        assert!(list.contains("Ada Tools") && !list.contains("Elsewhere"), "{list}");
+        assert!(
+            list.contains("Ada Tools") && !list.contains("Elsewhere"),
+            "{list}"
+        );
         let shown = page(&boss, &path).await;
         for told in [
             "Suspend this seller",
@@ -677,30 +743,54 @@ async fn the_owner_and_the_seller_see_what_happens_in_words() {
         let none = [("standing", "suspended"), ("reason", "")];
         assert_eq!(send(&boss, &path, &path, &none).await.0, 422);
         let form = [("standing", "suspended"), ("reason", REASON)];
-        assert_eq!(send(&boss, &path, &path, &form).await.0, StatusCode::SEE_OTHER);
+        assert_eq!(
+            send(&boss, &path, &path, &form).await.0,
+            StatusCode::SEE_OTHER
+        );
         test.drain().await;
         let list = page(&boss, "/owner/sellers?standing=suspended").await;
-        assert!(list.contains("Ada Tools") && !list.contains("Elsewhere"), "{list}");
+        assert!(
+            list.contains("Ada Tools") && !list.contains("Elsewhere"),
+            "{list}"
+        );
         for own in ["/sell", "/sell/products", "/sell/payouts"] {
             let text = page(&seller, own).await;
             assert!(text.contains("Your account is suspended"), "{own}: {text}");
             assert!(text.contains(REASON), "{own}");
         }
         let (_, standing) = seller.get_json("/v1/shop/standing").await;
-        assert_eq!((&standing["standing"], &standing["reason"]), (&json!("suspended"), &json!(REASON)));
+        assert_eq!(
+            (&standing["standing"], &standing["reason"]),
+            (&json!("suspended"), &json!(REASON))
+        );
         let form = [("standing", "active"), ("reason", "It was settled.")];
-        assert_eq!(send(&boss, &path, &path, &form).await.0, StatusCode::SEE_OTHER);
+        assert_eq!(
+            send(&boss, &path, &path, &form).await.0,
+            StatusCode::SEE_OTHER
+        );
         let text = page(&seller, "/sell").await;
         assert!(!text.contains("Your account is suspended"), "{text}");
         // The seller closes it, by its name.
         let close = page(&seller, "/sell/close").await;
-        assert!(close.contains("ada-tools") && close.contains("120 days"), "{close}");
+        assert!(
+            close.contains("ada-tools") && close.contains("120 days"),
+            "{close}"
+        );
         let slip = send(&seller, "/sell/close", "/sell/close", &[("shop", "ada")]).await;
         assert_eq!(slip.0, 422, "{}", slip.2);
-        let done = send(&seller, "/sell/close", "/sell/close", &[("shop", "ada-tools")]).await;
+        let done = send(
+            &seller,
+            "/sell/close",
+            "/sell/close",
+            &[("shop", "ada-tools")],
+        )
+        .await;
         assert_eq!(done.0, StatusCode::SEE_OTHER, "{}", done.2);
         let text = page(&seller, "/sell").await;
-        assert!(text.contains("Your account as a seller is closed"), "{text}");
+        assert!(
+            text.contains("Your account as a seller is closed"),
+            "{text}"
+        );
         let put = |standing: &str| json!({ "standing": standing, "reason": REASON });
         let path = format!("/v1/sellers/{account}/standing");
         for (who, status) in [(&seller, 403), (&boss, 409)] {
