@@ -50,6 +50,7 @@ mod metering_segments;
 mod shop;
 mod risk;
 mod sellers;
+mod sellers_doors;
 mod secrets;
 mod secrets_kept;
 mod serve_loop;
