@@ -531,7 +531,30 @@ mod tests {
                 threshold: euros(1_000),
                 paused: false,
             }),
+            sells: Sells::Yes,
         }
+    }
+
+    #[test]
+    fn a_closed_account_is_paid_once_whatever_is_left() {
+        let day = |day: i64| Timestamp::from_ms(day * DAY_MS);
+        let closed = Some((catalog::Standing::Closed, Some(day(10))));
+        for (cut_off, sells) in [
+            (10, Sells::Closing),
+            (9 + CLOSING_DAYS, Sells::Closing),
+            (10 + CLOSING_DAYS, Sells::Closed),
+        ] {
+            assert_eq!(Sells::at(day(cut_off), closed), sells, "day {cut_off}");
+        }
+        assert_eq!(Sells::at(day(1), None), Sells::Yes);
+        let mut little = standing(999, 999);
+        let below = Verdict::Skip(SkipReason::BelowMinimum);
+        assert_eq!(verdict(&little), below, "the control");
+        little.sells = Sells::Closed;
+        assert!(matches!(verdict(&little), Verdict::Pay(amount, _) if amount.minor() == 999));
+        little.balance = Money::new(-1, Currency::EUR);
+        let owed = Verdict::Skip(SkipReason::NegativeBalance);
+        assert_eq!(verdict(&little), owed);
     }
 
     #[test]
@@ -540,7 +563,7 @@ mod tests {
         assert!(matches!(verdict(&good), Verdict::Pay(amount, _) if amount.minor() == 4_000));
         assert_eq!(verdict(&standing(0, 0)), Verdict::Nothing);
         let mut spoilt = good;
-        let spoil: [fn(&mut Standing); 8] = [
+        let spoil: [fn(&mut Standing); 10] = [
             |s| s.due = Money::new(999, Currency::EUR),
             |s| s.due = Money::new(0, Currency::EUR),
             |s| {
@@ -552,6 +575,8 @@ mod tests {
             |s| s.seller.verified_at = None,
             |s| s.seller.paused = Some("looked at".to_owned()),
             |s| s.under_way = true,
+            |s| s.sells = Sells::Closing,
+            |s| s.sells = Sells::Suspended,
             |s| s.balance = Money::new(-1, Currency::EUR),
         ];
         for (spoil, reason) in spoil.into_iter().zip(SkipReason::ALL.into_iter().rev()) {
