@@ -3,6 +3,7 @@
 use crate::answers::{self, DAY, HOUR, later, wanted};
 use crate::money_back::{Desk, Paid};
 use crate::payouts::settle_in;
+use crate::sellers::becomes;
 use crate::shop::{SELLER, listed, person};
 use crate::subscriptions::{BUYER, Club, club, do_it, facts, pay_with, travel, tried};
 use crate::webhook_receiver::Receiver;
@@ -13,6 +14,7 @@ use mintreu_server::caller::Role;
 use mintreu_server::domains::answers::Step;
 use mintreu_server::domains::catalog::ops::{OpenShop, open_shop};
 use mintreu_server::domains::fulfilment::Item;
+use mintreu_server::domains::sellers::Standing;
 use mintreu_server::domains::subscriptions::{
     Action, AskChange, ChangePlan, SubscriptionError, change_plan,
 };
@@ -178,6 +180,9 @@ async fn eventful(test: &TestApp, desk: &Desk<'_>) {
         (Action::Resubscribe, Some(1_000)),
     ] {
         do_it(test, id, action, seen).await.expect("is done");
+    }
+    for standing in [Standing::Suspended, Standing::Active, Standing::Closed] {
+        becomes(test, SELLER, standing).await.expect("becomes");
     }
 }
 

@@ -53,6 +53,8 @@ mod metering_segments;
 mod migrated_disputes;
 mod shop;
 mod risk;
+mod sellers;
+mod sellers_doors;
 mod secrets;
 mod secrets_kept;
 mod serve_loop;

@@ -74,6 +74,7 @@ const PAGES = {
     ['/sell/webhooks', /\/sell\/webhooks\/whe_\w+$/],
     ['/sell/webhooks', /\/sell\/webhooks\/whe_\w+$/, /\/deliveries\/whd_\w+$/],
     '/sell/keys',
+    '/sell/close',
   ],
   service: [
     '/sell/usage',
@@ -94,6 +95,8 @@ const PAGES = {
     '/owner/risk',
     ['/owner/disputes', /\/owner\/disputes\/dsp_\w+$/, /\/owner\/disputes\/dsp_\w+\/answer$/],
     '/owner/fees',
+    '/owner/sellers',
+    ['/owner/sellers', /\/owner\/sellers\/acc_\w+$/],
   ],
 };
 

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::domains::{
     access, accounts, affiliates, answers, billing, bundles, carts, catalog, fees, fulfilment,
     invoicing, ledger, licensing, metering, meters, methods, orders, payments, payouts, promotions,
-    quotas, refunds, risk, subscriptions, taxes, transparency, webhooks, wishes,
+    quotas, refunds, risk, sellers, subscriptions, taxes, transparency, webhooks, wishes,
 };
 use crate::problem::Problem;
 use axum::Router;
@@ -68,6 +68,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .merge(refunds::http::routes())
         .merge(quotas::http::routes())
         .merge(risk::http::routes())
+        .merge(sellers::http::routes())
         .merge(taxes::http::routes())
         .merge(transparency::http::routes())
         .merge(webhooks::http::routes())

@@ -1,6 +1,7 @@
 //! The domains, each line may use the ones below it.
 
 pub mod webhooks;
+pub mod sellers;
 pub mod payouts;
 pub mod wishes;
 pub mod answers;

@@ -24,6 +24,7 @@ pub mod letter;
 mod money;
 pub mod ops;
 mod review;
+mod sellers;
 pub mod send;
 pub mod sql;
 pub mod transport;

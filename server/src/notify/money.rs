@@ -27,6 +27,7 @@ pub(super) const OF_SUBSCRIPTIONS: &[&str] = &[
     "subscription.completed",
     "subscription.disputed",
     "subscription.ended",
+    subscriptions::GOES_ON_FACT,
     "subscription.paused",
     "subscription.payment_declined",
     "subscription.payment_failed",
@@ -35,8 +36,10 @@ pub(super) const OF_SUBSCRIPTIONS: &[&str] = &[
     "subscription.recovered",
     "subscription.renewed",
     "subscription.renews_soon",
+    subscriptions::RESTS_FACT,
     "subscription.resubscribed",
     "subscription.resumed",
+    subscriptions::SELLER_CLOSED_FACT,
     "subscription.trial_begun",
     "subscription.trial_ends_soon",
     "subscription.undisputed",
@@ -91,6 +94,11 @@ fn keys(event: &Event) -> Option<(&'static str, &'static str)> {
         },
         "subscription.payment_failed" => ("fact-declined-subject", "fact-change-declined"),
         "subscription.ended" => ("fact-ended-subject", ended(event)),
+        subscriptions::RESTS_FACT => ("fact-rests-subject", "fact-rests-intro"),
+        subscriptions::GOES_ON_FACT => ("fact-resumed-subject", "fact-goes-on-intro"),
+        subscriptions::SELLER_CLOSED_FACT => {
+            ("fact-seller-closed-subject", "fact-seller-closed-intro")
+        }
         "subscription.paused" => ("fact-paused-subject", "fact-paused-intro"),
         "subscription.disputed" => ("fact-paused-subject", "fact-disputed-intro"),
         "subscription.undisputed" => match event.data["status"].as_str() {
@@ -112,6 +120,7 @@ fn ended(event: &Event) -> &'static str {
         Some("chargeback") => "fact-ended-chargeback",
         Some("refunded") => "fact-ended-refunded",
         Some("completed") => "fact-ended-completed",
+        Some(subscriptions::SELLER_CLOSED) => "fact-ended-seller",
         _ => "fact-ended-canceled",
     }
 }
@@ -211,7 +220,15 @@ fn figures(letter: &mut Letter, event: &Event, (of, amount): (&Subscription, Opt
                 letter.fact(words.say("fact-works-until"), day(ends));
             }
         }
-        "subscription.ended" | "subscription.paused" | "subscription.disputed" => return,
+        "subscription.ended"
+        | "subscription.paused"
+        | "subscription.disputed"
+        | subscriptions::RESTS_FACT
+        | subscriptions::GOES_ON_FACT => return,
+        subscriptions::SELLER_CLOSED_FACT => {
+            letter.fact(words.say("fact-until"), day(until));
+            return;
+        }
         _ => letter.fact(words.say("fact-until"), day(until)),
     }
     if let Some(amount) = amount {

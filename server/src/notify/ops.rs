@@ -1,7 +1,7 @@
 //! From a fact to a letter.
 
 use super::letter::Letter;
-use super::{affiliates as partners, gifts, money, review, sql, told, usage, wishes};
+use super::{affiliates as partners, gifts, money, review, sellers, sql, told, usage, wishes};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::domains::accounts::{self, AccountError};
@@ -61,6 +61,7 @@ fn recurs(kind: &str) -> bool {
     is_money(kind)
         || [gifts::SENT, quotas::REACHED_FACT].contains(&kind)
         || wishes::OF_WISHES.contains(&kind)
+        || sellers::OF_STANDING.contains(&kind)
         || [affiliates::ENDED_FACT, affiliates::RESUMED_FACT].contains(&kind)
 }
 
@@ -202,6 +203,7 @@ pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, N
         webhooks::DISABLED_FACT => endpoint_disabled(cx, &event, base)?,
         affiliates::DIGEST_FACT => partners::digest(cx, &event, base)?,
         kind if partners::OF_PARTS.contains(&kind) => partners::part(cx, &event, base)?,
+        kind if sellers::OF_STANDING.contains(&kind) => sellers::write(cx, &event, base)?,
         risk::REVIEW_FACT => review::write(cx, (&event, command.to.as_deref()), base)?,
         kind if wishes::OF_WISHES.contains(&kind) => {
             wishes::write(cx, (&event, command.to.as_deref()), base)?

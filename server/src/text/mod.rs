@@ -36,6 +36,7 @@ const ENGLISH: &[(&str, &str)] = &[
     ("licenses", include_str!("../../locales/en/licenses.ftl")),
     ("methods", include_str!("../../locales/en/methods.ftl")),
     ("sell", include_str!("../../locales/en/sell.ftl")),
+    ("sellers", include_str!("../../locales/en/sellers.ftl")),
     (
         "subscriptions",
         include_str!("../../locales/en/subscriptions.ftl"),

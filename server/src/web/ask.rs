@@ -1,11 +1,13 @@
 //! What a handler of pages is given: who asks, in which language, of which shop.
 
 use super::page::{Page, Person, Section};
+use super::sell::close::banner;
 use crate::app::App;
 use crate::caller::Capability;
 use crate::domains::affiliates::http::{clicks_of, follow};
 use crate::domains::carts::http::owner_of;
 use crate::domains::carts::{Owner, count_cart};
+use crate::domains::sellers::{OwnStanding, Standing, own_standing};
 use crate::problem::{PageProblem, Problem};
 use crate::text::Locale;
 use crate::wire::{Visitor, languages};
@@ -38,6 +40,8 @@ pub struct Ask {
     pub in_cart: i64,
     /// The clicks on affiliates' links that brought them.
     pub clicks: Vec<AffiliateClickId>,
+    /// On a seller's own pages: how they stand and why, while they don't sell.
+    pub stopped: Option<(Standing, String)>,
 }
 
 /// What every handler of pages answers.
@@ -52,6 +56,7 @@ impl FromRequestParts<Arc<App>> for Ask {
         Ok(Self {
             in_cart: in_cart(app, &visitor, parts).await,
             clicks: clicks_of(app, &visitor, &parts.headers),
+            stopped: stopped(app, &visitor, parts).await?,
             app: app.clone(),
             visitor,
             languages: languages(&parts.headers).to_owned(),
@@ -74,6 +79,23 @@ async fn in_cart(app: &Arc<App>, visitor: &Visitor, parts: &Parts) -> i64 {
             .await
             .unwrap_or(0),
     }
+}
+
+/// How a seller stands who looks at their own pages, when they don't sell.
+async fn stopped(
+    app: &Arc<App>,
+    visitor: &Visitor,
+    parts: &Parts,
+) -> Result<Option<(Standing, String)>, Problem> {
+    if !parts.uri.path().starts_with("/sell") || !visitor.caller.may(Capability::Sell) {
+        return Ok(None);
+    }
+    let found = app.read(&visitor.caller, OwnStanding, own_standing).await?;
+    let stopped = found.filter(|(shop, _)| shop.standing != Standing::Active);
+    Ok(stopped.map(|(shop, change)| {
+        let reason = change.map_or(String::new(), |change| change.reason);
+        (shop.standing, reason)
+    }))
 }
 
 impl Ask {
@@ -104,10 +126,14 @@ impl Ask {
 
     /// A page in one part of the shop.
     pub fn section_page(&self, title: &str, section: Section) -> Page {
-        Page {
+        let mut page = Page {
             section,
             ..self.form_page(title)
+        };
+        if let (Section::Sell, Some((standing, reason))) = (section, &self.stopped) {
+            page.notice = banner(&page, *standing, reason);
         }
+        page
     }
 
     /// The shop's own address, without a slash at its end.
@@ -170,6 +196,7 @@ pub async fn speak(State(app): State<Arc<App>>, mut request: Request, next: Next
             languages: String::new(),
             in_cart: 0,
             clicks: Vec::new(),
+            stopped: None,
         };
         response = super::errors::as_page(&ask, (&method, &uri), response);
     }

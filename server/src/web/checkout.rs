@@ -11,7 +11,7 @@ use super::tax::refused_vat_id;
 use crate::domains::affiliates::Referred;
 use crate::domains::carts::Owner;
 use crate::domains::catalog::ops::{ProductAt, product_at};
-use crate::domains::catalog::{Price, Product, State};
+use crate::domains::catalog::{Price, Product};
 use crate::domains::fulfilment::flow::{self, Bid, Started};
 use crate::domains::fulfilment::{Figure, FulfilmentError, Item, Promise, Quoted, Wanted};
 use crate::domains::ledger::Traffic;
@@ -230,7 +230,7 @@ async fn offered(ask: &Ask, slug: &str, price: Option<&str>) -> Result<(Product,
         Some(id) => product.price(id).cloned(),
         None => product.prices.first().cloned(),
     };
-    let for_sale = product.state == State::Published;
+    let for_sale = product.is_sold();
     Ok((product, price.filter(|_| for_sale).ok_or_else(missing)?))
 }
 

@@ -8,7 +8,6 @@ use super::page::{Page, Section};
 use super::parts::Field;
 use super::sell::{At, Tab, must_sell, tabs};
 use super::shelf::price_text;
-use crate::domains::catalog::State;
 use crate::domains::catalog::ops::{ProductAt, product_at};
 use crate::domains::promotions::{
     EmbedHost, OwnHosts, PromotionError, SetHosts, hosts_of, own_hosts, set_hosts,
@@ -94,7 +93,7 @@ pub async fn button(
         .iter()
         .find(|price| price.id.to_string() == wish.price);
     let price = price.or(product.prices.first()).ok_or_else(missing)?;
-    if product.state != State::Published || hosts.is_empty() {
+    if !product.is_sold() || hosts.is_empty() {
         return Err(missing().into());
     }
     let page = ask.page("embed-buy");

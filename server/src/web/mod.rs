@@ -205,6 +205,11 @@ fn owner_pages() -> Router<Arc<App>> {
         .route("/owner/payouts/retry/{id}", post(owner::payouts::retry))
         .route("/owner/payouts/again/{id}", post(owner::payouts::again))
         .route("/owner/payouts/{id}", get(owner::payouts::show))
+        .route("/owner/sellers", get(owner::sellers::list))
+        .route(
+            "/owner/sellers/{id}",
+            get(owner::sellers::show).post(owner::sellers::change),
+        )
         .route("/owner/taxes", get(owner::taxes::show))
         .route("/owner/wishes", get(wishes::owned).post(wishes::owned_act))
         .route("/owner/disputes", get(owner::disputes::list))
@@ -233,6 +238,10 @@ fn sell_pages() -> Router<Arc<App>> {
     Router::new()
         .route("/sell", get(sell::overview))
         .route("/sell/open", post(sell::open))
+        .route(
+            "/sell/close",
+            get(sell::close::show).post(sell::close::close),
+        )
         .route("/sell/products", get(sell::products))
         .route(
             "/sell/products/new",

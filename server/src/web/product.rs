@@ -7,7 +7,7 @@ use super::page::{Page, script_safe};
 use super::parts::{Badge, Cover, Crumbs, Tone};
 use super::shelf::{kind_badge, price_meaning, price_text};
 use crate::domains::catalog::model::{EntitlementValue, LicenseTerms, Quota, Window};
-use crate::domains::catalog::{Meter, Price, PriceModel, Product, State};
+use crate::domains::catalog::{Meter, Price, PriceModel, Product, Standing, State};
 use askama::Template;
 use mintreu::id::AccountId;
 use mintreu::price::{Scheme, Tariff};
@@ -69,7 +69,7 @@ impl ProductPage {
         base: &str,
     ) -> Self {
         let own = viewer == Some(product.seller.account);
-        if product.state == State::Published {
+        if product.is_sold() {
             page.canonical = format!("{base}/p/{}", product.slug);
             page.description.clone_from(&product.summary);
             page.json_ld = json_ld(product, &page.canonical);
@@ -82,7 +82,8 @@ impl ProductPage {
         Self {
             crumbs: crumbs(&page, product),
             badge: kind_badge(&page, product.kind),
-            state: state_badge(&page, product.state),
+            state: standing_badge(&page, product.seller.standing)
+                .or_else(|| state_badge(&page, product.state)),
             slug: product.slug.clone(),
             name: product.name.clone(),
             summary: product.summary.clone(),
@@ -119,6 +120,15 @@ fn crumbs(page: &Page, product: &Product) -> Crumbs {
     let category = product.categories.first();
     steps.extend(category.map(|found| (found.name.clone(), category_address(&found.path))));
     page.crumbs(steps, &product.name)
+}
+
+/// That its seller doesn't sell, said to the seller, whatever state the product is in.
+fn standing_badge(page: &Page, standing: Standing) -> Option<Badge> {
+    match standing {
+        Standing::Active => None,
+        Standing::Suspended => Some(Badge::new(Tone::Bad, page.say("standing-suspended"))),
+        Standing::Closed => Some(Badge::new(Tone::Bad, page.say("standing-closed"))),
+    }
 }
 
 /// A state that visitors don't see, said to the seller who does.

@@ -8,7 +8,7 @@ use super::order_back::agreements;
 use super::page::{Page, Section};
 use super::shelf::price_text;
 use crate::app::ReadCx;
-use crate::domains::catalog::{self, Price, PriceModel};
+use crate::domains::catalog::{self, Price, PriceModel, Standing};
 use crate::domains::methods::http::chosen;
 use crate::domains::methods::{Method, MyMethods, my_methods};
 use crate::domains::subscriptions::{
@@ -272,6 +272,9 @@ pub(super) fn next(page: &Page, of: &Subscription, due: &WillCharge) -> String {
     let key = match of.status {
         Status::Trialing | Status::Active if of.cancel_wished_at.is_some() => "subs-next-ends",
         Status::Active if of.pause_wished_at.is_some() => "subs-next-pauses",
+        Status::Trialing | Status::Active | Status::PastDue if of.rests_since.is_some() => {
+            return page.say("subs-next-rests");
+        }
         Status::Trialing if of.method.is_none() => "subs-next-no-method",
         Status::Trialing => "subs-next-trial",
         Status::Active if of.is_last() => "subs-next-last",
@@ -283,7 +286,7 @@ pub(super) fn next(page: &Page, of: &Subscription, due: &WillCharge) -> String {
         },
         Status::Incomplete => "subs-next-incomplete",
         Status::Paused => "subs-next-paused",
-        Status::Canceled if of.is_paid_off() => "subs-next-paid-off",
+        Status::Canceled if of.is_kept() => "subs-next-paid-off",
         Status::Canceled if of.is_last() => "subs-next-completed",
         Status::Canceled => "subs-next-canceled",
     };
@@ -363,12 +366,20 @@ fn drawn(
 ) -> OnePage {
     let of = &found.subscription;
     page.title = found.product.name.clone();
+    let standing = found.product.seller.standing;
     let offered = |action: &Action| {
+        let charges = matches!(action, Action::Resume | Action::Resubscribe);
+        if charges && standing != Standing::Active
+            || *action == Action::Uncancel && standing == Standing::Closed
+        {
+            return false;
+        }
         let step = next_status(of.status, of.flags(), action.event());
         let over = *action == Action::Resubscribe && of.is_last();
         !over && matches!(step, Step::Do | Step::Move(_))
     };
-    let changes = next_status(of.status, of.flags(), subs::Event::Change) == Step::Do
+    let changes = standing == Standing::Active
+        && next_status(of.status, of.flags(), subs::Event::Change) == Step::Do
         && !(of.last_period.is_some() && of.keeps_license);
     let recurring = found.product.prices.iter().filter(|price| {
         changes

@@ -8,7 +8,7 @@ use super::shelf::{kind_badge, price_text};
 use super::tax::quote_text;
 use crate::domains::catalog::ops::{ProductAt, product_at};
 use crate::domains::catalog::tokens::fold;
-use crate::domains::catalog::{Price, Product, State};
+use crate::domains::catalog::{Price, Product};
 use crate::domains::fees::http as fees;
 use crate::domains::fulfilment::{Item, Quoted, Wanted, flow};
 use crate::domains::ledger::Traffic;
@@ -179,7 +179,7 @@ async fn tryable(ask: &Ask, slug: &str, (price, chosen): (&str, &str)) -> Result
     let price = product.price_in(&asked, country.as_deref()).clone();
     let trial = price
         .trial
-        .filter(|_| product.state == State::Published)
+        .filter(|_| product.is_sold())
         .ok_or_else(missing)?;
     let wanted = Wanted {
         items: vec![Item::new(price.id, 1)],

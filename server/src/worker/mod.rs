@@ -19,7 +19,7 @@ use crate::caller::{Caller, Capability};
 use crate::domains::licensing::{self, batches};
 use crate::domains::{
     affiliates, answers, billing, bundles, carts, fulfilment, gifts, invoicing, ledger, methods,
-    payments, payouts, refunds, risk, subscriptions, transparency, webhooks, wishes,
+    payments, payouts, refunds, risk, sellers, subscriptions, transparency, webhooks, wishes,
 };
 use crate::events::{self, Event};
 use crate::gateways::sandbox;
@@ -76,6 +76,8 @@ pub fn table() -> Table {
         .network(methods::FORGET_JOB, methods::forget_at_provider)
         .job(affiliates::DIGEST_JOB, affiliates::digest)
         .job(ledger::RELEASE_JOB, affiliates::release)
+        .job_in(Turn::Numbered, sellers::FOLLOW_JOB, sellers::follow)
+        .job(subscriptions::BRIDGE_JOB, subscriptions::bridge)
         .job(payouts::WEEKLY_JOB, payouts::weekly)
         .job_in(Turn::Alone, payouts::CONSIDER_JOB, payouts::consider)
         .network(payouts::SEND_JOB, payouts::send)

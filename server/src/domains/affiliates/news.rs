@@ -4,8 +4,9 @@
 //! up, records one fact that says it all, and forgets it, in one commit: nothing is told twice.
 
 use super::model::line_of;
-use super::sql::news as sql;
+use super::sql::{news as sql, of_line};
 use crate::app::Cx;
+use crate::domains::catalog::{self, Standing};
 use crate::domains::ledger::{self, AccountKind, ReleasePayload};
 use crate::queue::JobError;
 use crate::store::StoreError;
@@ -117,8 +118,33 @@ pub fn digest(cx: &mut Cx<'_>, payload: &DigestPayload) -> Result<(), JobError> 
     Ok(())
 }
 
+/// What an affiliate reads of a commission that is held for longer.
+const RESTS: &str = "the seller is suspended; it is released when they sell again";
+
+/// Whether a hold is of a commission, still holds something, and its seller is suspended.
+fn rests(cx: &mut Cx<'_>, source: &str) -> Result<bool, StoreError> {
+    let Some(line) = line_of(source) else {
+        return Ok(false);
+    };
+    let tenant = cx.caller.tenant;
+    let Some(referral) = of_line(cx.tx, tenant, line)? else {
+        return Ok(false);
+    };
+    let held = ledger::hold_of(cx.tx, tenant, source)?;
+    let standing = catalog::standing(cx.tx, tenant, referral.seller)?;
+    Ok(held.is_some_and(|held| held.state == "held")
+        && standing.is_some_and(|(standing, _)| standing == Standing::Suspended))
+}
+
 /// The job that ends a hold, a commission's or a seller's: whose commission is theirs now is told.
+///
+/// A commission of a suspended seller's sale isn't released: it is looked at again a day later.
 pub fn release(cx: &mut Cx<'_>, job: &ReleasePayload) -> Result<(), JobError> {
+    if rests(cx, &job.source)? {
+        ledger::explain(cx, &job.source, RESTS)?;
+        crate::queue::enqueue(cx, ledger::RELEASE_JOB, job, cx.now.plus_ms(DAY_MS))?;
+        return Ok(());
+    }
     let Some((account, amount)) = ledger::release(cx, job)? else {
         return Ok(());
     };

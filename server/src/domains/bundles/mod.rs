@@ -35,5 +35,5 @@ pub use ops::{
 };
 pub use shelf::{
     Card, FIRST, SHELVE_JOB, Shelf, ShelvePayload, category_page, front_page, on_fact, on_shelf,
-    search_page, shelve_all,
+    reshelve, search_page, shelve_all,
 };

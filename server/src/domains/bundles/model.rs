@@ -1,7 +1,7 @@
 //! A bundle, what it is shared into, and what may be written of one. Pure.
 
 use crate::caller::Denied;
-use crate::domains::catalog::{Offer, Price, PriceModel, Product, State};
+use crate::domains::catalog::{Offer, Price, PriceModel, Product};
 use crate::store::StoreError;
 use mintreu::id::{AccountId, BundleId, PriceId, ProductId};
 use mintreu::{Currency, Money, Timestamp};
@@ -148,7 +148,7 @@ pub fn single(product: &Product, currency: Currency) -> Option<&Price> {
             && price.bounds.minimum_minor.is_none()
             && price.bounds.countries.is_empty()
     };
-    let for_sale = product.state == State::Published;
+    let for_sale = product.is_sold();
     product.prices.iter().find(fits).filter(|_| for_sale)
 }
 

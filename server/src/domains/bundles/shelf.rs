@@ -172,6 +172,11 @@ pub fn on_fact(cx: &mut Cx<'_>, event: &Event) -> Result<(), JobError> {
         return Ok(());
     }
     let product = ProductId::parse(&event.subject).map_err(JobError::fail)?;
+    Ok(reshelve(cx, product)?)
+}
+
+/// Writes what lists read of the bundles that hold a product, as they can be bought now.
+pub fn reshelve(cx: &mut Cx<'_>, product: ProductId) -> Result<(), StoreError> {
     for bundle in sql::of_product(cx.tx, cx.caller.tenant, product, usize::MAX)? {
         shelve(cx, &bundle)?;
     }

@@ -4,7 +4,8 @@ mod prices;
 
 use super::model::{
     CategoryCount, Cycle, Facets, Kind, LicenseTerms, Listing, ListingPage, Price, PriceBand,
-    Product, ProductCard, ProductDraft, Renewing, SearchQuery, Seller, Sort, Trial, draft_of,
+    Product, ProductCard, ProductDraft, Renewing, SearchQuery, Seller, Sort, Standing, Trial,
+    draft_of,
 };
 use super::ops::{
     ArchiveProduct, CatalogError, Categories, CreateProduct, OpenShop, ProductAt, PublishProduct,
@@ -55,6 +56,8 @@ impl From<CatalogError> for Problem {
                     None => problem,
                 }
             }
+            E::Stopped(Standing::Closed) => Self::new(409, "seller_closed", detail),
+            E::Stopped(_) => Self::new(409, "seller_suspended", detail),
             E::ShopMissing => Self::new(409, "shop_missing", detail),
             E::CursorUnknown => Self::new(400, "cursor_malformed", detail).at("cursor"),
             E::Denied(denied) => denied.into(),

@@ -16,6 +16,7 @@
 //! * `category.product_count` is the number of listed placements in it, in every commit, and
 //!   `placement_count` is that number by kind and price band.
 //! * A product is in the word index, and in `search_row`, exactly when it is published.
+//! * A product is for sale while it is published and its seller's standing is `active`.
 //! * Only the seller changes a product: ownership is part of the WHERE clause.
 //! * An import can be killed at any point and run again: its cursor moves in the commit of the
 //!   rows before it, and a row's origin names its product.
@@ -37,12 +38,14 @@ use mintreu::Timestamp;
 use mintreu::id::{AccountId, CategoryId, PriceId, ProductId, TenantId};
 
 pub use model::{
-    Bounds, Cycle, Kind, Meter, Offer, Place, Price, PriceModel, Product, Seller, State,
+    Bounds, Cycle, Kind, Meter, Offer, Place, Price, PriceModel, Product, Seller, Standing, State,
 };
 pub use ops::CatalogError;
+pub use sql::sellers::SellerList;
 
 /// The price of a published product, with the product: what an order is made from. `None` when
-/// the price is unknown or archived, or its product isn't for sale.
+/// the price is unknown or archived, or its product isn't for sale: so it is while its seller
+/// doesn't sell.
 pub fn offer(
     tx: &mut dyn Tx,
     tenant: TenantId,
@@ -56,7 +59,7 @@ pub fn offer(
     };
     let price = product.price(price).cloned();
     let offer = price.map(|price| Offer { price, product });
-    Ok(offer.filter(|offer| offer.product.state == State::Published))
+    Ok(offer.filter(|offer| offer.product.is_sold()))
 }
 
 /// A product in any state: licenses outlive the sale of what they are for.
@@ -126,6 +129,57 @@ pub fn shop_opened_at(
     account: AccountId,
 ) -> Result<Option<Timestamp>, StoreError> {
     sql::sellers::opened_at(tx, tenant, account)
+}
+
+/// Where a seller stands, and since when; `None` without a shop, and `since` without a change.
+pub fn standing(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    account: AccountId,
+) -> Result<Option<(Standing, Option<Timestamp>)>, StoreError> {
+    sql::sellers::standing(tx, tenant, account)
+}
+
+/// Whether that seller sells; whoever has no shop wasn't stopped.
+pub fn sells(tx: &mut dyn Tx, tenant: TenantId, account: AccountId) -> Result<bool, StoreError> {
+    let found = sql::sellers::standing(tx, tenant, account)?;
+    Ok(found.is_none_or(|(standing, _)| standing == Standing::Active))
+}
+
+/// Keeps where a seller stands from now on. Its products are for sale, or not, from that commit on;
+/// lists follow by [`reshelve`].
+pub fn set_standing(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    account: AccountId,
+    (standing, now): (Standing, Timestamp),
+) -> Result<(), StoreError> {
+    sql::sellers::set_standing(tx, (tenant, account), standing, now)
+}
+
+/// Sellers by their slug: those that stand so, whose slug begins so, behind `after`.
+pub fn sellers(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    wanted: &SellerList,
+) -> Result<Vec<(Seller, Option<Timestamp>)>, StoreError> {
+    sql::sellers::list(tx, tenant, wanted)
+}
+
+/// Products of a seller by id behind `after`, at most `limit`: their lists are written anew.
+pub fn reshelve(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    seller: AccountId,
+    (after, limit): (Option<ProductId>, i64),
+) -> Result<Vec<ProductId>, StoreError> {
+    let products = sql::products::after(tx, (tenant, seller), after, limit)?;
+    for id in &products {
+        if let Some(product) = sql::products::by_id(tx, tenant, *id)? {
+            ops::placing::place(tx, tenant, &product)?;
+        }
+    }
+    Ok(products)
 }
 
 /// The category at a path without slashes around it; the root's is empty. `None` where there is none.

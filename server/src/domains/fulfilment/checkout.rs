@@ -7,7 +7,7 @@ use super::settle::{Cause, fulfil};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::affiliates;
-use crate::domains::catalog::PriceModel;
+use crate::domains::catalog::{self, PriceModel};
 use crate::domains::fees;
 use crate::domains::gifts::{self, NewGift};
 use crate::domains::orders::{
@@ -18,8 +18,9 @@ use crate::domains::promotions::{self, Discount, PromotionError, Taken};
 use crate::domains::risk;
 use crate::domains::subscriptions;
 use crate::domains::taxes::{Evidence, Tax};
+use crate::store::Tx;
 use mintreu::Money;
-use mintreu::id::OrderId;
+use mintreu::id::{OrderId, TenantId};
 use serde::{Deserialize, Serialize};
 
 /// The job that gives up an order nobody paid for.
@@ -263,6 +264,7 @@ pub fn retry_payment(
     cmd: &RetryPayment,
 ) -> Result<CheckoutPlaced, FulfilmentError> {
     let mut order = orders::seen_by(cx, cmd.order, cmd.token.as_deref())?;
+    still_sold(cx.tx, cx.caller.tenant, &order)?;
     let payment = match order.state {
         OrderState::AwaitingPayment => {
             let open = payments::latest(cx.tx, cx.caller.tenant, &Payable::new(order.id))?;
@@ -287,6 +289,26 @@ pub fn retry_payment(
         order: order.id.to_string(),
         payment: Some(payment.id.to_string()),
     })
+}
+
+/// Whether everybody who sells something of it still sells: else no page opens that takes money.
+pub(super) fn still_sold(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    order: &Order,
+) -> Result<(), FulfilmentError> {
+    if !matches!(
+        order.state,
+        OrderState::AwaitingPayment | OrderState::Failed
+    ) {
+        return Ok(());
+    }
+    for line in &order.lines {
+        if !catalog::sells(tx, tenant, line.seller)? {
+            return Err(FulfilmentError::SellerStopped(line.title.clone()));
+        }
+    }
+    Ok(())
 }
 
 /// The payload of [`EXPIRE_JOB`].

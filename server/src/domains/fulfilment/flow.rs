@@ -3,7 +3,9 @@
 //! A crash between the steps is safe: the provider knows a payment by its id and answers the same
 //! page again, and the order's page offers to pay for as long as the order waits.
 
-use super::checkout::{Checkout, CheckoutPlaced, RetryPayment, checkout, retry_payment};
+use super::checkout::{
+    Checkout, CheckoutPlaced, RetryPayment, checkout, retry_payment, still_sold,
+};
 use super::confirm::{Confirm, confirm};
 use super::example::AskExample;
 use super::model::{FulfilmentError, Network};
@@ -410,9 +412,10 @@ struct Opening {
     path: String,
 }
 
-/// What an order is of.
+/// What an order is of, while it may be paid.
 fn title_of(cx: &mut ReadCx<'_>, order: &OrderId) -> Result<String, FulfilmentError> {
     let order = orders::find(cx.tx, cx.caller.tenant, *order)?.ok_or(OrderError::NotFound)?;
+    still_sold(cx.tx, cx.caller.tenant, &order)?;
     let titles: Vec<_> = order.lines.iter().map(|line| line.title.as_str()).collect();
     Ok(titles.join(", "))
 }

@@ -70,6 +70,7 @@ impl From<FulfilmentError> for Problem {
             E::Risk(error) => error.into(),
             E::NothingPaidWith => Self::new(409, "invoice_never_paid", detail).at("invoice_id"),
             E::NotKept => Self::new(409, "method_not_kept", detail).at("invoice_id"),
+            E::SellerStopped(_) => Self::new(409, "seller_not_selling", detail),
             E::LaterNotYours => Self::new(403, "later_not_yours", detail).at("later"),
             E::BeingCharged => Self::new(409, "being_charged", detail).after(60),
             E::ProviderUnknown(_) => Self::new(422, "provider_unknown", detail).at("provider"),

@@ -90,6 +90,9 @@ pub enum FulfilmentError {
     /// Only the account that owes an invoice agrees to later ones.
     #[error("only the account that owes this invoice can have later ones paid by themselves")]
     LaterNotYours,
+    /// Somebody who sells a part of it doesn't sell now.
+    #[error("{0} isn't sold at the moment; nothing is charged")]
+    SellerStopped(String),
     /// A saved method is being charged; a page beside that could take the money twice.
     #[error("a saved method is being charged for this just now; look again in a minute")]
     BeingCharged,

@@ -12,6 +12,8 @@
 //!   waits for the next run.
 //! * Money that doesn't arrive is the seller's again in the commit that learns of it, once.
 //! * Every seller and currency with a balance that a run passes over has a note with its reason.
+//! * Nothing is paid to a suspended seller; what is left of a closed account is paid once, when it was
+//!   closed for [`CLOSING_DAYS`].
 //! * A statement is a closed set of ledger entries: it never changes, and the next one begins with
 //!   what it left. Its numbers have no gaps, in a series of each seller.
 //!
@@ -32,8 +34,8 @@ pub mod views;
 
 pub use flow::{SEND_JOB, SendPayload, send};
 pub use model::{
-    Payout, PayoutError, Run, SellerState, Setting, Skip, SkipReason, State, Step, Verdict,
-    WriteOff,
+    CLOSING_DAYS, Payout, PayoutError, Run, SellerState, Setting, Skip, SkipReason, State, Step,
+    Verdict, WriteOff,
 };
 pub use ops::{
     RetryPayout, SetSeller, SetSettings, WriteOffDebt, retry_payout, set_seller, set_settings,

@@ -1,6 +1,7 @@
 //! A payout's states, what may be asked for, and when a week's run is. Pure.
 
 use crate::caller::Denied;
+use crate::domains::catalog;
 use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::LedgerError;
 pub use crate::gateways::PayoutEventKind as EventKind;
@@ -184,6 +185,10 @@ pub struct SellerState {
 pub enum SkipReason {
     /// The seller owes.
     NegativeBalance,
+    /// The platform suspended them.
+    Suspended,
+    /// They closed their account less than [`CLOSING_DAYS`] ago.
+    Closing,
     /// An earlier payout is under way.
     AlreadyInProcess,
     /// The platform holds their payouts.
@@ -202,8 +207,10 @@ pub enum SkipReason {
 
 impl SkipReason {
     /// Every reason, in the order in which they are looked for.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::NegativeBalance,
+        Self::Suspended,
+        Self::Closing,
         Self::AlreadyInProcess,
         Self::PausedByPlatform,
         Self::Unverified,
@@ -217,6 +224,8 @@ impl SkipReason {
     pub const fn code(self) -> &'static str {
         match self {
             Self::NegativeBalance => "negative_balance",
+            Self::Suspended => "suspended",
+            Self::Closing => "closing",
             Self::AlreadyInProcess => "already_in_process",
             Self::PausedByPlatform => "paused_by_platform",
             Self::Unverified => "unverified",
@@ -261,6 +270,42 @@ pub struct Standing {
     pub seller: SellerState,
     /// What the seller wants.
     pub setting: Option<Setting>,
+    /// Whether they sell.
+    pub sells: Sells,
+}
+
+/// Whether a seller sells, as far as their money goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sells {
+    /// They do; so it is for whoever has no shop.
+    #[default]
+    Yes,
+    /// The platform suspended them: their money waits until they sell again.
+    Suspended,
+    /// Their account is closed, and it is too early for the last of their money.
+    Closing,
+    /// Their account is closed for long enough: all that is left is sent, however little.
+    Closed,
+}
+
+/// Days between the closing of an account and the last payout: buyers' banks may ask until then.
+pub const CLOSING_DAYS: i64 = 120;
+
+impl Sells {
+    /// As things stand at the cut-off.
+    pub fn at(cut_off: Timestamp, found: Option<(catalog::Standing, Option<Timestamp>)>) -> Self {
+        match found {
+            None | Some((catalog::Standing::Active, _)) => Self::Yes,
+            Some((catalog::Standing::Suspended, _)) => Self::Suspended,
+            Some((catalog::Standing::Closed, since)) => {
+                let due = since.map(|since| since.plus_ms(CLOSING_DAYS * DAY_MS));
+                match due.is_some_and(|due| due <= cut_off) {
+                    true => Self::Closed,
+                    false => Self::Closing,
+                }
+            }
+        }
+    }
 }
 
 /// What a run does.
@@ -282,9 +327,14 @@ pub fn verdict(standing: &Standing) -> Verdict {
         return Verdict::Nothing;
     }
     let setting = standing.setting.as_ref();
-    let threshold = setting.map_or(0, |setting| setting.threshold.minor());
+    let threshold = match standing.sells {
+        Sells::Closed => 0,
+        _ => setting.map_or(0, |setting| setting.threshold.minor()),
+    };
     let checks = [
         (balance < 0, R::NegativeBalance),
+        (standing.sells == Sells::Suspended, R::Suspended),
+        (standing.sells == Sells::Closing, R::Closing),
         (standing.under_way, R::AlreadyInProcess),
         (standing.seller.paused.is_some(), R::PausedByPlatform),
         (standing.seller.verified_at.is_none(), R::Unverified),
@@ -481,7 +531,30 @@ mod tests {
                 threshold: euros(1_000),
                 paused: false,
             }),
+            sells: Sells::Yes,
         }
+    }
+
+    #[test]
+    fn a_closed_account_is_paid_once_whatever_is_left() {
+        let day = |day: i64| Timestamp::from_ms(day * DAY_MS);
+        let closed = Some((catalog::Standing::Closed, Some(day(10))));
+        for (cut_off, sells) in [
+            (10, Sells::Closing),
+            (9 + CLOSING_DAYS, Sells::Closing),
+            (10 + CLOSING_DAYS, Sells::Closed),
+        ] {
+            assert_eq!(Sells::at(day(cut_off), closed), sells, "day {cut_off}");
+        }
+        assert_eq!(Sells::at(day(1), None), Sells::Yes);
+        let mut little = standing(999, 999);
+        let below = Verdict::Skip(SkipReason::BelowMinimum);
+        assert_eq!(verdict(&little), below, "the control");
+        little.sells = Sells::Closed;
+        assert!(matches!(verdict(&little), Verdict::Pay(amount, _) if amount.minor() == 999));
+        little.balance = Money::new(-1, Currency::EUR);
+        let owed = Verdict::Skip(SkipReason::NegativeBalance);
+        assert_eq!(verdict(&little), owed);
     }
 
     #[test]
@@ -490,7 +563,7 @@ mod tests {
         assert!(matches!(verdict(&good), Verdict::Pay(amount, _) if amount.minor() == 4_000));
         assert_eq!(verdict(&standing(0, 0)), Verdict::Nothing);
         let mut spoilt = good;
-        let spoil: [fn(&mut Standing); 8] = [
+        let spoil: [fn(&mut Standing); 10] = [
             |s| s.due = Money::new(999, Currency::EUR),
             |s| s.due = Money::new(0, Currency::EUR),
             |s| {
@@ -502,6 +575,8 @@ mod tests {
             |s| s.seller.verified_at = None,
             |s| s.seller.paused = Some("looked at".to_owned()),
             |s| s.under_way = true,
+            |s| s.sells = Sells::Closing,
+            |s| s.sells = Sells::Suspended,
             |s| s.balance = Money::new(-1, Currency::EUR),
         ];
         for (spoil, reason) in spoil.into_iter().zip(SkipReason::ALL.into_iter().rev()) {

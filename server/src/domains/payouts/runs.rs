@@ -1,12 +1,13 @@
 //! Runs: who is paid, and who isn't and why.
 
 use super::model::{
-    Payout, PayoutError, Run, Setting, Skip, Standing, State, Verdict, last_friday, next_friday,
-    verdict,
+    Payout, PayoutError, Run, Sells, Setting, Skip, Standing, State, Verdict, last_friday,
+    next_friday, verdict,
 };
 use super::{flow, sql};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
+use crate::domains::catalog;
 use crate::domains::invoicing;
 use crate::domains::ledger::{self, Account, AccountKind, Balanced, Candidate, Posting, Reason};
 use crate::store::{StoreError, Tx};
@@ -214,6 +215,7 @@ pub(super) fn standing(
         under_way: sql::payouts::is_under_way(tx, owner, candidate.currency)?,
         seller: sql::settings::seller(tx, tenant, candidate.seller)?,
         setting: sql::settings::find(tx, owner, candidate.currency)?,
+        sells: Sells::at(cut_off, catalog::standing(tx, tenant, candidate.seller)?),
     })
 }
 

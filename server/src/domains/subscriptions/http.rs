@@ -10,6 +10,7 @@ use super::ops::{
     mine, my_subscription, of_product, quote_change, reprice, set_trial, start_trial,
 };
 use crate::app::App;
+use crate::domains::catalog::Standing;
 use crate::domains::fees::http as fees;
 use crate::domains::ledger::Traffic;
 use crate::domains::methods::http as methods;
@@ -54,6 +55,8 @@ impl From<SubscriptionError> for Problem {
             E::NotFound => Self::not_found(detail),
             E::WrongStatus(_) => Self::new(409, "subscription_status", detail),
             E::AmountChanged(_) => Self::new(409, "amount_changed", detail),
+            E::SellerStopped(Standing::Closed) => Self::new(409, "seller_closed", detail),
+            E::SellerStopped(_) => Self::new(409, "seller_suspended", detail),
             E::MethodMissing => Self::new(409, "method_missing", detail),
             E::Disputed => Self::new(409, "subscription_disputed", detail),
             E::OfAccount => Self::new(409, "subscription_of_account", detail),

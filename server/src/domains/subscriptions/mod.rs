@@ -18,6 +18,8 @@
 //!   changes the plan, or a new price was announced 30 days before and they didn't refuse it.
 //! * Each person tries a product once, by account and by address; how long a price can be tried is the
 //!   price's own, and changes nothing for who has begun.
+//! * While its seller is suspended nothing of it is charged and what was paid for works on; when the
+//!   seller's account is closed it ends with its period.
 //! * One license, one subscription, for as long as both live: coming back keeps the license.
 //!
 //! # Tables
@@ -32,7 +34,7 @@ pub mod ops;
 pub mod sql;
 
 pub use model::{
-    Bill, BillKind, Change, ChangeQuote, Cycle, Event, Flags, Paid, Quote, RETRY_DAYS, Status,
-    Step, Subscription, SubscriptionError, Unit, next_status,
+    Bill, BillKind, Change, ChangeQuote, Cycle, Event, Flags, Paid, Quote, RETRY_DAYS,
+    SELLER_CLOSED, Status, Step, Subscription, SubscriptionError, Unit, next_status,
 };
 pub use ops::*;

@@ -35,7 +35,8 @@ UPDATE subscription SET account_id = :account, price_id = :price, status = :stat
     granted_price_id = :granted, provider = :provider,
     method = :method, failures = :failures, next_attempt_at = :next, past_due_at = :past_due,
     last_period = :last, keeps_license = :keeps, grace_days = :grace,
-    ended_at = :ended, end_reason = :reason, disputed = :disputed, updated_at = :now
+    ended_at = :ended, end_reason = :reason, disputed = :disputed,
+    rests_since = :rests, updated_at = :now
 WHERE tenant_id = :tenant AND subscription_id = :subscription";
 
 const FIND: &str = "\
@@ -57,6 +58,11 @@ const OF_PRODUCT: &str = "\
 SELECT * FROM subscription WHERE tenant_id = :tenant AND product_id = :product
     AND seller_id = :seller AND subscription_id < :before
 ORDER BY subscription_id DESC LIMIT :limit";
+
+const OF_SELLER: &str = "\
+SELECT * FROM subscription WHERE tenant_id = :tenant AND seller_id = :seller
+    AND subscription_id > :after
+ORDER BY subscription_id LIMIT :limit";
 
 const CHARGED_TO: &str = "\
 SELECT product_id FROM subscription WHERE tenant_id = :tenant AND account_id = :account
@@ -124,6 +130,7 @@ pub const ALL: &[&str] = &[
     OF_ORDER,
     OF_ACCOUNT,
     OF_PRODUCT,
+    OF_SELLER,
     INSERT_BILL,
     FIND_BILL,
     BILLS,
@@ -229,6 +236,7 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
         ended_at: row.opt_at("ended_at")?,
         end_reason: row.opt_text("end_reason")?,
         disputed: row.opt_text("disputed")?.as_deref().and_then(Status::parse),
+        rests_since: row.opt_at("rests_since")?,
     })
 }
 
@@ -311,6 +319,7 @@ pub(super) fn update(
         ("next", moved.next_attempt_at.into()),
         ("past_due", moved.past_due_at.into()),
         ("disputed", moved.disputed.map(Status::code).into()),
+        ("rests", moved.rests_since.into()),
         ("now", now.into()),
     ]);
     tx.execute(UPDATE, &params).map(drop)
@@ -397,6 +406,24 @@ pub(super) fn of_product(
         .iter()
         .map(subscription)
         .collect()
+}
+
+/// A seller's behind one, in their order, whatever became of them.
+pub(super) fn of_seller(
+    tx: &mut dyn Tx,
+    (tenant, seller): (TenantId, AccountId),
+    after: Option<SubscriptionId>,
+    limit: i64,
+) -> Result<Vec<Subscription>, StoreError> {
+    let after = after.unwrap_or(SubscriptionId::from_bytes([0; 16]));
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("seller", seller.as_bytes().into()),
+        ("after", after.as_bytes().into()),
+        ("limit", limit.into()),
+    ];
+    let rows = tx.query(OF_SELLER, &params)?;
+    rows.iter().map(subscription).collect()
 }
 
 fn bill(row: &Row) -> Result<Bill, StoreError> {

@@ -15,6 +15,7 @@ use crate::domains::licensing;
 use crate::domains::orders::{self, Line, Order};
 use crate::domains::quotas;
 use crate::domains::refunds::{self, RefundError};
+use crate::domains::sellers;
 use crate::domains::subscriptions;
 use crate::domains::wishes;
 use crate::events::Event;
@@ -81,6 +82,9 @@ pub const TOLD: &[(&str, Tell)] = &[
     ("product.updated", product),
     ("refund.created", refund),
     ("refund.failed", refund),
+    (sellers::CLOSED_FACT, standing),
+    (sellers::RESUMED_FACT, standing),
+    (sellers::SUSPENDED_FACT, standing),
     ("subscription.begun", subscription),
     ("subscription.changed", subscription),
     ("subscription.completed", subscription),
@@ -89,14 +93,17 @@ pub const TOLD: &[(&str, Tell)] = &[
     ("subscription.end_taken_back", subscription),
     ("subscription.end_wished", subscription),
     ("subscription.ended", subscription),
+    (subscriptions::GOES_ON_FACT, subscription),
     ("subscription.lapsed", subscription),
     ("subscription.past_due", subscription),
     ("subscription.paused", subscription),
     ("subscription.payment_declined", subscription),
     ("subscription.recovered", subscription),
     ("subscription.renewed", subscription),
+    (subscriptions::RESTS_FACT, subscription),
     ("subscription.resubscribed", subscription),
     ("subscription.resumed", subscription),
+    (subscriptions::SELLER_CLOSED_FACT, subscription),
     ("subscription.trial_begun", subscription),
     ("subscription.undisputed", subscription),
     (wishes::WITHDRAWN_FACT, refund),
@@ -507,6 +514,20 @@ fn payout(_: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
         "amount_minor": event.data["amount_minor"],
         "currency": event.data["currency"],
         "failure_code": event.data["failure_code"],
+    });
+    Ok(vec![(seller, data)])
+}
+
+/// Where a seller stands, to that seller.
+fn standing(_: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    let Ok(seller) = AccountId::parse(&event.subject) else {
+        return Ok(Vec::new());
+    };
+    let data = json!({
+        "seller_id": event.subject,
+        "standing": event.data["standing"],
+        "reason": event.data["reason"],
+        "by_seller": event.data["by_seller"],
     });
     Ok(vec![(seller, data)])
 }

@@ -1,5 +1,5 @@
 //! The platform owner's side: what the platform earned and owes, its books, its payouts, its
-//! disputes, and what it takes.
+//! disputes, its sellers, and what it takes.
 //!
 //! # Invariants
 //! * Only an administrator finds anything here; for everybody else there is nothing at these
@@ -12,6 +12,7 @@ pub mod fees;
 pub mod ledger;
 pub mod payouts;
 pub mod risk;
+pub mod sellers;
 pub mod taxes;
 
 use super::ask::{Answer, Ask, html};
@@ -36,6 +37,7 @@ pub(super) enum At {
     Fees,
     Ledger,
     Payouts,
+    Sellers,
     Disputes,
     Wishes,
     Risk,
@@ -47,6 +49,7 @@ pub(super) fn tabs(page: &Page, at: At) -> Vec<Tab> {
         (At::Overview, "/owner", page.say("owner-overview")),
         (At::Ledger, "/owner/ledger", page.say("owner-ledger")),
         (At::Payouts, "/owner/payouts", page.say("owner-payouts")),
+        (At::Sellers, "/owner/sellers", page.say("owner-sellers")),
         (At::Disputes, "/owner/disputes", page.say("owner-disputes")),
         (At::Wishes, "/owner/wishes", page.say("wish-title")),
         (At::Risk, "/owner/risk", page.say("owner-risk")),

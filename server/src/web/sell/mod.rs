@@ -7,6 +7,7 @@
 pub mod affiliates;
 mod batch_form;
 pub mod bundles;
+pub mod close;
 mod coupon_form;
 pub mod coupons;
 pub mod deliveries;

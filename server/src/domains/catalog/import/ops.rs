@@ -4,7 +4,7 @@ use super::record::{Item, Place, Record, Refusal, Vendor};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
 use crate::domains::catalog::model::{
-    CategoryRef, CheckedDraft, Price, Product, ProductDraft, Seller, State, check,
+    CategoryRef, CheckedDraft, Price, Product, ProductDraft, Seller, Standing, State, check,
 };
 use crate::domains::catalog::ops::placing::{Deltas, Tree, place, words};
 use crate::domains::catalog::ops::shop::{add_below, insert_seller, root};
@@ -336,6 +336,7 @@ fn seller(cx: &mut Cx<'_>, batch: &mut Batch, vendor: &Vendor) -> Result<Seller,
                 name: vendor.name.clone(),
                 about: String::new(),
                 claimed_at: None,
+                standing: Standing::Active,
             };
             insert_seller(cx, unclaimed, Some(&origin))?
         }

@@ -25,5 +25,5 @@ pub use prices::{
 pub use product::{
     Aggregation, Bounds, CategoryRef, Entitlement, EntitlementValue, Floating, Freshness, Kind,
     LicenseTerms, Matching, Meter, Offer, Place, Price, PriceModel, Product, Quota, QuotaRollover,
-    Renewing, Seller, StaleAction, State, Trial, Window,
+    Renewing, Seller, StaleAction, Standing, State, Trial, Window,
 };

@@ -68,6 +68,18 @@ named!(
 );
 
 named!(
+    /// Where a seller stands with the platform.
+    Standing {
+        /// Sells.
+        Active = "active",
+        /// The platform stopped the sale, for now.
+        Suspended = "suspended",
+        /// Gave up selling, or had to.
+        Closed = "closed",
+    }
+);
+
+named!(
     /// How a price is charged.
     PriceModel {
         /// Nothing, ever.
@@ -122,6 +134,8 @@ pub struct Seller {
     pub about: String,
     /// When a person took the account over; `None` for an imported seller.
     pub claimed_at: Option<Timestamp>,
+    /// Where they stand with the platform.
+    pub standing: Standing,
 }
 
 /// A named category and its place in the tree.
@@ -486,6 +500,11 @@ pub struct Product {
 }
 
 impl Product {
+    /// Whether it is for sale: it is published, and its seller sells.
+    pub fn is_sold(&self) -> bool {
+        self.state == State::Published && self.seller.standing == Standing::Active
+    }
+
     /// Whether what a license counts is billed.
     pub fn is_billed_by_usage(&self) -> bool {
         self.meters.iter().any(|meter| meter.tariff.is_some())

@@ -4,7 +4,7 @@ use super::CatalogError;
 use crate::app::ReadCx;
 use crate::domains::catalog::model::{
     CategoryCount, CategoryRef, CategoryView, Facets, Kind, KindCount, Listing, ListingPage,
-    PriceBand, Product, ProductCard, Shelves, Sort, State,
+    PriceBand, Product, ProductCard, Shelves, Sort,
 };
 use crate::domains::catalog::sql::{categories, counts, listing as sql, products};
 use crate::store::StoreError;
@@ -23,9 +23,8 @@ pub struct ProductAt {
 /// See [`ProductAt`]. A product that isn't published is there for its own seller only.
 pub fn product_at(cx: &mut ReadCx<'_>, query: &ProductAt) -> Result<Product, CatalogError> {
     let product = products::by_slug(cx.tx, cx.caller.tenant, &query.slug)?;
-    let shown = product.filter(|product| {
-        product.state == State::Published || Some(product.seller.account) == cx.caller.account
-    });
+    let shown = product
+        .filter(|product| product.is_sold() || Some(product.seller.account) == cx.caller.account);
     shown.ok_or(CatalogError::NotFound("product"))
 }
 

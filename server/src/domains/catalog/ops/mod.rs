@@ -15,7 +15,7 @@ pub use prices::{
     AddPrice, ChangePrice, PriceVersions, SwitchPrice, add_price, change_price, price_versions,
     switch_price,
 };
-pub(super) use products::COUNTS;
+pub(crate) use products::COUNTS;
 pub use products::{
     ArchiveProduct, CreateProduct, PublishProduct, UpdateProduct, archive_product, create_product,
     publish_product, update_product,
@@ -23,7 +23,7 @@ pub use products::{
 pub use search::search;
 pub use shop::{AddCategory, OpenShop, OwnShop, add_category, has_categories, open_shop, own_shop};
 
-use super::model::FieldError;
+use super::model::{FieldError, Standing};
 use crate::caller::Denied;
 use crate::store::StoreError;
 
@@ -39,6 +39,9 @@ pub enum CatalogError {
     /// The caller has not opened a shop yet.
     #[error("open a shop before selling")]
     ShopMissing,
+    /// The seller's account is suspended or closed.
+    #[error("your account is {}; nothing can be put up for sale", .0.name())]
+    Stopped(Standing),
     /// The cursor is not one that this list answered.
     #[error("the cursor does not belong to this list; start from its first page")]
     CursorUnknown,

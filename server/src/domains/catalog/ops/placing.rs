@@ -1,6 +1,6 @@
 //! Puts products into categories and into the word index, and keeps the counts.
 
-use crate::domains::catalog::model::{CategoryRef, PriceBand, Product, State};
+use crate::domains::catalog::model::{CategoryRef, PriceBand, Product};
 use crate::domains::catalog::sql::counts::Shelved;
 use crate::domains::catalog::sql::listing::Placement;
 use crate::domains::catalog::sql::{categories, counts, listing, products};
@@ -57,7 +57,7 @@ impl Tree {
             category,
             product: product.id,
             chosen,
-            listed: product.state == State::Published,
+            listed: product.is_sold(),
             kind: product.kind,
             band: PriceBand::of(&product.prices),
             name_key: fold(&product.name),
@@ -112,7 +112,7 @@ pub(crate) fn place(
     listing::insert(tx, tenant, &placements)?;
     products::drop_words(tx, product.id)?;
     listing::drop_found(tx, product.id)?;
-    if product.state == State::Published {
+    if product.is_sold() {
         for placement in &placements {
             deltas.add(placement.shelved(), 1);
         }

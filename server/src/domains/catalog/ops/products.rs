@@ -5,8 +5,8 @@ use super::placing::{Tree, place};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::catalog::model::{
-    CategoryRef, CheckedDraft, FieldError, Meter, Price, Product, ProductDraft, Seller, State,
-    check,
+    CategoryRef, CheckedDraft, FieldError, Meter, Price, Product, ProductDraft, Seller, Standing,
+    State, check,
 };
 use crate::domains::catalog::sql::{products, sellers};
 use crate::events;
@@ -148,6 +148,9 @@ pub fn publish_product(cx: &mut Cx<'_>, command: &PublishProduct) -> Result<Prod
     let mut product = own(cx, command.product)?;
     if product.state == State::Published {
         return Ok(product);
+    }
+    if product.seller.standing != Standing::Active {
+        return Err(CatalogError::Stopped(product.seller.standing));
     }
     is_complete(&product)?;
     product.state = State::Published;

@@ -4,7 +4,7 @@ use super::CatalogError;
 use super::placing::Tree;
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
-use crate::domains::catalog::model::{CategoryRef, Seller, slug_of};
+use crate::domains::catalog::model::{CategoryRef, Seller, Standing, slug_of};
 use crate::domains::catalog::sql::{categories, sellers};
 use mintreu::id::CategoryId;
 
@@ -54,9 +54,11 @@ pub fn open_shop(cx: &mut Cx<'_>, command: &OpenShop) -> Result<Seller, CatalogE
         name: name.to_owned(),
         about: about.to_owned(),
         claimed_at: Some(cx.now),
+        standing: Standing::Active,
     };
     if let Some(known) = sellers::by_account(cx.tx, tenant, account)? {
         (seller.slug, seller.claimed_at) = (known.slug, known.claimed_at);
+        seller.standing = known.standing;
         sellers::update(cx.tx, tenant, &seller)?;
         return Ok(seller);
     }

@@ -70,7 +70,7 @@ const CARDS: &str = "SELECT p.product_id, p.slug, p.name, p.summary, p.kind, p.v
     c.category_id, c.path, c.name AS category_name
     FROM product p JOIN seller s ON s.account_id = p.seller_id
     JOIN category c ON c.category_id = p.category_id
-    WHERE p.tenant_id = :tenant AND p.product_id IN (:product)";
+    WHERE p.tenant_id = :tenant AND p.product_id IN (:product) AND s.standing = 'active'";
 
 /// One product in one category, with what lists read.
 #[derive(Debug, Clone)]

@@ -42,7 +42,7 @@ macro_rules! select {
             p.summary, p.description, p.language, p.version, p.homepage, p.spdx, p.terms,
             p.category_id, p.created_at, p.updated_at, p.published_at,
             s.slug AS seller_slug, s.name AS seller_name, s.about AS seller_about,
-            s.claimed_at AS seller_claimed_at
+            s.claimed_at AS seller_claimed_at, s.standing AS seller_standing
             FROM product p JOIN seller s ON s.account_id = p.seller_id
             WHERE p.tenant_id = :tenant AND ",
             $rest
@@ -54,6 +54,10 @@ const BY_ID: &str = select!("p.product_id = :product");
 const BY_SLUG: &str = select!("p.slug = :slug");
 const BY_CODE: &str = select!("p.code = :code");
 const OF_SELLER: &str = select!("p.seller_id = :seller ORDER BY p.product_id DESC LIMIT 500");
+
+const AFTER: &str = "SELECT product_id FROM product
+    WHERE tenant_id = :tenant AND seller_id = :seller AND product_id > :after
+    ORDER BY product_id LIMIT :limit";
 
 const OF_PRICE: &str = "SELECT product_id FROM price
     WHERE tenant_id = :tenant AND price_id = :price AND archived_at IS NULL";
@@ -134,6 +138,7 @@ fn from_row(row: &Row) -> Result<Product, StoreError> {
             name: row.text("seller_name")?,
             about: row.text("seller_about")?,
             claimed_at: row.opt_at("seller_claimed_at")?,
+            standing: super::sellers::standing_of(row, "seller_standing")?,
         },
         slug: row.text("slug")?,
         code: row.text("code")?,
@@ -280,6 +285,26 @@ pub(crate) fn of_seller(
         products.extend(with_parts(tx, tenant, Some(row))?);
     }
     Ok(products)
+}
+
+/// The ids of a seller's products behind one, in their order.
+pub(crate) fn after(
+    tx: &mut dyn Tx,
+    (tenant, seller): (TenantId, AccountId),
+    after: Option<ProductId>,
+    limit: i64,
+) -> Result<Vec<ProductId>, StoreError> {
+    let after = after.unwrap_or(ProductId::from_bytes([0; 16]));
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("seller", seller.as_bytes().into()),
+        ("after", after.as_bytes().into()),
+        ("limit", limit.into()),
+    ];
+    let rows = tx.query(AFTER, &params)?;
+    rows.iter()
+        .map(|row| row.id("product_id", ProductId::from_bytes))
+        .collect()
 }
 
 /// The product that a current price belongs to.

@@ -1,6 +1,6 @@
 //! Sellers.
 
-use crate::domains::catalog::model::Seller;
+use crate::domains::catalog::model::{Seller, Standing};
 use crate::store::{Row, StoreError, Tx};
 use mintreu::Timestamp;
 use mintreu::id::{AccountId, TenantId};
@@ -13,14 +13,113 @@ const INSERT: &str = "INSERT INTO seller
 const UPDATE: &str = "UPDATE seller SET name = :name, about = :about
     WHERE tenant_id = :tenant AND account_id = :account";
 
-const BY_ACCOUNT: &str = "SELECT account_id, slug, name, about, claimed_at FROM seller
+const BY_ACCOUNT: &str = "SELECT account_id, slug, name, about, claimed_at, standing FROM seller
     WHERE tenant_id = :tenant AND account_id = :account";
 
 const OPENED_AT: &str = "SELECT created_at FROM seller
     WHERE tenant_id = :tenant AND account_id = :account";
 
-const BY_ORIGIN: &str = "SELECT account_id, slug, name, about, claimed_at FROM seller
+const BY_ORIGIN: &str = "SELECT account_id, slug, name, about, claimed_at, standing FROM seller
     WHERE tenant_id = :tenant AND origin_key = :origin";
+
+const STANDING: &str = "SELECT standing, standing_since FROM seller
+    WHERE tenant_id = :tenant AND account_id = :account";
+
+const SET_STANDING: &str = "UPDATE seller SET standing = :standing, standing_since = :now
+    WHERE tenant_id = :tenant AND account_id = :account";
+
+const LIST: &str = "SELECT account_id, slug, name, about, claimed_at, standing, standing_since
+    FROM seller WHERE tenant_id = :tenant AND slug > :after AND slug >= :from AND slug <= :to
+    ORDER BY slug LIMIT :limit";
+
+const LIST_OF: &str = "SELECT account_id, slug, name, about, claimed_at, standing, standing_since
+    FROM seller WHERE tenant_id = :tenant AND standing = :standing
+    AND slug > :after AND slug >= :from AND slug <= :to
+    ORDER BY slug LIMIT :limit";
+
+/// Behind every slug that begins with it: slugs are of small letters, digits and `-`.
+const LAST: &str = "zzzzzzzzzzzz";
+
+/// Which sellers, and which page of them.
+#[derive(Debug, Clone, Default)]
+pub struct SellerList {
+    /// Those that stand so; all without.
+    pub standing: Option<Standing>,
+    /// What their slug begins with, possibly nothing.
+    pub begins: String,
+    /// The slug of the last one that is known, possibly nothing.
+    pub after: String,
+    /// How many at most.
+    pub limit: i64,
+}
+
+/// The row's standing.
+pub(super) fn standing_of(row: &Row, column: &str) -> Result<Standing, StoreError> {
+    let standing = row.text(column)?;
+    Standing::parse(&standing).ok_or_else(|| StoreError::shape(format!("standing {standing:?}")))
+}
+
+/// Where a seller stands, and since when.
+pub(crate) fn standing(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    account: AccountId,
+) -> Result<Option<(Standing, Option<Timestamp>)>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("account", account.as_bytes().into()),
+    ];
+    let row = tx.query_one(STANDING, &params)?;
+    row.map(|row| {
+        Ok((
+            standing_of(&row, "standing")?,
+            row.opt_at("standing_since")?,
+        ))
+    })
+    .transpose()
+}
+
+/// Keeps where a seller stands.
+pub(crate) fn set_standing(
+    tx: &mut dyn Tx,
+    (tenant, account): (TenantId, AccountId),
+    standing: Standing,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("account", account.as_bytes().into()),
+        ("standing", standing.name().into()),
+        ("now", now.into()),
+    ];
+    tx.execute(SET_STANDING, &params).map(drop)
+}
+
+/// Sellers by slug.
+pub(crate) fn list(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    wanted: &SellerList,
+) -> Result<Vec<(Seller, Option<Timestamp>)>, StoreError> {
+    let mut params = vec![
+        ("tenant", tenant.as_bytes().into()),
+        ("after", wanted.after.as_str().into()),
+        ("from", wanted.begins.as_str().into()),
+        ("to", format!("{}{LAST}", wanted.begins).into()),
+        ("limit", wanted.limit.into()),
+    ];
+    let sql = match wanted.standing {
+        None => LIST,
+        Some(standing) => {
+            params.push(("standing", standing.name().into()));
+            LIST_OF
+        }
+    };
+    let rows = tx.query(sql, &params)?;
+    rows.iter()
+        .map(|row| Ok((from_row(row)?, row.opt_at("standing_since")?)))
+        .collect()
+}
 
 fn from_row(row: &Row) -> Result<Seller, StoreError> {
     Ok(Seller {
@@ -29,6 +128,7 @@ fn from_row(row: &Row) -> Result<Seller, StoreError> {
         name: row.text("name")?,
         about: row.text("about")?,
         claimed_at: row.opt_at("claimed_at")?,
+        standing: standing_of(row, "standing")?,
     })
 }
 

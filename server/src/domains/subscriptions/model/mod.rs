@@ -10,5 +10,5 @@ pub use proration::{Paid, Quote, prorate, restart};
 pub use state::{Event, Flags, Status, Step, next_status};
 pub use subscription::{
     Bill, BillKind, COMPLETED, Change, ChangeQuote, DAY_MS, GRACE_DAYS, NOTICE_DAYS, RETRY_DAYS,
-    Subscription, SubscriptionError,
+    SELLER_CLOSED, Subscription, SubscriptionError,
 };

@@ -4,7 +4,7 @@ use super::{Cycle, Flags, Paid, Quote, Status, zone_named};
 use crate::caller::Denied;
 use crate::domains::affiliates::AffiliateError;
 use crate::domains::billing::BillingError;
-use crate::domains::catalog::model::{LicenseTerms, Renewing, USUAL_GRACE};
+use crate::domains::catalog::model::{LicenseTerms, Renewing, Standing, USUAL_GRACE};
 use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::{PaymentTariff, Traffic};
 use crate::domains::licensing::LicensingError;
@@ -26,6 +26,8 @@ pub const RETRY_DAYS: [i64; 4] = [2, 5, 7, 7];
 pub const GRACE_DAYS: i64 = USUAL_GRACE;
 /// Why a subscription ended whose payments were all made.
 pub const COMPLETED: &str = "completed";
+/// Why a subscription ended whose seller gave up selling.
+pub const SELLER_CLOSED: &str = "seller_closed";
 /// How long before it holds a new price is told.
 pub const NOTICE_DAYS: i64 = 30;
 /// A day.
@@ -128,6 +130,8 @@ pub struct Subscription {
     pub end_reason: Option<String>,
     /// Where it stood when a bank took money of one of its payments; `None` while no bank has any.
     pub disputed: Option<Status>,
+    /// Since when its buyer knows that nothing is charged, while its seller is suspended.
+    pub rests_since: Option<Timestamp>,
 }
 
 impl Subscription {
@@ -151,14 +155,11 @@ impl Subscription {
         self.last_period.map(|last| (last - self.period).max(0))
     }
 
-    /// Whether all of its payments were made.
-    pub fn is_completed(&self) -> bool {
-        self.end_reason.as_deref() == Some(COMPLETED)
-    }
-
-    /// Whether it was paid off: its license is its buyer's for good.
-    pub fn is_paid_off(&self) -> bool {
-        self.keeps_license && self.is_completed()
+    /// Whether its license is its buyer's for good: it was paid off, or its seller gave up selling before
+    /// it could be.
+    pub fn is_kept(&self) -> bool {
+        let reason = self.end_reason.as_deref();
+        self.keeps_license && matches!(reason, Some(COMPLETED | SELLER_CLOSED))
     }
 
     /// Goes on as a price says, when the period numbered `first` is the first that is paid for.
@@ -302,6 +303,9 @@ pub enum SubscriptionError {
         /// What would be right.
         detail: String,
     },
+    /// Its seller doesn't sell, for now or for good: nothing is charged.
+    #[error("the seller's account is {}; nothing is charged", .0.name())]
+    SellerStopped(Standing),
     /// There is nothing to charge.
     #[error("the subscription has no payment method")]
     MethodMissing,

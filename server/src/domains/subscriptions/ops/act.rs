@@ -1,9 +1,10 @@
 //! What a buyer does without changing what is bought.
 
 use super::super::model::{Event, Status, Step, Subscription, SubscriptionError, next_status};
-use super::{Done, end, keep, own, renew, tell};
+use super::{Done, end, keep, own, renew, rest, tell};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
+use crate::domains::catalog::Standing;
 use mintreu::Money;
 use mintreu::id::SubscriptionId;
 
@@ -118,6 +119,7 @@ pub(super) fn perform(cx: &mut Cx<'_>, mut of: Subscription, cmd: &Act) -> Done 
             "subscription.end_wished"
         }
         Action::Uncancel => {
+            refuse_if_closed(cx, &of)?;
             of.cancel_wished_at = None;
             "subscription.end_taken_back"
         }
@@ -137,12 +139,26 @@ pub(super) fn perform(cx: &mut Cx<'_>, mut of: Subscription, cmd: &Act) -> Done 
             if of.method.is_none() {
                 return Err(SubscriptionError::MethodMissing);
             }
+            rest::refuse_unless_sold(cx, &of)?;
             renew::refuse_while_open(cx, &of)?;
             return renew::come_back(cx, &of);
         }
     };
     keep(cx, &of)?;
-    tell(cx, fact, &of)
+    tell(cx, fact, &of)?;
+    // A period that is over waits for its seller; what was wished for its end is done now.
+    match of.rests_since.is_some() && of.until <= cx.now {
+        true => renew::period_over(cx, &mut of),
+        false => Ok(()),
+    }
+}
+
+/// Nobody sells what would follow the period.
+fn refuse_if_closed(cx: &mut Cx<'_>, of: &Subscription) -> Done {
+    match rest::standing(cx, of)? {
+        Standing::Closed => Err(SubscriptionError::SellerStopped(Standing::Closed)),
+        _ => Ok(()),
+    }
 }
 
 /// Changes the method that is charged.
@@ -184,6 +200,7 @@ pub(super) fn charge_from_now_on(
     match of.status {
         Status::PastDue => renew::retry_now(cx, of),
         Status::Incomplete if of.disputed.is_some() => Ok(()),
+        Status::Incomplete if rest::standing(cx, of)? != Standing::Active => Ok(()),
         Status::Incomplete if super::open_bill(cx, of)?.is_none() => renew::come_back(cx, of),
         _ => Ok(()),
     }

@@ -96,6 +96,7 @@ pub fn begin(cx: &mut Cx<'_>, new: &Begin<'_>) -> Done {
         ended_at: None,
         end_reason: None,
         disputed: None,
+        rests_since: None,
     };
     if let Some((_, price)) = catalog::price(cx.tx, tenant, line.price)? {
         begun.go_on_as(price.bounds.renewing, 0);

@@ -6,7 +6,7 @@ use super::super::model::{
 };
 use super::super::sql;
 use super::begin::cycle_of;
-use super::{Done, NewBill, bill, extend, keep, own, renew, take_over, tell};
+use super::{Done, NewBill, bill, extend, keep, own, renew, rest, take_over, tell};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
 use crate::domains::catalog::{self, Price, PriceModel};
@@ -191,6 +191,7 @@ pub fn change_plan(cx: &mut Cx<'_>, cmd: &ChangePlan) -> Done<ChangeQuote> {
     if quoted.quote.due != cmd.seen {
         return Err(SubscriptionError::AmountChanged(quoted.quote.due));
     }
+    rest::refuse_unless_sold(cx, &of)?;
     renew::refuse_while_open(cx, &of)?;
     if quoted.now && quoted.quote.due.minor() > 0 {
         if of.method.is_none() {

@@ -11,6 +11,7 @@ mod look;
 mod moves;
 mod money;
 mod renew;
+mod rest;
 mod settle;
 mod trial;
 mod upgrade;
@@ -32,6 +33,9 @@ pub use moves::{KeepPrice, Reprice, keep_price, reprice};
 pub use renew::{
     CHECK_JOB, PeriodJob, REMIND_JOB, RENEW_JOB, RETRY_JOB, check_expired, process_renewal,
     retry_renewal, send_reminder,
+};
+pub use rest::{
+    BRIDGE_JOB, BridgePayload, GOES_ON_FACT, RESTS_FACT, SELLER_CLOSED_FACT, bridge, follow_seller,
 };
 pub use settle::{declined, is_bill, of_order, paid};
 pub use trial::{SetTrial, StartTrial, Tried, set_trial, start_trial, tried};
@@ -309,7 +313,7 @@ fn end(cx: &mut Cx<'_>, of: &mut Subscription, reason: &str) -> Done {
     (of.pending, of.next_attempt_at, of.past_due_at) = (None, None, None);
     of.failures = 0;
     keep(cx, of)?;
-    match of.is_paid_off() {
+    match of.is_kept() {
         true => hand_over(cx, of)?,
         false => upgrade::stop(cx, of, licensing::Suspended::Ended)?,
     }

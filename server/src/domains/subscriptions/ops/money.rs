@@ -3,11 +3,12 @@
 //! refund ends it when who refunds says so.
 
 use super::super::model::{
-    COMPLETED, Event, Status, Step, Subscription, SubscriptionError, next_status,
+    COMPLETED, Event, SELLER_CLOSED, Status, Step, Subscription, SubscriptionError, next_status,
 };
 use super::super::sql;
-use super::{Done, end, keep, known, renew, tell};
+use super::{Done, end, keep, known, renew, rest, tell};
 use crate::app::Cx;
+use crate::domains::catalog::Standing;
 use crate::domains::licensing::{self, Suspended};
 use crate::domains::orders::{self, OrderState};
 use crate::domains::refunds::{self, Taken};
@@ -70,7 +71,7 @@ fn opened(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
 fn lost(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
     of.disputed = of.disputed.or(Some(of.status));
     match of.status {
-        Status::Canceled if !of.is_paid_off() => keep(cx, of),
+        Status::Canceled if !of.is_kept() => keep(cx, of),
         _ => end(cx, of, "chargeback"),
     }
 }
@@ -82,7 +83,7 @@ fn won(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
     let stopped = matches!(before, Status::Active | Status::PastDue);
     match (of.status, stopped) {
         (Status::Paused, true) => go_on(cx, of)?,
-        (Status::Canceled, _) if of.is_paid_off() => {
+        (Status::Canceled, _) if of.is_kept() => {
             keep(cx, of)?;
             licensing::restore(cx, of.license)?;
         }
@@ -114,10 +115,21 @@ fn go_on(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
         return end(cx, of, COMPLETED);
     }
     if open.is_none() && of.until <= cx.now {
-        keep(cx, of)?;
-        return match of.method.is_some() {
-            true => renew::come_back(cx, of),
-            false => Ok(()),
+        return match (rest::standing(cx, of)?, of.method.is_some()) {
+            (Standing::Closed, _) => end(cx, of, SELLER_CLOSED),
+            // It goes on from here when its seller does.
+            (Standing::Suspended, _) => {
+                of.status = Status::Active;
+                keep(cx, of)?;
+                licensing::restore(cx, of.license)?;
+                rest::hold(cx, of)
+            }
+
+            (Standing::Active, true) => {
+                keep(cx, of)?;
+                renew::come_back(cx, of)
+            }
+            (Standing::Active, false) => keep(cx, of),
         };
     }
     of.status = match open {
@@ -155,7 +167,7 @@ fn refunded(cx: &mut Cx<'_>, order: OrderId) -> Result<(), SubscriptionError> {
 
 /// Whether there is something to take back: it isn't over, or its license is its buyer's for good.
 fn runs(of: &Subscription) -> bool {
-    of.status != Status::Canceled || of.is_paid_off()
+    of.status != Status::Canceled || of.is_kept()
 }
 
 /// The buyer withdrew from lines of an order: the subscriptions that those began end at once, whatever

@@ -1,14 +1,15 @@
 //! What happens by itself: the next period, reminders before it, retries, and the end of grace.
 
 use super::super::model::{
-    BillKind, COMPLETED, Change, DAY_MS, Event, Status, Step, Subscription, SubscriptionError,
-    next_status,
+    BillKind, COMPLETED, Change, DAY_MS, Event, SELLER_CLOSED, Status, Step, Subscription,
+    SubscriptionError, next_status,
 };
 use super::super::sql;
 use super::{
-    Done, NewBill, bill, bill_usage, due, end, expect, keep, known, take_over, tell, upgrade,
+    Done, NewBill, bill, bill_usage, due, end, expect, keep, known, rest, take_over, tell, upgrade,
 };
 use crate::app::Cx;
+use crate::domains::catalog::Standing;
 use crate::domains::licensing::Suspended;
 use crate::domains::orders::{self, OrderEvent, OrderState};
 use crate::queue;
@@ -83,7 +84,7 @@ pub(super) fn plan(cx: &mut Cx<'_>, of: &Subscription) -> Done {
 }
 
 /// Plans the end of the license's grace.
-fn plan_check(cx: &mut Cx<'_>, of: &Subscription) -> Done {
+pub(super) fn plan_check(cx: &mut Cx<'_>, of: &Subscription) -> Done {
     let at = cx.now.plus_ms(of.grace_days.saturating_mul(DAY_MS));
     enqueue(cx, CHECK_JOB, of, at)
 }
@@ -93,7 +94,8 @@ pub fn send_reminder(cx: &mut Cx<'_>, job: &PeriodJob) -> Done {
     let Some(of) = job.current(cx)? else {
         return Ok(());
     };
-    let nears = matches!(of.status, Status::Active | Status::Trialing) && cx.now < of.until;
+    let sold = rest::standing(cx, &of)? == Standing::Active;
+    let nears = matches!(of.status, Status::Active | Status::Trialing) && cx.now < of.until && sold;
     let wished = of.cancel_wished_at.is_some() || of.pause_wished_at.is_some() || of.is_last();
     match (nears && !wished, of.status) {
         (true, Status::Trialing) => tell(cx, "subscription.trial_ends_soon", &of),
@@ -112,18 +114,26 @@ pub fn process_renewal(cx: &mut Cx<'_>, job: &PeriodJob) -> Done {
         // The period grew since this was planned.
         return plan(cx, &of);
     }
+    period_over(cx, &mut of)
+}
+
+/// What follows a period that is over: nothing that is charged while its seller doesn't sell.
+pub(super) fn period_over(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
     if of.status == Status::Active && of.is_last() {
-        return end(cx, &mut of, COMPLETED);
+        return end(cx, of, COMPLETED);
     }
     let Step::Move(next) = next_status(of.status, of.flags(), Event::PeriodEnded) else {
         return Ok(());
     };
     let trial = of.status == Status::Trialing;
-    match next {
-        Status::Canceled => end(cx, &mut of, if trial { "trial_over" } else { "canceled" }),
-        Status::Paused => pause(cx, &mut of),
-        Status::Active => cycle(cx, &mut of),
-        _ => wait_for_method(cx, &mut of),
+    match (next, rest::standing(cx, of)?) {
+        (Status::Canceled, Standing::Closed) => end(cx, of, SELLER_CLOSED),
+        (Status::Canceled, _) => end(cx, of, if trial { "trial_over" } else { "canceled" }),
+        (Status::Paused, _) => pause(cx, of),
+        (_, Standing::Suspended) => rest::hold(cx, of),
+        (_, Standing::Closed) => end(cx, of, SELLER_CLOSED),
+        (Status::Active, Standing::Active) => cycle(cx, of),
+        _ => wait_for_method(cx, of),
     }
 }
 
@@ -235,8 +245,12 @@ pub fn retry_renewal(cx: &mut Cx<'_>, job: &PeriodJob) -> Done {
     }
 }
 
-/// Charges the open renewal once more; one that is being charged is left alone.
+/// Charges the open renewal once more; one that is being charged is left alone, and so is all while
+/// the seller doesn't sell.
 pub(super) fn retry_now(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
+    if rest::standing(cx, of)? != Standing::Active {
+        return Ok(());
+    }
     let Some(open) = super::open_bill(cx, of)? else {
         return Ok(());
     };
@@ -262,6 +276,9 @@ pub fn check_expired(cx: &mut Cx<'_>, job: &PeriodJob) -> Done {
         .is_some_and(|since| since.plus_ms(grace) <= cx.now);
     if !over || !matches!(of.status, Status::PastDue | Status::Incomplete) {
         return Ok(());
+    }
+    if rest::standing(cx, &of)? == Standing::Suspended {
+        return rest::hold(cx, &mut of);
     }
     let charging = match super::open_bill(cx, &of)? {
         Some(open) => orders::by_id(cx, open.order)?.state == OrderState::AwaitingPayment,

@@ -264,6 +264,7 @@ fn trialing(
         ended_at: None,
         end_reason: None,
         disputed: None,
+        rests_since: None,
     };
     // The period after the trial is the first that is paid for.
     begun.go_on_as(price.bounds.renewing, 1);

@@ -144,6 +144,7 @@ fn not_begun(cx: &mut Cx<'_>, cmd: &Upgrade, (license, offer): (&License, &Offer
         account: cx.caller.account,
         order: None,
         disputed: None,
+        rests_since: None,
         license: license.id,
         seller: license.seller,
         product: license.product,
@@ -277,7 +278,7 @@ pub fn upgrades_of(cx: &mut ReadCx<'_>, query: &UpgradesOf) -> Done<Option<Upgra
             .prices
             .iter()
             .any(|price| price.model == PriceModel::Recurring);
-        may && recurs && product.state == catalog::State::Published
+        may && recurs && product.is_sold()
     });
     let buyer = taxes::buyer_again(cx.tx, tenant, (me, None))?;
     let tax = taxes::tax_for(cx.tx, tenant, cx.now, &buyer)?;
