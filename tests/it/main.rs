@@ -25,6 +25,8 @@ mod commerce_sandbox;
 mod consents;
 mod cycles;
 mod demo;
+mod discontinued;
+mod discontinued_seen;
 mod dispute_decisions;
 mod facts;
 mod ledger_explorer;

@@ -61,6 +61,7 @@ const PAGES = {
     ['/sell/products', /\/sell\/products\/prd_\w+$/, /\/prices$/],
     ['/sell/products', /\/sell\/products\/prd_\w+$/, /\/licenses$/],
     ['/sell/products', /\/sell\/products\/prd_\w+$/, /\/subscribers$/],
+    ['/sell/products', /\/sell\/products\/prd_\w+$/, /\/archive$/],
     '/sell/coupons',
     ['/sell/coupons', /\/sell\/coupons\/cpn_\w+$/],
     '/sell/embed',

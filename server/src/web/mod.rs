@@ -242,6 +242,10 @@ fn sell_pages() -> Router<Arc<App>> {
             get(sell::editor::edit).post(sell::editor::save),
         )
         .route(
+            "/sell/products/{id}/archive",
+            get(sell::archive::show).post(sell::archive::archive),
+        )
+        .route(
             "/sell/products/{id}/subscribers",
             get(subscriptions::subscribers),
         )

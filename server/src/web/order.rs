@@ -11,9 +11,7 @@ use super::subscriptions;
 use crate::domains::fulfilment::{self, ClaimOrder, OrderPage as Bought, RevealCode, ViewOrder};
 use crate::domains::licensing::{self, License, TrustText};
 use crate::domains::orders::{Line, OrderState};
-use crate::domains::subscriptions::{
-    Action, EndByOrder, Step, Subscription, WillCharge, end_by_order, next_status,
-};
+use crate::domains::subscriptions::{Action, EndByOrder, Subscription, WillCharge, end_by_order};
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Query};
 use askama::Template;
@@ -326,12 +324,10 @@ fn end_wish(
     (of, due): (&Subscription, &WillCharge),
     token: &Token,
 ) -> Option<EndWish> {
-    let can = |action: Action| {
-        let step = next_status(of.status, of.flags(), action.event());
-        matches!(step, Step::Do | Step::Move(_))
-    };
     let action = [Action::Cancel, Action::Uncancel];
-    let action = action.into_iter().find(|action| can(*action))?;
+    let action = action
+        .into_iter()
+        .find(|action| subscriptions::can(of, due, *action))?;
     let (button, text) = subscriptions::action_words(page, (of, due), action);
     Some(EndWish {
         action: format!("/orders/{}/subscription{}", of.order?, token.suffix()),

@@ -51,6 +51,8 @@ struct OnePage {
     base: String,
     state: String,
     next: String,
+    /// That its product was given up, where it was.
+    given_up: Option<String>,
     facts: Vec<(String, String)>,
     /// A price that was announced, which can be refused.
     announced: Option<String>,
@@ -278,14 +280,27 @@ pub(super) fn next(page: &Page, of: &Subscription, due: &WillCharge) -> String {
             None => "subs-next-unpaid",
         },
         Status::Incomplete => "subs-next-incomplete",
+        Status::Paused if !due.goes_on => "subs-next-rests",
         Status::Paused => "subs-next-paused",
-        Status::Canceled => "subs-next-canceled",
+        Status::Canceled if due.returns => "subs-next-canceled",
+        Status::Canceled => "subs-next-over",
     };
     let amount = match of.status {
         Status::Incomplete | Status::Paused | Status::Canceled => due.now,
         _ => due.next,
     };
     sentence(page, key, of, amount)
+}
+
+/// Whether its buyer can do that now.
+pub(super) fn can(of: &Subscription, due: &WillCharge, action: Action) -> bool {
+    let step = next_status(of.status, of.flags(), action.event());
+    let may = match action {
+        Action::Uncancel | Action::Resume => due.goes_on,
+        Action::Resubscribe => due.returns,
+        _ => true,
+    };
+    may && matches!(step, Step::Do | Step::Move(_))
 }
 
 /// `GET /subscriptions/{id}`; with a price or seats, what the change would cost.
@@ -347,11 +362,8 @@ fn drawn(
 ) -> OnePage {
     let of = &found.subscription;
     page.title = found.product.name.clone();
-    let offered = |action: &Action| {
-        let step = next_status(of.status, of.flags(), action.event());
-        matches!(step, Step::Do | Step::Move(_))
-    };
-    let changes = next_status(of.status, of.flags(), subs::Event::Change) == Step::Do;
+    let step = next_status(of.status, of.flags(), subs::Event::Change);
+    let changes = step == Step::Do && found.due.returns;
     let recurring = found.product.prices.iter().filter(|price| {
         changes
             && price.model == PriceModel::Recurring
@@ -375,6 +387,7 @@ fn drawn(
         base: format!("/subscriptions/{}", of.id),
         state: state(&page, of),
         next: next(&page, of, &found.due),
+        given_up: (!found.due.goes_on).then(|| page.say("subs-given-up")),
         facts: vec![
             (page.say("subs-price"), amount_text(&page, of)),
             (page.say("subs-period"), period),
@@ -384,7 +397,7 @@ fn drawn(
         announced: announced(&page, of),
         actions: Action::ALL
             .iter()
-            .filter(|action| offered(action))
+            .filter(|action| can(of, &found.due, **action))
             .map(|action| action_view(&page, (of, &found.due), *action))
             .collect(),
         plans,

@@ -18,11 +18,12 @@
 //!   changes the plan, or a new price was announced 30 days before and they didn't refuse it.
 //! * Each person tries a product once, by account and by address; how long a price can be tried is the
 //!   price's own, and changes nothing for who has begun.
+//! * Where a product was given up nothing of it goes on beyond what is paid, and each buyer is told once.
 //! * One license, one subscription, for as long as both live: coming back keeps the license.
 //!
 //! # Tables
 //! `subscription`, `subscription_bill`, `subscription_fees`, `subscription_trial`,
-//! `subscription_trial_address`, `subscription_consent`.
+//! `subscription_trial_address`, `subscription_consent`, `subscription_discontinuation`.
 //!
 //! Start reading at [`model`], then [`ops`].
 
@@ -32,7 +33,8 @@ pub mod ops;
 pub mod sql;
 
 pub use model::{
-    Bill, BillKind, Change, ChangeQuote, Cycle, Event, Flags, Paid, Quote, RETRY_DAYS, Status,
-    Step, Subscription, SubscriptionError, Unit, next_status,
+    Bill, BillKind, Change, ChangeQuote, Cycle, DISCONTINUED, Discontinuation, Event, Flags,
+    Living, Paid, Quote, RETRY_DAYS, Status, Step, Subscription, SubscriptionError, Unit,
+    next_status,
 };
 pub use ops::*;

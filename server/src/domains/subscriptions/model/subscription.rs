@@ -4,6 +4,7 @@ use super::{Cycle, Flags, Paid, Quote, Status, zone_named};
 use crate::caller::Denied;
 use crate::domains::affiliates::AffiliateError;
 use crate::domains::billing::BillingError;
+use crate::domains::catalog::CatalogError;
 use crate::domains::catalog::model::LicenseTerms;
 use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::{PaymentTariff, Traffic};
@@ -85,6 +86,8 @@ pub struct Subscription {
     pub until: Timestamp,
     /// When its end was wished.
     pub cancel_wished_at: Option<Timestamp>,
+    /// Why, where that isn't its buyer's own wish: `discontinued`.
+    pub cancel_reason: Option<String>,
     /// When a pause was wished.
     pub pause_wished_at: Option<Timestamp>,
     /// What holds from the next period on.
@@ -117,7 +120,7 @@ pub struct Subscription {
     pub grace_days: i64,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Why: `canceled`, `unpaid`, `trial_over`, `chargeback`, `refunded`; `not_begun` until a free
+    /// Why: `canceled`, `unpaid`, `trial_over`, `chargeback`, `refunded`, `discontinued`; `not_begun` until a free
     /// license's upgrade is paid.
     pub end_reason: Option<String>,
     /// Where it stood when a bank took money of one of its payments; `None` while no bank has any.
@@ -272,6 +275,11 @@ pub enum SubscriptionError {
         "a bank asks about a payment of this subscription; nothing is charged until it decides"
     )]
     Disputed,
+    /// Its seller gave up what it is of.
+    #[error(
+        "its seller has stopped offering this product, and its subscriptions end: this one can't go on"
+    )]
+    Discontinued,
     /// A bill is on its way.
     #[error("a payment of this subscription is on its way; try again when it is settled")]
     BillOpen,
@@ -289,6 +297,9 @@ pub enum SubscriptionError {
     /// The price can't be tried.
     #[error("this price has no trial")]
     TrialMissing,
+    /// The catalog.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
     /// An amount is too large.
     #[error(transparent)]
     Amount(#[from] mintreu::Error),

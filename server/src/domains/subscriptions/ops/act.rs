@@ -1,7 +1,7 @@
 //! What a buyer does without changing what is bought.
 
 use super::super::model::{Event, Status, Step, Subscription, SubscriptionError, next_status};
-use super::{Done, end, keep, own, renew, tell};
+use super::{Done, discontinue, end, keep, own, renew, tell};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use mintreu::Money;
@@ -109,13 +109,14 @@ pub(super) fn perform(cx: &mut Cx<'_>, mut of: Subscription, cmd: &Act) -> Done 
         Step::Move(Status::Canceled) => return end(cx, &mut of, "canceled"),
         Step::Move(_) | Step::Do => {}
     }
+    discontinue::may(cx, &of, cmd.action)?;
     let fact = match cmd.action {
         Action::Cancel | Action::CancelNow => {
             of.cancel_wished_at = Some(cx.now);
             "subscription.end_wished"
         }
         Action::Uncancel => {
-            of.cancel_wished_at = None;
+            (of.cancel_wished_at, of.cancel_reason) = (None, None);
             "subscription.end_taken_back"
         }
         Action::Pause => {
@@ -173,7 +174,10 @@ pub fn change_method(cx: &mut Cx<'_>, cmd: &ChangeMethod) -> Done {
     match of.status {
         Status::PastDue => renew::retry_now(cx, &mut of),
         Status::Incomplete if of.disputed.is_some() => Ok(()),
-        Status::Incomplete if super::open_bill(cx, &of)?.is_none() => renew::come_back(cx, &of),
+        Status::Incomplete if super::open_bill(cx, &of)?.is_none() => {
+            discontinue::refuse(cx, &of)?;
+            renew::come_back(cx, &of)
+        }
         _ => Ok(()),
     }
 }

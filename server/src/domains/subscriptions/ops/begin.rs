@@ -2,7 +2,7 @@
 
 use super::super::model::{Cycle, GRACE_DAYS, Status, Subscription};
 use super::super::sql;
-use super::{Done, renew, tell};
+use super::{Done, discontinue, renew, tell};
 use crate::app::Cx;
 use crate::domains::fees;
 use crate::domains::ledger::{FeePolicy, PaymentTariff};
@@ -56,7 +56,7 @@ pub fn begin(cx: &mut Cx<'_>, new: &Begin<'_>) -> Done {
     let platform_bps = agreed.map_or(noted_bps, |agreed| agreed.platform_bps);
     let cycle = cycle_of(line.period);
     let (provider, method) = new.method.clone().unzip();
-    let begun = Subscription {
+    let mut begun = Subscription {
         id: cx.make_id(SubscriptionId::from_bytes),
         account: order.account,
         order: Some(order.id),
@@ -75,6 +75,7 @@ pub fn begin(cx: &mut Cx<'_>, new: &Begin<'_>) -> Done {
         from: cx.now,
         until: cycle.end_after(cx.now, &Zone::default(), cx.now),
         cancel_wished_at: None,
+        cancel_reason: None,
         pause_wished_at: None,
         pending: None,
         notice: None,
@@ -96,5 +97,6 @@ pub fn begin(cx: &mut Cx<'_>, new: &Begin<'_>) -> Done {
     };
     sql::insert(cx.tx, tenant, &begun, cx.now)?;
     renew::plan(cx, &begun)?;
-    tell(cx, "subscription.begun", &begun)
+    tell(cx, "subscription.begun", &begun)?;
+    discontinue::follow(cx, &mut begun)
 }

@@ -2,7 +2,8 @@
 
 use super::super::model::{Subscription, SubscriptionError};
 use super::super::sql;
-use super::{Done, renew};
+use super::{Done, discontinue, renew};
+use crate::domains::catalog;
 use crate::domains::licensing;
 use crate::domains::orders;
 use crate::domains::promotions;
@@ -21,6 +22,10 @@ pub struct WillCharge {
     pub next: Money,
     /// What a period that begins now charges, all in all: after a pause, an end or a trial.
     pub now: Money,
+    /// Whether it may go on beyond what is paid: its product wasn't given up.
+    pub goes_on: bool,
+    /// Whether it can be taken up after its end: its product is for sale.
+    pub returns: bool,
 }
 
 /// What a subscription will charge its buyer, where they are.
@@ -44,7 +49,11 @@ pub fn due_with(
     renew::advance(&mut then)?;
     let off = lasting(tx, tenant, &then)?;
     let next = then.amount()?.checked_sub(off)?;
+    let product = catalog::product(tx, tenant, of.product)?;
+    let for_sale = product.is_some_and(|product| product.state == catalog::State::Published);
     Ok(WillCharge {
+        goes_on: for_sale || !discontinue::is_discontinued(tx, tenant, of.product)?,
+        returns: for_sale,
         next: tax.on(next)?.charged,
         now: tax.on(of.amount()?)?.charged,
         tax,

@@ -4,6 +4,7 @@ mod act;
 mod begin;
 mod change;
 pub mod charge;
+mod discontinue;
 mod due;
 mod guest;
 mod look;
@@ -19,6 +20,10 @@ pub use act::{Act, Action, ChangeMethod, act, change_method};
 pub use begin::{Begin, begin, note_fees};
 pub use change::{AskChange, ChangePlan, change_plan, quote_change};
 pub use charge::{CHARGE_JOB, charge};
+pub use discontinue::{
+    CallOff, DiscontinuationOf, Discontinuing, RETIRE_JOB, Retire, RetireJob, call_off,
+    discontinuation_of, is_discontinued, retire, retire_step,
+};
 pub use due::{WillCharge, billed, due_of, due_with, tax_of};
 pub use guest::{EndByOrder, begun_by, end_by_order, give};
 pub use look::{
@@ -297,6 +302,7 @@ fn end(cx: &mut Cx<'_>, of: &mut Subscription, reason: &str) -> Done {
     of.status = Status::Canceled;
     (of.ended_at, of.end_reason) = (Some(cx.now), Some(reason.to_owned()));
     (of.cancel_wished_at, of.pause_wished_at) = (None, None);
+    of.cancel_reason = None;
     (of.pending, of.next_attempt_at, of.past_due_at) = (None, None, None);
     of.failures = 0;
     keep(cx, of)?;

@@ -104,6 +104,11 @@ fn go_on(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
         Some(bill) => Some(orders::by_id(cx, bill.order)?.state),
         None => None,
     };
+    let over = of.until <= cx.now || open == Some(OrderState::Failed);
+    if over && of.cancel_wished_at.is_some() {
+        let why = of.cancel_reason.clone();
+        return end(cx, of, why.as_deref().unwrap_or("canceled"));
+    }
     if open.is_none() && of.until <= cx.now {
         keep(cx, of)?;
         return match of.method.is_some() {

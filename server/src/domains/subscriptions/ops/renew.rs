@@ -5,7 +5,8 @@ use super::super::model::{
 };
 use super::super::sql;
 use super::{
-    Done, NewBill, bill, bill_usage, due, end, expect, keep, known, take_over, tell, upgrade,
+    Done, NewBill, bill, bill_usage, discontinue, due, end, expect, keep, known, take_over, tell,
+    upgrade,
 };
 use crate::app::Cx;
 use crate::domains::licensing::Suspended;
@@ -111,12 +112,17 @@ pub fn process_renewal(cx: &mut Cx<'_>, job: &PeriodJob) -> Done {
         // The period grew since this was planned.
         return plan(cx, &of);
     }
+    discontinue::mark(cx, &mut of)?;
     let Step::Move(next) = next_status(of.status, of.flags(), Event::PeriodEnded) else {
         return Ok(());
     };
     let trial = of.status == Status::Trialing;
     match next {
-        Status::Canceled => end(cx, &mut of, if trial { "trial_over" } else { "canceled" }),
+        Status::Canceled => {
+            let usual = if trial { "trial_over" } else { "canceled" };
+            let why = of.cancel_reason.clone();
+            end(cx, &mut of, why.as_deref().unwrap_or(usual))
+        }
         Status::Paused => pause(cx, &mut of),
         Status::Active => cycle(cx, &mut of),
         _ => wait_for_method(cx, &mut of),

@@ -4,7 +4,10 @@ use super::super::model::{
     Bill, BillKind, Event, RETRY_DAYS, Status, Step, Subscription, next_status,
 };
 use super::super::sql;
-use super::{Done, end, extend, give_up_bill, keep, known, renew, take_over, tell, upgrade, worth};
+use super::{
+    Done, discontinue, end, extend, give_up_bill, keep, known, renew, take_over, tell, upgrade,
+    worth,
+};
 use crate::app::Cx;
 use crate::domains::orders::{self, Invoiced, Order};
 use crate::domains::payments::{self, Payable};
@@ -68,9 +71,10 @@ pub fn paid(cx: &mut Cx<'_>, order: &Order, bill: &Bill) -> Done {
     let invoice = invoice(cx, &of, order, bill)?;
     sql::settle_bill(cx.tx, (cx.caller.tenant, order.id), invoice, cx.now)?;
     match first {
-        true => tell(cx, "subscription.upgraded", &of),
-        false => tell(cx, fact(before, bill.kind), &of),
+        true => tell(cx, "subscription.upgraded", &of)?,
+        false => tell(cx, fact(before, bill.kind), &of)?,
     }
+    discontinue::follow(cx, &mut of)
 }
 
 const fn fact(before: Status, kind: BillKind) -> &'static str {
