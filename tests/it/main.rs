@@ -30,6 +30,7 @@ mod discontinued_seen;
 mod dispute_decisions;
 mod facts;
 mod ledger_explorer;
+mod email_change;
 mod embed;
 mod fees;
 mod gifts;

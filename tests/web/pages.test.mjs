@@ -36,6 +36,9 @@ const PAGES = {
   ],
   buyer: [
     ['/p/webhook-relay', /\/try\?price=/],
+    '/account',
+    '/account/email/confirm?t=nothing',
+    '/account/email/stop?t=nothing',
     '/orders',
     '/orders?state=paid',
     ['/orders', /\/orders\/ord_\w+$/],

@@ -35,5 +35,5 @@ pub use model::{
 pub use ops::{
     Buyer, History, MAX_LINES, MAX_QUANTITY, NewLine, PlaceOrder, Sale, SalesPage, SalesQuery,
     SalesTotal, access_token, apply, by_id, contact, contact_of, divide, find, give, history,
-    is_address, of_line, place, sales, seen_by, total, view,
+    is_address, newest_with_sellers, of_line, place, sales, seen_by, sellers_of, total, view,
 };
