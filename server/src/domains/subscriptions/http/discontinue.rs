@@ -63,9 +63,9 @@ async fn post_archive(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     PathParam(slug): PathParam<String>,
-    body: Option<JsonBody<ArchiveIn>>,
+    body: Option<JsonBody<Option<ArchiveIn>>>,
 ) -> Result<Json<ProductOut>, Problem> {
-    let wished = body.map(|body| body.value).unwrap_or_default();
+    let wished = body.and_then(|body| body.value).unwrap_or_default();
     let command = Retire {
         product: at(&app, &visitor.caller, slug).await?,
         ends: wished.ends()?,
