@@ -1,6 +1,7 @@
 //! What happens to money is told: by mail once a fact, and by webhook under a documented name.
 
 use crate::answers::{self, DAY, HOUR, later, wanted};
+use crate::email_change;
 use crate::money_back::{Desk, Paid};
 use crate::payouts::settle_in;
 use crate::sellers::becomes;
@@ -174,6 +175,8 @@ async fn eventful(test: &TestApp, desk: &Desk<'_>) {
         do_it(test, id, action, None).await.expect("is wished");
     }
     travel(test, "2027-04-16").await;
+    email_change::moved(test, &club.buyer, "buyer@elsewhere.example").await;
+    email_change::moved(test, &club.buyer, "buyer@example.org").await;
     for (action, seen) in [
         (Action::Resume, Some(1_000)),
         (Action::CancelNow, None),

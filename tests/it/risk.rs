@@ -439,7 +439,7 @@ async fn a_block_ends_at_its_time_or_when_it_is_taken_back() {
     .await;
 }
 
-async fn entry(test: &TestApp, side: Side, kind: EntryKind, value: &str) -> RiskEntryId {
+pub async fn entry(test: &TestApp, side: Side, kind: EntryKind, value: &str) -> RiskEntryId {
     let command = AddEntry {
         side,
         kind,

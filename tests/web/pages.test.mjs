@@ -36,6 +36,9 @@ const PAGES = {
   ],
   buyer: [
     ['/p/webhook-relay', /\/try\?price=/],
+    '/account',
+    '/account/email/confirm?t=nothing',
+    '/account/email/stop?t=nothing',
     '/orders',
     '/orders?state=paid',
     ['/orders', /\/orders\/ord_\w+$/],
@@ -61,6 +64,7 @@ const PAGES = {
     ['/sell/products', /\/sell\/products\/prd_\w+$/, /\/prices$/],
     ['/sell/products', /\/sell\/products\/prd_\w+$/, /\/licenses$/],
     ['/sell/products', /\/sell\/products\/prd_\w+$/, /\/subscribers$/],
+    ['/sell/products', /\/sell\/products\/prd_\w+$/, /\/archive$/],
     '/sell/coupons',
     ['/sell/coupons', /\/sell\/coupons\/cpn_\w+$/],
     '/sell/embed',

@@ -62,7 +62,39 @@ sell-preview = Preview
 sell-preview-title = Preview
 sell-preview-text = This is a preview. Nothing is stored yet.
 sell-archive = Archive
-sell-archive-text = Archiving takes the product off the shelves. Licenses already sold stay valid. Publish it again at any time.
+sell-archive-text = Archiving takes the product off the shelves. Licenses already sold stay valid, and you choose what its subscriptions do. Publish it again at any time.
+sell-archived = Its subscriptions
+sell-archived-text = The product is archived. Look at what its subscriptions do, or publish it again.
+archive-title = Archive
+archive-heading = Archive { $product }
+archive-before = Archived, it is no longer for sale. Licenses already sold stay valid, and you can publish it again at any time.
+archive-goes-on = It is archived, and its subscriptions go on for those who have them.
+archive-ending = It was given up: its subscriptions end, and their buyers are being told ({ $told } so far).
+archive-ended = It was given up: its subscriptions end, and { $told } buyers were told.
+archive-called-off = The end of its subscriptions was called off. { $told } buyers were told that they can keep theirs.
+archive-none = Nobody subscribes to it.
+archive-paid = { $count ->
+    [one] One paid subscription. Its period ends on { $last }.
+   *[other] { $count } paid subscriptions. The last of their periods ends on { $last }.
+}
+archive-trials = { $count ->
+    [one] One trial, which would end uncharged.
+   *[other] { $count } trials, which would end uncharged.
+}
+archive-at-once = { $count ->
+    [one] One that is paused or not paid, which would end at once.
+   *[other] { $count } that are paused or not paid, which would end at once.
+}
+archive-choose = What becomes of its subscriptions
+archive-go-on = They go on
+archive-go-on-text = Who has one keeps it, and it renews as before. Nobody is told.
+archive-end = They end
+archive-end-text = Each ends with what is paid for, and nothing more is charged except what meters count until then. Each buyer gets a mail that says when and why. Nobody can take theirs up again while the product is archived, and publishing it again revives none.
+archive-stays = Licenses of one-time purchases stay valid, and so do orders, invoices and what you earned.
+archive-end-action = End its subscriptions
+archive-leave = Leave it
+archive-call-off = Call it off
+archive-call-off-text = Until a subscription has ended you can call that off. Those whose buyers were told still end, unless the buyers keep them: each gets a mail that says how. The others go on.
 sell-mistakes = Not everything is right yet. What you wrote is kept; each mistake is marked below.
 sell-licenses = Licenses
 batch-none-title = Licenses for boxes, classrooms and resellers

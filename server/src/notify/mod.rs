@@ -17,6 +17,7 @@
 //! Start reading at [`ops::compose`] and [`send::send_mail`]. Sellers' own servers are told by
 //! [`hooks`]; what they are told is the domain `webhooks`'s.
 
+mod address;
 mod affiliates;
 mod gifts;
 pub mod hooks;

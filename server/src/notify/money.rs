@@ -25,9 +25,11 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// What is told of subscriptions.
 pub(super) const OF_SUBSCRIPTIONS: &[&str] = &[
     "subscription.completed",
+    "subscription.discontinued",
     "subscription.disputed",
     "subscription.ended",
     subscriptions::GOES_ON_FACT,
+    "subscription.may_be_kept",
     "subscription.paused",
     "subscription.payment_declined",
     "subscription.payment_failed",
@@ -99,6 +101,11 @@ fn keys(event: &Event) -> Option<(&'static str, &'static str)> {
         subscriptions::SELLER_CLOSED_FACT => {
             ("fact-seller-closed-subject", "fact-seller-closed-intro")
         }
+        "subscription.discontinued" => match event.data["status"].as_str() {
+            Some("trialing") => ("fact-gone-subject", "fact-gone-trial"),
+            _ => ("fact-gone-subject", "fact-gone-intro"),
+        },
+        "subscription.may_be_kept" => ("fact-may-subject", "fact-may-intro"),
         "subscription.paused" => ("fact-paused-subject", "fact-paused-intro"),
         "subscription.disputed" => ("fact-paused-subject", "fact-disputed-intro"),
         "subscription.undisputed" => match event.data["status"].as_str() {
@@ -121,6 +128,7 @@ fn ended(event: &Event) -> &'static str {
         Some("refunded") => "fact-ended-refunded",
         Some("completed") => "fact-ended-completed",
         Some(subscriptions::SELLER_CLOSED) => "fact-ended-seller",
+        Some(subscriptions::DISCONTINUED) => "fact-ended-gone",
         _ => "fact-ended-canceled",
     }
 }
@@ -219,6 +227,13 @@ fn figures(letter: &mut Letter, event: &Event, (of, amount): (&Subscription, Opt
                 let ends = since.plus_ms(of.grace_days.saturating_mul(DAY_MS));
                 letter.fact(words.say("fact-works-until"), day(ends));
             }
+        }
+        "subscription.discontinued" | "subscription.may_be_kept" => {
+            letter.fact(words.say("fact-ends-on"), day(until));
+            if event.kind == "subscription.discontinued" {
+                letter.outro.push(words.say("fact-gone-stays"));
+            }
+            return;
         }
         "subscription.ended"
         | "subscription.paused"

@@ -1,7 +1,10 @@
 //! From a fact to a letter.
 
 use super::letter::Letter;
-use super::{affiliates as partners, gifts, money, review, sellers, sql, told, usage, wishes};
+use super::{
+    address as addresses, affiliates as partners, gifts, money, review, sellers, sql, told, usage,
+    wishes,
+};
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::{Capability, Denied};
 use crate::domains::accounts::{self, AccountError};
@@ -62,6 +65,7 @@ fn recurs(kind: &str) -> bool {
         || [gifts::SENT, quotas::REACHED_FACT].contains(&kind)
         || wishes::OF_WISHES.contains(&kind)
         || sellers::OF_STANDING.contains(&kind)
+        || addresses::OF_ADDRESSES.contains(&kind)
         || [affiliates::ENDED_FACT, affiliates::RESUMED_FACT].contains(&kind)
 }
 
@@ -208,6 +212,7 @@ pub fn compose(cx: &mut Cx<'_>, command: &ComposeMail) -> Result<Option<Mail>, N
         kind if wishes::OF_WISHES.contains(&kind) => {
             wishes::write(cx, (&event, command.to.as_deref()), base)?
         }
+        kind if addresses::OF_ADDRESSES.contains(&kind) => addresses::write(cx, &event, base)?,
         kind if is_money(kind) => money::write(cx, (&event, command.to.as_deref()), base)?,
         other => return Err(NotifyError::Payload(format!("{other} is not told by mail"))),
     };

@@ -31,6 +31,7 @@ const ENGLISH: &[(&str, &str)] = &[
         "affiliates",
         include_str!("../../locales/en/affiliates.ftl"),
     ),
+    ("account", include_str!("../../locales/en/account.ftl")),
     ("common", include_str!("../../locales/en/common.ftl")),
     ("shop", include_str!("../../locales/en/shop.ftl")),
     ("licenses", include_str!("../../locales/en/licenses.ftl")),

@@ -10,7 +10,7 @@ use super::page::{Page, Section};
 use super::tax::refused_vat_id;
 use crate::domains::affiliates::Referred;
 use crate::domains::carts::Owner;
-use crate::domains::catalog::ops::{ProductAt, product_at};
+use crate::domains::catalog::ops::{ProductAt, offered_at};
 use crate::domains::catalog::{Price, Product};
 use crate::domains::fulfilment::flow::{self, Bid, Started};
 use crate::domains::fulfilment::{Figure, FulfilmentError, Item, Promise, Quoted, Wanted};
@@ -221,7 +221,7 @@ async fn offered(ask: &Ask, slug: &str, price: Option<&str>) -> Result<(Product,
     let query = ProductAt {
         slug: slug.to_owned(),
     };
-    let product = ask.app.read(&ask.visitor.caller, query, product_at).await?;
+    let product = ask.app.read(&ask.visitor.caller, query, offered_at).await?;
     let wanted = price
         .map(PriceId::parse)
         .transpose()

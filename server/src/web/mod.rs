@@ -46,6 +46,7 @@ pub mod product;
 pub mod refund_form;
 pub mod sandbox;
 pub mod sell;
+mod settings;
 pub mod seo;
 pub mod shelf;
 pub mod shop;
@@ -114,6 +115,17 @@ fn shop_pages() -> Router<Arc<App>> {
 
 fn own_pages() -> Router<Arc<App>> {
     Router::new()
+        .route("/account", get(settings::show))
+        .route("/account/email", post(settings::ask_email))
+        .route("/account/email/leave", post(settings::leave))
+        .route(
+            "/account/email/confirm",
+            get(settings::confirm_page).post(settings::confirm),
+        )
+        .route(
+            "/account/email/stop",
+            get(settings::stop_page).post(settings::stop),
+        )
         .route("/orders", get(orders::list))
         .route("/orders/{id}", get(order::show))
         .route("/orders/{id}/pay", post(checkout::retry))
@@ -250,6 +262,10 @@ fn sell_pages() -> Router<Arc<App>> {
         .route(
             "/sell/products/{id}",
             get(sell::editor::edit).post(sell::editor::save),
+        )
+        .route(
+            "/sell/products/{id}/archive",
+            get(sell::archive::show).post(sell::archive::archive),
         )
         .route(
             "/sell/products/{id}/subscribers",

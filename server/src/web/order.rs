@@ -13,8 +13,7 @@ use crate::domains::licensing::{self, License, TrustText};
 use crate::domains::orders::{Line, OrderState};
 use crate::domains::subscriptions::http::by_order::leave_method;
 use crate::domains::subscriptions::{
-    Action, BeginMethod, EndByOrder, Status, Step, Subscription, WillCharge, end_by_order,
-    next_status,
+    Action, BeginMethod, EndByOrder, Status, Subscription, WillCharge, end_by_order,
 };
 use crate::problem::Problem;
 use crate::wire::{CsrfForm, Query};
@@ -336,12 +335,10 @@ fn end_wish(
     (of, due): (&Subscription, &WillCharge),
     token: &Token,
 ) -> Option<EndWish> {
-    let can = |action: Action| {
-        let step = next_status(of.status, of.flags(), action.event());
-        matches!(step, Step::Do | Step::Move(_))
-    };
     let action = [Action::Cancel, Action::Uncancel];
-    let action = action.into_iter().find(|action| can(*action))?;
+    let action = action
+        .into_iter()
+        .find(|action| subscriptions::can(of, due, *action))?;
     let (button, text) = subscriptions::action_words(page, (of, due), action);
     Some(EndWish {
         action: format!("/orders/{}/subscription{}", of.order?, token.suffix()),

@@ -51,6 +51,8 @@ struct OnePage {
     base: String,
     state: String,
     next: String,
+    /// That its product was given up, where it was.
+    given_up: Option<String>,
     facts: Vec<(String, String)>,
     /// A price that was announced, which can be refused.
     announced: Option<String>,
@@ -285,10 +287,12 @@ pub(super) fn next(page: &Page, of: &Subscription, due: &WillCharge) -> String {
             None => "subs-next-unpaid",
         },
         Status::Incomplete => "subs-next-incomplete",
+        Status::Paused if due.discontinued => "subs-next-rests",
         Status::Paused => "subs-next-paused",
         Status::Canceled if of.is_kept() => "subs-next-paid-off",
         Status::Canceled if of.is_last() => "subs-next-completed",
-        Status::Canceled => "subs-next-canceled",
+        Status::Canceled if due.for_sale => "subs-next-canceled",
+        Status::Canceled => "subs-next-over",
     };
     let amount = match of.status {
         Status::Incomplete | Status::Paused | Status::Canceled => due.now,
@@ -305,6 +309,18 @@ fn left(page: &Page, of: &Subscription, due: &WillCharge) -> String {
         ("amount", page.format.money(due.next).into()),
     ];
     page.words.say_with("subs-next-fixed", values)
+}
+
+/// Whether its buyer can do that now.
+pub(super) fn can(of: &Subscription, due: &WillCharge, action: Action) -> bool {
+    let step = next_status(of.status, of.flags(), action.event());
+    let may = match action {
+        Action::Uncancel => !due.discontinued && due.standing != Standing::Closed,
+        Action::Resume => !due.discontinued && due.standing == Standing::Active,
+        Action::Resubscribe => due.for_sale && !of.is_last(),
+        _ => true,
+    };
+    may && matches!(step, Step::Do | Step::Move(_))
 }
 
 /// `GET /subscriptions/{id}`; with a price or seats, what the change would cost.
@@ -366,21 +382,9 @@ fn drawn(
 ) -> OnePage {
     let of = &found.subscription;
     page.title = found.product.name.clone();
-    let standing = found.product.seller.standing;
-    let offered = |action: &Action| {
-        let charges = matches!(action, Action::Resume | Action::Resubscribe);
-        if charges && standing != Standing::Active
-            || *action == Action::Uncancel && standing == Standing::Closed
-        {
-            return false;
-        }
-        let step = next_status(of.status, of.flags(), action.event());
-        let over = *action == Action::Resubscribe && of.is_last();
-        !over && matches!(step, Step::Do | Step::Move(_))
-    };
-    let changes = standing == Standing::Active
-        && next_status(of.status, of.flags(), subs::Event::Change) == Step::Do
-        && !(of.last_period.is_some() && of.keeps_license);
+    let step = next_status(of.status, of.flags(), subs::Event::Change);
+    let fixed = of.last_period.is_some() && of.keeps_license;
+    let changes = step == Step::Do && found.due.for_sale && !fixed;
     let recurring = found.product.prices.iter().filter(|price| {
         changes
             && price.model == PriceModel::Recurring
@@ -405,6 +409,7 @@ fn drawn(
         base: format!("/subscriptions/{}", of.id),
         state: state(&page, of),
         next: next(&page, of, &found.due),
+        given_up: found.due.discontinued.then(|| page.say("subs-given-up")),
         facts: vec![
             (page.say("subs-price"), amount_text(&page, of)),
             (page.say("subs-period"), period),
@@ -414,7 +419,7 @@ fn drawn(
         announced: announced(&page, of),
         actions: Action::ALL
             .iter()
-            .filter(|action| offered(action))
+            .filter(|action| can(of, &found.due, **action))
             .map(|action| action_view(&page, (of, &found.due), *action))
             .collect(),
         plans,

@@ -6,7 +6,7 @@ use super::page::{Page, Section};
 use super::parts::{Badge, Choice, Crumbs, Field, Notice, Tone};
 use super::shelf::{kind_badge, price_text};
 use super::tax::quote_text;
-use crate::domains::catalog::ops::{ProductAt, product_at};
+use crate::domains::catalog::ops::{ProductAt, offered_at};
 use crate::domains::catalog::tokens::fold;
 use crate::domains::catalog::{Price, Product};
 use crate::domains::fees::http as fees;
@@ -161,7 +161,7 @@ async fn tryable(ask: &Ask, slug: &str, (price, chosen): (&str, &str)) -> Result
     let query = ProductAt {
         slug: slug.to_owned(),
     };
-    let product = ask.app.read(caller, query, product_at).await?;
+    let product = ask.app.read(caller, query, offered_at).await?;
     let id = PriceId::parse(price).map_err(|_| missing())?;
     let asked = product.price(id).ok_or_else(missing)?.clone();
     let nothing = Wanted::default();

@@ -5,7 +5,7 @@ use crate::app::Idempotency;
 use crate::problem::Problem;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
@@ -65,6 +65,21 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
             Problem::new(400, code, format!("The JSON can't be read: {error}."))
         })?;
         Ok(Self { value, bytes })
+    }
+}
+
+/// A body that may be left out: nothing was sent where no Content-Type says what it would be.
+impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
+        match request.headers().contains_key(CONTENT_TYPE) {
+            true => {
+                let body = <Self as FromRequest<S>>::from_request(request, state).await?;
+                Ok(Some(body))
+            }
+            false => Ok(None),
+        }
     }
 }
 

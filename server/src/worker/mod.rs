@@ -94,6 +94,11 @@ pub fn table() -> Table {
         .job(subscriptions::RETRY_JOB, subscriptions::retry_renewal)
         .job(subscriptions::CHECK_JOB, subscriptions::check_expired)
         .job(subscriptions::REMIND_JOB, subscriptions::send_reminder)
+        .job_in(
+            Turn::Numbered,
+            subscriptions::RETIRE_JOB,
+            subscriptions::retire_step,
+        )
         .network(subscriptions::CHARGE_JOB, subscriptions::charge)
         .network(subscriptions::END_JOB, subscriptions::end_charge)
         .job(risk::FORGET_JOB, risk::forget)

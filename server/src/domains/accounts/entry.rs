@@ -1,12 +1,13 @@
 //! Signing up and in, for both faces: what happens around the transactions, which is hashing and
 //! the limits on guessing.
 
+use super::address::{AddressChange, AskAddress, ask_address};
 use super::model::{AccountError, Email, parse_name};
-use super::ops::{OpenSession, SignUp, open_session, sign_up};
+use super::ops::{OpenSession, SignUp, find_account, open_session, sign_up};
 use super::password::{self, Password};
 use super::sql;
 use crate::app::{App, ReadCx};
-use crate::caller::Caller;
+use crate::caller::{Caller, Capability, Denied};
 use crate::limits::Rate;
 use mintreu::id::AccountId;
 
@@ -83,6 +84,47 @@ pub async fn sign_in_with(
         limits: app.config.sessions.clone(),
     };
     app.transact(caller, command, open_session).await
+}
+
+/// What asks for another address: three at once, then one in twenty minutes.
+const PER_ASKING: Rate = Rate {
+    burst: 3,
+    refill_ms: 1_200_000,
+};
+
+/// Checks the password of who is signed in, and asks for another address of their account.
+pub async fn ask_address_with(
+    app: &App,
+    caller: &Caller,
+    client: &str,
+    (email, password): (&str, &str),
+) -> Result<AddressChange, AccountError> {
+    let new = Email::parse(email)?;
+    let account = caller.account.ok_or(Denied {
+        capability: Capability::Buy,
+        signed_in: false,
+    })?;
+    limit(app, "sign_in_client", client, PER_CLIENT)?;
+    let found = app.read(caller, account, find_account).await?;
+    let own = found.ok_or(AccountError::NotFound)?.email;
+    let whom = format!("{}/{}", caller.tenant, own.key());
+    limit(app, "sign_in_account", &whom, PER_ACCOUNT)?;
+    let same = own == new;
+    let found = app.read(caller, own, credentials).await?;
+    let stored = found.filter(|(id, _)| *id == account).map(|(_, hash)| hash);
+    let given = Password::given(password);
+    if !hashing(app, move || password::verify(&given, stored.as_deref())).await? {
+        return Err(AccountError::WrongCredentials);
+    }
+    if same {
+        return Err(AccountError::EmailSame);
+    }
+    // Mails go to mailboxes that may be anybody's: few for each account, and few to each.
+    limit(app, "address_account", &account.to_string(), PER_ASKING)?;
+    let target = format!("{}/{}", caller.tenant, new.mailbox());
+    limit(app, "address_target", &target, PER_ASKING)?;
+    app.transact(caller, AskAddress { email: new }, ask_address)
+        .await
 }
 
 fn credentials(

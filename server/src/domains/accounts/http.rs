@@ -1,5 +1,7 @@
 //! Routes of accounts: signing up, in and out, and who one is.
 
+mod address;
+
 use super::entry::{SignUpForm, sign_in_with, sign_up_with};
 use super::tokens::{MakeToken, RevokeToken, Token, list_tokens, make_token, revoke_token};
 use super::{
@@ -31,6 +33,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(post_admin))
         .routes(routes!(post_token, get_tokens))
         .routes(routes!(delete_token))
+        .merge(address::routes())
 }
 
 impl From<AccountError> for Problem {
@@ -40,6 +43,7 @@ impl From<AccountError> for Problem {
         match error {
             E::EmailMalformed => Self::new(422, "email_malformed", detail).at("email"),
             E::EmailTaken => Self::new(409, "email_taken", detail).at("email"),
+            E::EmailSame => Self::new(422, "email_same", detail).at("email"),
             E::NameMalformed => Self::new(422, "name_malformed", detail).at("name"),
             E::PasswordWeak(_) => Self::new(422, "password_weak", detail).at("password"),
             E::WrongCredentials => Self::new(401, "credentials_wrong", detail),

@@ -11,10 +11,13 @@
 //! * A session is dead at its end, after idling too long, when signed out and when its account
 //!   is disabled; nothing revives it.
 //! * Signing in makes a new session; none is taken over from before.
+//! * An account moves to another address by a link in a mail to it, and by nothing else.
 //! * A wrong address takes as long as a wrong password.
 //!
-//! Tables: `account`, `account_role`, `session`, `one_time_link`, `seller_token`. Start reading at [`entry`].
+//! Tables: `account`, `account_role`, `session`, `one_time_link`, `seller_token`,
+//! `account_address_change`. Start reading at [`entry`].
 
+pub mod address;
 pub mod entry;
 pub mod http;
 pub mod model;

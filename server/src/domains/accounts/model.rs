@@ -179,6 +179,9 @@ pub enum AccountError {
     /// There is an account already.
     #[error("there is an account with this e-mail address; sign in instead")]
     EmailTaken,
+    /// The account has it already.
+    #[error("this is the address that the account has")]
+    EmailSame,
     /// No name, or a very long one.
     #[error("a name has 1 to 80 characters")]
     NameMalformed,

@@ -8,9 +8,9 @@ use super::model::{
     draft_of,
 };
 use super::ops::{
-    ArchiveProduct, CatalogError, Categories, CreateProduct, OpenShop, ProductAt, PublishProduct,
-    SellerProducts, UpdateProduct, archive_product, categories, create_product, listing, open_shop,
-    product_at, publish_product, search, seller_products, update_product,
+    CatalogError, Categories, CreateProduct, OpenShop, ProductAt, PublishProduct, SellerProducts,
+    UpdateProduct, categories, create_product, listing, open_shop, product_at, publish_product,
+    search, seller_products, update_product,
 };
 use crate::app::{App, Cx};
 use crate::caller::Caller;
@@ -31,7 +31,6 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(get_products, post_product))
         .routes(routes!(get_product, patch_product))
         .routes(routes!(post_publish))
-        .routes(routes!(post_archive))
         .routes(routes!(get_categories))
         .routes(routes!(get_search))
         .routes(routes!(put_shop))
@@ -45,6 +44,7 @@ impl From<CatalogError> for Problem {
         let detail = error.to_string();
         match error {
             E::NotFound(_) => Self::not_found(detail),
+            E::Gone => Self::new(410, "offer_gone", detail),
             E::Invalid(found) => {
                 let sentences: Vec<String> = found
                     .iter()
@@ -227,7 +227,8 @@ fn seller_out(seller: &Seller) -> SellerOut {
     }
 }
 
-fn product_out(product: Product) -> ProductOut {
+/// A product as programs see it.
+pub(crate) fn product_out(product: Product) -> ProductOut {
     let meters = product.meters.iter().map(|meter| MeterOut {
         meter_id: meter.id.to_string(),
         name: meter.name.clone(),
@@ -508,23 +509,6 @@ async fn post_publish(
     let command = PublishProduct { product };
     let product = app
         .transact(&visitor.caller, command, publish_product)
-        .await?;
-    Ok(Json(product_out(product)))
-}
-
-/// Take a product of one's own out of sale; its licenses live on.
-#[utoipa::path(post, path = "/v1/products/{slug}/archive", tag = "catalog",
-    params(("slug" = String, Path)),
-    responses((status = 200, body = ProductOut), (status = 401), (status = 403), (status = 404)))]
-async fn post_archive(
-    State(app): State<Arc<App>>,
-    visitor: Visitor,
-    PathParam(slug): PathParam<String>,
-) -> Result<Json<ProductOut>, Problem> {
-    let product = at(&app, &visitor.caller, slug).await?.id;
-    let command = ArchiveProduct { product };
-    let product = app
-        .transact(&visitor.caller, command, archive_product)
         .await?;
     Ok(Json(product_out(product)))
 }

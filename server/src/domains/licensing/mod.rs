@@ -58,8 +58,8 @@ pub use key_sets::{
 pub use lists::{AskList, Listed, find_list, sign_list};
 pub use model::{Activation, Code, Grant, License, LicenseState, LicenseView, LicensingError};
 pub use ops::{
-    Issued, Licenses, Redeem, Reinstate, Revoke, by_id, by_source, claim, issue, list, redeem,
-    reinstate, reveal_code, revoke, view,
+    Issued, Licenses, Redeem, Reinstate, Revoke, by_id, by_source, claim, issue, list, newest_of,
+    redeem, reinstate, reveal_code, revoke, view,
 };
 pub use receipts::{receipt, receipt_of};
 pub use renew::{Renewal, Revision, Suspended, renew, restore, revise, suspend};

@@ -280,6 +280,22 @@ pub fn list(cx: &mut ReadCx<'_>, query: &Licenses) -> Result<Vec<License>, Licen
     Ok(sql::licenses(cx.tx, &page)?)
 }
 
+/// The newest hundred licenses of an account.
+pub fn newest_of(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    person: AccountId,
+) -> Result<Vec<License>, StoreError> {
+    let page = sql::Page {
+        tenant,
+        person,
+        as_seller: false,
+        before: NEWEST,
+        limit: 100,
+    };
+    sql::licenses(tx, &page)
+}
+
 /// A license with its devices, whoever asks: the caller of this function knows who may.
 pub fn by_id(
     tx: &mut dyn Tx,

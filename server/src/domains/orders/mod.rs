@@ -35,5 +35,6 @@ pub use model::{
 pub use ops::{
     Buyer, History, MAX_LINES, MAX_QUANTITY, NewLine, PlaceOrder, Sale, SalesPage, SalesQuery,
     SalesTotal, access_token, apply, by_id, contact, contact_of, divide, find, give, history,
-    is_address, mark_disputed, of_line, place, sales, seen_by, total, view,
+    is_address, mark_disputed, newest_with_sellers, of_line, place, sales, seen_by, sellers_of,
+    total, view,
 };

@@ -315,6 +315,24 @@ pub fn contact_of(
     sql::contact(tx, tenant, order)
 }
 
+/// Everybody of whom an account bought something.
+pub fn sellers_of(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    account: AccountId,
+) -> Result<Vec<AccountId>, StoreError> {
+    sql::sellers_of(tx, tenant, account)
+}
+
+/// The newest hundred paid orders of an account, each with every seller in it.
+pub fn newest_with_sellers(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    account: AccountId,
+) -> Result<Vec<(AccountId, OrderId)>, StoreError> {
+    sql::newest_with_sellers(tx, tenant, account)
+}
+
 /// Makes a guest's order an account's; one that is an account's already stays.
 pub fn give(cx: &mut Cx<'_>, order: OrderId, account: AccountId) -> Result<(), OrderError> {
     Ok(sql::give(

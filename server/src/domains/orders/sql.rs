@@ -66,6 +66,18 @@ WHERE tenant_id = :tenant AND account_id = :account AND order_id < :before
     AND (CAST(:state AS TEXT) = '' OR state = :state) AND is_disputed >= :disputed
 ORDER BY order_id DESC LIMIT :limit";
 
+const SELLERS_OF: &str = "\
+SELECT DISTINCT l.seller_id FROM customer_order o
+JOIN order_line l ON l.tenant_id = o.tenant_id AND l.order_id = o.order_id
+WHERE o.tenant_id = :tenant AND o.account_id = :account AND o.paid_at IS NOT NULL
+ORDER BY l.seller_id";
+
+const NEWEST_WITH_SELLERS: &str = "\
+SELECT DISTINCT o.order_id, l.seller_id FROM customer_order o
+JOIN order_line l ON l.tenant_id = o.tenant_id AND l.order_id = o.order_id
+WHERE o.tenant_id = :tenant AND o.account_id = :account AND o.paid_at IS NOT NULL
+ORDER BY o.order_id DESC, l.seller_id LIMIT 100";
+
 const ORDER_OF_LINE: &str = "\
 SELECT order_id FROM order_line WHERE tenant_id = :tenant AND order_line_id = :line";
 
@@ -100,6 +112,8 @@ GROUP BY l.currency ORDER BY l.currency";
 pub const ALL: &[&str] = &[
     INSERT_ORDER,
     INSERT_CONTACT,
+    SELLERS_OF,
+    NEWEST_WITH_SELLERS,
     INSERT_LINE,
     FIND_ORDER,
     LINES,
@@ -511,4 +525,39 @@ pub(super) fn sales_totals(
         })
     };
     tx.query(SALES_TOTALS, &params)?.iter().map(total).collect()
+}
+
+/// Everybody of whom an account bought something.
+pub(super) fn sellers_of(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    account: AccountId,
+) -> Result<Vec<AccountId>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("account", account.as_bytes().into()),
+    ];
+    let rows = tx.query(SELLERS_OF, &params)?;
+    let seller = |row: &Row| row.id("seller_id", AccountId::from_bytes);
+    rows.iter().map(seller).collect()
+}
+
+/// The newest paid orders of an account, each with every seller in it.
+pub(super) fn newest_with_sellers(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    account: AccountId,
+) -> Result<Vec<(AccountId, OrderId)>, StoreError> {
+    let params = [
+        ("tenant", tenant.as_bytes().into()),
+        ("account", account.as_bytes().into()),
+    ];
+    let rows = tx.query(NEWEST_WITH_SELLERS, &params)?;
+    let pair = |row: &Row| {
+        Ok((
+            row.id("seller_id", AccountId::from_bytes)?,
+            row.id("order_id", OrderId::from_bytes)?,
+        ))
+    };
+    rows.iter().map(pair).collect()
 }

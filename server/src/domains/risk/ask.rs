@@ -147,6 +147,14 @@ fn listed(
         named.push((EntryKind::Domain, domain.as_slice()));
     }
     let mut found = None;
+    // Who was blocked by an address is so whatever address the account has now.
+    for before in former(cx, asked)? {
+        if let Some(blocked @ (Side::Block, _)) =
+            entries::active(cx.tx, cx.caller.tenant, (EntryKind::Mail, &before), cx.now)?
+        {
+            found = found.or(Some(blocked));
+        }
+    }
     for (kind, key) in named {
         match entries::active(cx.tx, cx.caller.tenant, (kind, key), cx.now)? {
             Some((Side::Allow, entry)) => return Ok(Some((Side::Allow, entry))),
@@ -155,6 +163,17 @@ fn listed(
         }
     }
     Ok(found)
+}
+
+/// Keyed hashes of the addresses that the buyer's account had before.
+fn former(cx: &mut Cx<'_>, asked: &Asked<'_>) -> Result<Vec<[u8; 32]>, StoreError> {
+    let Some(account) = asked.buyer.account else {
+        return Ok(Vec::new());
+    };
+    let tenant = cx.caller.tenant;
+    let before = accounts::address::former_addresses(cx.tx, tenant, account)?;
+    let hash = |email: &accounts::Email| promotions::address_hash(cx.keys, tenant, email.as_str());
+    Ok(before.iter().map(hash).collect())
 }
 
 /// Counts what one rule counts, by each key that it counts by, and keeps the highest.

@@ -1,6 +1,7 @@
 //! Routes of subscriptions: for who pays, and for who sells.
 
 pub mod by_order;
+pub mod discontinue;
 pub mod upgrades;
 
 use super::model::{Bill, ChangeQuote, Subscription, SubscriptionError};
@@ -44,6 +45,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(post_price))
         .routes(routes!(delete_price_move))
         .merge(by_order::routes())
+        .merge(discontinue::routes())
         .merge(upgrades::routes())
 }
 
@@ -60,6 +62,7 @@ impl From<SubscriptionError> for Problem {
             E::MethodMissing => Self::new(409, "method_missing", detail),
             E::Disputed => Self::new(409, "subscription_disputed", detail),
             E::OfAccount => Self::new(409, "subscription_of_account", detail),
+            E::Discontinued => Self::new(409, "product_discontinued", detail),
             E::BillOpen => Self::new(409, "bill_open", detail),
             E::FixedLength => Self::new(409, "subscription_fixed_length", detail),
             E::Completed => Self::new(409, "subscription_completed", detail),
@@ -68,6 +71,7 @@ impl From<SubscriptionError> for Problem {
             E::TrialMethod => Self::new(409, "method_missing", detail).at("method"),
             E::TrialMissing => Self::new(422, "trial_missing", detail),
             E::Invalid { field, .. } => Self::new(422, "subscription_invalid", detail).at(field),
+            E::Catalog(error) => error.into(),
             E::Amount(error) => error.into(),
             E::Order(error) => error.into(),
             E::Affiliate(error) => error.into(),
@@ -105,6 +109,8 @@ pub struct SubscriptionOut {
     period_start: i64,
     period_end: i64,
     cancel_at_period_end: bool,
+    /// Why it ends then, where that isn't its buyer's own wish: `discontinued`.
+    cancel_reason: Option<String>,
     pause_at_period_end: bool,
     /// What holds from the next period on.
     pending: Option<PendingOut>,
@@ -151,6 +157,7 @@ impl From<&Subscription> for SubscriptionOut {
             period_start: of.from.ms(),
             period_end: of.until.ms(),
             cancel_at_period_end: of.cancel_wished_at.is_some(),
+            cancel_reason: of.cancel_reason.clone(),
             pause_at_period_end: of.pause_wished_at.is_some(),
             pending: of.pending.as_ref().map(|change| PendingOut {
                 price_id: change.price.clone(),

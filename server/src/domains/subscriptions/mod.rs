@@ -20,11 +20,13 @@
 //!   price's own, and changes nothing for who has begun.
 //! * While its seller is suspended nothing of it is charged and what was paid for works on; when the
 //!   seller's account is closed it ends with its period.
+//! * Where a product was given up nothing of it goes on beyond what is paid, and each buyer is told once.
 //! * One license, one subscription, for as long as both live: coming back keeps the license.
 //!
 //! # Tables
 //! `subscription`, `subscription_bill`, `subscription_fees`, `subscription_trial`,
-//! `subscription_trial_address`, `subscription_consent`, `subscription_method_setup`.
+//! `subscription_trial_address`, `subscription_consent`, `subscription_method_setup`,
+//! `subscription_discontinuation`.
 //!
 //! Start reading at [`model`], then [`ops`].
 
@@ -34,7 +36,8 @@ pub mod ops;
 pub mod sql;
 
 pub use model::{
-    Bill, BillKind, Change, ChangeQuote, Cycle, Event, Flags, Paid, Quote, RETRY_DAYS,
-    SELLER_CLOSED, Status, Step, Subscription, SubscriptionError, Unit, next_status,
+    Bill, BillKind, Change, ChangeQuote, Cycle, DISCONTINUED, Discontinuation, Event, Flags,
+    Living, Paid, Quote, RETRY_DAYS, SELLER_CLOSED, Status, Step, Subscription, SubscriptionError,
+    Unit, next_status,
 };
 pub use ops::*;

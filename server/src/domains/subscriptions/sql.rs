@@ -1,5 +1,6 @@
 //! SQL of the subscriptions' tables.
 
+pub(super) mod discontinued;
 pub mod setups;
 
 use super::model::{Bill, BillKind, Change, Cycle, Status, Subscription, Unit};
@@ -29,7 +30,8 @@ const UPDATE: &str = "\
 UPDATE subscription SET account_id = :account, price_id = :price, status = :status,
     unit_minor = :unit, seats = :seats, paid_minor = :paid, cycle_unit = :cycle_unit, cycle_count = :cycle_count,
     zone = :zone, anchor_at = :anchor, period = :period, period_start = :from,
-    period_end = :until, cancel_wished_at = :cancel, pause_wished_at = :pause, pending = :pending,
+    period_end = :until, cancel_wished_at = :cancel,
+    cancel_reason = :cancel_reason, pause_wished_at = :pause, pending = :pending,
     notice_minor = :notice_minor, notice_from = :notice_from,
     notice_price_id = :notice_price,
     granted_price_id = :granted, provider = :provider,
@@ -216,6 +218,7 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
         from: row.at("period_start")?,
         until: row.at("period_end")?,
         cancel_wished_at: row.opt_at("cancel_wished_at")?,
+        cancel_reason: row.opt_text("cancel_reason")?,
         pause_wished_at: row.opt_at("pause_wished_at")?,
         pending: change(row, "pending")?,
         notice: row.opt_int("notice_minor")?.zip(row.opt_at("notice_from")?),
@@ -307,6 +310,7 @@ pub(super) fn update(
     params.extend([
         ("tenant", tenant.as_bytes().into()),
         ("cancel", moved.cancel_wished_at.into()),
+        ("cancel_reason", moved.cancel_reason.as_deref().into()),
         ("pause", moved.pause_wished_at.into()),
         ("pending", change_text(moved.pending.as_ref())?.into()),
         ("notice_minor", moved.notice.map(|notice| notice.0).into()),
@@ -438,7 +442,6 @@ fn bill(row: &Row) -> Result<Bill, StoreError> {
     })
 }
 
-/// Writes a bill.
 /// The products whose live subscriptions are charged to a method of an account.
 pub(super) fn charged_to(
     tx: &mut dyn Tx,
@@ -456,6 +459,7 @@ pub(super) fn charged_to(
     rows.iter().map(product).collect()
 }
 
+/// Writes a bill.
 pub(super) fn insert_bill(
     tx: &mut dyn Tx,
     tenant: TenantId,

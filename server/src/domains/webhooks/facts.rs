@@ -8,6 +8,7 @@
 use super::model::MAX_PAYLOAD;
 use super::sql::endpoints;
 use crate::app::{Cx, ReadCx};
+use crate::domains::accounts::address;
 use crate::domains::answers;
 use crate::domains::catalog;
 use crate::domains::invoicing::{self, Invoice, InvoiceError, Sold};
@@ -26,6 +27,7 @@ use mintreu::id::{
     WebhookEndpointId,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The event that a seller sends to themselves.
 pub const TEST: &str = "webhook.test";
@@ -44,6 +46,7 @@ pub const TOLD: &[(&str, Tell)] = &[
     (answers::DUE_FACT, dispute),
     (answers::REFUSED_FACT, dispute),
     (answers::SUBMITTED_FACT, dispute),
+    (address::CUSTOMER_FACT, customer),
     ("dispute.lost", dispute),
     ("dispute.opened", dispute),
     ("dispute.prevented", dispute),
@@ -264,6 +267,30 @@ fn license(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
         (license.seller, data)
     });
     Ok(told.into_iter().collect())
+}
+
+/// To everybody who sold them something: that who has these licenses and placed these orders is reached
+/// otherwise, and never how.
+fn customer(cx: &mut Cx<'_>, event: &Event) -> Result<Told, StoreError> {
+    let Ok(account) = AccountId::parse(&event.subject) else {
+        return Ok(Vec::new());
+    };
+    let tenant = cx.caller.tenant;
+    let mut of: BTreeMap<AccountId, [Vec<String>; 2]> = BTreeMap::new();
+    for seller in orders::sellers_of(cx.tx, tenant, account)? {
+        of.entry(seller).or_default();
+    }
+    for (seller, order) in orders::newest_with_sellers(cx.tx, tenant, account)? {
+        let [known, _] = of.entry(seller).or_default();
+        known.push(order.to_string());
+    }
+    for license in licensing::newest_of(cx.tx, tenant, account)? {
+        let [_, known] = of.entry(license.seller).or_default();
+        known.push(license.id.to_string());
+    }
+    let data = |[orders, licenses]: [Vec<String>; 2]| json!({ "changed": ["email"], "order_ids": orders, "license_ids": licenses });
+    let told = of.into_iter();
+    Ok(told.map(|(seller, own)| (seller, data(own))).collect())
 }
 
 /// To the seller of the license.

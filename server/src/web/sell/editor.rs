@@ -13,9 +13,8 @@ use super::form::{Mistake, ProductForm, mistakes, read_amount};
 use super::{must_sell, state_badge};
 use crate::domains::catalog::model::CategoryCount;
 use crate::domains::catalog::ops::{
-    ArchiveProduct, CatalogError, Categories, CreateProduct, OwnProduct, PublishProduct,
-    UpdateProduct, archive_product, categories, create_product, own_product, publish_product,
-    update_product,
+    CatalogError, Categories, CreateProduct, OwnProduct, PublishProduct, UpdateProduct, categories,
+    create_product, own_product, publish_product, update_product,
 };
 use crate::domains::catalog::{Kind, PriceModel, Product, State};
 use crate::domains::fulfilment::flow;
@@ -38,7 +37,8 @@ struct EditorPage {
     shown_at: String,
     notice: Option<Notice>,
     parts: Vec<Part>,
-    can_archive: bool,
+    /// The button and the sentence of archiving; nothing for what isn't written yet.
+    archiving: Option<(String, String)>,
     cover: Cover,
     badge: Badge,
     preview_name: String,
@@ -76,7 +76,6 @@ fn drawn(ask: &Ask, state: Shown<'_>) -> EditorPage {
         .product
         .map_or_else(|| page.say(key), |product| product.name.clone());
     let products = (page.say("sell-products"), "/sell/products".to_owned());
-    let archived = |product: &Product| product.state == State::Archived;
     let seed = if state.form.slug.is_empty() {
         &state.form.name
     } else {
@@ -97,7 +96,7 @@ fn drawn(ask: &Ask, state: Shown<'_>) -> EditorPage {
             .unwrap_or_default(),
         notice: state.notice,
         parts: parts(&page, state.form, state.tree, state.wrong),
-        can_archive: state.product.is_some_and(|product| !archived(product)),
+        archiving: state.product.map(|product| archiving_words(&page, product)),
         cover: Cover::of(seed, kind),
         badge: kind_badge(&page, kind),
         preview_name: or(&state.form.name, "edit-name"),
@@ -108,6 +107,14 @@ fn drawn(ask: &Ask, state: Shown<'_>) -> EditorPage {
         heading,
         page,
     }
+}
+
+fn archiving_words(page: &Page, product: &Product) -> (String, String) {
+    let (button, text) = match product.state {
+        State::Archived => ("sell-archived", "sell-archived-text"),
+        State::Draft | State::Published => ("sell-archive", "sell-archive-text"),
+    };
+    (page.say(button), page.say(text))
 }
 
 /// What would come of a sale at the first price, by who found the buyer.
@@ -288,13 +295,6 @@ async fn stored(
     form: &ProductForm,
 ) -> Result<Outcome, Problem> {
     let caller = &ask.visitor.caller;
-    if let (Some(product), "archive") = (&before, form.action.as_str()) {
-        let command = ArchiveProduct {
-            product: product.id,
-        };
-        let product = ask.app.transact(caller, command, archive_product).await?;
-        return Ok(Outcome::Done(Box::new(product)));
-    }
     let draft = match form.draft(before.as_ref()) {
         Ok(draft) => draft,
         Err(wrong) => return Ok(Outcome::Wrong(before.map(Box::new), wrong)),

@@ -5,6 +5,7 @@
 //! * Figures come from the same rows as the lists beneath them.
 
 pub mod affiliates;
+pub mod archive;
 mod batch_form;
 pub mod bundles;
 pub mod close;

@@ -4,7 +4,7 @@ use super::CatalogError;
 use crate::app::ReadCx;
 use crate::domains::catalog::model::{
     CategoryCount, CategoryRef, CategoryView, Facets, Kind, KindCount, Listing, ListingPage,
-    PriceBand, Product, ProductCard, Shelves, Sort,
+    PriceBand, Product, ProductCard, Shelves, Sort, State,
 };
 use crate::domains::catalog::sql::{categories, counts, listing as sql, products};
 use crate::store::StoreError;
@@ -26,6 +26,18 @@ pub fn product_at(cx: &mut ReadCx<'_>, query: &ProductAt) -> Result<Product, Cat
     let shown = product
         .filter(|product| product.is_sold() || Some(product.seller.account) == cx.caller.account);
     shown.ok_or(CatalogError::NotFound("product"))
+}
+
+/// As [`product_at`], for links that led to buying it: what was for sale and isn't any more is gone,
+/// which is said.
+pub fn offered_at(cx: &mut ReadCx<'_>, query: &ProductAt) -> Result<Product, CatalogError> {
+    let product = products::by_slug(cx.tx, cx.caller.tenant, &query.slug)?;
+    let was_sold = product
+        .is_some_and(|product| product.state == State::Archived && product.published_at.is_some());
+    match was_sold {
+        true => Err(CatalogError::Gone),
+        false => product_at(cx, query),
+    }
 }
 
 /// One of the caller's products, in any state.

@@ -8,7 +8,7 @@ mod search;
 pub(super) mod shop;
 
 pub use browse::{
-    Categories, Home, OwnProduct, ProductAt, SellerProducts, categories, home, listing,
+    Categories, Home, OwnProduct, ProductAt, SellerProducts, categories, home, listing, offered_at,
     own_product, product_at, seller_products,
 };
 pub use prices::{
@@ -33,6 +33,9 @@ pub enum CatalogError {
     /// There is no such thing here, or it is somebody else's.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// It was for sale and isn't any more.
+    #[error("this is no longer for sale; what was bought of it stays valid")]
+    Gone,
     /// Mistakes, each at its field.
     #[error("{}", .0.first().map_or("the input is wrong", |first| first.detail.as_str()))]
     Invalid(Vec<FieldError>),

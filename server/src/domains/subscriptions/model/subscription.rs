@@ -4,6 +4,7 @@ use super::{Cycle, Flags, Paid, Quote, Status, zone_named};
 use crate::caller::Denied;
 use crate::domains::affiliates::AffiliateError;
 use crate::domains::billing::BillingError;
+use crate::domains::catalog::CatalogError;
 use crate::domains::catalog::model::{LicenseTerms, Renewing, Standing, USUAL_GRACE};
 use crate::domains::invoicing::InvoiceError;
 use crate::domains::ledger::{PaymentTariff, Traffic};
@@ -89,6 +90,8 @@ pub struct Subscription {
     pub until: Timestamp,
     /// When its end was wished.
     pub cancel_wished_at: Option<Timestamp>,
+    /// Why, where that isn't its buyer's own wish: `discontinued`.
+    pub cancel_reason: Option<String>,
     /// When a pause was wished.
     pub pause_wished_at: Option<Timestamp>,
     /// What holds from the next period on.
@@ -125,7 +128,8 @@ pub struct Subscription {
     pub keeps_license: bool,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Why: `canceled`, `unpaid`, `trial_over`, `chargeback`, `refunded`, [`COMPLETED`]; `not_begun` until a free
+    /// Why: `canceled`, `unpaid`, `trial_over`, `chargeback`, `refunded`, `discontinued`, [`COMPLETED`],
+    /// [`SELLER_CLOSED`]; `not_begun` until a free
     /// license's upgrade is paid.
     pub end_reason: Option<String>,
     /// Where it stood when a bank took money of one of its payments; `None` while no bank has any.
@@ -320,6 +324,11 @@ pub enum SubscriptionError {
     /// All of its payments were made.
     #[error("all payments of this subscription were made; buy it again instead")]
     Completed,
+    /// Its seller gave up what it is of.
+    #[error(
+        "its seller has stopped offering this product, and its subscriptions end: this one can't go on"
+    )]
+    Discontinued,
     /// A bill is on its way.
     #[error("a payment of this subscription is on its way; try again when it is settled")]
     BillOpen,
@@ -337,6 +346,9 @@ pub enum SubscriptionError {
     /// The price can't be tried.
     #[error("this price has no trial")]
     TrialMissing,
+    /// The catalog.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
     /// An amount is too large.
     #[error(transparent)]
     Amount(#[from] mintreu::Error),

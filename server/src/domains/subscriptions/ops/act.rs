@@ -1,7 +1,7 @@
 //! What a buyer does without changing what is bought.
 
 use super::super::model::{Event, Status, Step, Subscription, SubscriptionError, next_status};
-use super::{Done, end, keep, own, renew, rest, tell};
+use super::{Done, discontinue, end, keep, own, renew, rest, tell};
 use crate::app::{Command, Cx};
 use crate::caller::Capability;
 use crate::domains::catalog::Standing;
@@ -113,6 +113,7 @@ pub(super) fn perform(cx: &mut Cx<'_>, mut of: Subscription, cmd: &Act) -> Done 
         Step::Move(Status::Canceled) => return end(cx, &mut of, "canceled"),
         Step::Move(_) | Step::Do => {}
     }
+    discontinue::may(cx, &of, cmd.action)?;
     let fact = match cmd.action {
         Action::Cancel | Action::CancelNow => {
             of.cancel_wished_at = Some(cx.now);
@@ -120,7 +121,7 @@ pub(super) fn perform(cx: &mut Cx<'_>, mut of: Subscription, cmd: &Act) -> Done 
         }
         Action::Uncancel => {
             refuse_if_closed(cx, &of)?;
-            of.cancel_wished_at = None;
+            (of.cancel_wished_at, of.cancel_reason) = (None, None);
             "subscription.end_taken_back"
         }
         Action::Pause => {
@@ -201,7 +202,10 @@ pub(super) fn charge_from_now_on(
         Status::PastDue => renew::retry_now(cx, of),
         Status::Incomplete if of.disputed.is_some() => Ok(()),
         Status::Incomplete if rest::standing(cx, of)? != Standing::Active => Ok(()),
-        Status::Incomplete if super::open_bill(cx, of)?.is_none() => renew::come_back(cx, of),
+        Status::Incomplete if super::open_bill(cx, of)?.is_none() => {
+            discontinue::refuse(cx, of)?;
+            renew::come_back(cx, of)
+        }
         _ => Ok(()),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::model::{Cycle, GRACE_DAYS, Status, Subscription};
 use super::super::sql;
-use super::{Done, renew, tell};
+use super::{Done, discontinue, renew, tell};
 use crate::app::Cx;
 use crate::domains::catalog;
 use crate::domains::fees;
@@ -76,6 +76,7 @@ pub fn begin(cx: &mut Cx<'_>, new: &Begin<'_>) -> Done {
         from: cx.now,
         until: cycle.end_after(cx.now, &Zone::default(), cx.now),
         cancel_wished_at: None,
+        cancel_reason: None,
         pause_wished_at: None,
         pending: None,
         notice: None,
@@ -103,5 +104,6 @@ pub fn begin(cx: &mut Cx<'_>, new: &Begin<'_>) -> Done {
     }
     sql::insert(cx.tx, tenant, &begun, cx.now)?;
     renew::plan(cx, &begun)?;
-    tell(cx, "subscription.begun", &begun)
+    tell(cx, "subscription.begun", &begun)?;
+    discontinue::follow(cx, &mut begun)
 }

@@ -10,6 +10,7 @@ use super::{Done, NewBill, bill, extend, keep, own, renew, rest, take_over, tell
 use crate::app::{Command, Cx, ReadCx};
 use crate::caller::Capability;
 use crate::domains::catalog::{self, Price, PriceModel};
+use crate::domains::orders::OrderError;
 use crate::domains::orders::ops::MAX_QUANTITY;
 use crate::domains::taxes::Tax;
 use crate::store::Tx;
@@ -123,7 +124,7 @@ pub(super) fn invalid(field: &'static str, detail: String) -> SubscriptionError 
 
 /// A price of the same product that recurs, in the same currency.
 fn wanted(tx: &mut dyn Tx, tenant: TenantId, of: &Subscription, price: PriceId) -> Done<Price> {
-    let offer = catalog::offer(tx, tenant, price)?;
+    let offer = catalog::offer(tx, tenant, price)?.ok_or(OrderError::OfferGone)?;
     // A price of some countries is had by a checkout from there, where the country is asked for.
     let fits = |price: &Price| {
         price.model == PriceModel::Recurring
@@ -131,11 +132,13 @@ fn wanted(tx: &mut dyn Tx, tenant: TenantId, of: &Subscription, price: PriceId) 
             && price.serves(None)
             && price.bounds.renewing.payments.is_none()
     };
-    let offer = offer.filter(|offer| offer.product.id == of.product && fits(&offer.price));
-    let detail =
-        "a recurring price of the same product and currency, of no fixed number of payments";
-    let detail = detail.to_owned();
-    Ok(offer.ok_or_else(|| invalid("price_id", detail))?.price)
+    match offer.product.id == of.product && fits(&offer.price) {
+        true => Ok(offer.price),
+        false => {
+            let detail = "a recurring price of the same product and currency, of no fixed number of payments";
+            Err(invalid("price_id", detail.to_owned()))
+        }
+    }
 }
 
 /// More is paid and given now; less waits for the next period. In a trial everything is at once.

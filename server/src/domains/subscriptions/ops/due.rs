@@ -2,7 +2,8 @@
 
 use super::super::model::{Subscription, SubscriptionError};
 use super::super::sql;
-use super::{Done, renew};
+use super::{Done, discontinue, renew};
+use crate::domains::catalog::{self, Product, Standing};
 use crate::domains::licensing;
 use crate::domains::orders;
 use crate::domains::promotions;
@@ -21,6 +22,12 @@ pub struct WillCharge {
     pub next: Money,
     /// What a period that begins now charges, all in all: after a pause, an end or a trial.
     pub now: Money,
+    /// Whether its product was given up, and it with that: it doesn't go on beyond what is paid.
+    pub discontinued: bool,
+    /// Where its seller stands.
+    pub standing: Standing,
+    /// Whether its product is for sale: only then it is changed, or taken up after its end.
+    pub for_sale: bool,
 }
 
 /// What a subscription will charge its buyer, where they are.
@@ -44,7 +51,13 @@ pub fn due_with(
     renew::advance(&mut then)?;
     let off = lasting(tx, tenant, &then)?;
     let next = then.amount()?.checked_sub(off)?;
+    let product = catalog::product(tx, tenant, of.product)?;
+    let for_sale = product.as_ref().is_some_and(Product::is_sold);
+    let standing = product.map_or(Standing::Active, |product| product.seller.standing);
     Ok(WillCharge {
+        discontinued: !for_sale && discontinue::ends(tx, tenant, of)?,
+        standing,
+        for_sale,
         next: tax.on(next)?.charged,
         now: tax.on(of.amount()?)?.charged,
         tax,

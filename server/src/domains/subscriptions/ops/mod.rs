@@ -4,6 +4,7 @@ mod act;
 mod begin;
 mod change;
 pub mod charge;
+mod discontinue;
 mod due;
 mod guest;
 mod guest_method;
@@ -21,6 +22,10 @@ pub use act::{Act, Action, ChangeMethod, act, change_method};
 pub use begin::{Begin, begin, note_fees};
 pub use change::{AskChange, ChangePlan, change_plan, quote_change};
 pub use charge::{CHARGE_JOB, END_JOB, charge, end_charge};
+pub use discontinue::{
+    CallOff, DiscontinuationOf, Discontinuing, RETIRE_JOB, Retire, RetireJob, call_off,
+    discontinuation_of, is_discontinued, retire, retire_step,
+};
 pub use due::{WillCharge, billed, due_of, due_with, tax_of};
 pub use guest::{EndByOrder, begun_by, end_by_order, give};
 pub use guest_method::{BeginMethod, OfOrder, begin_method, of_order_s_link, settle_method};
@@ -310,6 +315,7 @@ fn end(cx: &mut Cx<'_>, of: &mut Subscription, reason: &str) -> Done {
     of.status = Status::Canceled;
     (of.ended_at, of.end_reason) = (Some(cx.now), Some(reason.to_owned()));
     (of.cancel_wished_at, of.pause_wished_at) = (None, None);
+    of.cancel_reason = None;
     (of.pending, of.next_attempt_at, of.past_due_at) = (None, None, None);
     of.failures = 0;
     keep(cx, of)?;

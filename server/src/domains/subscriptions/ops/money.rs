@@ -114,6 +114,11 @@ fn go_on(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
     if open.is_none() && of.is_last() && (of.keeps_license || of.until <= cx.now) {
         return end(cx, of, COMPLETED);
     }
+    let over = of.until <= cx.now || open == Some(OrderState::Failed);
+    if over && of.cancel_wished_at.is_some() {
+        let why = of.cancel_reason.clone();
+        return end(cx, of, why.as_deref().unwrap_or("canceled"));
+    }
     if open.is_none() && of.until <= cx.now {
         return match (rest::standing(cx, of)?, of.method.is_some()) {
             (Standing::Closed, _) => end(cx, of, SELLER_CLOSED),

@@ -6,7 +6,8 @@ use super::super::model::{
 };
 use super::super::sql;
 use super::{
-    Done, NewBill, bill, bill_usage, due, end, expect, keep, known, rest, take_over, tell, upgrade,
+    Done, NewBill, bill, bill_usage, discontinue, due, end, expect, keep, known, rest, take_over,
+    tell, upgrade,
 };
 use crate::app::Cx;
 use crate::domains::catalog::Standing;
@@ -122,13 +123,21 @@ pub(super) fn period_over(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
     if of.status == Status::Active && of.is_last() {
         return end(cx, of, COMPLETED);
     }
+    discontinue::mark(cx, of)?;
     let Step::Move(next) = next_status(of.status, of.flags(), Event::PeriodEnded) else {
         return Ok(());
     };
     let trial = of.status == Status::Trialing;
     match (next, rest::standing(cx, of)?) {
-        (Status::Canceled, Standing::Closed) => end(cx, of, SELLER_CLOSED),
-        (Status::Canceled, _) => end(cx, of, if trial { "trial_over" } else { "canceled" }),
+        (Status::Canceled, standing) => {
+            let usual = match standing {
+                Standing::Closed => SELLER_CLOSED,
+                _ if trial => "trial_over",
+                _ => "canceled",
+            };
+            let why = of.cancel_reason.clone();
+            end(cx, of, why.as_deref().unwrap_or(usual))
+        }
         (Status::Paused, _) => pause(cx, of),
         (_, Standing::Suspended) => rest::hold(cx, of),
         (_, Standing::Closed) => end(cx, of, SELLER_CLOSED),

@@ -4,7 +4,10 @@ use super::super::model::{
     Bill, BillKind, COMPLETED, Event, RETRY_DAYS, Status, Step, Subscription, next_status,
 };
 use super::super::sql;
-use super::{Done, end, extend, give_up_bill, keep, known, renew, take_over, tell, upgrade, worth};
+use super::{
+    Done, discontinue, end, extend, give_up_bill, keep, known, renew, take_over, tell, upgrade,
+    worth,
+};
 use crate::app::Cx;
 use crate::domains::orders::{self, Invoiced, Order};
 use crate::domains::payments::{self, Payable};
@@ -71,11 +74,11 @@ pub fn paid(cx: &mut Cx<'_>, order: &Order, bill: &Bill) -> Done {
         true => tell(cx, "subscription.upgraded", &of)?,
         false => tell(cx, fact(before, bill.kind), &of)?,
     }
-    match of.is_last() && of.keeps_license && of.disputed.is_none() {
+    if of.is_last() && of.keeps_license && of.disputed.is_none() {
         // Paid off: nothing is left to wait for.
-        true => end(cx, &mut of, COMPLETED),
-        false => Ok(()),
+        return end(cx, &mut of, COMPLETED);
     }
+    discontinue::follow(cx, &mut of)
 }
 
 const fn fact(before: Status, kind: BillKind) -> &'static str {

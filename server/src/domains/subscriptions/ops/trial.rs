@@ -244,6 +244,7 @@ fn trialing(
         from: until,
         until,
         cancel_wished_at: None,
+        cancel_reason: None,
         pause_wished_at: None,
         pending: None,
         notice: None,

@@ -160,6 +160,7 @@ fn not_begun(cx: &mut Cx<'_>, cmd: &Upgrade, (license, offer): (&License, &Offer
         from: cx.now,
         until: cx.now,
         cancel_wished_at: None,
+        cancel_reason: None,
         pause_wished_at: None,
         pending: None,
         notice: None,
