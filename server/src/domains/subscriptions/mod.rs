@@ -14,6 +14,9 @@
 //!   holds until the buyer's midnight.
 //! * A period is renewed once, whoever runs its job and however often.
 //! * Nothing that costs something now changes before it is paid.
+//! * A charge has an end: one that is never answered is asked after, and has failed unless it was paid.
+//! * What a guest leaves by an order's link is charged for that order's subscription alone, and for none
+//!   that is in an account.
 //! * Price, platform's share and payment tariff are those of the beginning, until the buyer
 //!   changes the plan, or a new price was announced 30 days before and they didn't refuse it.
 //! * Each person tries a product once, by account and by address; how long a price can be tried is the
