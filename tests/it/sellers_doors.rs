@@ -254,9 +254,9 @@ async fn the_owner_and_the_seller_see_what_happens_in_words() {
         ] {
             assert!(shown.contains(told), "{told}: {shown}");
         }
-        let none = [("standing", "suspended"), ("reason", "")];
+        let none = [("standing", "suspended"), ("why_suspended", "")];
         assert_eq!(send(&boss, &path, &path, &none).await.0, 422);
-        let form = [("standing", "suspended"), ("reason", REASON)];
+        let form = [("standing", "suspended"), ("why_suspended", REASON)];
         assert_eq!(
             send(&boss, &path, &path, &form).await.0,
             StatusCode::SEE_OTHER
@@ -277,7 +277,7 @@ async fn the_owner_and_the_seller_see_what_happens_in_words() {
             (&standing["standing"], &standing["reason"]),
             (&json!("suspended"), &json!(REASON))
         );
-        let form = [("standing", "active"), ("reason", "It was settled.")];
+        let form = [("standing", "active"), ("why_active", "It was settled.")];
         assert_eq!(
             send(&boss, &path, &path, &form).await.0,
             StatusCode::SEE_OTHER
