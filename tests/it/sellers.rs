@@ -6,20 +6,17 @@ use crate::facts::sign_up;
 use crate::money_back::{Desk, Paid};
 use crate::payouts::{DAY, balance, earn, owner, pay, payouts_of, settle_in};
 use crate::shop::{Bought, SELLER, order_of, person, placed};
-use crate::subscriptions::{BUYER, club, do_it, facts, pay_with, status, travel, tried};
+use crate::subscriptions::{BUYER, club, facts, status, travel};
 use crate::webhook_receiver::Receiver;
 use mintreu::id::{AccountId, SubscriptionId};
 use mintreu::{Currency, Money, Timestamp};
 use mintreu_server::caller::{Caller, Role};
-use mintreu_server::domains::catalog::ops::{CatalogError, PublishProduct, publish_product};
 use mintreu_server::domains::fulfilment::Item;
 use mintreu_server::domains::payouts::SkipReason;
 use mintreu_server::domains::sellers::{
     CloseOwn, SellerError, SetStanding, Standing, close_own, set_standing,
 };
-use mintreu_server::domains::subscriptions::{
-    Action, MySubscription, Subscription, SubscriptionError, my_subscription,
-};
+use mintreu_server::domains::subscriptions::{MySubscription, Subscription, my_subscription};
 use mintreu_server::domains::webhooks::{CreateEndpoint, create_endpoint};
 use mintreu_server::net::Reach;
 use mintreu_tests::TestApp;
@@ -408,73 +405,6 @@ fn day(at: Timestamp) -> String {
 }
 
 #[tokio::test]
-async fn nothing_is_charged_by_any_door_while_the_seller_is_suspended() {
-    TestApp::both(async |test| {
-        sign_up(test, SELLER, "seller").await;
-        let club = club(test).await;
-        // Declined once before; the card would pay now.
-        let id = tried(test, &club, Some("sbm_insufficient_funds")).await;
-        travel(test, "2027-01-30").await;
-        assert_eq!(status(test, id).await, "past_due");
-        becomes(test, SELLER, Standing::Suspended)
-            .await
-            .expect("is");
-        pay_with(test, id, "sbm_pays").await;
-        for day in ["2027-02-01", "2027-02-07", "2027-02-20"] {
-            travel(test, day).await;
-            assert_eq!(status(test, id).await, "past_due", "on {day}");
-        }
-        assert_eq!(facts(test, "subscription.recovered").await, 0);
-        assert_eq!(
-            facts(test, "subscription.lapsed").await,
-            0,
-            "its grace waits"
-        );
-        becomes(test, SELLER, Standing::Active).await.expect("is");
-        assert_eq!(status(test, id).await, "active");
-        assert_eq!(facts(test, "subscription.recovered").await, 1);
-        // Who paused can't go on, and who cancels ends.
-        do_it(test, id, Action::Pause, None).await.expect("pauses");
-        travel(test, "2027-03-25").await;
-        assert_eq!(status(test, id).await, "paused");
-        becomes(test, SELLER, Standing::Suspended)
-            .await
-            .expect("is");
-        let resumed = do_it(test, id, Action::Resume, Some(1_000)).await;
-        let stopped: Result<(), _> = Err(SubscriptionError::SellerStopped(Standing::Suspended));
-        assert_eq!(said(resumed), said(stopped));
-        do_it(test, id, Action::CancelNow, None)
-            .await
-            .expect("ends");
-        assert_eq!(status(test, id).await, "canceled");
-    })
-    .await;
-}
-
-fn said<T>(done: Result<T, SubscriptionError>) -> Option<String> {
-    done.err().map(|error| error.to_string())
-}
-
-#[tokio::test]
-async fn what_is_wished_while_it_rests_is_done_at_once() {
-    TestApp::both(async |test| {
-        let club = club(test).await;
-        let id = tried(test, &club, Some("sbm_pays")).await;
-        becomes(test, SELLER, Standing::Suspended)
-            .await
-            .expect("is");
-        travel(test, "2027-02-10").await;
-        assert_eq!(status(test, id).await, "trialing", "the trial is longer");
-        do_it(test, id, Action::Cancel, None).await.expect("ends");
-        assert_eq!(status(test, id).await, "canceled");
-        becomes(test, SELLER, Standing::Active).await.expect("is");
-        assert_eq!(facts(test, "subscription.goes_on").await, 0);
-        assert_eq!(status(test, id).await, "canceled");
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn what_a_closed_account_earned_is_sent_after_120_days() {
     TestApp::both(async |test| {
         let at = before(test).await;
@@ -518,60 +448,6 @@ async fn what_a_closed_account_earned_is_sent_after_120_days() {
         );
         let late = becomes(test, SELLER, Standing::Active).await;
         assert!(matches!(late, Err(SellerError::TooLate)));
-        at.server.stop().await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn the_owner_opens_a_closed_account_in_time_and_its_seller_never_does() {
-    TestApp::both(async |test| {
-        let at = before(test).await;
-        let seller = person(test, SELLER, Role::Developer);
-        let slug = at.desk.rows("SELECT slug FROM seller").await;
-        let slug = slug[0].text("slug").expect("a slug");
-        let wrong = closes(test, &seller, "another").await;
-        assert!(matches!(wrong, Err(SellerError::NotConfirmed(name)) if name == slug));
-        closes(test, &seller, &slug).await.expect("closes");
-        closes(test, &seller, &slug).await.expect("twice is once");
-        assert_eq!(facts(test, "seller.closed").await, 1);
-        // Nothing is put up for sale; to suspend what is closed means nothing.
-        let rows = at.desk.rows("SELECT product_id FROM product").await;
-        let product = rows[0].id("product_id", mintreu::id::ProductId::from_bytes);
-        let publish = PublishProduct {
-            product: product.expect("an id"),
-        };
-        let draft = json!({
-            "code": "later.tool", "kind": "download", "name": "Later", "summary": "Works.",
-            "categories": ["tools"],
-            "prices": [{"model": "one_time", "amount_minor": 1000, "currency": "EUR"}],
-        });
-        let draft = serde_json::from_value(draft).expect("a draft");
-        let made = mintreu_server::domains::catalog::ops::CreateProduct { draft };
-        let create = mintreu_server::domains::catalog::ops::create_product;
-        let made = test
-            .app
-            .transact(&seller, made, create)
-            .await
-            .expect("a draft");
-        let later = PublishProduct { product: made.id };
-        let done = test.app.transact(&seller, later, publish_product).await;
-        assert!(matches!(done, Err(CatalogError::Stopped(Standing::Closed))));
-        let known = test.app.transact(&seller, publish, publish_product).await;
-        assert!(known.is_ok(), "what is published stays so");
-        let suspended = becomes(test, SELLER, Standing::Suspended).await;
-        assert!(matches!(suspended, Err(SellerError::Closed)));
-        // The owner opens it; who wished meanwhile to stay may say so.
-        becomes(test, SELLER, Standing::Active)
-            .await
-            .expect("opens");
-        let of = subscribed(test, at.subscription).await;
-        assert!(of.cancel_wished_at.is_some());
-        do_it(test, at.subscription, Action::Uncancel, None)
-            .await
-            .expect("stays");
-        travel(test, "2027-02-16").await;
-        assert_eq!(facts(test, "subscription.renewed").await, 1);
         at.server.stop().await;
     })
     .await;

@@ -66,12 +66,33 @@ pub struct Which {
     after: String,
 }
 
-/// What the form of one seller sends.
+/// What a form of one seller sends. Each form's reason has a name of its own, so that each label on the
+/// page leads to its own field.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Wish {
     standing: String,
-    reason: String,
+    why_active: String,
+    why_suspended: String,
+    why_closed: String,
+}
+
+impl Wish {
+    fn reason(&self, standing: Standing) -> &str {
+        match standing {
+            Standing::Active => &self.why_active,
+            Standing::Suspended => &self.why_suspended,
+            Standing::Closed => &self.why_closed,
+        }
+    }
+}
+
+const fn reason_field(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Active => "why_active",
+        Standing::Suspended => "why_suspended",
+        Standing::Closed => "why_closed",
+    }
 }
 
 /// Whether something was just done.
@@ -176,10 +197,11 @@ pub async fn change(
     must_own(&ask)?;
     let PathParam(seller) = id?;
     let unknown = || Problem::new(422, "standing_unknown", "Choose what the seller becomes.");
+    let standing = Standing::parse(&wish.standing).ok_or_else(unknown)?;
     let command = SetStanding {
         seller,
-        standing: Standing::parse(&wish.standing).ok_or_else(unknown)?,
-        reason: wish.reason.clone(),
+        standing,
+        reason: wish.reason(standing).to_owned(),
     };
     let done = ask
         .app
@@ -234,9 +256,9 @@ fn moves(page: &Page, standing: Standing, wrong: Option<&Wish>) -> Vec<Move> {
     let drawn = |next: &Standing| {
         let code = next.name();
         let typed = wrong.filter(|wish| wish.standing == code);
-        let reason = Field::text("reason", page.say("owner-reason"))
+        let reason = Field::text(reason_field(*next), page.say("owner-reason"))
             .hint(page.say("owner-seller-reason-hint"))
-            .value(typed.map_or("", |wish| wish.reason.as_str()))
+            .value(typed.map_or("", |wish| wish.reason(*next)))
             .error(typed.map(|_| page.say("owner-seller-reason-wrong")))
             .required()
             .max_length(500);
