@@ -20,8 +20,8 @@ use mintreu_tests::TestApp;
 use serde_json::{Value, json};
 
 /// The product that is sold, and its price of 10.00 a month that goes on as it says.
-struct Sold {
-    product: ProductId,
+pub struct Sold {
+    pub product: ProductId,
     price: PriceId,
     /// 12.00 a month, for as long as nobody ends it.
     other: PriceId,
@@ -32,7 +32,7 @@ fn monthly(minor: i64, renewing: Value) -> Value {
         "renewing": renewing})
 }
 
-async fn opened(test: &TestApp, renewing: Value) -> (Desk<'_>, Sold) {
+pub async fn opened(test: &TestApp, renewing: Value) -> (Desk<'_>, Sold) {
     let seller = stall(test, "Parts").await;
     let draft = json!({
         "code": "parts.app", "kind": "download", "name": "Parts", "summary": "In parts.",
@@ -54,24 +54,24 @@ async fn opened(test: &TestApp, renewing: Value) -> (Desk<'_>, Sold) {
     (Desk::of(test, shop).await, sold)
 }
 
-async fn buys(desk: &Desk<'_>, sold: &Sold) -> Paid {
+pub async fn bought(desk: &Desk<'_>, sold: &Sold) -> Paid {
     let buyer = person(desk.test, BUYER, Role::Customer);
     let item = Item::new(sold.price, 1);
     desk.buy_as(&buyer, item, 1_000, &[]).await
 }
 
 /// Where it stands, and why it ended.
-async fn state(desk: &Desk<'_>) -> (String, String) {
+pub async fn state(desk: &Desk<'_>) -> (String, String) {
     let (_, status, reason, _): Stands = stands(desk).await;
     (status, reason.unwrap_or_default())
 }
 
-fn over(status: &str, reason: &str) -> (String, String) {
+pub fn over(status: &str, reason: &str) -> (String, String) {
     (status.to_owned(), reason.to_owned())
 }
 
 /// When the license ends; `None` for never.
-async fn license_end(desk: &Desk<'_>) -> Option<i64> {
+pub async fn license_end(desk: &Desk<'_>) -> Option<i64> {
     let rows = desk.rows("SELECT expires_at FROM license").await;
     let at = rows[0].opt_at("expires_at").expect("an instant");
     at.map(mintreu::Timestamp::ms)
@@ -81,7 +81,7 @@ async fn license_end(desk: &Desk<'_>) -> Option<i64> {
 async fn what_is_paid_in_three_instalments_is_kept() {
     TestApp::both(async |test| {
         let (desk, sold) = opened(test, json!({"payments": 3, "keeps_license": true})).await;
-        let first = buys(&desk, &sold).await;
+        let first = bought(&desk, &sold).await;
         assert!(license_end(&desk).await.is_some());
         travel(test, "2027-02-16").await;
         assert_eq!(state(&desk).await, over("active", ""));
@@ -119,7 +119,7 @@ async fn what_ends_after_three_payments_ends_with_the_last_period() {
     ] {
         TestApp::both(async |test| {
             let (desk, sold) = opened(test, renewing.clone()).await;
-            let first = buys(&desk, &sold).await;
+            let first = bought(&desk, &sold).await;
             for day in ["2027-02-16", "2027-03-16"] {
                 travel(test, day).await;
             }
@@ -137,7 +137,7 @@ async fn what_ends_after_three_payments_ends_with_the_last_period() {
 
 /// Paid off with two payments; answers the first, and the last.
 async fn paid_off(desk: &Desk<'_>, sold: &Sold) -> (Paid, Paid) {
-    let first = buys(desk, sold).await;
+    let first = bought(desk, sold).await;
     travel(desk.test, "2027-02-16").await;
     assert_eq!(state(desk).await, over("canceled", "completed"));
     let last = newest_bill(desk, &first).await;
@@ -193,7 +193,7 @@ async fn a_refund_that_says_so_takes_back_what_was_paid_off() {
 async fn late_and_left_off_instalments() {
     TestApp::both(async |test| {
         let (desk, sold) = opened(test, json!({"payments": 2, "keeps_license": true})).await;
-        let first = buys(&desk, &sold).await;
+        let first = bought(&desk, &sold).await;
         let id = stands(&desk).await.0;
         pay_with(test, id, "sbm_insufficient_funds").await;
         travel(test, "2027-02-16").await;
@@ -209,7 +209,7 @@ async fn late_and_left_off_instalments() {
     .await;
     TestApp::both(async |test| {
         let (desk, sold) = opened(test, json!({"payments": 3, "keeps_license": true})).await;
-        let first = buys(&desk, &sold).await;
+        let first = bought(&desk, &sold).await;
         do_it(test, stands(&desk).await.0, Action::Cancel, None)
             .await
             .expect("is wished");
@@ -233,7 +233,7 @@ async fn late_and_left_off_instalments() {
 async fn an_instalment_that_was_never_paid_is_owed() {
     TestApp::both(async |test| {
         let (desk, sold) = opened(test, json!({"payments": 2, "keeps_license": true})).await;
-        let first = buys(&desk, &sold).await;
+        let first = bought(&desk, &sold).await;
         let id = stands(&desk).await.0;
         pay_with(test, id, "sbm_insufficient_funds").await;
         for day in [16, 18, 23] {
@@ -306,7 +306,7 @@ async fn a_trial_comes_before_the_payments() {
 async fn what_was_bought_in_so_many_payments_stays_so() {
     TestApp::both(async |test| {
         let (desk, sold) = opened(test, json!({"payments": 3, "keeps_license": true})).await;
-        buys(&desk, &sold).await;
+        bought(&desk, &sold).await;
         let buyer = person(test, BUYER, Role::Customer);
         let id = stands(&desk).await.0;
         for (price, seats) in [(Some(sold.other), None), (None, Some(2))] {
@@ -373,7 +373,7 @@ async fn the_grace_is_the_price_s() {
     ] {
         TestApp::both(async |test| {
             let (desk, sold) = opened(test, renewing.clone()).await;
-            let first = buys(&desk, &sold).await;
+            let first = bought(&desk, &sold).await;
             pay_with(test, stands(&desk).await.0, "sbm_insufficient_funds").await;
             travel(test, "2027-02-16").await;
             if let Some(day) = last_day {

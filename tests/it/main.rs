@@ -32,6 +32,7 @@ mod dispute_decisions;
 mod disputed_lists;
 mod facts;
 mod instalments;
+mod instalments_gone;
 mod ledger_explorer;
 mod email_change;
 mod embed;
