@@ -21,7 +21,6 @@ grant-while-paid-days = { $count ->
    *[other] Works for as long as it is paid, and { $count } days of grace
 }
 grant-instalments = Yours to keep when all payments are made
-subs-left = Payments left
 subs-next-fixed = { $count ->
     [one] The last payment, { $amount }, is due on { $date }.
    *[other] { $count } payments are left; the next one, { $amount }, is due on { $date }.

@@ -280,14 +280,14 @@ pub(super) fn next(page: &Page, of: &Subscription, due: &WillCharge) -> String {
         Status::Trialing if of.method.is_none() => "subs-next-no-method",
         Status::Trialing => "subs-next-trial",
         Status::Active if of.is_last() => "subs-next-last",
-        Status::Active if of.last_period.is_some() => return left(page, of, due),
+        Status::Active if of.payments_left.is_some() => return left(page, of, due),
         Status::Active => "subs-next-renews",
         Status::PastDue => match of.next_attempt_at {
             Some(at) => return page.say_one("subs-next-retry", "date", page.format.date(at)),
             None => "subs-next-unpaid",
         },
         Status::Incomplete => "subs-next-incomplete",
-        Status::Paused if due.discontinued => "subs-next-rests",
+        Status::Paused if due.discontinued => "subs-next-paused-gone",
         Status::Paused => "subs-next-paused",
         Status::Canceled if of.is_kept() => "subs-next-paid-off",
         Status::Canceled if of.is_last() => "subs-next-completed",
@@ -304,7 +304,7 @@ pub(super) fn next(page: &Page, of: &Subscription, due: &WillCharge) -> String {
 /// How many payments are left, and when the next is due.
 fn left(page: &Page, of: &Subscription, due: &WillCharge) -> String {
     let values = [
-        ("count", of.payments_left().unwrap_or(0).into()),
+        ("count", of.payments_left.unwrap_or(0).into()),
         ("date", page.format.date(of.until).into()),
         ("amount", page.format.money(due.next).into()),
     ];
@@ -383,7 +383,7 @@ fn drawn(
     let of = &found.subscription;
     page.title = found.product.name.clone();
     let step = next_status(of.status, of.flags(), subs::Event::Change);
-    let fixed = of.last_period.is_some() && of.keeps_license;
+    let fixed = of.payments_left.is_some() && of.keeps_license;
     let changes = step == Step::Do && found.due.for_sale && !fixed;
     let recurring = found.product.prices.iter().filter(|price| {
         changes
@@ -443,7 +443,7 @@ fn drawn(
 
 /// Whether a change could lead to a price: what is of a fixed number of payments stays as it is.
 fn fits(of: &Subscription, price: &Price) -> bool {
-    match of.last_period {
+    match of.payments_left {
         Some(_) => price.id == of.price,
         None => price.bounds.renewing.payments.is_none(),
     }

@@ -164,7 +164,7 @@ impl Mistake {
                 WHERE state = 'succeeded'"
             }
             Self::OneInstalmentMore => {
-                "UPDATE subscription SET last_period = 3 WHERE last_period = 2"
+                "UPDATE subscription SET payments_left = 2 WHERE payments_left = 1"
             }
             Self::PaidForNothing => "UPDATE invoice SET state = 'paid' WHERE state = 'void'",
             Self::ForgottenCharge => {

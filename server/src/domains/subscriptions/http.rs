@@ -171,7 +171,7 @@ impl From<&Subscription> for SubscriptionOut {
             next_attempt_at: of.next_attempt_at.map(Timestamp::ms),
             past_due_at: of.past_due_at.map(Timestamp::ms),
             grace_days: of.grace_days,
-            payments_left: of.payments_left(),
+            payments_left: of.payments_left,
             keeps_license: of.keeps_license,
             ended_at: of.ended_at.map(Timestamp::ms),
             end_reason: of.end_reason.clone(),

@@ -19,11 +19,11 @@ INSERT INTO subscription (tenant_id, subscription_id, account_id, order_id, lice
     product_id, price_id, status, currency, unit_minor, seats, cycle_unit, cycle_count, zone,
     anchor_at, period, period_start, period_end, traffic, platform_bps, payment_bps,
     payment_fixed_minor, provider, method, failures, grace_days, created_at, updated_at,
-    granted_price_id, free_terms, ended_at, end_reason, paid_minor, last_period, keeps_license)
+    granted_price_id, free_terms, ended_at, end_reason, paid_minor, payments_left, keeps_license)
 VALUES (:tenant, :subscription, :account, :order, :license, :seller, :product, :price, :status,
     :currency, :unit, :seats, :cycle_unit, :cycle_count, :zone, :anchor, :period, :from, :until,
     :traffic, :platform_bps, :payment_bps, :payment_fixed, :provider, :method, 0, :grace, :now,
-    :now, :granted, :free, :ended, :reason, :paid, :last,
+    :now, :granted, :free, :ended, :reason, :paid, :left,
     :keeps)";
 
 const UPDATE: &str = "\
@@ -36,7 +36,7 @@ UPDATE subscription SET account_id = :account, price_id = :price, status = :stat
     notice_price_id = :notice_price,
     granted_price_id = :granted, provider = :provider,
     method = :method, failures = :failures, next_attempt_at = :next, past_due_at = :past_due,
-    last_period = :last, keeps_license = :keeps, grace_days = :grace,
+    payments_left = :left, keeps_license = :keeps, grace_days = :grace,
     ended_at = :ended, end_reason = :reason, disputed = :disputed,
     rests_since = :rests, updated_at = :now
 WHERE tenant_id = :tenant AND subscription_id = :subscription";
@@ -234,7 +234,7 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
         next_attempt_at: row.opt_at("next_attempt_at")?,
         past_due_at: row.opt_at("past_due_at")?,
         grace_days: row.int("grace_days")?,
-        last_period: row.opt_int("last_period")?,
+        payments_left: row.opt_int("payments_left")?,
         keeps_license: row.int("keeps_license")? != 0,
         ended_at: row.opt_at("ended_at")?,
         end_reason: row.opt_text("end_reason")?,
@@ -268,7 +268,7 @@ fn movable(of: &Subscription) -> Result<Params, StoreError> {
         ("granted", of.granted.as_ref().map(PriceId::as_bytes).into()),
         ("ended", of.ended_at.into()),
         ("reason", of.end_reason.as_deref().into()),
-        ("last", of.last_period.into()),
+        ("left", of.payments_left.into()),
         ("keeps", i64::from(of.keeps_license).into()),
         ("grace", of.grace_days.into()),
     ])

@@ -122,9 +122,9 @@ pub struct Subscription {
     pub past_due_at: Option<Timestamp>,
     /// How long the license works after that.
     pub grace_days: i64,
-    /// The last period that is paid for; `None` where it goes on until somebody ends it.
-    pub last_period: Option<i64>,
-    /// Whether the license is its buyer's for good when that one is paid.
+    /// How many payments are still to come; `None` where it goes on until somebody ends it.
+    pub payments_left: Option<i64>,
+    /// Whether the license is its buyer's for good when all of them are made.
     pub keeps_license: bool,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
@@ -149,14 +149,9 @@ impl Subscription {
         }
     }
 
-    /// Whether the running period is the last.
+    /// Whether all of its payments were made: the running period is the last.
     pub fn is_last(&self) -> bool {
-        self.last_period.is_some_and(|last| self.period >= last)
-    }
-
-    /// How many payments are still to come; `None` where nobody knows.
-    pub fn payments_left(&self) -> Option<i64> {
-        self.last_period.map(|last| (last - self.period).max(0))
+        self.payments_left == Some(0)
     }
 
     /// Whether its license is its buyer's for good: it was paid off, or its seller gave up selling before
@@ -166,9 +161,9 @@ impl Subscription {
         self.keeps_license && matches!(reason, Some(COMPLETED | SELLER_CLOSED))
     }
 
-    /// Goes on as a price says, when the period numbered `first` is the first that is paid for.
-    pub fn go_on_as(&mut self, says: Renewing, first: i64) {
-        self.last_period = says.payments.map(|payments| first + payments - 1);
+    /// Goes on as a price says, of which so many payments were made.
+    pub fn go_on_as(&mut self, says: Renewing, made: i64) {
+        self.payments_left = says.payments.map(|payments| payments - made);
         self.keeps_license = says.keeps_license;
         self.grace_days = says.grace_days.unwrap_or(GRACE_DAYS);
     }

@@ -92,7 +92,7 @@ pub fn begin(cx: &mut Cx<'_>, new: &Begin<'_>) -> Done {
         next_attempt_at: None,
         past_due_at: None,
         grace_days: GRACE_DAYS,
-        last_period: None,
+        payments_left: None,
         keeps_license: false,
         ended_at: None,
         end_reason: None,
@@ -100,7 +100,7 @@ pub fn begin(cx: &mut Cx<'_>, new: &Begin<'_>) -> Done {
         rests_since: None,
     };
     if let Some((_, price)) = catalog::price(cx.tx, tenant, line.price)? {
-        begun.go_on_as(price.bounds.renewing, 0);
+        begun.go_on_as(price.bounds.renewing, 1);
     }
     sql::insert(cx.tx, tenant, &begun, cx.now)?;
     renew::plan(cx, &begun)?;

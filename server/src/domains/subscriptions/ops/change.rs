@@ -68,7 +68,7 @@ fn quote(
     }
     let seats = ask.seats.unwrap_or(of.seats);
     let other = ask.price.is_some_and(|price| price != of.price);
-    if of.last_period.is_some() && (other || of.keeps_license) {
+    if of.payments_left.is_some() && (other || of.keeps_license) {
         return Err(SubscriptionError::FixedLength);
     }
     if !(1..=MAX_QUANTITY).contains(&seats) {

@@ -118,7 +118,7 @@ fn tell(cx: &mut Cx<'_>, kind: &'static str, of: &Subscription) -> Done {
         "failures": of.failures,
         "next_attempt_at": of.next_attempt_at.map(Timestamp::ms),
         "end_reason": of.end_reason,
-        "payments_left": of.payments_left(),
+        "payments_left": of.payments_left,
         "new_price": of.notice.map(|(unit, from)| (unit, from.ms())),
     });
     crate::events::record(cx, kind, &of.id.to_string(), &about)?;
@@ -308,10 +308,6 @@ fn bill_usage(cx: &mut Cx<'_>, of: &Subscription) -> Done {
 fn end(cx: &mut Cx<'_>, of: &mut Subscription, reason: &str) -> Done {
     bill_usage(cx, of)?;
     give_up_bill(cx, of)?;
-    if of.status == Status::PastDue {
-        // What wasn't paid isn't among the payments that were made.
-        of.last_period = of.last_period.map(|last| last + 1);
-    }
     of.status = Status::Canceled;
     (of.ended_at, of.end_reason) = (Some(cx.now), Some(reason.to_owned()));
     (of.cancel_wished_at, of.pause_wished_at) = (None, None);

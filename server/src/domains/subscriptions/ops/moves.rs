@@ -87,7 +87,7 @@ fn tell_all(cx: &mut Cx<'_>, cmd: &Reprice, to: &Price) -> Done<i64> {
         };
         page.before = last.id;
         for mut of in found {
-            let fixed = of.last_period.is_some();
+            let fixed = of.payments_left.is_some();
             if of.status == Status::Canceled || of.price != cmd.price || fixed {
                 continue;
             }

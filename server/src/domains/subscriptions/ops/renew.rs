@@ -123,6 +123,13 @@ pub(super) fn period_over(cx: &mut Cx<'_>, of: &mut Subscription) -> Done {
     if of.status == Status::Active && of.is_last() {
         return end(cx, of, COMPLETED);
     }
+    let counted = of.status == Status::Active && of.payments_left.is_some();
+    if counted && super::open_bill(cx, of)?.is_some() {
+        // A payment is on its way: nobody is asked for one more than was agreed.
+        of.until = of.until.plus_ms(DAY_MS);
+        keep(cx, of)?;
+        return plan(cx, of);
+    }
     discontinue::mark(cx, of)?;
     let Step::Move(next) = next_status(of.status, of.flags(), Event::PeriodEnded) else {
         return Ok(());

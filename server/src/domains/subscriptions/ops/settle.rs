@@ -38,6 +38,9 @@ pub fn paid(cx: &mut Cx<'_>, order: &Order, bill: &Bill) -> Done {
         of.disputed = Some(Status::Active);
     }
     renew::recovered(&mut of);
+    if bill.kind != BillKind::Change {
+        of.payments_left = of.payments_left.map(|left| (left - 1).max(0));
+    }
     (of.ended_at, of.end_reason) = (None, None);
     let began = match (bill.kind, &bill.change) {
         (BillKind::Renewal, _) | (_, None) => {

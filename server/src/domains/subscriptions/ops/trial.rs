@@ -260,15 +260,14 @@ fn trialing(
         next_attempt_at: None,
         past_due_at: None,
         grace_days: GRACE_DAYS,
-        last_period: None,
+        payments_left: None,
         keeps_license: false,
         ended_at: None,
         end_reason: None,
         disputed: None,
         rests_since: None,
     };
-    // The period after the trial is the first that is paid for.
-    begun.go_on_as(price.bounds.renewing, 1);
+    begun.go_on_as(price.bounds.renewing, 0);
     begun
 }
 

@@ -176,7 +176,7 @@ fn not_begun(cx: &mut Cx<'_>, cmd: &Upgrade, (license, offer): (&License, &Offer
         next_attempt_at: None,
         past_due_at: None,
         grace_days: GRACE_DAYS,
-        last_period: None,
+        payments_left: None,
         keeps_license: false,
         ended_at: Some(cx.now),
         end_reason: Some(NOT_BEGUN.to_owned()),
@@ -189,7 +189,7 @@ fn wish(of: &mut Subscription, cmd: &Upgrade, offer: &Offer) {
     of.unit = offer.price.amount;
     of.seats = cmd.seats;
     of.cycle = cycle_of(offer.price.period);
-    of.go_on_as(offer.price.bounds.renewing, of.period + 1);
+    of.go_on_as(offer.price.bounds.renewing, 0);
     of.zone.clone_from(&cmd.zone);
     of.provider.clone_from(&cmd.provider);
     of.method = Some(cmd.method.clone());
