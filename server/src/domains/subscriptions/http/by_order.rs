@@ -144,11 +144,17 @@ pub async fn leave_method(
     let order = command.order;
     let token = command.token.as_ref();
     let back = token.map_or(String::new(), |token| format!("?t={token}"));
-    let setup = app.transact(caller, command, begin_method).await?;
+    // Only who may see the order counts against its limit, and what is over it writes nothing.
+    let seen = OfOrder {
+        order,
+        token: command.token.clone(),
+    };
+    app.read(caller, seen, of_order_s_link).await?;
     let whom = order.to_string();
     let taken = app
         .limits
         .take("subscriptions.setup", &whom, SETUPS, app.now());
     taken.map_err(|seconds| MethodError::TooOften { seconds })?;
+    let setup = app.transact(caller, command, begin_method).await?;
     Ok(leave_at(app, caller.tenant, setup, &format!("/orders/{order}{back}")).await?)
 }
