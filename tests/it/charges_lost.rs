@@ -25,12 +25,12 @@ const HOUR: u32 = 3_600_000;
 const ADA: &str = "ada@buyer.example";
 
 /// The provider can't be reached.
-async fn no_line(_: Arc<App>, _: Caller, _: ChargePayload) -> Result<(), JobError> {
+pub async fn no_line(_: Arc<App>, _: Caller, _: ChargePayload) -> Result<(), JobError> {
     Err(JobError::retry("no line"))
 }
 
 /// Nor does it say what came of it.
-async fn no_answer(app: Arc<App>, caller: Caller, payload: EndPayload) -> Result<(), JobError> {
+pub async fn no_answer(app: Arc<App>, caller: Caller, payload: EndPayload) -> Result<(), JobError> {
     let read = {
         let id: PaymentId = payload.charge.payment.parse().expect("an id");
         move |tx: &mut dyn Tx| payments::by_id(tx, caller.tenant, id)

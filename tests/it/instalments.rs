@@ -1,5 +1,6 @@
 //! Prices of a fixed number of payments, what then becomes of the license, and the grace of a price.
 
+use crate::charges_lost::{no_answer, no_line};
 use crate::money_back::{Desk, Paid};
 use crate::shop::{Shop, listed, person, stall};
 use crate::subscriptions::{BUYER, do_it, facts, pay_with, travel};
@@ -11,13 +12,16 @@ use mintreu_server::domains::catalog::ops::{AddPrice, ChangePrice, add_price, ch
 use mintreu_server::domains::fulfilment::Item;
 use mintreu_server::domains::ledger::{FeePolicy, PaymentTariff, Traffic};
 use mintreu_server::domains::refunds::AskRefund;
+use mintreu_server::domains::subscriptions::charge::{CHARGE_JOB, END_JOB};
 use mintreu_server::domains::subscriptions::{
     Action, AskChange, Reprice, StartTrial, SubscriptionError, quote_change, reprice, start_trial,
 };
 use mintreu_server::gateways::sandbox::objects::ObjectState;
 use mintreu_server::text::Locale;
+use mintreu_server::worker;
 use mintreu_tests::TestApp;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// The product that is sold, and its price of 10.00 a month that goes on as it says.
 pub struct Sold {
@@ -252,6 +256,38 @@ async fn an_instalment_that_was_never_paid_is_owed() {
             (license_end(&desk).await, desk.license(&first).await),
             (None, None)
         );
+    })
+    .await;
+}
+
+/// While a payment is on its way no second one is asked for, so that nobody pays once too often.
+#[tokio::test]
+async fn no_payment_is_asked_for_beside_one_that_is_on_its_way() {
+    TestApp::both(async |test| {
+        let (desk, mut sold) = opened(test, json!({})).await;
+        let mut draft = monthly(1_000, json!({"payments": 2, "keeps_license": true}));
+        draft["period"] = json!("daily");
+        let add = AddPrice {
+            product: sold.product,
+            draft: serde_json::from_value(draft).expect("a draft"),
+            region_of: None,
+        };
+        let added = test.app.transact(&desk.shop.seller, add, add_price).await;
+        sold.price = added.expect("is added").1;
+        let first = bought(&desk, &sold).await;
+        let dead = worker::table().network(CHARGE_JOB, no_line);
+        let dead = Arc::new(dead.network(END_JOB, no_answer));
+        for hours in [25, 24] {
+            test.clock.advance(hours * 3_600_000);
+            let drained = worker::drain(&test.app, &dead).await;
+            drained.expect("jobs can be leased");
+        }
+        assert_eq!(bills(&desk).await, [1_000], "one is on its way");
+        test.clock.advance(3_600_000);
+        test.drain().await;
+        assert_eq!(bills(&desk).await, [1_000]);
+        assert_eq!(state(&desk).await, over("canceled", "completed"));
+        assert_eq!(desk.license(&first).await, None);
     })
     .await;
 }
